@@ -1,0 +1,70 @@
+# The libraries that Gradus rests on, as one target: gradus_dependencies.
+# Sets GRADUS_USE_OPENMP and GRADUS_USE_ONEDNN to what the options and this machine allow.
+
+find_package(PkgConfig QUIET)
+find_package(Threads QUIET)
+
+add_library(gradus_dependencies INTERFACE)
+target_include_directories(gradus_dependencies INTERFACE "${PROJECT_SOURCE_DIR}/src")
+
+# pkg-config module, Debian package
+set(wanted
+    "jansson libjansson-dev" "yaml-0.1 libyaml-dev" "libpcre2-8 libpcre2-dev" "libutf8proc libutf8proc-dev"
+    "zlib zlib1g-dev")
+set(missing)
+if(NOT PKG_CONFIG_FOUND)
+    list(APPEND missing pkg-config)
+else()
+    foreach(row IN LISTS wanted)
+        separate_arguments(row)
+        list(GET row 0 module)
+        list(GET row 1 package)
+        string(MAKE_C_IDENTIFIER "${module}" name)
+        pkg_check_modules(${name} QUIET IMPORTED_TARGET ${module})
+        if(${name}_FOUND)
+            target_link_libraries(gradus_dependencies INTERFACE PkgConfig::${name})
+        else()
+            list(APPEND missing ${package})
+        endif()
+    endforeach()
+endif()
+if(missing)
+    list(JOIN missing " " missing)
+    message(FATAL_ERROR "libraries are missing; on Debian and Ubuntu install them with\n  apt-get install ${missing}")
+endif()
+target_link_libraries(gradus_dependencies INTERFACE Threads::Threads m ${CMAKE_DL_LIBS})
+
+# One pool of threads in the process: ours and oneDNN's must be the same, and Debian's oneDNN uses libgomp.
+# Clang brings its own (libomp) and ignores the pragmas under -fopenmp=libgomp, so it gets plain threads.
+set(GRADUS_USE_OPENMP FALSE)
+if(GRADUS_OPENMP)
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        find_package(OpenMP QUIET COMPONENTS C)
+        set(GRADUS_USE_OPENMP ${OpenMP_C_FOUND})
+    endif()
+    if(GRADUS_USE_OPENMP)
+        target_link_libraries(gradus_dependencies INTERFACE OpenMP::OpenMP_C)
+    endif()
+endif()
+
+set(GRADUS_USE_ONEDNN FALSE)
+if(GRADUS_ONEDNN AND GRADUS_USE_OPENMP)
+    find_path(GRADUS_DNNL_INCLUDE dnnl.h)
+    find_library(GRADUS_DNNL_LIBRARY dnnl)
+    mark_as_advanced(GRADUS_DNNL_INCLUDE GRADUS_DNNL_LIBRARY)
+    if(GRADUS_DNNL_INCLUDE AND GRADUS_DNNL_LIBRARY)
+        set(GRADUS_USE_ONEDNN TRUE)
+        target_include_directories(gradus_dependencies SYSTEM INTERFACE "${GRADUS_DNNL_INCLUDE}")
+        target_link_libraries(gradus_dependencies INTERFACE "${GRADUS_DNNL_LIBRARY}")
+    endif()
+endif()
+
+set(pool "plain threads")
+if(GRADUS_USE_OPENMP)
+    set(pool "OpenMP")
+endif()
+set(dnnl "not used")
+if(GRADUS_USE_ONEDNN)
+    set(dnnl "${GRADUS_DNNL_LIBRARY}")
+endif()
+message(STATUS "pool: ${pool}, oneDNN: ${dnnl}")

@@ -1,0 +1,158 @@
+/* gradus/ops.h: the functions that append an op to a graph and give its result.
+ *
+ * Letters: B batch, T time, C channels, H heads, D size of a head, V vocabulary, N rows.
+ * Element-wise ops broadcast as numpy does; of two float dtypes the wider one wins. Every op computes in f64, f32 and
+ * bf16 (bf16 with f32 inside) and has a gradient unless its comment says why not.
+ * A failed builder returns 0 and the graph keeps the error (gr_graph_status). Option structs may be NULL. */
+#ifndef GRADUS_OPS_H
+#define GRADUS_OPS_H
+
+#include "gradus/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- element-wise, one operand ------------------------------------------------------ */
+GR_API gr_value gr_neg(gr_graph *g, gr_value x);
+GR_API gr_value gr_abs(gr_graph *g, gr_value x);        /* gradient 0 at 0 */
+GR_API gr_value gr_sign(gr_graph *g, gr_value x);       /* gradient 0 */
+GR_API gr_value gr_exp(gr_graph *g, gr_value x);
+GR_API gr_value gr_log(gr_graph *g, gr_value x);
+GR_API gr_value gr_sqrt(gr_graph *g, gr_value x);
+GR_API gr_value gr_rsqrt(gr_graph *g, gr_value x);      /* 1/sqrt(x) */
+GR_API gr_value gr_square(gr_graph *g, gr_value x);
+GR_API gr_value gr_reciprocal(gr_graph *g, gr_value x);
+GR_API gr_value gr_erf(gr_graph *g, gr_value x);
+GR_API gr_value gr_sin(gr_graph *g, gr_value x);
+GR_API gr_value gr_cos(gr_graph *g, gr_value x);
+GR_API gr_value gr_affine(gr_graph *g, gr_value x, double scale, double shift); /* x*scale + shift */
+GR_API gr_value gr_clamp(gr_graph *g, gr_value x, double low, double high);     /* gradient 1 inside, both ends included */
+GR_API gr_value gr_power(gr_graph *g, gr_value x, double exponent);             /* x > 0 unless exponent is whole */
+
+/* activations */
+GR_API gr_value gr_relu(gr_graph *g, gr_value x);                       /* gradient 0 at 0 */
+GR_API gr_value gr_leaky_relu(gr_graph *g, gr_value x, double slope);   /* x > 0 ? x : slope*x */
+GR_API gr_value gr_elu(gr_graph *g, gr_value x, double alpha);          /* x > 0 ? x : alpha*(exp(x) - 1) */
+GR_API gr_value gr_gelu(gr_graph *g, gr_value x);                       /* x*Phi(x), by erf */
+GR_API gr_value gr_gelu_tanh(gr_graph *g, gr_value x);                  /* the tanh approximation of GPT-2 */
+GR_API gr_value gr_silu(gr_graph *g, gr_value x);                       /* x*sigmoid(x) */
+GR_API gr_value gr_sigmoid(gr_graph *g, gr_value x);
+GR_API gr_value gr_tanh(gr_graph *g, gr_value x);
+GR_API gr_value gr_softplus(gr_graph *g, gr_value x);                   /* log(1 + exp(x)) */
+
+/* x as another dtype; float to float has a gradient, to an integer has none. */
+GR_API gr_value gr_cast(gr_graph *g, gr_value x, gr_dtype dtype);
+/* x itself; no gradient flows back through it. */
+GR_API gr_value gr_stop_gradient(gr_graph *g, gr_value x);
+
+/* ---- element-wise, more operands ---------------------------------------------------- */
+GR_API gr_value gr_add(gr_graph *g, gr_value a, gr_value b);
+GR_API gr_value gr_sub(gr_graph *g, gr_value a, gr_value b);
+GR_API gr_value gr_mul(gr_graph *g, gr_value a, gr_value b);
+GR_API gr_value gr_div(gr_graph *g, gr_value a, gr_value b);
+GR_API gr_value gr_maximum(gr_graph *g, gr_value a, gr_value b);  /* ties: the gradient goes to a */
+GR_API gr_value gr_minimum(gr_graph *g, gr_value a, gr_value b);  /* ties: the gradient goes to a */
+/* 1 where true, else 0, in the dtype of the operands; gradient 0. */
+GR_API gr_value gr_greater(gr_graph *g, gr_value a, gr_value b);
+GR_API gr_value gr_greater_equal(gr_graph *g, gr_value a, gr_value b);
+GR_API gr_value gr_equal(gr_graph *g, gr_value a, gr_value b);
+/* condition != 0 ? a : b. condition: float, u8 or bool; no gradient to it. */
+GR_API gr_value gr_where(gr_graph *g, gr_value condition, gr_value a, gr_value b);
+
+/* ---- reductions ---------------------------------------------------------------------
+ * axes: bit i set: axis i is reduced; 0 means all of them. keep: reduced axes stay with size 1. */
+GR_API gr_value gr_sum(gr_graph *g, gr_value x, uint32_t axes, bool keep);
+GR_API gr_value gr_mean(gr_graph *g, gr_value x, uint32_t axes, bool keep);
+GR_API gr_value gr_max(gr_graph *g, gr_value x, uint32_t axes, bool keep); /* ties share the gradient equally */
+/* f32 sum of squares over everything; rank 0. */
+GR_API gr_value gr_sum_squares(gr_graph *g, gr_value x);
+/* i32 index of the largest element along the last axis, the first one among equals. No gradient: an index. */
+GR_API gr_value gr_argmax(gr_graph *g, gr_value x);
+
+/* ---- shape -------------------------------------------------------------------------- */
+/* dim: sizes, one of them may be -1 (what remains). */
+GR_API gr_value gr_reshape(gr_graph *g, gr_value x, int rank, const int64_t *dim);
+/* Axis i of the result is axis order[i] of x. */
+GR_API gr_value gr_permute(gr_graph *g, gr_value x, const int *order);
+GR_API gr_value gr_transpose(gr_graph *g, gr_value x, int axis_a, int axis_b); /* negative axes count from the end */
+/* size elements of 'axis' from 'start' on. */
+GR_API gr_value gr_slice(gr_graph *g, gr_value x, int axis, int64_t start, int64_t size);
+/* The inverse of taking a slice: zeros of size 'size' in 'axis' with x at 'start'. */
+GR_API gr_value gr_pad_slice(gr_graph *g, gr_value x, int axis, int64_t start, int64_t size);
+GR_API gr_value gr_concat(gr_graph *g, const gr_value *x, int n, int axis); /* 1 to 16 operands */
+GR_API gr_value gr_broadcast_to(gr_graph *g, gr_value x, int rank, const int64_t *dim);
+/* A new array filled with one number. No inputs. */
+GR_API gr_value gr_fill(gr_graph *g, gr_dtype dtype, int rank, const int64_t *dim, double value);
+
+/* ---- gather and scatter -------------------------------------------------------------- */
+/* Rows of a table: table (V, C), ids i32 any shape S -> (S, C). An id outside 0..V-1 gives zeros. */
+GR_API gr_value gr_embedding(gr_graph *g, gr_value table, gr_value ids);
+/* The gradient of that: zeros (V, C) (or 'accumulate' (V, C)) with dy (S, C) added at the rows ids (S), in order. */
+GR_API gr_value gr_scatter_add(gr_graph *g, gr_value dy, gr_value ids, int64_t v, gr_value accumulate);
+/* x (..., N), ids i32 (...) -> x[..., ids]: one element of each row, (...). Used by losses on given targets. */
+GR_API gr_value gr_pick(gr_graph *g, gr_value x, gr_value ids);
+/* ids i32 (S) -> (S, N) with 1 at the id. No gradient: an index. */
+GR_API gr_value gr_one_hot(gr_graph *g, gr_value ids, int64_t n, gr_dtype dtype);
+
+/* ---- dense products ------------------------------------------------------------------ */
+typedef struct gr_matmul_options {
+    gr_dtype out_dtype;     /* f32 or bf16 (f64 for f64); default: that of the operands */
+    bool transpose_a;       /* a is (..., K, M) */
+    bool transpose_b;       /* b is (..., N, K), the (out, in) weights of most frameworks */
+} gr_matmul_options;
+/* a (..., M, K) times b (..., K, N) -> (..., M, N); the leading axes broadcast. Both of one dtype. */
+GR_API gr_value gr_matmul(gr_graph *g, gr_value a, gr_value b, const gr_matmul_options *options);
+/* The same, added to 'accumulate' (f32, of the result's shape). */
+GR_API gr_value gr_matmul_add(gr_graph *g, gr_value a, gr_value b, gr_value accumulate,
+                              const gr_matmul_options *options);
+
+/* ---- normalisation, softmax ----------------------------------------------------------- */
+/* Over the last axis C. gamma (C), beta (C) may be 0 (none). eps 0: 1e-5. Ba et al. 2016. */
+GR_API gr_value gr_layer_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, double eps);
+/* x / sqrt(mean(x^2) + eps) * gamma. eps 0: 1e-5. Zhang and Sennrich 2019. */
+GR_API gr_value gr_rms_norm(gr_graph *g, gr_value x, gr_value gamma, double eps);
+GR_API gr_value gr_softmax(gr_graph *g, gr_value x);      /* over the last axis */
+GR_API gr_value gr_log_softmax(gr_graph *g, gr_value x);
+
+/* ---- attention ------------------------------------------------------------------------ */
+typedef struct gr_attention_options {
+    double scale;           /* of the scores; 0: 1/sqrt(D) */
+    bool causal;            /* query i sees the keys up to start + i */
+    int64_t window;         /* > 0: and only the last 'window' of those */
+    gr_value start;         /* i32 (B): position of the first query; 0: none (zeros) */
+    gr_value lengths;       /* i32 (B): how many keys are real; 0: all */
+    gr_value key_mask;      /* u8 (B, Tk): 0 hides a key (padding); 0: none */
+} gr_attention_options;
+/* softmax(q·kᵀ·scale)·v. q (B, Tq, H, D), k and v (B, Tk, Hkv, D), H a multiple of Hkv -> (B, Tq, H, D).
+ * A query that sees no key gives zeros. Memory is linear in T (Dao et al. 2022). */
+GR_API gr_value gr_attention(gr_graph *g, gr_value q, gr_value k, gr_value v, const gr_attention_options *options);
+
+typedef struct gr_rotary_options {
+    double theta;           /* 0: 10000 */
+    bool interleaved;       /* pairs (2i, 2i+1); default (i, i + D/2) as Hugging Face */
+    gr_value start;         /* i32 (B): position of t = 0; 0: zeros */
+} gr_rotary_options;
+/* x (B, T, H, D), D even. Su et al. 2021. */
+GR_API gr_value gr_rotary(gr_graph *g, gr_value x, const gr_rotary_options *options);
+/* cache (B, Tmax, H, D) with new (B, T, H, D) written at rows start[b].. (i32 (B)); rows past the end are dropped.
+ * For KV caches: update the cache state with it. No gradient: decoding only. */
+GR_API gr_value gr_cache_write(gr_graph *g, gr_value cache, gr_value fresh, gr_value start);
+
+/* ---- regularisation -------------------------------------------------------------------- */
+/* Training: elements are zeroed with probability p, the others grow by 1/(1-p). Counter-based: the same mask for any
+ * number of threads and under recomputation. */
+GR_API gr_value gr_dropout(gr_graph *g, gr_value x, double p);
+
+/* ---- fused losses ------------------------------------------------------------------------ */
+/* logits (N, V), targets i32 (N); a target outside 0..V-1 does not count. -> f32 (N): -log softmax at the target. */
+GR_API gr_value gr_cross_entropy(gr_graph *g, gr_value logits, gr_value targets);
+/* The sum of the cross-entropies of x·Wᵀ against the targets, in chunks of rows: logits are never stored.
+ * x (N, C), weight (V, C), targets i32 (N) -> f32 rank 0; 'count' (may be NULL) gets the f32 number of targets that
+ * count. Gradients of x and weight are made in the same sweep when they are wanted. Wijmans et al. 2024. */
+GR_API gr_value gr_linear_cross_entropy(gr_graph *g, gr_value x, gr_value weight, gr_value targets, gr_value *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

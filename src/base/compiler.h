@@ -1,0 +1,40 @@
+/* The only place for compiler extensions and platform macros. */
+#ifndef GR__COMPILER_H
+#define GR__COMPILER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GR__ALIGN 64 /* every tensor starts on a cache line */
+
+#if defined(__GNUC__)
+#define GR__LIKELY(x) __builtin_expect(!!(x), 1)
+#define GR__UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define GR__INLINE static inline __attribute__((always_inline, unused))
+#define GR__UNUSED __attribute__((unused))
+#define GR__THREAD _Thread_local
+#define GR__ALIGNED(n) __attribute__((aligned(n)))
+#define GR__VECTOR(bytes) __attribute__((vector_size(bytes))) /* the portable SIMD type of src/kernel/simd */
+#define GR__CPU_SUPPORTS(feature) (__builtin_cpu_supports(feature) != 0) /* x86 only: processor and system have it */
+#else
+#define GR__LIKELY(x) (x)
+#define GR__UNLIKELY(x) (x)
+#define GR__INLINE static inline
+#define GR__UNUSED
+#define GR__THREAD _Thread_local
+#define GR__ALIGNED(n) _Alignas(n)
+#endif
+
+#define GR__COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define GR__MIN(a, b) ((a) < (b) ? (a) : (b))
+#define GR__MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* Our own bugs only; never reachable from outside data. */
+#ifdef NDEBUG
+#define GR_ASSERT(x) ((void)0)
+#else
+#include <assert.h>
+#define GR_ASSERT(x) assert(x)
+#endif
+
+#endif

@@ -1,0 +1,74 @@
+/* The one layer through which files are read and written, so that tests can make any call of it fail.
+ * Writing is atomic: temporary file -> write -> fsync -> rename -> fsync of the folder; on any failure the old file
+ * stays as it was and the temporary one is removed. An fsync that failed is never retried on the same file. */
+#ifndef GR__FILE_H
+#define GR__FILE_H
+
+#include "base/str.h"
+
+/* ---- reading ---- */
+
+/* Whole file into fresh memory (one extra 0 byte behind it); free with gr__free.
+ * GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_LIMIT above 'most' bytes, GR_ERR_MEMORY. */
+gr_status gr__file_read(const char *path, size_t most, char **out, size_t *n);
+
+/* Read-only mapping of a regular file. n = 0 gives data "" . */
+typedef struct gr__mapping {
+    const unsigned char *data;
+    size_t n;
+    void *base;
+} gr__mapping;
+gr_status gr__file_map(const char *path, gr__mapping *out);
+void gr__file_unmap(gr__mapping *m);
+
+/* Sequential reading, .gz unpacked on the fly (zlib). */
+typedef struct gr__stream gr__stream;
+gr_status gr__stream_open(const char *path, gr__stream **out);
+gr_status gr__stream_read(gr__stream *s, void *buffer, size_t n, size_t *got); /* *got < n only at the end */
+void gr__stream_close(gr__stream **s);
+
+/* ---- writing ---- */
+
+typedef struct gr__writer gr__writer;
+/* Opens 'path'.tmp-PID beside 'path'; 'reserve' > 0 allocates that many bytes on disk first, so that a full disk shows
+ * before anything old is at risk. */
+gr_status gr__writer_open(const char *path, size_t reserve, gr__writer **out);
+gr_status gr__writer_write(gr__writer *w, const void *bytes, size_t n);
+/* Makes it the file: flush, fsync, rename, fsync of the folder. Closes and nulls *w on success and on failure. */
+gr_status gr__writer_commit(gr__writer **w);
+/* Gives up: removes the temporary file. */
+void gr__writer_drop(gr__writer **w);
+/* All of it in one call. */
+gr_status gr__file_write(const char *path, const void *bytes, size_t n);
+
+/* Appending a line to a log (metrics.jsonl): each call is one write(2). */
+typedef struct gr__appender gr__appender;
+/* Truncates the file to 'keep' bytes first (SIZE_MAX: keep all). */
+gr_status gr__appender_open(const char *path, size_t keep, gr__appender **out);
+gr_status gr__appender_write(gr__appender *a, const void *bytes, size_t n);
+gr_status gr__appender_sync(gr__appender *a);
+size_t gr__appender_size(const gr__appender *a);
+void gr__appender_close(gr__appender **a);
+
+/* ---- folders and names ---- */
+
+bool gr__file_exists(const char *path);
+bool gr__file_is_dir(const char *path);
+gr_status gr__file_size(const char *path, uint64_t *out);
+gr_status gr__dir_make(const char *path); /* with its parents; fine when it exists */
+gr_status gr__file_remove(const char *path);
+/* Names below 'path', sorted bytewise. Recursive lists give paths relative to 'path', hidden entries and links out of
+ * it are left out. Free each and the list with gr__names_free. */
+gr_status gr__dir_list(const char *path, bool recursive, char ***names, size_t *n);
+void gr__names_free(char **names, size_t n);
+/* dir + "/" + name into fresh memory; NULL when out of memory. */
+char *gr__path_join(const char *dir, const char *name);
+/* A plain base name: not empty, no '/', not "." or "..". */
+bool gr__path_is_base(const char *name);
+
+/* ---- fault injection (tests) ----
+ * Called before each system call of this layer with its name ("open", "write", "fsync", "rename", ...) and path; a
+ * non-zero result is the errno that the call then fails with. NULL: none. */
+void gr__file_set_fault(int (*fault)(void *user, const char *call, const char *path), void *user);
+
+#endif

@@ -1,0 +1,23 @@
+/* The only threading primitive above base/. Chunks 0 .. n-1 are claimed dynamically by the pool (a busy
+ * neighbour costs only what it takes); the grid of chunks depends on shapes only, never on the number of
+ * threads, and partial results are combined in chunk order: same bits for any number of threads. */
+#ifndef GR__PARALLEL_H
+#define GR__PARALLEL_H
+
+#include "base/status.h"
+
+typedef void (*gr__chunk_fn)(void *context, int64_t chunk, int thread);
+
+/* Runs fn(context, i, thread) for every i; returns when all are done. 'thread' < gr__parallel_width().
+ * Called from inside a chunk it runs its chunks in place. */
+void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context);
+/* Most threads that may run chunks at once (for scratch buffers). */
+int gr__parallel_width(void);
+/* 'openmp' or 'pthreads' */
+const char *gr__parallel_name(void);
+
+/* Splits 'count' items into chunks of at least 'least' items (a function of the shape only): sets *per, returns the
+ * number of chunks, at most 256. */
+int64_t gr__chunks(int64_t count, int64_t least, int64_t *per);
+
+#endif

@@ -1,0 +1,69 @@
+/* CSV and its relatives (RFC 4180; separators , ; TAB |), plain or gzipped, a row at a time or as a table of texts.
+ * Separator, header, decimal comma and the meaning of quotes in TAB files are sniffed from the first 64 KiB unless the
+ * options say. Cells are bytes as in the file: never evaluated, "007" stays text. A BOM, CRLF and empty lines are
+ * skipped. Messages carry file:line. */
+#ifndef GR__CSV_H
+#define GR__CSV_H
+
+#include "base/status.h"
+
+typedef enum gr__csv_choice { GR__CSV_SNIFF, GR__CSV_YES, GR__CSV_NO } gr__csv_choice;
+
+typedef struct gr__csv_options {
+    char separator;               /* 0: sniffed */
+    gr__csv_choice header;        /* the first row holds names */
+    gr__csv_choice quotes;        /* "..." may hold separators, newlines and "" */
+    gr__csv_choice decimal_comma; /* 1,5 is a number */
+} gr__csv_options;
+
+typedef struct gr__cell {
+    const char *text; /* n bytes and a 0 */
+    size_t n;
+    bool quoted;
+} gr__cell;
+
+/* ---- a row at a time ---- */
+
+typedef struct gr__csv gr__csv;
+
+gr_status gr__csv_open(const char *path, const gr__csv_options *options, gr__csv **out); /* options NULL: sniff all */
+void gr__csv_close(gr__csv **csv);
+
+char gr__csv_separator(const gr__csv *csv);
+bool gr__csv_has_header(const gr__csv *csv);
+bool gr__csv_decimal_comma(const gr__csv *csv);
+size_t gr__csv_columns(const gr__csv *csv);
+const char *gr__csv_name(const gr__csv *csv, size_t column); /* "column_1" ... without a header */
+/* By name, or by number from 0 in text ("3") where no name is that. GR_ERR_NOT_FOUND with the nearest name. */
+gr_status gr__csv_column(const gr__csv *csv, const char *name, size_t *out);
+
+/* Reads the next row; *more = false at the end. The cells (gr__csv_columns of them) live until the next call. */
+gr_status gr__csv_next_row(gr__csv *csv, bool *more);
+const gr__cell *gr__csv_cells(const gr__csv *csv);
+int64_t gr__csv_line(const gr__csv *csv); /* where that row starts, from 1 */
+
+/* Empty, NA, N/A, null, nan, none or ? (any case, blanks around ignored, not in quotes unless empty). */
+bool gr__cell_is_missing(const gr__cell *cell);
+/* Locale-free; blanks around are ignored. */
+bool gr__cell_number(const gr__cell *cell, bool decimal_comma, double *out);
+
+/* ---- the whole file ---- */
+
+typedef struct gr__csv_table {
+    size_t columns, rows;
+    const char **name;  /* columns */
+    gr__cell *cell;     /* (rows, columns) */
+    int64_t *line;      /* rows: where each starts */
+    char separator;
+    bool has_header, decimal_comma;
+    char *path;
+    void *texts;        /* owner of the texts */
+} gr__csv_table;
+
+gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv_table *out);
+void gr__csv_table_release(gr__csv_table *table);
+gr_status gr__csv_table_column(const gr__csv_table *table, const char *name, size_t *out);
+/* rows doubles; missing cells become NaN; any other text is GR_ERR_DATA with its line. */
+gr_status gr__csv_table_doubles(const gr__csv_table *table, size_t column, double *out);
+
+#endif

@@ -1,0 +1,34 @@
+/* In place of onednn.c where oneDNN is not built in. */
+#include "kernel/onednn.h"
+
+bool gr__dnn_available(void) { return false; }
+
+const char *gr__dnn_version(void) { return "none"; }
+
+gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul **out)
+{
+    (void)shape;
+    (void)out;
+    return gr__fail(GR_ERR_UNSUPPORTED, "this build has no oneDNN");
+}
+
+void gr__dnn_matmul_free(gr__dnn_matmul *mm) { (void)mm; }
+
+size_t gr__dnn_matmul_scratch_bytes(const gr__dnn_matmul *mm)
+{
+    (void)mm;
+    return 0;
+}
+
+const char *gr__dnn_matmul_name(const gr__dnn_matmul *mm)
+{
+    (void)mm;
+    return "none";
+}
+
+gr_status gr__dnn_matmul_run(gr__dnn_matmul *mm, const void *a, const void *b, void *c, const float *bias,
+                             void *scratch)
+{
+    (void)mm, (void)a, (void)b, (void)c, (void)bias, (void)scratch;
+    return gr__fail(GR_ERR_UNSUPPORTED, "this build has no oneDNN");
+}

@@ -1,0 +1,276 @@
+/* oneDNN 2.6 (descriptors are structs, an op descriptor comes first) and 3.x (descriptors are handles). What differs is
+ * in the first half of the file; engine, memories and arguments are the same in both. */
+#include "kernel/onednn.h"
+
+#include "base/alloc.h"
+
+#include <dnnl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+struct gr__dnn_matmul {
+    gr__dnn_matmul_shape shape;
+    dnnl_primitive_desc_t desc;
+    dnnl_primitive_t primitive;
+    dnnl_stream_t stream;
+    dnnl_memory_t memory[5];      /* source, weights, bias, destination, scratch */
+    dnnl_exec_arg_t args[5];
+    int n_args;
+    size_t scratch_bytes;
+    const char *name;
+};
+
+typedef struct matrix_desc {
+    int rank;
+    dnnl_dims_t dims, strides;
+    dnnl_data_type_t type;
+} matrix_desc;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static dnnl_engine_t engine;
+static char version_text[48];
+
+static void make_engine(void)
+{
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(version_text, sizeof version_text, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+    if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
+}
+
+bool gr__dnn_available(void)
+{
+    pthread_once(&once, make_engine);
+    return engine != NULL;
+}
+
+const char *gr__dnn_version(void)
+{
+    pthread_once(&once, make_engine);
+    return version_text;
+}
+
+static gr_status failed(dnnl_status_t status, const char *what)
+{
+    gr_status code = status == dnnl_unimplemented   ? GR_ERR_UNSUPPORTED
+                     : status == dnnl_out_of_memory ? GR_ERR_MEMORY
+                                                    : GR_ERR_INTERNAL;
+    return gr__fail(code, "cannot %s: %s answers status %d", what, version_text, (int)status);
+}
+
+#define DNN_TRY(expr, what)                                                \
+    do {                                                                   \
+        dnnl_status_t dnn_status = (expr);                                 \
+        if (dnn_status != dnnl_success) return failed(dnn_status, (what)); \
+    } while (0)
+
+#if DNNL_VERSION_MAJOR >= 3
+
+typedef dnnl_memory_desc_t held_desc;
+
+static dnnl_status_t desc_init(held_desc *md, const matrix_desc *d)
+{
+    return dnnl_memory_desc_create_with_strides(md, d->rank, d->dims, d->type, d->strides);
+}
+static void desc_release(held_desc *md)
+{
+    if (*md) dnnl_memory_desc_destroy(*md);
+}
+static dnnl_status_t append_sum(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef);
+}
+static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, held_desc *a, held_desc *b, held_desc *bias, held_desc *c,
+                                 const_dnnl_primitive_attr_t attr)
+{
+    return dnnl_matmul_primitive_desc_create(out, engine, *a, *b, bias ? *bias : NULL, *c, attr);
+}
+static dnnl_status_t make_memory(dnnl_memory_t *out, held_desc *md)
+{
+    return dnnl_memory_create(out, *md, engine, DNNL_MEMORY_NONE);
+}
+static dnnl_status_t make_scratch(dnnl_memory_t *out, const_dnnl_primitive_desc_t desc, size_t *bytes)
+{
+    const_dnnl_memory_desc_t md = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
+    *bytes = md ? dnnl_memory_desc_get_size(md) : 0;
+    return *bytes ? dnnl_memory_create(out, md, engine, DNNL_MEMORY_NONE) : dnnl_success;
+}
+
+#else
+
+typedef dnnl_memory_desc_t held_desc;
+
+static dnnl_status_t desc_init(held_desc *md, const matrix_desc *d)
+{
+    return dnnl_memory_desc_init_by_strides(md, d->rank, d->dims, d->type, d->strides);
+}
+static void desc_release(held_desc *md) { (void)md; }
+static dnnl_status_t append_sum(dnnl_post_ops_t ops) { return dnnl_post_ops_append_sum(ops, 1.0f); }
+static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, held_desc *a, held_desc *b, held_desc *bias, held_desc *c,
+                                 const_dnnl_primitive_attr_t attr)
+{
+    dnnl_matmul_desc_t op;
+    dnnl_status_t status = dnnl_matmul_desc_init(&op, a, b, bias, c);
+    return status == dnnl_success ? dnnl_primitive_desc_create(out, &op, attr, engine, NULL) : status;
+}
+static dnnl_status_t make_memory(dnnl_memory_t *out, held_desc *md)
+{
+    return dnnl_memory_create(out, md, engine, DNNL_MEMORY_NONE);
+}
+static dnnl_status_t make_scratch(dnnl_memory_t *out, const_dnnl_primitive_desc_t desc, size_t *bytes)
+{
+    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
+    *bytes = md ? dnnl_memory_desc_get_size(md) : 0;
+    return *bytes ? dnnl_memory_create(out, md, engine, DNNL_MEMORY_NONE) : dnnl_success;
+}
+
+#endif
+
+/* A dimension of size 1 gets the stride that a dense matrix has: implementations look at it. */
+static matrix_desc describe(gr_dtype dtype, int64_t batch, int64_t rows, int64_t cols, int64_t row, int64_t col,
+                            int64_t step)
+{
+    if (rows == 1) row = col == 1 ? cols : 1;
+    if (cols == 1) col = row == 1 && rows > 1 ? rows : 1;
+    int rank = batch > 1 ? 3 : 2;
+    matrix_desc d = {.rank = rank, .type = dtype == GR_BF16 ? dnnl_bf16 : dnnl_f32};
+    d.dims[0] = step == 0 ? 1 : batch;
+    d.strides[0] = step == 0 ? (rows * row > cols * col ? rows * row : cols * col) : step;
+    d.dims[rank - 2] = rows;
+    d.strides[rank - 2] = row;
+    d.dims[rank - 1] = cols;
+    d.strides[rank - 1] = col;
+    return d;
+}
+
+enum { A, B, BIAS, C, SCRATCH };
+
+static gr_status make_primitive(gr__dnn_matmul *mm, held_desc md[4], const_dnnl_primitive_attr_t attr)
+{
+    const gr__dnn_matmul_shape *s = &mm->shape;
+    DNN_TRY(matmul_desc(&mm->desc, &md[A], &md[B], s->bias ? &md[BIAS] : NULL, &md[C], attr), "plan a matrix product");
+    if (dnnl_primitive_desc_query(mm->desc, dnnl_query_impl_info_str, 0, &mm->name) != dnnl_success) mm->name = "?";
+    GR_FAIL_IF(strncmp(mm->name, "ref", 3) == 0, GR_ERR_UNSUPPORTED,
+               "%s has only its reference code for a (%lld, %lld) x (%lld, %lld) product with these strides",
+               version_text, (long long)s->m, (long long)s->k, (long long)s->k, (long long)s->n);
+    DNN_TRY(dnnl_primitive_create(&mm->primitive, mm->desc), "make a matrix product");
+    DNN_TRY(dnnl_stream_create(&mm->stream, engine, dnnl_stream_default_flags), "make a stream");
+    static const int arg[5] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD};
+    for (int i = 0; i < 4; i++)
+        if (i != BIAS || s->bias) DNN_TRY(make_memory(&mm->memory[i], &md[i]), "make a memory object");
+    if (s->scratchpad)
+        DNN_TRY(make_scratch(&mm->memory[SCRATCH], mm->desc, &mm->scratch_bytes), "make a scratch memory object");
+    for (int i = 0; i < 5; i++)
+        if (mm->memory[i]) mm->args[mm->n_args++] = (dnnl_exec_arg_t){arg[i], mm->memory[i]};
+    return GR_OK;
+}
+
+static gr_status make_attr(const gr__dnn_matmul_shape *s, dnnl_primitive_attr_t *attr)
+{
+    DNN_TRY(dnnl_primitive_attr_create(attr), "make attributes");
+    if (s->scratchpad)
+        DNN_TRY(dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user), "set attributes");
+    if (!s->accumulate) return GR_OK;
+    dnnl_post_ops_t ops = NULL;
+    DNN_TRY(dnnl_post_ops_create(&ops), "make post-operations");
+    dnnl_status_t status = append_sum(ops);
+    if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(*attr, ops);
+    dnnl_post_ops_destroy(ops);
+    DNN_TRY(status, "set post-operations");
+    return GR_OK;
+}
+
+static bool empty(const gr__dnn_matmul_shape *s) { return s->m == 0 || s->n == 0 || s->k == 0; }
+
+static gr_status build(gr__dnn_matmul *mm)
+{
+    const gr__dnn_matmul_shape *s = &mm->shape;
+    matrix_desc d[4] = {
+        describe(s->a_dtype, s->batch, s->m, s->k, s->a_row, s->a_col, s->a_batch),
+        describe(s->b_dtype, s->batch, s->k, s->n, s->b_row, s->b_col, s->b_batch),
+        describe(GR_F32, s->batch, 1, s->n, s->n, 1, 0),
+        describe(s->c_dtype, s->batch, s->m, s->n, s->c_row, s->c_col, s->c_batch),
+    };
+    held_desc md[4];
+    memset(md, 0, sizeof md);
+    dnnl_primitive_attr_t attr = NULL;
+    gr_status status = make_attr(s, &attr);
+    for (int i = 0; i < 4 && status == GR_OK; i++) {
+        dnnl_status_t made = desc_init(&md[i], &d[i]);
+        if (made != dnnl_success) status = failed(made, "describe a matrix");
+    }
+    if (status == GR_OK) status = make_primitive(mm, md, attr);
+    for (int i = 0; i < 4; i++) desc_release(&md[i]);
+    if (attr) dnnl_primitive_attr_destroy(attr);
+    return status;
+}
+
+gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul **out)
+{
+    GR_FAIL_IF(!gr__dnn_available(), GR_ERR_UNSUPPORTED, "%s found no usable processor", version_text);
+    bool dtypes = shape->a_dtype == shape->b_dtype &&
+                  ((shape->a_dtype == GR_F32 && shape->c_dtype == GR_F32) ||
+                   (shape->a_dtype == GR_BF16 && (shape->c_dtype == GR_F32 || shape->c_dtype == GR_BF16)));
+    GR_FAIL_IF(!dtypes, GR_ERR_UNSUPPORTED, "no oneDNN product %s x %s -> %s", gr_dtype_name(shape->a_dtype),
+               gr_dtype_name(shape->b_dtype), gr_dtype_name(shape->c_dtype));
+    gr__dnn_matmul *mm = gr__calloc(1, sizeof *mm);
+    if (!mm) return gr__fail_memory("a matrix product", sizeof *mm);
+    mm->shape = *shape;
+    mm->name = "empty";
+    if (mm->shape.batch == 0) mm->shape.batch = 1;
+    gr_status status = empty(shape) ? GR_OK : build(mm);
+    if (status != GR_OK) {
+        gr__dnn_matmul_free(mm);
+        return status;
+    }
+    *out = mm;
+    return GR_OK;
+}
+
+void gr__dnn_matmul_free(gr__dnn_matmul *mm)
+{
+    if (!mm) return;
+    for (int i = 0; i < 5; i++)
+        if (mm->memory[i]) dnnl_memory_destroy(mm->memory[i]);
+    if (mm->stream) dnnl_stream_destroy(mm->stream);
+    if (mm->primitive) dnnl_primitive_destroy(mm->primitive);
+    if (mm->desc) dnnl_primitive_desc_destroy(mm->desc);
+    gr__free(mm);
+}
+
+size_t gr__dnn_matmul_scratch_bytes(const gr__dnn_matmul *mm) { return mm->scratch_bytes; }
+
+const char *gr__dnn_matmul_name(const gr__dnn_matmul *mm) { return mm->name; }
+
+/* m, n or k is 0: an empty sum. */
+static gr_status run_empty(const gr__dnn_matmul_shape *s, void *c, const float *bias)
+{
+    GR_FAIL_IF(bias && s->c_dtype != GR_F32 && s->m && s->n, GR_ERR_UNSUPPORTED,
+               "a product over k = 0 with a bias needs an f32 result");
+    size_t bytes = gr_dtype_size_bytes(s->c_dtype);
+    for (int64_t b = 0; b < s->batch; b++)
+        for (int64_t i = 0; i < s->m; i++)
+            for (int64_t j = 0; j < s->n; j++) {
+                char *at = (char *)c + (b * s->c_batch + i * s->c_row + j * s->c_col) * (int64_t)bytes;
+                if (!s->accumulate) memset(at, 0, bytes);
+                if (bias) {
+                    float sum;
+                    memcpy(&sum, at, sizeof sum);
+                    sum += bias[j];
+                    memcpy(at, &sum, sizeof sum);
+                }
+            }
+    return GR_OK;
+}
+
+gr_status gr__dnn_matmul_run(gr__dnn_matmul *mm, const void *a, const void *b, void *c, const float *bias,
+                             void *scratch)
+{
+    if (empty(&mm->shape)) return run_empty(&mm->shape, c, bias);
+    void *handle[5] = {(void *)(uintptr_t)a, (void *)(uintptr_t)b, (void *)(uintptr_t)bias, c, scratch};
+    for (int i = 0; i < 5; i++)
+        if (mm->memory[i]) DNN_TRY(dnnl_memory_set_data_handle(mm->memory[i], handle[i]), "set a pointer");
+    DNN_TRY(dnnl_primitive_execute(mm->primitive, mm->stream, mm->n_args, mm->args), "run a matrix product");
+    DNN_TRY(dnnl_stream_wait(mm->stream), "wait for a matrix product");
+    return GR_OK;
+}

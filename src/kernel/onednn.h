@@ -1,0 +1,44 @@
+/* The one shim around oneDNN's C API (2.6 and 3.x): matrix products made once, run many times without allocation.
+ * Built without oneDNN, no_onednn.c takes its place and every call answers GR_ERR_UNSUPPORTED. */
+#ifndef GR__ONEDNN_H
+#define GR__ONEDNN_H
+
+#include "base/status.h"
+#include "gradus/tensor.h"
+
+typedef struct gr__dnn_matmul gr__dnn_matmul;
+
+/* c[b][i][j] (+)= sum over l of a[b][i][l]*w[b][l][j] (+ bias[j]). Element (b, i, l) of A is at
+ * b*a_batch + i*a_row + l*a_col (elements), likewise the others: transposes are strides.
+ * One of row/col must be 1 in each matrix (or the dimension 1). */
+typedef struct gr__dnn_matmul_shape {
+    int64_t batch;                          /* 0 or 1: plain matrices */
+    int64_t m, n, k;
+    gr_dtype a_dtype, b_dtype, c_dtype;     /* f32*f32 -> f32, bf16*bf16 -> f32 or bf16 */
+    int64_t a_row, a_col, a_batch;          /* batch stride 0: the same matrix for all */
+    int64_t b_row, b_col, b_batch;
+    int64_t c_row, c_col, c_batch;
+    bool accumulate;                        /* C += */
+    bool bias;                              /* f32 (n) */
+    bool scratchpad;                        /* the caller gives scratch in every run */
+} gr__dnn_matmul_shape;
+
+bool gr__dnn_available(void);
+/* "oneDNN 2.6.3", "none" */
+const char *gr__dnn_version(void);
+
+/* Status: GR_ERR_UNSUPPORTED where the library has no implementation, GR_ERR_MEMORY, GR_ERR_INTERNAL. */
+gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul **out);
+void gr__dnn_matmul_free(gr__dnn_matmul *mm);
+
+/* Bytes of the scratch that run wants (0 where the library keeps its own). */
+size_t gr__dnn_matmul_scratch_bytes(const gr__dnn_matmul *mm);
+
+/* bias: NULL unless the shape says so; scratch: NULL unless bytes > 0. One run at a time per object. */
+gr_status gr__dnn_matmul_run(gr__dnn_matmul *mm, const void *a, const void *b, void *c, const float *bias,
+                             void *scratch);
+
+/* What the library chose ("brg:avx512_core_bf16"); lives as long as mm. */
+const char *gr__dnn_matmul_name(const gr__dnn_matmul *mm);
+
+#endif

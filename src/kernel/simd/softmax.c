@@ -1,0 +1,190 @@
+/* Softmax, log-softmax and cross-entropy, row by row: maximum, sum of exponentials, result; exponentials are computed
+ * twice rather than stored. */
+#include "kernel/softmax.h"
+#include "kernel/simd/tile.h"
+#include "kernel/simd/vmath.h"
+#include "kernel/simd.h"
+
+static float log_one(float x)
+{
+    float out[GR__W];
+    vstore(out, vlog(vset(x)));
+    return out[0];
+}
+
+static float exp_one(float x)
+{
+    float out[GR__W];
+    vstore(out, vexp_negative(vset(x)));
+    return out[0];
+}
+
+/* Maximum of the row, 0 where that is -inf, so that it can be subtracted. */
+static float row_base(const gr__rows *x, int64_t r, int64_t c, float *tile)
+{
+    lanes most = lanes_set(-INFINITY);
+    for (int64_t at = 0; at < c; at += GR__TILE) {
+        int64_t n = GR__MIN(GR__TILE, c - at);
+        const float *t = tile_load(x, r, at, n, -INFINITY, tile);
+        for (int64_t i = 0; i < n; i += GR__LANES)
+            for (int p = 0; p < GR__PARTS; p++) most.part[p] = vmax(most.part[p], vload(t + i + p * GR__W));
+    }
+    float m = lanes_max(&most);
+    return m == -INFINITY ? 0 : m;
+}
+
+static float row_exp_sum(const gr__rows *x, int64_t r, int64_t c, float base, float *tile)
+{
+    lanes sum = lanes_set(0);
+    vf b = vset(base);
+    for (int64_t at = 0; at < c; at += GR__TILE) {
+        int64_t n = GR__MIN(GR__TILE, c - at);
+        const float *t = tile_load(x, r, at, n, -INFINITY, tile);
+        for (int64_t i = 0; i < n; i += GR__LANES)
+            for (int p = 0; p < GR__PARTS; p++)
+                sum.part[p] = sum.part[p] + vexp_negative(vload(t + i + p * GR__W) - b);
+    }
+    return lanes_sum(&sum);
+}
+
+static float row_sum(const gr__rows *x, int64_t r, int64_t c, float *tile)
+{
+    lanes sum = lanes_set(0);
+    for (int64_t at = 0; at < c; at += GR__TILE) {
+        int64_t n = GR__MIN(GR__TILE, c - at);
+        const float *t = tile_load(x, r, at, n, 0, tile);
+        for (int64_t i = 0; i < n; i += GR__LANES)
+            for (int p = 0; p < GR__PARTS; p++) sum.part[p] = sum.part[p] + vload(t + i + p * GR__W);
+    }
+    return lanes_sum(&sum);
+}
+
+/* y = exp(x - base)*factor - shift */
+static void row_exp(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float base, float factor, float shift)
+{
+    float tx[GR__TILE], ty[GR__TILE];
+    vf b = vset(base), f = vset(factor), s = vset(shift);
+    for (int64_t at = 0; at < c; at += GR__TILE) {
+        int64_t n = GR__MIN(GR__TILE, c - at);
+        const float *t = tile_load(x, r, at, n, 0, tx);
+        float *out = tile_open(y, r, at, n, ty);
+        for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, vexp_negative(vload(t + i) - b) * f - s);
+        tile_store(y, r, at, n, out);
+    }
+}
+
+/* y = x - shift */
+static void row_shift(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float shift)
+{
+    float tx[GR__TILE], ty[GR__TILE];
+    vf s = vset(shift);
+    for (int64_t at = 0; at < c; at += GR__TILE) {
+        int64_t n = GR__MIN(GR__TILE, c - at);
+        const float *t = tile_load(x, r, at, n, 0, tx);
+        float *out = tile_open(y, r, at, n, ty);
+        for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, vload(t + i) - s);
+        tile_store(y, r, at, n, out);
+    }
+}
+
+void GR__KERNEL(softmax_forward)(const void *args, int64_t first, int64_t last)
+{
+    const gr__softmax *a = args;
+    float tile[GR__TILE];
+    for (int64_t r = first; r < last; r++) {
+        float base = row_base(&a->x, r, a->c, tile);
+        float sum = row_exp_sum(&a->x, r, a->c, base, tile);
+        if (a->log)
+            row_shift(&a->x, &a->y, r, a->c, sum == 0 ? 0 : base + log_one(sum));
+        else
+            row_exp(&a->x, &a->y, r, a->c, base, sum == 0 ? 0 : 1.0f / sum, 0);
+    }
+}
+
+/* Sum of dy*y, or of dy. */
+static float row_dot(const gr__softmax *a, int64_t r)
+{
+    float ty[GR__TILE], td[GR__TILE];
+    if (a->log) return row_sum(&a->dy, r, a->c, td);
+    lanes sum = lanes_set(0);
+    for (int64_t at = 0; at < a->c; at += GR__TILE) {
+        int64_t n = GR__MIN(GR__TILE, a->c - at);
+        const float *y = tile_load(&a->y, r, at, n, 0, ty), *dy = tile_load(&a->dy, r, at, n, 0, td);
+        for (int64_t i = 0; i < n; i += GR__LANES)
+            for (int p = 0; p < GR__PARTS; p++)
+                sum.part[p] = sum.part[p] + vload(y + i + p * GR__W) * vload(dy + i + p * GR__W);
+    }
+    return lanes_sum(&sum);
+}
+
+void GR__KERNEL(softmax_backward)(const void *args, int64_t first, int64_t last)
+{
+    const gr__softmax *a = args;
+    float ty[GR__TILE], td[GR__TILE], to[GR__TILE];
+    for (int64_t r = first; r < last; r++) {
+        vf s = vset(row_dot(a, r));
+        for (int64_t at = 0; at < a->c; at += GR__TILE) {
+            int64_t n = GR__MIN(GR__TILE, a->c - at);
+            const float *y = tile_load(&a->y, r, at, n, 0, ty), *dy = tile_load(&a->dy, r, at, n, 0, td);
+            float *dx = tile_open(&a->dx, r, at, n, to);
+            if (a->log)
+                for (int64_t i = 0; i < n; i += GR__W) vstore(dx + i, vload(dy + i) - vexp_negative(vload(y + i)) * s);
+            else
+                for (int64_t i = 0; i < n; i += GR__W) vstore(dx + i, vload(y + i) * (vload(dy + i) - s));
+            tile_store(&a->dx, r, at, n, dx);
+        }
+    }
+}
+
+static float get(const gr__rows *x, int64_t r, int64_t j)
+{
+    int64_t at = r * x->ld + j;
+    return x->dtype == GR_F32 ? ((const float *)x->data)[at] : gr__bf16_to_f32(((const uint16_t *)x->data)[at]);
+}
+
+static void put(const gr__rows *x, int64_t r, int64_t j, float value)
+{
+    int64_t at = r * x->ld + j;
+    if (x->dtype == GR_F32)
+        ((float *)x->data)[at] = value;
+    else
+        ((uint16_t *)x->data)[at] = gr__f32_to_bf16(value);
+}
+
+static void zero_row(const gr__rows *x, int64_t r, int64_t c)
+{
+    size_t size = x->dtype == GR_F32 ? 4 : 2;
+    memset((char *)x->data + (size_t)(r * x->ld) * size, 0, (size_t)c * size);
+}
+
+void GR__KERNEL(cross_entropy)(const void *args, int64_t first, int64_t last)
+{
+    const gr__cross_entropy *a = args;
+    float tile[GR__TILE], scale = (float)a->scale;
+    float smooth = (float)(a->smoothing / (double)GR__MAX(a->v, 1)), keep = (float)(1 - a->smoothing);
+    for (int64_t r = first; r < last; r++) {
+        int64_t target = a->targets[r];
+        bool counts = target >= 0 && target < a->v;
+        if (!counts && a->loss) a->loss[r] = 0;
+        if (!counts && a->dlogits.data) zero_row(&a->dlogits, r, a->v);
+        if (!counts && !a->lse) continue;
+        float base = row_base(&a->logits, r, a->v, tile);
+        float sum = row_exp_sum(&a->logits, r, a->v, base, tile);
+        float log_sum = log_one(sum);
+        if (a->lse) a->lse[r] = base + log_sum;
+        if (!counts) continue;
+        float right = get(&a->logits, r, target);
+        if (a->loss) {
+            a->loss[r] = log_sum - (right - base);
+            if (smooth != 0) {
+                float mean = row_sum(&a->logits, r, a->v, tile) / (float)a->v;
+                a->loss[r] = log_sum + base - keep * right - (float)a->smoothing * mean;
+            }
+        }
+        if (a->dlogits.data) {
+            row_exp(&a->logits, &a->dlogits, r, a->v, base, scale / sum, smooth * scale);
+            float p = exp_one(right - base) * (scale / sum);
+            put(&a->dlogits, r, target, p - smooth * scale - keep * scale);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/* Eight floats: AVX2 with FMA and F16C. */
+#ifndef GR__VEC_AVX2_H
+#define GR__VEC_AVX2_H
+
+#include <immintrin.h>
+
+enum { GR__W = 8, GR__MR = 6, GR__NV = 2 }; /* GR__MR x GR__NV vectors: the register tile of matrix products */
+
+typedef __m256 vf;
+typedef __m256i vi;
+typedef __m256 vm; /* all bits of a lane */
+
+GR__INLINE vf vset(float x) { return _mm256_set1_ps(x); }
+GR__INLINE vi iset(int32_t x) { return _mm256_set1_epi32(x); }
+GR__INLINE vf vload(const float *p) { return _mm256_loadu_ps(p); }
+GR__INLINE void vstore(float *p, vf v) { _mm256_storeu_ps(p, v); }
+GR__INLINE void vstream(float *p, vf v) { _mm256_stream_ps(p, v); }
+GR__INLINE void vstream_end(void) { _mm_sfence(); }
+GR__INLINE vi vbits(vf v) { return _mm256_castps_si256(v); }
+GR__INLINE vf vfrombits(vi v) { return _mm256_castsi256_ps(v); }
+GR__INLINE vi iadd(vi a, vi b) { return _mm256_add_epi32(a, b); }
+GR__INLINE vi isub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
+GR__INLINE vi iand(vi a, vi b) { return _mm256_and_si256(a, b); }
+GR__INLINE vi ior(vi a, vi b) { return _mm256_or_si256(a, b); }
+GR__INLINE vi ishl(vi a, int n) { return _mm256_slli_epi32(a, n); }
+GR__INLINE vi isar(vi a, int n) { return _mm256_srai_epi32(a, n); }
+GR__INLINE vf vfromint(vi a) { return _mm256_cvtepi32_ps(a); }
+GR__INLINE vm vgt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+GR__INLINE vm vge(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
+GR__INLINE vm veq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+GR__INLINE vm vunordered(vf a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
+GR__INLINE vf vselect(vm m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }
+GR__INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
+GR__INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
+GR__INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+GR__INLINE vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
+GR__INLINE vi iload(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+
+GR__INLINE vf vload_u8(const uint8_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+GR__INLINE vf vload_bf16(const uint16_t *p)
+{
+    return vfrombits(ishl(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
+
+GR__INLINE __m128i low_halves(vi v)
+{
+    vi packed = _mm256_packus_epi32(_mm256_and_si256(v, iset(0xffff)), _mm256_setzero_si256());
+    return _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
+}
+GR__INLINE void istore16(uint16_t *p, vi v) { _mm_storeu_si128((__m128i *)p, low_halves(v)); }
+GR__INLINE void istream16(uint16_t *p, vi v) { _mm_stream_si128((__m128i *)p, low_halves(v)); }
+
+/* acc + a.lo*b.lo + a.hi*b.hi, operands are pairs of bf16 in 32 bits. */
+GR__INLINE vf vdot_bf16(vf acc, vi a, vi b)
+{
+    vi high = iset((int32_t)0xffff0000u);
+    acc = vfma(vfrombits(ishl(a, 16)), vfrombits(ishl(b, 16)), acc);
+    return vfma(vfrombits(iand(a, high)), vfrombits(iand(b, high)), acc);
+}
+
+GR__INLINE vf vload_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+GR__INLINE void vstore_f16(uint16_t *p, vf v) { _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(v, 0)); }
+
+#endif

@@ -1,0 +1,56 @@
+/* Sixteen floats: AVX-512 F, BW, DQ, VL; vdot_bf16() needs BF16 too (see gr__simd_get_bf16). */
+#ifndef GR__VEC_AVX512_H
+#define GR__VEC_AVX512_H
+
+#include <immintrin.h>
+
+enum { GR__W = 16, GR__MR = 6, GR__NV = 4 }; /* GR__MR x GR__NV vectors: the register tile of matrix products */
+
+typedef __m512 vf;
+typedef __m512i vi;
+typedef __mmask16 vm;
+
+GR__INLINE vf vset(float x) { return _mm512_set1_ps(x); }
+GR__INLINE vi iset(int32_t x) { return _mm512_set1_epi32(x); }
+GR__INLINE vf vload(const float *p) { return _mm512_loadu_ps(p); }
+GR__INLINE void vstore(float *p, vf v) { _mm512_storeu_ps(p, v); }
+GR__INLINE void vstream(float *p, vf v) { _mm512_stream_ps(p, v); }
+GR__INLINE void vstream_end(void) { _mm_sfence(); }
+GR__INLINE vi vbits(vf v) { return _mm512_castps_si512(v); }
+GR__INLINE vf vfrombits(vi v) { return _mm512_castsi512_ps(v); }
+GR__INLINE vi iadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
+GR__INLINE vi isub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+GR__INLINE vi iand(vi a, vi b) { return _mm512_and_si512(a, b); }
+GR__INLINE vi ior(vi a, vi b) { return _mm512_or_si512(a, b); }
+GR__INLINE vi ishl(vi a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
+GR__INLINE vi isar(vi a, int n) { return _mm512_srai_epi32(a, (unsigned)n); }
+GR__INLINE vf vfromint(vi a) { return _mm512_cvtepi32_ps(a); }
+GR__INLINE vm vgt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+GR__INLINE vm vge(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+GR__INLINE vm veq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+GR__INLINE vm vunordered(vf a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+GR__INLINE vf vselect(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
+GR__INLINE vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
+GR__INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
+GR__INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+GR__INLINE vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
+GR__INLINE vi iload(const int32_t *p) { return _mm512_loadu_si512(p); }
+
+GR__INLINE vf vload_u8(const uint8_t *p)
+{
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+GR__INLINE vf vload_bf16(const uint16_t *p)
+{
+    return vfrombits(ishl(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
+}
+GR__INLINE void istore16(uint16_t *p, vi v) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(v)); }
+GR__INLINE void istream16(uint16_t *p, vi v) { _mm256_stream_si256((__m256i *)p, _mm512_cvtepi32_epi16(v)); }
+
+/* acc + a.lo*b.lo + a.hi*b.hi, operands are pairs of bf16 in 32 bits. */
+GR__INLINE vf vdot_bf16(vf acc, vi a, vi b) { return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b); }
+
+GR__INLINE vf vload_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
+GR__INLINE void vstore_f16(uint16_t *p, vf v) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, 0)); }
+
+#endif

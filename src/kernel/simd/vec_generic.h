@@ -1,0 +1,97 @@
+/* Four floats through the compiler's portable vectors: any processor. */
+#ifndef GR__VEC_GENERIC_H
+#define GR__VEC_GENERIC_H
+
+#include "tensor/convert.h"
+
+enum { GR__W = 4, GR__MR = 3, GR__NV = 2 }; /* GR__MR x GR__NV vectors: the register tile of matrix products */
+
+typedef float vf GR__VECTOR(16);
+typedef int32_t vi GR__VECTOR(16);
+typedef vi vm; /* 0 or -1 in each lane */
+
+GR__INLINE vf vset(float x) { return (vf){x, x, x, x}; }
+GR__INLINE vi iset(int32_t x) { return (vi){x, x, x, x}; }
+
+GR__INLINE vf vload(const float *p)
+{
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+GR__INLINE void vstore(float *p, vf v) { memcpy(p, &v, sizeof v); }
+GR__INLINE void vstream(float *p, vf v) { vstore(p, v); }
+GR__INLINE void vstream_end(void) {}
+
+GR__INLINE vi vbits(vf v) { return (vi)v; }
+GR__INLINE vf vfrombits(vi v) { return (vf)v; }
+
+GR__INLINE vi iadd(vi a, vi b) { return a + b; }
+GR__INLINE vi isub(vi a, vi b) { return a - b; }
+GR__INLINE vi iand(vi a, vi b) { return a & b; }
+GR__INLINE vi ior(vi a, vi b) { return a | b; }
+GR__INLINE vi ishl(vi a, int n) { return (vi)((vi)a << n); }
+GR__INLINE vi isar(vi a, int n) { return a >> n; }
+
+GR__INLINE vf vfromint(vi a)
+{
+    vf v;
+    for (int i = 0; i < GR__W; i++) v[i] = (float)a[i];
+    return v;
+}
+
+GR__INLINE vm vgt(vf a, vf b) { return a > b; }
+GR__INLINE vm vge(vf a, vf b) { return a >= b; }
+GR__INLINE vm veq(vf a, vf b) { return a == b; }
+GR__INLINE vm vunordered(vf a) { return a != a; }
+GR__INLINE vf vselect(vm m, vf a, vf b) { return (vf)((m & (vi)a) | (~m & (vi)b)); }
+GR__INLINE vf vmax(vf a, vf b) { return vselect(a > b, a, b); }
+GR__INLINE vf vmin(vf a, vf b) { return vselect(a < b, a, b); }
+GR__INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+
+GR__INLINE vf vsqrt(vf a)
+{
+    vf v;
+    for (int i = 0; i < GR__W; i++) v[i] = sqrtf(a[i]);
+    return v;
+}
+
+GR__INLINE vi iload(const int32_t *p)
+{
+    vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+GR__INLINE vf vload_u8(const uint8_t *p) { return (vf){p[0], p[1], p[2], p[3]}; }
+
+GR__INLINE vf vload_bf16(const uint16_t *p)
+{
+    return (vf)(vi){(int32_t)((uint32_t)p[0] << 16), (int32_t)((uint32_t)p[1] << 16),
+                    (int32_t)((uint32_t)p[2] << 16), (int32_t)((uint32_t)p[3] << 16)};
+}
+
+/* The low 16 bits of each lane. */
+GR__INLINE void istore16(uint16_t *p, vi v)
+{
+    for (int i = 0; i < GR__W; i++) p[i] = (uint16_t)v[i];
+}
+GR__INLINE void istream16(uint16_t *p, vi v) { istore16(p, v); }
+
+/* acc + a.lo*b.lo + a.hi*b.hi, operands are pairs of bf16 in 32 bits. */
+GR__INLINE vf vdot_bf16(vf acc, vi a, vi b)
+{
+    vi high = iset((int32_t)0xffff0000u);
+    acc = vfma((vf)(a << 16), (vf)(b << 16), acc);
+    return vfma((vf)(a & high), (vf)(b & high), acc);
+}
+
+GR__INLINE vf vload_f16(const uint16_t *p)
+{
+    return (vf){gr__f16_to_f32(p[0]), gr__f16_to_f32(p[1]), gr__f16_to_f32(p[2]), gr__f16_to_f32(p[3])};
+}
+GR__INLINE void vstore_f16(uint16_t *p, vf v)
+{
+    for (int i = 0; i < GR__W; i++) p[i] = gr__f32_to_f16(v[i]);
+}
+
+#endif

@@ -1,0 +1,94 @@
+/* The attribute structs of the ops, for those who write kernels for them. Element-wise ops have gr__map_attr (op/op.h),
+ * matmul has gr_matmul_options, optim has its own header. An op with GR__OP_OUT_DTYPE begins with 'out_dtype'
+ * (NONE: that of the operand). */
+#ifndef GR__ATTR_H
+#define GR__ATTR_H
+
+#include "op/op.h"
+
+typedef struct gr__constant_attr {
+    gr_tensor value; /* data in the graph's arena */
+} gr__constant_attr;
+
+typedef struct gr__control_attr {
+    gr_control_kind kind;
+    double parameter;
+} gr__control_attr;
+
+typedef struct gr__fill_attr {
+    gr__map_attr map; /* p0: the number */
+    gr_dtype dtype;
+    int rank;
+    int64_t dim[GR_MAX_RANK];
+} gr__fill_attr;
+
+typedef struct gr__cast_attr {
+    gr_dtype dtype;
+} gr__cast_attr;
+
+typedef struct gr__shape_attr { /* reshape (one size may be -1), broadcast_to */
+    int rank;
+    int64_t dim[GR_MAX_RANK];
+} gr__shape_attr;
+
+typedef struct gr__permute_attr {
+    int order[GR_MAX_RANK];
+} gr__permute_attr;
+
+typedef struct gr__slice_attr {
+    int axis;
+    int64_t start;
+    int64_t size; /* slice: that many are taken; pad_slice: size of the result */
+} gr__slice_attr;
+
+typedef struct gr__concat_attr {
+    int axis;
+} gr__concat_attr;
+
+typedef struct gr__reduce_attr { /* sum, mean, max */
+    uint32_t axes; /* 0: all */
+    bool keep;
+} gr__reduce_attr;
+
+typedef struct gr__embedding_attr {
+    gr_dtype out_dtype;
+} gr__embedding_attr;
+
+typedef struct gr__scatter_attr {
+    gr_dtype out_dtype;
+    int64_t v;
+} gr__scatter_attr;
+
+typedef struct gr__one_hot_attr {
+    gr_dtype dtype;
+    int64_t n;
+} gr__one_hot_attr;
+
+typedef struct gr__norm_attr { /* layer_norm, rms_norm and their gradients (these use eps only to decompose) */
+    gr_dtype out_dtype;
+    double eps;
+} gr__norm_attr;
+
+typedef struct gr__attention_attr {
+    double scale;
+    bool causal;
+    int64_t window; /* 0: none */
+} gr__attention_attr;
+
+typedef struct gr__rotary_attr {
+    double theta;
+    bool interleaved;
+    bool inverse; /* turn back: the gradient */
+} gr__rotary_attr;
+
+typedef struct gr__dropout_attr {
+    double p;
+} gr__dropout_attr;
+
+/* The axes that are reduced. */
+GR__INLINE uint32_t gr__reduce_mask(const gr__reduce_attr *a, int rank)
+{
+    return a->axes ? a->axes : (1u << rank) - 1u;
+}
+
+#endif

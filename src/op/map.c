@@ -1,0 +1,49 @@
+#include "op/map.h"
+
+#include <string.h>
+
+static gr_status infer(gr__infer *c)
+{
+    const gr__fused_attr *a = c->attr;
+    c->n_out = a->n_out;
+    for (int i = 0; i < a->n_out; i++) {
+        gr__value *out = &c->out[i];
+        out->dtype = a->out_dtype[i];
+        out->rank = a->rank;
+        memcpy(out->dim, a->dim, sizeof out->dim);
+        for (int k = 0; k < c->n_in; k++) {
+            gr__value joint = *out;
+            GR_TRY(gr__broadcast("map", out, c->in[k], &joint.rank, joint.dim));
+            GR_FAIL_IF(!gr__same_shape(&joint, out), GR_ERR_SHAPE, "map: operand %d is larger than the result", k);
+        }
+    }
+    return GR_OK;
+}
+
+static gr_status reference(const gr__args *x)
+{
+    const gr__fused_attr *a = x->attr;
+    int64_t index[GR_MAX_RANK] = {0};
+    do {
+        double r[GR__MAP_REGISTERS] = {0};
+        for (int i = 0; i < x->n_in; i++) r[i] = gr__load(&x->in[i], gr__broadcast_offset(&x->in[i], a->rank, index));
+        for (int i = 0; i < a->n_code; i++) {
+            const gr__map_code *k = &a->code[i];
+            r[k->dst] = gr__map_scalar((gr__map_op)k->op, r[k->a], r[k->b], r[k->c], k->p0, k->p1);
+        }
+        for (int i = 0; i < a->n_out; i++)
+            gr__store(&x->out[i], gr__offset(&x->out[i], index), r[a->output_register[i]]);
+    } while (gr__next_index(a->rank, a->dim, index));
+    return GR_OK;
+}
+
+static double flops(const gr__args *x)
+{
+    const gr__fused_attr *a = x->attr;
+    return (double)a->n_code * (double)gr__arg_count(&x->out[0]);
+}
+
+const gr__op gr__op_map = {
+    .name = "map", .min_in = 0, .max_in = GR__MAP_MOST_INPUTS, .n_out = 1, .attr_bytes = sizeof(gr__fused_attr),
+    .infer = infer, .no_grad = "fusion comes after gradients", .reference = reference, .flops = flops,
+};

@@ -1,0 +1,79 @@
+/* What op files share: the registry, shape rules and references of the element-wise ops, small builders for gradients. */
+#ifndef GR__OP_H
+#define GR__OP_H
+
+#include "gradus/ops.h"
+#include "graph/op_row.h"
+#include "kernel/map.h"
+
+/* ---- registry: rows of ops.def, in its order ---- */
+#define GR_X(name) extern const gr__op gr__op_##name;
+#include "op/ops.def"
+#undef GR_X
+extern const gr__op *const gr__ops[];
+extern const int gr__n_ops;
+const gr__op *gr__op_find(const char *name);
+
+/* ---- shape rules ---- */
+bool gr__is_float(gr_dtype t);            /* f64, f32, bf16 */
+gr_dtype gr__wider(gr_dtype a, gr_dtype b); /* of two floats */
+/* numpy's broadcasting; GR_ERR_SHAPE tells both shapes. */
+gr_status gr__broadcast(const char *op, const gr__value *a, const gr__value *b, int *rank, int64_t *dim);
+/* "[4,64,128]" into 'text' of 96 bytes; returns it. */
+char *gr__shape_text(char *text, int rank, const int64_t *dim);
+/* GR_ERR_DTYPE unless input i is a float / of dtype 'want'. */
+gr_status gr__want_float(const gr__infer *c, int i);
+gr_status gr__want_dtype(const gr__infer *c, int i, gr_dtype want);
+gr_status gr__want_rank(const gr__infer *c, int i, int rank);
+int64_t gr__value_count(const gr__value *v);
+bool gr__same_shape(const gr__value *a, const gr__value *b);
+/* Statistics and losses: f32, f64 for f64. */
+GR__INLINE gr_dtype gr__stats_dtype(gr_dtype x) { return x == GR_F64 ? GR_F64 : GR_F32; }
+/* GR_ERR_DTYPE unless 'x' operands can give 'out' (f64 and the others do not mix). */
+gr_status gr__want_out_dtype(const gr__infer *c, gr_dtype x, gr_dtype out);
+/* Input i was given. */
+GR__INLINE bool gr__given(const gr__infer *c, int i) { return i < c->n_in && c->in[i]; }
+/* GR_ERR_SHAPE unless input i has this shape ('what' tells it in words). */
+gr_status gr__want_shape(const gr__infer *c, int i, int rank, const int64_t *dim, const char *what);
+
+/* ---- element-wise ops (all operands floats, output in the widest of them, sizes broadcast) ---- */
+gr_status gr__infer_map(gr__infer *c);
+gr_status gr__reference_map(const gr__args *a); /* by gr__map_scalar of the row's map_op */
+/* Every element-wise op has these attributes (ops without numbers ignore them). */
+typedef struct gr__map_attr {
+    const gr__op *op; /* set by gr__map1.. so that one reference serves all */
+    double p0, p1;
+} gr__map_attr;
+gr_value gr__map1(gr_graph *g, const gr__op *op, gr_value x, double p0, double p1);
+gr_value gr__map2(gr_graph *g, const gr__op *op, gr_value a, gr_value b);
+gr_value gr__map3(gr_graph *g, const gr__op *op, gr_value a, gr_value b, gr_value c);
+/* The gradient op 'op' of two operands (the forward input or output, and dy) with the numbers of the forward op. */
+gr_value gr__map_grad(gr_graph *g, const gr__op *op, gr_value a, gr_value dy, const gr__map_attr *forward);
+/* Element-wise: also cast, whose opcode COPY is the 0 that stands for "none" in a row. */
+bool gr__op_is_map(const gr__op *op);
+
+/* ---- for references ---- */
+/* Input i was given. */
+GR__INLINE bool gr__has(const gr__args *a, int i) { return i < a->n_in && gr__arg_there(&a->in[i]); }
+GR__INLINE bool gr__wanted(const gr__args *a, int i) { return (a->wanted >> i & 1u) != 0; }
+/* Where the row of the last axis begins for an index of the axes before it, and the step inside the row. */
+GR__INLINE int64_t gr__row(const gr__arg *a, const int64_t *index)
+{
+    int64_t o = 0;
+    for (int i = 0; i + 1 < a->rank; i++) o += index[i] * a->stride[i];
+    return o;
+}
+GR__INLINE int64_t gr__step(const gr__arg *a) { return a->stride[a->rank - 1]; }
+
+/* ---- for gradients ---- */
+/* Sums d down to the shape (and casts to the dtype) of 'like': the inverse of broadcasting. */
+gr_value gr__unbroadcast(gr_graph *g, gr_value d, gr_value like);
+/* gr_fill of the shape and dtype of 'like'. */
+gr_value gr__fill_like(gr_graph *g, gr_value like, double value);
+gr_value gr__reshape_like(gr_graph *g, gr_value x, gr_value like);
+/* d, reduced over 'axes' of 'like', spread over the shape of 'like' again. */
+gr_value gr__expand(gr_graph *g, gr_value d, gr_value like, uint32_t axes);
+/* Ops whose gradient is zero everywhere. */
+void gr__grad_zero(gr__grad *c);
+
+#endif

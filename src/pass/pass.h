@@ -1,0 +1,18 @@
+/* Passes rewrite a graph in place; the graph is checked after each in debug builds. */
+#ifndef GR__PASS_H
+#define GR__PASS_H
+
+#include "graph/graph.h"
+
+/* Same values from fewer nodes: repeated and neutral nodes go, casts move into the ops before them, an addition behind a
+ * product becomes its accumulator, slices put side by side become a concat. */
+gr_status gr__pass_simplify(gr_graph *g);
+
+/* Chains of element-wise ops become 'map' programs. */
+gr_status gr__pass_fuse(gr_graph *g);
+
+/* What the gradient reads of the forward part is computed again instead of kept. */
+typedef enum gr__recompute { GR__RECOMPUTE_NONE, GR__RECOMPUTE_CHEAP, GR__RECOMPUTE_BLOCKS, GR__RECOMPUTE_COUNT } gr__recompute;
+gr_status gr__pass_recompute(gr_graph *g, gr__recompute level);
+
+#endif

@@ -1,0 +1,94 @@
+/* Normalize steps: replace, prepend, and the Unicode normal forms (utf8proc). */
+#include "text/tokenizer_int.h"
+#include "text/utf8.h"
+
+#include <string.h>
+#include <utf8proc.h>
+
+void gr__replace_all(gr__str *out, const char *text, size_t n, const char *old, const char *fresh)
+{
+    size_t n_old = strlen(old), at = 0;
+    for (;;) {
+        const char *hit = n_old && at < n ? memmem(text + at, n - at, old, n_old) : NULL;
+        size_t stop = hit ? (size_t)(hit - text) : n;
+        gr__str_add_n(out, text + at, stop - at);
+        if (!hit) return;
+        gr__str_add(out, fresh);
+        at = stop + n_old;
+    }
+}
+
+static bool all_ascii(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] >= 0x80) return false;
+    return true;
+}
+
+static gr_status add_normal_form(gr__str *out, const char *text, size_t n, utf8proc_option_t form)
+{
+    utf8proc_ssize_t need = utf8proc_decompose((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)n, NULL, 0, form);
+    GR_FAIL_IF(need < 0, GR_ERR_DATA, "cannot normalize the text: %s", utf8proc_errmsg(need));
+    size_t bytes;
+    utf8proc_int32_t *code;
+    if (!gr__mul_size((size_t)need + 1, sizeof *code, &bytes) || !(code = gr__alloc(bytes)))
+        return gr__fail_memory("normalizing a text", (size_t)need * sizeof *code);
+    utf8proc_ssize_t got = utf8proc_decompose((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)n, code, need, form);
+    if (got >= 0 && got <= need) got = utf8proc_reencode(code, got, form);
+    if (got >= 0) gr__str_add_n(out, (const char *)code, (size_t)got);
+    gr__free(code);
+    GR_FAIL_IF(got < 0, GR_ERR_DATA, "cannot normalize the text: %s", utf8proc_errmsg(got));
+    return GR_OK;
+}
+
+/* Bytes that are not UTF-8 stay as they are, between normalized stretches. */
+static gr_status unicode_form(gr__str *out, const char *text, size_t n, utf8proc_option_t form)
+{
+    if (all_ascii(text, n)) {
+        gr__str_add_n(out, text, n);
+        return GR_OK;
+    }
+    for (size_t at = 0; at < n;) {
+        size_t good;
+        if (gr__utf8_valid(text + at, n - at, &good)) good = n - at;
+        if (good > 0) GR_TRY(add_normal_form(out, text + at, good, form));
+        at += good;
+        if (at < n) gr__str_add_char(out, text[at++]);
+    }
+    return GR_OK;
+}
+
+static gr_status apply(const gr__step *step, const char *text, size_t n, gr__str *out)
+{
+    const utf8proc_option_t stable = UTF8PROC_STABLE;
+    switch (step->kind) {
+    case GR__NORM_PREPEND:
+        if (n > 0) gr__str_add(out, step->a);
+        gr__str_add_n(out, text, n);
+        return GR_OK;
+    case GR__NORM_REPLACE: gr__replace_all(out, text, n, step->a, step->b); return GR_OK;
+    case GR__NORM_NFC: return unicode_form(out, text, n, stable | UTF8PROC_COMPOSE);
+    case GR__NORM_NFD: return unicode_form(out, text, n, stable | UTF8PROC_DECOMPOSE);
+    case GR__NORM_NFKC: return unicode_form(out, text, n, stable | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+    case GR__NORM_NFKD: return unicode_form(out, text, n, stable | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+    default: return gr__fail(GR_ERR_INTERNAL, "step %d does not normalize", (int)step->kind);
+    }
+}
+
+/* The two strings swap roles after every step. */
+gr_status gr__normalize(const gr_tokenizer *tok, const char *text, size_t n, gr__str *out, gr__str *scratch)
+{
+    gr__str_clear(out);
+    gr__str_add_n(out, text, n);
+    for (int i = 0; i < tok->normalize.n; i++) {
+        gr__str_clear(scratch);
+        GR_TRY(apply(&tok->normalize.step[i], gr__str_get(out), out->n, scratch));
+        GR_TRY(gr__str_check(scratch));
+        GR_FAIL_IF(scratch->n / GR__MOST_GROWTH > n + 64, GR_ERR_LIMIT,
+                   "normalizing makes the text more than %d times longer", GR__MOST_GROWTH);
+        gr__str swap = *out;
+        *out = *scratch;
+        *scratch = swap;
+    }
+    return gr__str_check(out);
+}

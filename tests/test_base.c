@@ -1,0 +1,620 @@
+/* src/base: statuses and messages, memory and its hook, arena, strings and numbers, map, random numbers, threads. */
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/parallel.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "tests/test.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- an allocator that fails on purpose ---------------------------------------------------------------- */
+
+static int64_t allowed = -1; /* allocations until one fails; negative: none fails */
+
+static void *rationed(void *user, void *pointer, size_t old_size, size_t size, size_t alignment)
+{
+    (void)user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    if (allowed == 0) return NULL;
+    if (allowed > 0) allowed--;
+    void *fresh = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (fresh && pointer) {
+        memcpy(fresh, pointer, old_size < size ? old_size : size);
+        free(pointer);
+    }
+    return fresh;
+}
+
+/* Runs 'scenario' with its 1st, 2nd, ... allocation failing until it succeeds; nothing may leak. */
+static void torture(gr_status (*scenario)(void))
+{
+    const gr_allocator hook = {rationed, NULL};
+    size_t before = gr_memory_used_bytes();
+    gr_set_allocator(&hook);
+    int failures = 0;
+    for (;; failures++) {
+        allowed = failures;
+        gr_status status = scenario();
+        assert_int_equal(gr_memory_used_bytes(), before);
+        if (status == GR_OK) break;
+        assert_int_equal(status, GR_ERR_MEMORY);
+        assert_true(failures < 10000);
+    }
+    allowed = -1;
+    gr_set_allocator(NULL);
+    assert_true(failures > 0);
+}
+
+/* ---- status -------------------------------------------------------------------------------------------- */
+
+static gr_status forwards(gr_status s)
+{
+    GR_TRY(s);
+    return GR_OK;
+}
+
+static gr_status refuses(int n)
+{
+    GR_FAIL_IF(n > 3, GR_ERR_LIMIT, "cannot take %d; most is %d", n, 3);
+    return GR_OK;
+}
+
+static void statuses(void **state)
+{
+    (void)state;
+    assert_string_equal(gr_version(), GR_VERSION);
+    assert_string_equal(gr_status_name(GR_OK), "ok");
+    assert_string_equal(gr_status_name(GR_ERR_INTERNAL), "internal");
+    assert_string_equal(gr_status_name(GR_STATUS_COUNT), "unknown");
+    assert_int_equal(forwards(GR_ERR_DATA), GR_ERR_DATA);
+    assert_int_equal(forwards(GR_OK), GR_OK);
+    assert_int_equal(refuses(3), GR_OK);
+    assert_int_equal(refuses(4), GR_ERR_LIMIT);
+    assert_string_equal(gr_message(), "cannot take 4; most is 3");
+    assert_int_equal(gr__fail_prefix(GR_ERR_DATA, "row %d", 7), GR_ERR_DATA);
+    assert_string_equal(gr_message(), "row 7: cannot take 4; most is 3");
+    gr__fail(GR_ERR_IO, "again: %s", gr_message()); /* the old message as an argument */
+    assert_string_equal(gr_message(), "again: row 7: cannot take 4; most is 3");
+}
+
+static void long_messages_are_cut(void **state)
+{
+    (void)state;
+    char text[5000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    gr__fail(GR_ERR_IO, "%s", text);
+    size_t n = strlen(gr_message());
+    assert_in_range(n, 1000, 4999);
+    for (int i = 0; i < 3; i++) gr__fail_prefix(GR_ERR_IO, "%s", "prefix");
+    assert_memory_equal(gr_message(), "prefix: prefix: prefix: xxx", 27);
+    gr__fail_prefix(GR_ERR_IO, "%s", text);
+    assert_memory_equal(gr_message(), "xxx", 3);
+}
+
+static void *other_thread(void *arg)
+{
+    (void)arg;
+    bool clean = gr_message()[0] == 0;
+    gr__fail(GR_ERR_DATA, "of the other thread");
+    return clean ? NULL : "not clean";
+}
+
+static void a_message_belongs_to_its_thread(void **state)
+{
+    (void)state;
+    gr__fail(GR_ERR_DATA, "of this thread");
+    pthread_t t;
+    void *result;
+    assert_int_equal(pthread_create(&t, NULL, other_thread, NULL), 0);
+    assert_int_equal(pthread_join(t, &result), 0);
+    assert_null(result);
+    assert_string_equal(gr_message(), "of this thread");
+}
+
+/* ---- memory -------------------------------------------------------------------------------------------- */
+
+static void memory_is_counted(void **state)
+{
+    (void)state;
+    size_t before = gr_memory_used_bytes();
+    char *p = gr__alloc(1000);
+    assert_non_null(p);
+    assert_int_equal((uintptr_t)p % GR__ALIGN, 0);
+    assert_true(gr_memory_used_bytes() >= before + 1000);
+    memset(p, 7, 1000);
+    p = gr__realloc(p, 100000);
+    assert_non_null(p);
+    for (int i = 0; i < 1000; i++) assert_int_equal(p[i], 7);
+    gr_memory_reset_peak();
+    char *more = gr__calloc(3, 50000);
+    assert_non_null(more);
+    for (int i = 0; i < 150000; i++) assert_int_equal(more[i], 0);
+    size_t top = gr_memory_used_bytes();
+    gr__free(more);
+    gr__free(p);
+    gr__free(NULL);
+    assert_int_equal(gr_memory_peak_bytes(), top);
+    assert_int_equal(gr_memory_used_bytes(), before);
+
+    void *empty = gr__alloc(0);
+    assert_non_null(empty);
+    gr__free(empty);
+
+    char *large = gr__alloc_large(3u << 20);
+    assert_non_null(large);
+    for (size_t i = 0; i < 3u << 20; i += 1013) assert_int_equal(large[i], 0);
+    large[(3u << 20) - 1] = 1;
+    gr__free_large(large, 3u << 20);
+    gr__free_large(NULL, 100);
+    assert_int_equal(gr_memory_used_bytes(), before);
+}
+
+static void sizes_do_not_wrap(void **state)
+{
+    (void)state;
+    size_t r = 99;
+    assert_true(gr__mul_size(0, SIZE_MAX, &r) && r == 0);
+    assert_true(gr__mul_size(SIZE_MAX, 1, &r) && r == SIZE_MAX);
+    assert_false(gr__mul_size(SIZE_MAX / 2 + 1, 2, &r));
+    assert_true(gr__add_size(SIZE_MAX - 1, 1, &r) && r == SIZE_MAX);
+    assert_false(gr__add_size(SIZE_MAX, 1, &r));
+    volatile size_t huge = SIZE_MAX;
+    assert_null(gr__alloc(huge));
+    assert_null(gr__alloc(huge - 70));
+    assert_null(gr__calloc(huge / 2, 3));
+    void *items = NULL;
+    size_t capacity = 0;
+    assert_fails(gr__grow(&items, 16, huge / 8, &capacity), GR_ERR_MEMORY, "memory");
+    assert_null(items);
+    assert_int_equal(capacity, 0);
+}
+
+static void lists_grow(void **state)
+{
+    (void)state;
+    int *items = NULL;
+    size_t capacity = 0;
+    for (int i = 0; i < 10000; i++) {
+        assert_ok(gr__grow(&items, sizeof *items, (size_t)i + 1, &capacity));
+        items[i] = i;
+    }
+    for (int i = 0; i < 10000; i++) assert_int_equal(items[i], i);
+    assert_in_range(capacity, 10000, 20000);
+    gr__free(items);
+}
+
+static gr_status arena_scenario(void)
+{
+    gr__arena arena = {0};
+    bool ok = gr__arena_alloc(&arena, 10) && gr__arena_alloc(&arena, 100000) && gr__arena_printf(&arena, "%d", 5) &&
+              gr__arena_strdup(&arena, "text");
+    gr__arena_release(&arena);
+    return ok ? GR_OK : GR_ERR_MEMORY;
+}
+
+static void arenas(void **state)
+{
+    (void)state;
+    size_t before = gr_memory_used_bytes();
+    gr__arena arena = {0};
+    char *block[300];
+    for (int i = 0; i < 300; i++) {
+        size_t n = (size_t)i * 37 + 1;
+        block[i] = gr__arena_alloc(&arena, n);
+        assert_non_null(block[i]);
+        assert_int_equal((uintptr_t)block[i] % 16, 0);
+        for (size_t k = 0; k < n; k++) assert_int_equal(block[i][k], 0);
+        memset(block[i], i, n);
+    }
+    for (int i = 0; i < 300; i++)
+        for (int k = 0; k < i * 37 + 1; k++) assert_int_equal((unsigned char)block[i][k], i & 255);
+    assert_string_equal(gr__arena_strndup(&arena, "abcdef", 3), "abc");
+    assert_string_equal(gr__arena_printf(&arena, "%s-%d", "x", 12), "x-12");
+    assert_null(gr__arena_alloc(&arena, SIZE_MAX - 3));
+    gr__arena_release(&arena);
+    gr__arena_release(&arena);
+    assert_int_equal(gr_memory_used_bytes(), before);
+    torture(arena_scenario);
+}
+
+/* ---- strings and numbers ------------------------------------------------------------------------------- */
+
+static gr_status str_scenario(void)
+{
+    gr__str s = {0};
+    for (int i = 0; i < 100; i++) gr__str_printf(&s, "%d,", i);
+    gr__str_add(&s, "end");
+    gr_status status = gr__str_check(&s);
+    if (status == GR_OK && strcmp(s.text + s.n - 6, "99,end") != 0) status = GR_ERR_INTERNAL;
+    gr__str_release(&s);
+    return status;
+}
+
+static void strings_grow(void **state)
+{
+    (void)state;
+    gr__str s = {0};
+    assert_string_equal(gr__str_get(&s), "");
+    assert_ok(gr__str_check(&s));
+    gr__str_add(&s, "");
+    gr__str_add_char(&s, 'a');
+    gr__str_add_n(&s, "bcd", 2);
+    gr__str_printf(&s, "%03d", 7);
+    assert_string_equal(gr__str_get(&s), "abc007");
+    assert_int_equal(s.n, 6);
+    gr__str_clear(&s);
+    assert_string_equal(gr__str_get(&s), "");
+    gr__str_release(&s);
+    assert_null(s.text);
+    torture(str_scenario);
+}
+
+static void near_names_are_found(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"learning_rate", "batch_size", "epochs", "seed"};
+    assert_int_equal(gr__str_distance("seed", "SEED", 3), 0);
+    assert_int_equal(gr__str_distance("sede", "seed", 3), 1); /* one swap */
+    assert_int_equal(gr__str_distance("kitten", "sitting", 9), 3);
+    assert_int_equal(gr__str_distance("", "abc", 9), 3);
+    assert_int_equal(gr__str_distance("abc", "xyz", 1), 2); /* capped */
+    assert_string_equal(gr__str_nearest("learnign_rate", names, GR__COUNT(names)), "learning_rate");
+    assert_string_equal(gr__str_nearest("batchsize", names, GR__COUNT(names)), "batch_size");
+    assert_null(gr__str_nearest("colour", names, GR__COUNT(names)));
+    assert_null(gr__str_nearest("x", names, 0));
+}
+
+static void numbers_are_strict(void **state)
+{
+    (void)state;
+    double d = 0;
+    int64_t i = 0;
+    assert_true(gr__parse_double("1e-5", &d) && d == 1e-5);
+    assert_true(gr__parse_double("-.5", &d) && d == -.5);
+    static const char *const no_double[] = {"", " 1", "1 ", "1,5", "abc", "1.5x", "\n2"};
+    for (size_t k = 0; k < GR__COUNT(no_double); k++) assert_false(gr__parse_double(no_double[k], &d));
+    assert_true(gr__parse_int("-9223372036854775808", &i) && i == INT64_MIN);
+    assert_true(gr__parse_int("+12", &i) && i == 12);
+    static const char *const no_int[] = {"", " 1", "1 ", "9223372036854775808", "1.0", "0x10", "+-3", "-"};
+    for (size_t k = 0; k < GR__COUNT(no_int); k++) assert_false(gr__parse_int(no_int[k], &i));
+}
+
+static void numbers_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } short_ones[] = {{0, "0"},        {-0.0, "-0"},   {0.1, "0.1"},     {3, "3"},
+                      {1e-5, "1e-05"}, {-2.5, "-2.5"}, {1e300, "1e+300"}};
+    char text[32];
+    for (size_t k = 0; k < GR__COUNT(short_ones); k++) {
+        gr__format_double(text, short_ones[k].value);
+        assert_string_equal(text, short_ones[k].text);
+    }
+    gr__format_double(text, (double)NAN);
+    assert_string_equal(text, "nan");
+    gr__rng r = gr__rng_make(1, 2);
+    for (int k = 0; k < 2000; k++) {
+        double value, back = 0;
+        uint64_t bits = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
+        memcpy(&value, &bits, sizeof value);
+        if (!isfinite(value)) continue;
+        gr__format_double(text, value);
+        assert_true(gr__parse_double(text, &back) && memcmp(&back, &value, sizeof back) == 0);
+    }
+    gr__format_bytes(text, 1536);
+    assert_string_equal(text, "1.5 KiB");
+    gr__format_count(text, 124439808);
+    assert_string_equal(text, "124 M");
+    gr__format_seconds(text, 3725);
+    assert_string_equal(text, "1 h 02 min");
+}
+
+/* ---- map ----------------------------------------------------------------------------------------------- */
+
+static gr_status map_scenario(void)
+{
+    gr__map map = {0};
+    gr_status status = GR_OK;
+    for (int64_t i = 0; i < 40 && status == GR_OK; i++) status = gr__map_set(&map, &i, sizeof i, i, NULL);
+    gr__map_release(&map);
+    return status;
+}
+
+static void maps(void **state)
+{
+    (void)state;
+    gr__map map = {0};
+    bool was = true;
+    assert_null(gr__map_get_name(&map, "a"));
+    assert_ok(gr__map_set_name(&map, "a", 1, &was));
+    assert_false(was);
+    assert_ok(gr__map_set_name(&map, "a", 2, &was));
+    assert_true(was);
+    assert_int_equal(*gr__map_get_name(&map, "a"), 2);
+    assert_int_equal(map.count, 1);
+    assert_ok(gr__map_set(&map, "a\0b", 3, 3, NULL)); /* zero bytes inside a key */
+    assert_ok(gr__map_set(&map, "", 0, 4, NULL));
+    assert_int_equal(*gr__map_get(&map, "a\0b", 3), 3);
+    assert_int_equal(*gr__map_get(&map, "", 0), 4);
+    assert_int_equal(*gr__map_get_name(&map, "a"), 2);
+    for (int64_t i = 0; i < 20000; i++) assert_ok(gr__map_set(&map, &i, sizeof i, i * i, NULL));
+    for (int64_t i = 0; i < 20000; i++) {
+        int64_t *v = gr__map_get(&map, &i, sizeof i);
+        assert_true(v && *v == i * i);
+        assert_int_equal(map.entry[i + 3].value, i * i); /* order of insertion */
+    }
+    int64_t absent = 20000;
+    assert_null(gr__map_get(&map, &absent, sizeof absent));
+    gr__map_release(&map);
+    assert_null(gr__map_get_name(&map, "a"));
+    torture(map_scenario);
+}
+
+/* Golden: streams of random numbers and run folders rest on this hash for ever. */
+static void the_stable_hash_is_stable(void **state)
+{
+    (void)state;
+    assert_int_equal(gr__hash_stable("", 0, 0), 0xefd01f60ba992926u);
+    assert_true(gr__hash_stable("gradus", 6, 0) != gr__hash_stable("gradus", 6, 1));
+    assert_true(gr__hash_stable("ab", 2, 0) != gr__hash_stable("ba", 2, 0));
+}
+
+/* ---- random numbers ------------------------------------------------------------------------------------ */
+
+/* The known answers published with Random123 (kat_vectors, philox4x32 10). */
+static void philox_gives_the_published_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t counter[4], key[2], out[4];
+    } known[] = {
+        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+         {0xffffffff, 0xffffffff},
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+    };
+    for (size_t i = 0; i < GR__COUNT(known); i++) {
+        const uint32_t *c = known[i].counter;
+        uint32_t out[4];
+        gr__philox((uint64_t)known[i].key[1] << 32 | known[i].key[0], (uint64_t)c[3] << 32 | c[2],
+                   (uint64_t)c[1] << 32 | c[0], out);
+        assert_memory_equal(out, known[i].out, sizeof out);
+    }
+}
+
+static void generators(void **state)
+{
+    (void)state;
+    enum { N = 200000, BINS = 7 };
+    gr__rng a = gr__rng_make(42, 1), b = gr__rng_make(42, 1), other = gr__rng_make(42, 2);
+    int same = 0;
+    for (int i = 0; i < 1000; i++) {
+        uint32_t x = gr__rng_u32(&a);
+        assert_int_equal(x, gr__rng_u32(&b));
+        same += x == gr__rng_u32(&other);
+    }
+    assert_true(same < 3);
+    double sum = 0, squares = 0, uniform = 0;
+    int bin[BINS] = {0};
+    for (int i = 0; i < N; i++) {
+        double n = gr__rng_normal(&a), u = gr__rng_uniform(&a);
+        uint64_t k = gr__rng_below(&a, BINS);
+        assert_true(isfinite(n) && u >= 0 && u < 1 && k < BINS);
+        sum += n, squares += n * n, uniform += u, bin[k]++;
+    }
+    /* five standard errors */
+    assert_true(fabs(sum / N) < 5 / sqrt(N));
+    assert_true(fabs(squares / N - 1) < 5 * sqrt(2.0 / N));
+    assert_true(fabs(uniform / N - .5) < 5 * sqrt(1.0 / 12 / N));
+    for (int k = 0; k < BINS; k++) assert_true(abs(bin[k] - N / BINS) < 5 * (int)sqrt((double)N / BINS));
+    assert_int_equal(gr__rng_below(&a, 1), 0);
+}
+
+static void permute_is_a_permutation(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {1, 2, 3, 4, 5, 16, 17, 1000, 4096, 65537};
+    for (size_t s = 0; s < GR__COUNT(sizes); s++)
+        for (uint64_t seed = 0; seed < 3; seed++) {
+            uint64_t n = sizes[s], fixed = 0;
+            char *seen = calloc(n, 1);
+            assert_non_null(seen);
+            for (uint64_t i = 0; i < n; i++) {
+                uint64_t at = gr__permute(seed, n, i);
+                assert_true(at < n && !seen[at]);
+                seen[at] = 1;
+                fixed += at == i;
+            }
+            free(seen);
+            if (n >= 1000) assert_true(fixed < 10); /* about one is expected */
+        }
+    int moved = 0;
+    for (uint64_t i = 0; i < 1000; i++) moved += gr__permute(1, 1000, i) != gr__permute(2, 1000, i);
+    assert_true(moved > 980);
+    uint64_t far = gr__permute(5, UINT64_MAX, UINT64_MAX - 1);
+    assert_true(far < UINT64_MAX && far == gr__permute(5, UINT64_MAX, UINT64_MAX - 1));
+}
+
+/* ---- threads, log, clock ------------------------------------------------------------------------------- */
+
+enum { CHUNKS = 5000 };
+
+typedef struct counts {
+    int runs[CHUNKS];
+    double part[CHUNKS];
+    int width, out_of_range;
+} counts;
+
+static void count_chunk(void *context, int64_t chunk, int thread)
+{
+    counts *c = context;
+    c->runs[chunk]++;
+    if (thread < 0 || thread >= c->width) __atomic_store_n(&c->out_of_range, 1, __ATOMIC_RELAXED);
+    for (int k = 1; k < 20; k++) c->part[chunk] += 1.0 / (double)(chunk * 20 + k);
+}
+
+static void nested_chunk(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    counts *c = context;
+    gr__parallel(1, count_chunk, &c[chunk]);
+}
+
+static double run_chunks(int threads, int64_t chunks)
+{
+    counts *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    assert_ok(gr_set_threads(threads));
+    c->width = gr__parallel_width();
+    gr__parallel(chunks, count_chunk, c);
+    double total = 0;
+    for (int i = 0; i < CHUNKS; i++) {
+        assert_int_equal(c->runs[i], i < chunks);
+        total += c->part[i];
+    }
+    assert_false(c->out_of_range);
+    free(c);
+    return total;
+}
+
+static void every_chunk_runs_once(void **state)
+{
+    (void)state;
+    assert_true(strcmp(gr__parallel_name(), "openmp") == 0 || strcmp(gr__parallel_name(), "pthreads") == 0);
+    double one = run_chunks(1, CHUNKS);
+    static const int threads[] = {2, 3, 4, 8, 2, 0};
+    for (size_t i = 0; i < GR__COUNT(threads); i++) {
+        double many = run_chunks(threads[i], CHUNKS);
+        assert_memory_equal(&one, &many, sizeof one); /* same bits for any number of threads */
+        run_chunks(threads[i], 0);
+        run_chunks(threads[i], 1);
+    }
+    assert_true(gr_threads() >= 1);
+    assert_fails(gr_set_threads(-1), GR_ERR_ARGUMENT, "threads");
+    assert_fails(gr_set_threads(100000), GR_ERR_ARGUMENT, "threads");
+
+    counts *c = calloc(8, sizeof *c);
+    assert_non_null(c);
+    assert_ok(gr_set_threads(4));
+    for (int i = 0; i < 8; i++) c[i].width = gr__parallel_width();
+    gr__parallel(8, nested_chunk, c);
+    for (int i = 0; i < 8; i++) assert_true(c[i].runs[0] == 1 && !c[i].out_of_range);
+    free(c);
+    assert_ok(gr_set_threads(0));
+}
+
+static void *call_in_turn(void *arg)
+{
+    counts *c = arg;
+    for (int i = 0; i < 50; i++) gr__parallel(100, count_chunk, c);
+    return NULL;
+}
+
+static void several_callers(void **state)
+{
+    (void)state;
+    enum { CALLERS = 4 };
+    counts *c = calloc(CALLERS, sizeof *c);
+    pthread_t t[CALLERS];
+    assert_non_null(c);
+    assert_ok(gr_set_threads(3));
+    for (int i = 0; i < CALLERS; i++) {
+        c[i].width = gr__parallel_width();
+        assert_int_equal(pthread_create(&t[i], NULL, call_in_turn, &c[i]), 0);
+    }
+    for (int i = 0; i < CALLERS; i++) assert_int_equal(pthread_join(t[i], NULL), 0);
+    for (int i = 0; i < CALLERS; i++)
+        for (int k = 0; k < 100; k++) assert_int_equal(c[i].runs[k], 50);
+    free(c);
+    assert_ok(gr_set_threads(0));
+}
+
+static void the_grid_covers_everything(void **state)
+{
+    (void)state;
+    static const int64_t counts_[] = {0, 1, 7, 255, 256, 257, 1000, 123457, (int64_t)1 << 40};
+    static const int64_t least[] = {0, 1, 3, 64, 100000};
+    for (size_t i = 0; i < GR__COUNT(counts_); i++)
+        for (size_t k = 0; k < GR__COUNT(least); k++) {
+            int64_t per = 0, n = gr__chunks(counts_[i], least[k], &per);
+            assert_true(per >= 1 && n >= 0 && n <= 256);
+            assert_true(n * per >= counts_[i]);
+            assert_true(counts_[i] == 0 ? n <= 1 : (n - 1) * per < counts_[i]); /* no empty chunk */
+            assert_true(n <= 1 || per >= least[k]);
+        }
+}
+
+static char logged[100];
+static void keep_line(void *user, gr_log_level level, const char *line)
+{
+    snprintf(logged, sizeof logged, "%s %d %s", (const char *)user, (int)level, line);
+}
+
+static double frozen(void) { return 12.5; }
+
+static void log_and_clock(void **state)
+{
+    (void)state;
+    char who[] = "me";
+    gr__log(GR_LOG_WARNING, "nobody listens");
+    gr_set_log(keep_line, who, GR_LOG_INFO);
+    gr__log(GR_LOG_DEBUG, "too fine");
+    assert_string_equal(logged, "");
+    gr__log(GR_LOG_INFO, "step %d", 3);
+    assert_string_equal(logged, "me 1 step 3");
+    gr_set_log(NULL, NULL, GR_LOG_DEBUG);
+    assert_false(gr__log_on(GR_LOG_WARNING));
+
+    double a = gr__now(), b = gr__now();
+    assert_true(b >= a);
+    gr__clock_set(frozen);
+    assert_true(gr__now() == 12.5);
+    gr__clock_set(NULL);
+    assert_true(gr__now() >= b);
+    assert_true(gr__wall_time() > 1.7e9);
+    assert_true(gr__rss_bytes() > 100000);
+    assert_true(gr__peak_rss_bytes() > 100000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(statuses),
+        cmocka_unit_test(long_messages_are_cut),
+        cmocka_unit_test(a_message_belongs_to_its_thread),
+        cmocka_unit_test(memory_is_counted),
+        cmocka_unit_test(sizes_do_not_wrap),
+        cmocka_unit_test(lists_grow),
+        cmocka_unit_test(arenas),
+        cmocka_unit_test(strings_grow),
+        cmocka_unit_test(near_names_are_found),
+        cmocka_unit_test(numbers_are_strict),
+        cmocka_unit_test(numbers_read_back),
+        cmocka_unit_test(maps),
+        cmocka_unit_test(the_stable_hash_is_stable),
+        cmocka_unit_test(philox_gives_the_published_numbers),
+        cmocka_unit_test(generators),
+        cmocka_unit_test(permute_is_a_permutation),
+        cmocka_unit_test(every_chunk_runs_once),
+        cmocka_unit_test(several_callers),
+        cmocka_unit_test(the_grid_covers_everything),
+        cmocka_unit_test(log_and_clock),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
