@@ -87,6 +87,9 @@ GR_API size_t gr_memory_used_bytes(void);
 GR_API size_t gr_memory_peak_bytes(void);
 GR_API void gr_memory_reset_peak(void);
 
+/* Frees text and arrays that functions of the library made for the caller and that say so; NULL is fine. */
+GR_API void gr_text_free(void *memory);
+
 /* ---- threads ----------------------------------------------------------------------- */
 
 /* Number of threads that kernels use; 0: one per usable core (or OMP_NUM_THREADS).

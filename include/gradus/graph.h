@@ -135,7 +135,6 @@ GR_API int gr_graph_params(const gr_graph *g, gr_value *out, int capacity);
 GR_API const char *gr_value_path(const gr_graph *g, gr_value v);
 /* The whole graph as text, one node a line; the caller frees with gr_text_free(). */
 GR_API gr_status gr_graph_print(const gr_graph *g, char **out);
-GR_API void gr_text_free(char *text);
 
 #ifdef __cplusplus
 }

@@ -75,9 +75,6 @@ enum {
 GR_API GR_MUST_USE gr_status gr_tokenizer_decode(const gr_tokenizer *tok, const int32_t *ids, size_t n, unsigned flags,
                                                  char **text, size_t *n_text);
 
-/* Frees ids and texts that functions of this header made; NULL is fine. */
-GR_API void gr_text_free(void *memory);
-
 /* ---- what a tokenizer is ------------------------------------------------------------ */
 
 typedef enum gr_tokenizer_type {

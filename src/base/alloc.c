@@ -89,6 +89,8 @@ void gr__free(void *pointer)
     resize(base, old, 0, HEADER);
 }
 
+void gr_text_free(void *memory) { gr__free(memory); }
+
 char *gr__strndup(const char *text, size_t n)
 {
     char *copy = gr__alloc(n + 1);

@@ -111,6 +111,26 @@ const char *gr__str_nearest(const char *word, const char *const *candidates, siz
     return found;
 }
 
+bool gr__str_glob(const char *pattern, const char *text)
+{
+    const char *star = NULL, *from = NULL; /* the last '*', and where the text that it takes ends for now */
+    while (*text) {
+        if (*pattern == '*') {
+            star = pattern++;
+            from = text;
+        } else if (*pattern == '?' || *pattern == *text) {
+            pattern++, text++;
+        } else if (star) {
+            pattern = star + 1;
+            text = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') pattern++;
+    return *pattern == 0;
+}
+
 /* strtod with the decimal point of the C locale, whatever the host program set. */
 static locale_t c_locale(void)
 {

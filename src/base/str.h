@@ -27,6 +27,9 @@ int gr__str_distance(const char *a, const char *b, int most);
 /* The candidate nearest to 'word', or NULL when none is near enough to be meant. */
 const char *gr__str_nearest(const char *word, const char *const *candidates, size_t n);
 
+/* Whether the whole text matches: '*' stands for any characters, '?' for one. */
+bool gr__str_glob(const char *pattern, const char *text);
+
 /* Bytes of the UTF-8 sequence at 'text' (1 to 4); 0 where it is not valid (overlong, surrogate, cut off) or n is 0. */
 size_t gr__utf8_step(const char *text, size_t n);
 

@@ -80,6 +80,7 @@ static void add_excerpt(gr__str *s, const gr__conf_source *source, int line, int
     const char *p = source->text, *end = p + source->n;
     for (int i = 1; i < line && p < end; p++)
         if (*p == '\n' || (*p == '\r' && (p + 1 == end || p[1] != '\n'))) i++;
+    if (p == end && source->n > 0 && line > 1) return; /* behind the last line */
     const char *stop = p;
     while (stop < end && *stop != '\n' && *stop != '\r') stop++;
     const char *at = p; /* the column counts characters */

@@ -67,14 +67,19 @@ static void write_text(const char *text, bool must_quote, bool is_key, gr__str *
         write_quoted(text, is_key, out);
 }
 
+/* "" and "null" need quotes to be texts. */
+static bool reads_as_null(const char *text)
+{
+    gr__conf plain = {.kind = GR__CONF_SCALAR, .text = text};
+    return gr__conf_is_null(&plain);
+}
+
 static void write_scalar(const gr__conf *node, gr__str *out)
 {
-    gr__conf plain = *node;
-    plain.quoted = false;
     if (gr__conf_is_null(node))
         gr__str_add(out, "null");
     else
-        write_text(node->text, gr__conf_is_null(&plain), false, out); /* the texts "" and "null" need their quotes */
+        write_text(node->text, reads_as_null(node->text), false, out);
 }
 
 static bool has_containers(const gr__conf *list)
@@ -111,7 +116,7 @@ static void write_block(const gr__conf *node, int depth, bool first_inline, gr__
     for (const gr__conf *c = node->first; c; c = c->next) {
         if (!first_inline || c != node->first) indent(depth, out);
         if (node->kind == GR__CONF_MAP) {
-            write_text(c->key, false, true, out);
+            write_text(c->key, reads_as_null(c->key), true, out);
             gr__str_add_char(out, ':');
         } else {
             gr__str_add_char(out, '-');

@@ -33,6 +33,10 @@ static gr_status fail_here(const reader *r, yaml_mark_t mark, const char *senten
 {
     gr__conf place = {.source = r->source, .line = (int)mark.line + 1, .column = (int)mark.column + 1};
     if (mark.line == 0) place.column += r->column_offset;
+    if (mark.line > 0 && !r->source->is_file) { /* a setting that ends too early */
+        place.line = 1;
+        place.column = (int)r->source->n + 1;
+    }
     return gr__conf_fail(&place, "%s", sentence);
 }
 

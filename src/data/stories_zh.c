@@ -11,11 +11,9 @@ enum {
     WHERE = LAND | WATER,
     TOY = 1 << 4,
     WEAR = 1 << 5,
-    READ = 1 << 6,
-    MUSIC = 1 << 7,
-    THING = TOY | WEAR | READ | MUSIC,
-    BAKED = 1 << 8,
-    FRUIT = 1 << 9,
+    THING = TOY | WEAR,
+    BAKED = 1 << 6,
+    FRUIT = 1 << 7,
 };
 
 static const gr__story_word hero[] = {
@@ -31,6 +29,10 @@ static const gr__story_word friend[] = {
 static const gr__story_word creature[] = {
     {{"小男孩", "一个"}, HE}, {{"小女孩", "一个"}, SHE}, {{"小熊", "一只"}, ANY}, {{"小兔", "一只"}, ANY},
     {{"小猫", "一只"}, ANY}, {{"小狗", "一只"}, ANY}, {{"小马", "一匹"}, ANY}, {{"小鱼", "一条"}, ANY},
+};
+
+static const gr__story_word animal[] = {
+    {{"小熊"}, ANY}, {{"小兔"}, ANY}, {{"小猫"}, ANY}, {{"小狗"}, ANY}, {{"小马"}, ANY}, {{"小鱼"}, ANY},
 };
 
 static const gr__story_word trait[] = {
@@ -52,9 +54,9 @@ static const gr__story_word time_of[] = {
 
 static const gr__story_word object[] = {
     {{"皮球", "一个", "那个"}, TOY}, {{"小车", "一辆", "那辆"}, TOY}, {{"木马", "一个", "那个"}, TOY},
+    {{"布熊", "一个", "那个"}, TOY}, {{"风筝", "一个", "那个"}, TOY}, {{"木偶", "一个", "那个"}, TOY},
     {{"帽子", "一顶", "那顶"}, WEAR}, {{"围巾", "一条", "那条"}, WEAR}, {{"手套", "一副", "那副"}, WEAR},
-    {{"书", "一本", "那本"}, READ}, {{"画", "一幅", "那幅"}, READ}, {{"信", "一封", "那封"}, READ},
-    {{"笛子", "一支", "那支"}, MUSIC}, {{"口琴", "一支", "那支"}, MUSIC}, {{"喇叭", "一个", "那个"}, MUSIC},
+    {{"手表", "一块", "那块"}, WEAR},
 };
 
 static const gr__story_word color[] = {
@@ -63,7 +65,7 @@ static const gr__story_word color[] = {
 };
 
 static const gr__story_word use[] = {
-    {{"玩"}, TOY}, {{"戴"}, WEAR}, {{"看"}, READ}, {{"吹"}, MUSIC},
+    {{"玩"}, TOY}, {{"戴"}, WEAR},
 };
 
 static const gr__story_word hiding_place[] = {
@@ -84,8 +86,8 @@ static const gr__story_word taste[] = {
 };
 
 static const gr__story_word activity[] = {
-    {{"跑步"}, LAND}, {{"爬树"}, LAND}, {{"踢球"}, LAND}, {{"游泳"}, WATER},
-    {{"钓鱼"}, WATER}, {{"唱歌"}, WHERE}, {{"跳舞"}, WHERE}, {{"画画"}, WHERE},
+    {{"跑步"}, WHERE}, {{"踢球"}, WHERE}, {{"唱歌"}, WHERE}, {{"跳舞"}, WHERE},
+    {{"画画"}, WHERE}, {{"写字"}, WHERE}, {{"游泳"}, WATER}, {{"钓鱼"}, WATER},
 };
 
 static const gr__story_word fear[] = {
@@ -106,7 +108,7 @@ static const gr__story_variable variable[] = {
     {'H', {"name", "he"}, WORDS(hero)},
     {'F', {"name", "he"}, WORDS(friend)},
     {'K', {"one", "a"}, WORDS(creature)},
-    {'L', {"one", "a"}, WORDS(creature)},
+    {'L', {"one"}, WORDS(animal)},
     {'R', {"one"}, WORDS(relation)},
     {'T', {"plain"}, WORDS(trait)},
     {'A', {"do"}, WORDS(activity)},
@@ -130,7 +132,6 @@ static const gr__story_tie tie[] = {
     {'P', 'Z', 0, "the two places differ"},
     {'W', 'Y', 0, "the two times differ"},
     {'H', 'K', ANY, "he or she"},
-    {'F', 'L', ANY, "he or she"},
     {'F', 'R', ANY, "he or she"},
     {'A', 'P', WHERE, "this is not done at such a place"},
     {'V', 'O', THING, "this is not done with such a thing"},
@@ -146,7 +147,7 @@ static const gr__story_stage beginning = {{
 
 static const gr__story_stage end = {{
     "[H]和[F]一起回家，心里很[M]。",
-    "[H]谢谢[F]，还抱了抱[F.he]。",
+    "[H]抱住[F]，大声说谢谢。",
     "这一天，[H]和[F]多么[M]啊！",
     "从此，[H]和[F]成了最好的朋友。",
     "那天夜里，[H]抱着[F]，觉得很[M]。",
@@ -229,7 +230,7 @@ static const gr__story_stage learn_cannot = {{
 }};
 static const gr__story_stage learn_teach = {{
     "[F]在[P.in]教[H]怎么[A]。",
-    "[H]请[F]教[H.he][A]。",
+    "[H]请[F]来教怎么[A]。",
 }};
 static const gr__story_stage learn_practice = {{
     "[H]和[F]每天在[P.in]练习[A]。",
@@ -251,7 +252,7 @@ static const gr__story_stage fear_see = {{
 }};
 static const gr__story_stage fear_help = {{
     "[F]拉着[H]的手，一起离开[P]。",
-    "[F]抱住[H]，给[H.he]讲了故事。",
+    "[F]抱住[H]，讲了一个故事。",
 }};
 static const gr__story_stage fear_over = {{
     "很快，[H]一点也不怕[E]了！",

@@ -68,7 +68,7 @@ static gr_status open_shard(gr__weights *w, const char *folder, const char *name
 static gr_status read_entry(gr__weights *w, const char *folder, void *it, gr__map *seen)
 {
     const char *tensor = gr__json_key(it), *name;
-    size_t n, at;
+    size_t n, at = 0;
     if (!gr__json_string(gr__json_value(it), &name, &n) || strlen(name) != n || !gr__path_is_base(name))
         return gr__fail(GR_ERR_CORRUPT, "cannot load '%s': the file of tensor '%.100s' is not a plain file name", w->path,
                         tensor);
@@ -84,7 +84,6 @@ static gr_status read_index(gr__weights *w, gr__json root, const char *folder)
     gr__json map = gr__json_get(root, "weight_map");
     gr__map seen = {0};
     int64_t total = -1;
-    uint64_t bytes = 0;
     GR_FAIL_IF(gr__json_kind_of(map) != GR__JSON_OBJECT, GR_ERR_CORRUPT,
                "cannot load '%s': 'weight_map' is missing or not a map", w->path);
     GR_FAIL_IF(gr__json_count(map) > GR__LIMIT_TENSORS, GR_ERR_LIMIT, "cannot load '%s': it has more than %d tensors",
@@ -94,8 +93,7 @@ static gr_status read_index(gr__weights *w, gr__json root, const char *folder)
         status = read_entry(w, folder, it, &seen);
     gr__map_release(&seen);
     GR_TRY(status);
-    for (size_t i = 0; i < w->count; i++) bytes += w->tensor[i]->size_bytes;
-    /* Tied tensors are counted once or twice, depending on the writer: only more than is there is an error. */
+    /* Its value says nothing sure: writers disagree about tied tensors. */
     gr__json size = gr__json_get(gr__json_get(root, "metadata"), "total_size");
     GR_FAIL_IF(size && (!gr__json_int(size, &total) || total < 0), GR_ERR_CORRUPT,
                "cannot load '%s': 'total_size' is not a number of bytes", w->path);
@@ -138,10 +136,10 @@ static gr_status open_any(gr__weights *w, const char *path)
     gr_status status;
     if (!single || !index)
         status = gr__fail_memory("a file name", strlen(path));
+    else if (gr__file_exists(single)) /* the order in which transformers looks */
+        status = open_single(w, single);
     else if (gr__file_exists(index))
         status = open_index(w, index);
-    else if (gr__file_exists(single))
-        status = open_single(w, single);
     else
         status = gr__fail(GR_ERR_NOT_FOUND, "cannot load '%s': it holds neither " SINGLE " nor " INDEX, path);
     gr__free(single);

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SINGLE "model.safetensors"
+#define INDEX "model.safetensors.index.json"
+
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const gr__named_tensor *)a)->name, ((const gr__named_tensor *)b)->name);
@@ -25,6 +28,16 @@ static size_t shard_end(const gr__named_tensor *sorted, size_t n, size_t first, 
     return i;
 }
 
+/* What an earlier save in the other form left: readers could take it for the model. */
+static gr_status remove_stale(const char *folder, const char *name)
+{
+    char *path = gr__path_join(folder, name);
+    if (!path) return gr__fail_memory("a file name", strlen(folder));
+    gr_status status = gr__file_exists(path) ? gr__file_remove(path) : GR_OK;
+    gr__free(path);
+    return status;
+}
+
 static gr_status write_index(const char *folder, const gr__str *map, uint64_t bytes)
 {
     gr__str text = {0};
@@ -32,7 +45,7 @@ static gr_status write_index(const char *folder, const gr__str *map, uint64_t by
                    (unsigned long long)bytes);
     gr__str_add(&text, gr__str_get(map));
     gr__str_add(&text, "\n  }\n}\n");
-    char *path = gr__path_join(folder, "model.safetensors.index.json");
+    char *path = gr__path_join(folder, INDEX);
     gr_status status = path ? gr__str_check(&text) : gr__fail_memory("a file name", 64);
     if (status == GR_OK) status = gr__str_check(map);
     if (status == GR_OK) status = gr__file_write(path, text.text, text.n);
@@ -73,11 +86,11 @@ gr_status gr__weights_write(const char *folder, const gr__named_tensor *tensors,
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++) bytes += gr_tensor_size_bytes(&tensors[i].tensor);
     if (shard_bytes == 0 || bytes <= shard_bytes) {
-        char *path = gr__path_join(folder, "model.safetensors");
+        char *path = gr__path_join(folder, SINGLE);
         if (!path) return gr__fail_memory("a file name", strlen(folder));
         gr_status status = gr__safetensors_write(path, tensors, n, metadata, n_metadata);
         gr__free(path);
-        return status;
+        return status == GR_OK ? remove_stale(folder, INDEX) : status;
     }
     gr__named_tensor *sorted = gr__calloc(n, sizeof *sorted);
     if (!sorted) return gr__fail_memory("a list of tensors", n * sizeof *sorted);
@@ -87,5 +100,5 @@ gr_status gr__weights_write(const char *folder, const gr__named_tensor *tensors,
     for (size_t first = 0; first < n; shards++) first = shard_end(sorted, n, first, shard_bytes);
     gr_status status = write_shards(folder, sorted, n, metadata, n_metadata, shard_bytes, shards);
     gr__free(sorted);
-    return status;
+    return status == GR_OK ? remove_stale(folder, SINGLE) : status;
 }

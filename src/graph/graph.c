@@ -406,5 +406,3 @@ const char *gr_value_path(const gr_graph *g, gr_value v)
 {
     return v && gr__value_get(g, v)->role == GR__ROLE_STATE ? gr__value_get(g, v)->name : "";
 }
-
-void gr_text_free(char *text) { gr__free(text); }

@@ -10,7 +10,7 @@
 #include "gradus/tensor.h"
 
 typedef enum gr__map_op {
-#define GR_X(name, n_args, text) GR__MAP_##name,
+#define GR_X(NAME, name, n_args, text) GR__MAP_##NAME,
 #include "kernel/map_ops.def"
 #undef GR_X
     GR__MAP_OP_COUNT

@@ -47,4 +47,19 @@ typedef struct gr__cast_args {
     bool stream;                   /* past the cache; dst is 64-byte aligned */
 } gr__cast_args;
 
+/* An element-wise program on its merged iteration space: rows of n elements. A tile is a part of one row, or (short
+ * rows) several whole rows side by side. */
+typedef struct gr__map_plan {
+    const gr__map_job *map;
+    int64_t n;                        /* innermost dimension */
+    int rank;                         /* of the rows: 0 .. 3 */
+    int64_t dim[GR__MAP_RANK];
+    int64_t in_stride[GR__MAP_MOST_INPUTS][GR__MAP_RANK];   /* elements, of the rows */
+    int64_t out_stride[GR__MAP_MOST_OUTPUTS][GR__MAP_RANK];
+    bool in_scalar[GR__MAP_MOST_INPUTS];                    /* innermost stride 0 */
+    int64_t rows;
+    int64_t rows_per_tile;            /* 1: a row has tiles_per_row tiles */
+    int64_t tiles_per_row;
+} gr__map_plan;
+
 #endif

@@ -52,8 +52,15 @@ gr_status gr__broadcast(const char *op, const gr__value *a, const gr__value *b, 
     return GR_OK;
 }
 
+gr_status gr__want_given(const gr__infer *c, int i)
+{
+    GR_FAIL_IF(!gr__given(c, i), GR_ERR_ARGUMENT, "%s: operand %d is missing", c->op, i);
+    return GR_OK;
+}
+
 gr_status gr__want_float(const gr__infer *c, int i)
 {
+    GR_TRY(gr__want_given(c, i));
     GR_FAIL_IF(!gr__is_float(c->in[i]->dtype), GR_ERR_DTYPE, "%s: operand %d is %s, not f64, f32 or bf16", c->op, i,
                gr_dtype_name(c->in[i]->dtype));
     return GR_OK;
@@ -61,6 +68,7 @@ gr_status gr__want_float(const gr__infer *c, int i)
 
 gr_status gr__want_dtype(const gr__infer *c, int i, gr_dtype want)
 {
+    GR_TRY(gr__want_given(c, i));
     GR_FAIL_IF(c->in[i]->dtype != want, GR_ERR_DTYPE, "%s: operand %d is %s, not %s", c->op, i,
                gr_dtype_name(c->in[i]->dtype), gr_dtype_name(want));
     return GR_OK;
@@ -69,6 +77,7 @@ gr_status gr__want_dtype(const gr__infer *c, int i, gr_dtype want)
 gr_status gr__want_rank(const gr__infer *c, int i, int rank)
 {
     char s[96];
+    GR_TRY(gr__want_given(c, i));
     GR_FAIL_IF(c->in[i]->rank != rank, GR_ERR_SHAPE, "%s: operand %d has shape %s, not %d axes", c->op, i,
                gr__shape_text(s, c->in[i]->rank, c->in[i]->dim), rank);
     return GR_OK;
@@ -91,14 +100,15 @@ bool gr__same_shape(const gr__value *a, const gr__value *b)
 
 gr_status gr__want_out_dtype(const gr__infer *c, gr_dtype x, gr_dtype out)
 {
-    GR_FAIL_IF(!gr__is_float(out) || (out == GR_F64) != (x == GR_F64), GR_ERR_DTYPE, "%s: %s operands cannot give %s", c->op,
-               gr_dtype_name(x), gr_dtype_name(out));
+    GR_FAIL_IF(!gr__is_float(out) || (out == GR_F64) != (x == GR_F64), GR_ERR_DTYPE, "%s: %s operands cannot give %s",
+               c->op, gr_dtype_name(x), gr_dtype_name(out));
     return GR_OK;
 }
 
 gr_status gr__want_shape(const gr__infer *c, int i, int rank, const int64_t *dim, const char *what)
 {
     char got[96], want[96];
+    GR_TRY(gr__want_given(c, i));
     const gr__value *v = c->in[i];
     bool same = v->rank == rank;
     for (int k = 0; same && k < rank; k++) same = v->dim[k] == dim[k];
@@ -135,6 +145,28 @@ gr_status gr__reference_map(const gr__args *a)
         gr__store(out, gr__offset(out, index),
                   gr__map_scalar((gr__map_op)attr->op->map_op, x[0], x[1], x[2], attr->p0, attr->p1));
     } while (gr__next_index(out->rank, out->dim, index));
+    return GR_OK;
+}
+
+gr__arg gr__arg_at(const gr__arg *a, int64_t offset)
+{
+    gr__arg moved = *a;
+    moved.data = (char *)a->data + offset * (int64_t)gr_dtype_size_bytes(a->dtype);
+    return moved;
+}
+
+void gr__copy_element(const gr__arg *to, int64_t to_offset, const gr__arg *from, int64_t from_offset)
+{
+    gr__arg t = gr__arg_at(to, to_offset), f = gr__arg_at(from, from_offset);
+    memcpy(t.data, f.data, gr_dtype_size_bytes(to->dtype));
+}
+
+gr_status gr__reference_copy(const gr__args *a)
+{
+    const gr__arg *in = &a->in[0], *out = &a->out[0];
+    int64_t index[GR_MAX_RANK] = {0};
+    do gr__copy_element(out, gr__offset(out, index), in, gr__broadcast_offset(in, out->rank, index));
+    while (gr__next_index(out->rank, out->dim, index));
     return GR_OK;
 }
 

@@ -21,7 +21,9 @@ gr_dtype gr__wider(gr_dtype a, gr_dtype b); /* of two floats */
 gr_status gr__broadcast(const char *op, const gr__value *a, const gr__value *b, int *rank, int64_t *dim);
 /* "[4,64,128]" into 'text' of 96 bytes; returns it. */
 char *gr__shape_text(char *text, int rank, const int64_t *dim);
-/* GR_ERR_DTYPE unless input i is a float / of dtype 'want'. */
+/* GR_ERR_ARGUMENT unless input i was given (all the rules below ask that first); GR_ERR_DTYPE unless it is a float / of
+ * dtype 'want'. */
+gr_status gr__want_given(const gr__infer *c, int i);
 gr_status gr__want_float(const gr__infer *c, int i);
 gr_status gr__want_dtype(const gr__infer *c, int i, gr_dtype want);
 gr_status gr__want_rank(const gr__infer *c, int i, int rank);
@@ -52,7 +54,16 @@ gr_value gr__map_grad(gr_graph *g, const gr__op *op, gr_value a, gr_value dy, co
 /* Element-wise: also cast, whose opcode COPY is the 0 that stands for "none" in a row. */
 bool gr__op_is_map(const gr__op *op);
 
+/* In a case: f32, f64 where the float type under test is f64. */
+#define GR__STATS ((gr_dtype)GR_DTYPE_COUNT)
+
 /* ---- for references ---- */
+/* One element, bit by bit, between arrays of one dtype. */
+void gr__copy_element(const gr__arg *to, int64_t to_offset, const gr__arg *from, int64_t from_offset);
+/* Output 0 = input 0 of the same dtype, broadcast where it is smaller. */
+gr_status gr__reference_copy(const gr__args *a);
+/* The array that begins 'offset' elements further on. */
+gr__arg gr__arg_at(const gr__arg *a, int64_t offset);
 /* Input i was given. */
 GR__INLINE bool gr__has(const gr__args *a, int i) { return i < a->n_in && gr__arg_there(&a->in[i]); }
 GR__INLINE bool gr__wanted(const gr__args *a, int i) { return (a->wanted >> i & 1u) != 0; }

@@ -11,7 +11,8 @@ static gr_status infer(gr__infer *c)
     out->dtype = c->in[0]->dtype;
     int64_t n = gr__value_count(c->in[0]), known = 1;
     int free_axis = -1;
-    GR_FAIL_IF(a->rank < 0 || a->rank > GR_MAX_RANK, GR_ERR_SHAPE, "reshape: rank %d is not in 0..%d", a->rank, GR_MAX_RANK);
+    GR_FAIL_IF(a->rank < 0 || a->rank > GR_MAX_RANK, GR_ERR_SHAPE, "reshape: rank %d is not in 0..%d", a->rank,
+               GR_MAX_RANK);
     out->rank = a->rank;
     for (int i = 0; i < a->rank; i++) {
         out->dim[i] = a->dim[i];
@@ -23,8 +24,8 @@ static gr_status infer(gr__infer *c)
         out->dim[free_axis] = n / known;
         known *= out->dim[free_axis];
     }
-    GR_FAIL_IF(known != n, GR_ERR_SHAPE, "reshape: %s cannot become %s", gr__shape_text(from, c->in[0]->rank, c->in[0]->dim),
-               gr__shape_text(to, a->rank, a->dim));
+    GR_FAIL_IF(known != n, GR_ERR_SHAPE, "reshape: %s cannot become %s",
+               gr__shape_text(from, c->in[0]->rank, c->in[0]->dim), gr__shape_text(to, a->rank, a->dim));
     return GR_OK;
 }
 
@@ -68,7 +69,7 @@ static gr_status reference(const gr__args *a)
 {
     int64_t from[GR_MAX_RANK] = {0}, to[GR_MAX_RANK] = {0};
     do {
-        gr__store(&a->out[0], gr__offset(&a->out[0], to), gr__load(&a->in[0], gr__offset(&a->in[0], from)));
+        gr__copy_element(&a->out[0], gr__offset(&a->out[0], to), &a->in[0], gr__offset(&a->in[0], from));
         gr__next_index(a->in[0].rank, a->in[0].dim, from);
     } while (gr__next_index(a->out[0].rank, a->out[0].dim, to));
     return GR_OK;

@@ -28,6 +28,7 @@ typedef struct gr__control {
 } gr__control;
 
 typedef struct gr__args {
+    const struct gr__op *op; /* of the node */
     const gr__arg *in;
     const gr__arg *out;
     int n_in, n_out;

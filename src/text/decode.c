@@ -182,4 +182,3 @@ gr_status gr_tokenizer_text_size(const gr_tokenizer *tok, const int32_t *ids, si
     return GR_OK;
 }
 
-void gr_text_free(void *memory) { gr__free(memory); }

@@ -137,7 +137,7 @@ gr_status gr__add_step(gr__steps *steps, gr__step_kind kind, gr__step **out)
 
 gr_status gr__make_byte_level(gr_tokenizer *tok, const char *pattern)
 {
-    gr__step *step;
+    gr__step *step = NULL;
     bool gpt2 = pattern && strcmp(pattern, gr__pattern_gpt2) == 0;
     if (pattern && !gpt2) {
         GR_TRY(gr__add_step(&tok->split, GR__SPLIT_REGEX, &step));

@@ -42,8 +42,8 @@ GR__INLINE vf vload_or(const float *p, int64_t i, vf absent)
 
 GR__INLINE vf vzero(void) { return vset(0.0f); }
 
-/* a > b ? a : b, as the instruction does: b where either is NaN. */
-GR__INLINE vf vclamp(vf x, float low, float high) { return vmin(vmax(x, vset(low)), vset(high)); }
+/* low..high; NaN stays. vmax(a, b) is a > b ? a : b, as the instruction has it: b where either is NaN. */
+GR__INLINE vf vclamp(vf x, float low, float high) { return vmin(vset(high), vmax(vset(low), x)); }
 
 GR__INLINE vf vabs(vf x) { return vfrombits(iand(vbits(x), iset(0x7fffffff))); }
 

@@ -94,4 +94,11 @@ GR__INLINE void vstore_f16(uint16_t *p, vf v)
     for (int i = 0; i < GR__W; i++) p[i] = gr__f32_to_f16(v[i]);
 }
 
+/* 4 x 4 words: row j of dst (ld words apart) is column j of src (rows 'step' bytes apart). */
+GR__INLINE void transpose_words(float *dst, int64_t ld, const char *src, int64_t step)
+{
+    for (int i = 0; i < GR__W; i++)
+        for (int j = 0; j < GR__W; j++) memcpy(dst + j * ld + i, src + i * step + 4 * j, 4);
+}
+
 #endif

@@ -1,0 +1,119 @@
+/* gradus/model.h: a network with its weights and tokenizer, as a Hugging Face folder on disk.
+ *
+ *   gr_model *model;
+ *   gr_model_open("runs/demo", &model);
+ *   char *text;
+ *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
+ *
+ * Families are files of src/model/: gpt (GPT-2), llama, mlp. */
+#ifndef GRADUS_MODEL_H
+#define GRADUS_MODEL_H
+
+#include "gradus/graph.h"
+#include "gradus/store.h"
+#include "gradus/text.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gr_model gr_model;
+
+/* Opens a model:
+ *   - a Hugging Face folder (config.json, model.safetensors or its shards, tokenizer.json) of a known family;
+ *   - a llama2.c .bin file, or a folder that holds one beside its tokenizer .bin.
+ * Weights of any float dtype become f32. Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_CORRUPT (which tensor, expected and found
+ * shape), GR_ERR_UNSUPPORTED (the architecture's name, the nearest known one), GR_ERR_MEMORY. */
+GR_API gr_status gr_model_open(const char *path, gr_model **out);
+/* Writes the folder: config.json, model.safetensors, tokenizer.json, generation_config.json, each atomically. */
+GR_API gr_status gr_model_save(const gr_model *model, const char *folder);
+GR_API void gr_model_free(gr_model **model);
+
+GR_API gr_store *gr_model_store(gr_model *model);                     /* borrowed */
+GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowed; NULL: none */
+GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
+
+/* Sizes that people ask for; 0 where the family has no such thing. */
+typedef struct gr_model_info {
+    int64_t parameters;
+    int64_t layers, heads, kv_heads, width, context, vocab;
+} gr_model_info;
+GR_API gr_model_info gr_model_describe(const gr_model *model);
+
+/* ---- building graphs ------------------------------------------------------------------ */
+
+typedef struct gr_lm_values {
+    gr_value ids;     /* i32 (B, T), input "ids" */
+    gr_value hidden;  /* (B, T, C) after the last norm */
+    gr_value head;    /* (V, C): the output matrix, the embedding itself when tied */
+} gr_lm_values;
+/* The forward part of a language model for training and scoring. train: with dropout. */
+GR_API gr_status gr_model_build_lm(gr_model *model, gr_graph *g, int64_t batch, int64_t time, bool train,
+                                   gr_lm_values *out);
+
+/* ---- generation ------------------------------------------------------------------------ */
+
+typedef struct gr_generate_options {
+    int64_t max_tokens;        /* 0: 256 */
+    double temperature;        /* 0 with 'greedy' unset: 1; see greedy */
+    bool greedy;               /* always the likeliest token */
+    int64_t top_k;             /* 0: all */
+    double top_p;              /* 0: 1 */
+    double min_p;              /* drop tokens below min_p times the likeliest one's probability; 0: off */
+    double repetition_penalty; /* 0: 1 (Keskar et al. 2019) */
+    uint64_t seed;
+    const char *const *stop;   /* texts that end the output; they are not part of it */
+    int n_stop;
+    bool bf16;                 /* compute in bf16 */
+    bool ignore_eos;
+} gr_generate_options;
+
+/* Called with each piece of text (whole UTF-8 characters) as it comes; false stops. */
+typedef bool (*gr_text_fn)(void *user, const char *text, size_t n);
+
+typedef enum gr_finish_reason { GR_FINISH_LENGTH, GR_FINISH_EOS, GR_FINISH_STOP, GR_FINISH_USER } gr_finish_reason;
+
+typedef struct gr_generate_result {
+    int64_t prompt_tokens, tokens;
+    double prompt_seconds, seconds;
+    gr_finish_reason reason;
+} gr_generate_result;
+
+/* Continues 'prompt' ("" begins with the model's start token). *text (may be NULL) gets the continuation; free it with
+ * gr_text_free(). result may be NULL. When the context is full the oldest half is dropped.
+ * Same model, options and number of threads: same text. */
+GR_API gr_status gr_generate(gr_model *model, const char *prompt, const gr_generate_options *options, gr_text_fn fn,
+                             void *user, char **text, gr_generate_result *result);
+
+/* One step at a time, on token ids: a decoder with its cache of keys and values. */
+typedef struct gr_lm_decoder gr_lm_decoder;
+GR_API gr_status gr_lm_decoder_new(gr_model *model, int64_t context, bool bf16, gr_lm_decoder **out);
+/* Appends n ids; *logits borrows the f32 logits (V) behind the last one until the next call.
+ * GR_ERR_LIMIT when the context is full, GR_ERR_DATA for an id outside the vocabulary. */
+GR_API gr_status gr_lm_decoder_feed(gr_lm_decoder *decoder, const int32_t *ids, int64_t n, const float **logits);
+/* Keeps the first n positions of the cache (0: empty). */
+GR_API void gr_lm_decoder_rewind(gr_lm_decoder *decoder, int64_t n);
+GR_API void gr_lm_decoder_free(gr_lm_decoder **decoder);
+
+/* ---- scoring ---------------------------------------------------------------------------- */
+
+typedef struct gr_eval_options {
+    int64_t batch, context; /* 0: chosen from the model */
+    bool bf16;
+} gr_eval_options;
+typedef struct gr_lm_score {
+    double loss;          /* mean negative log-likelihood of a token, natural log */
+    double perplexity, bits_per_byte;
+    int64_t tokens, bytes;
+} gr_lm_score;
+/* Mean over all tokens of the array but the first, in windows of the context side by side; 'bytes' of the text that
+ * they stand for come from the tokenizer. */
+GR_API gr_status gr_model_score(gr_model *model, const int32_t *ids, int64_t n, const gr_eval_options *options,
+                                gr_lm_score *out);
+/* Logits of a batch of ids (B, T) into the caller's f32 (B, T, V). */
+GR_API gr_status gr_model_logits(gr_model *model, const int32_t *ids, int64_t batch, int64_t time, float *logits);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

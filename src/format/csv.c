@@ -1,0 +1,181 @@
+/* Rows of a CSV file with names for the columns, and what a cell means. */
+#include "format/csv_int.h"
+
+#include "base/arena.h"
+
+#include <math.h>
+#include <string.h>
+
+struct gr__csv {
+    gr__csv_records records;
+    gr__arena arena; /* path and names */
+    bool header, decimal_comma;
+    bool waiting; /* the first row was read at opening and is data */
+    size_t columns;
+    const char **name;
+    gr__cell *cell;
+};
+
+/* ---- opening ---- */
+
+static gr_status refuse_utf16(const gr__csv_records *r)
+{
+    const unsigned char *p = r->input;
+    bool utf16 = r->filled >= 2 && ((p[0] == 0xFF && p[1] == 0xFE) || (p[0] == 0xFE && p[1] == 0xFF));
+    GR_FAIL_IF(utf16, GR_ERR_DATA, "%s:1: is in UTF-16; save it as UTF-8", r->path);
+    return GR_OK;
+}
+
+static gr_status take_names(gr__csv *c)
+{
+    const gr__csv_records *r = &c->records;
+    c->columns = r->count;
+    if (!(c->name = gr__calloc(c->columns, sizeof *c->name)) || !(c->cell = gr__calloc(c->columns, sizeof *c->cell)))
+        return gr__fail_memory("the columns of a table", c->columns * sizeof *c->cell);
+    for (size_t i = 0; i < c->columns; i++) {
+        const char *text = r->text + r->field[i].begin;
+        size_t n = r->field[i].n;
+        while (n > 0 && (text[0] == ' ' || text[0] == '\t')) text++, n--;
+        while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t')) n--;
+        c->name[i] = c->header && n > 0 ? gr__arena_strndup(&c->arena, text, n)
+                                        : gr__arena_printf(&c->arena, "column_%zu", i + 1);
+        if (!c->name[i]) return gr__fail_memory("the name of a column", n);
+    }
+    return GR_OK;
+}
+
+static gr_status start(gr__csv *c, const char *path, const gr__csv_options *options)
+{
+    static const gr__csv_options sniff_all = {0};
+    gr__csv_records *r = &c->records;
+    bool more = false;
+    if (!(r->path = gr__arena_strdup(&c->arena, path))) return gr__fail_memory("a file name", strlen(path));
+    if (!(r->input = gr__alloc(GR__CSV_INPUT_BYTES))) return gr__fail_memory("a file buffer", GR__CSV_INPUT_BYTES);
+    GR_TRY(gr__stream_open(path, &r->stream));
+    GR_TRY(gr__csv_fill(r));
+    GR_TRY(refuse_utf16(r));
+    if (r->filled >= 3 && memcmp(r->input, "\xEF\xBB\xBF", 3) == 0) r->used = 3;
+    r->next_line = 1;
+    GR_TRY(gr__csv_sniff(r, options ? options : &sniff_all, &r->separator, &r->quotes, &c->header, &c->decimal_comma));
+    GR_TRY(gr__csv_next_record(r, &more));
+    GR_FAIL_IF(!more, GR_ERR_DATA, "'%s' has no rows", path);
+    c->waiting = !c->header;
+    return take_names(c);
+}
+
+gr_status gr__csv_open(const char *path, const gr__csv_options *options, gr__csv **out)
+{
+    gr__csv *c = gr__calloc(1, sizeof *c);
+    if (!c) return gr__fail_memory("a CSV file", sizeof *c);
+    gr_status status = start(c, path, options);
+    if (status == GR_OK)
+        *out = c;
+    else
+        gr__csv_close(&c);
+    return status;
+}
+
+void gr__csv_close(gr__csv **csv)
+{
+    gr__csv *c = *csv;
+    if (!c) return;
+    gr__stream_close(&c->records.stream);
+    gr__csv_records_release(&c->records);
+    gr__free(c->records.input);
+    gr__free(c->name);
+    gr__free(c->cell);
+    gr__arena_release(&c->arena);
+    gr__free(c);
+    *csv = NULL;
+}
+
+/* ---- rows ---- */
+
+gr_status gr__csv_next_row(gr__csv *c, bool *more)
+{
+    gr__csv_records *r = &c->records;
+    *more = true;
+    if (!c->waiting) GR_TRY(gr__csv_next_record(r, more));
+    c->waiting = false;
+    if (!*more) return GR_OK;
+    GR_FAIL_IF(r->count != c->columns, GR_ERR_DATA, "%s:%lld: the row has %zu fields, expected %zu", r->path,
+               (long long)r->line, r->count, c->columns);
+    for (size_t i = 0; i < c->columns; i++)
+        c->cell[i] = (gr__cell){r->text + r->field[i].begin, r->field[i].n, r->field[i].quoted};
+    return GR_OK;
+}
+
+const gr__cell *gr__csv_cells(const gr__csv *c) { return c->cell; }
+int64_t gr__csv_line(const gr__csv *c) { return c->records.line; }
+char gr__csv_separator(const gr__csv *c) { return c->records.separator; }
+bool gr__csv_has_header(const gr__csv *c) { return c->header; }
+bool gr__csv_decimal_comma(const gr__csv *c) { return c->decimal_comma; }
+size_t gr__csv_columns(const gr__csv *c) { return c->columns; }
+const char *gr__csv_name(const gr__csv *c, size_t column) { return c->name[column]; }
+
+gr_status gr__csv_column(const gr__csv *c, const char *name, size_t *out)
+{
+    int64_t number;
+    for (size_t i = 0; i < c->columns; i++)
+        if (strcmp(c->name[i], name) == 0) {
+            *out = i;
+            return GR_OK;
+        }
+    if (gr__parse_int(name, &number) && number >= 0 && (uint64_t)number < c->columns) {
+        *out = (size_t)number;
+        return GR_OK;
+    }
+    return gr__csv_no_column(c->records.path, name, c->name, c->columns);
+}
+
+gr_status gr__csv_no_column(const char *path, const char *name, const char *const *names, size_t n)
+{
+    gr__str hint = {0};
+    const char *near = gr__str_nearest(name, names, n);
+    if (near)
+        gr__str_printf(&hint, "; did you mean '%s'?", near);
+    else
+        for (size_t i = 0; i < n && hint.n < 300; i++) gr__str_printf(&hint, "%s%s", i ? ", " : "; it has: ", names[i]);
+    gr_status status = gr__fail(GR_ERR_NOT_FOUND, "'%s' has no column '%s'%s", path, name, gr__str_get(&hint));
+    gr__str_release(&hint);
+    return status;
+}
+
+/* ---- cells ---- */
+
+static gr__cell trimmed(const gr__cell *cell)
+{
+    gr__cell c = *cell;
+    while (c.n > 0 && (c.text[0] == ' ' || c.text[0] == '\t')) c.text++, c.n--;
+    while (c.n > 0 && (c.text[c.n - 1] == ' ' || c.text[c.n - 1] == '\t')) c.n--;
+    return c;
+}
+
+bool gr__cell_is_missing(const gr__cell *cell)
+{
+    static const char *const words[] = {"NA", "N/A", "NaN", "null", "none", "?"};
+    gr__cell c = trimmed(cell);
+    char text[8];
+    if (c.n == 0) return true;
+    if (c.quoted || c.n >= sizeof text) return false;
+    memcpy(text, c.text, c.n);
+    text[c.n] = 0;
+    for (size_t i = 0; i < GR__COUNT(words); i++)
+        if (gr__str_distance(text, words[i], 0) == 0) return true;
+    return false;
+}
+
+bool gr__cell_number(const gr__cell *cell, bool decimal_comma, double *out)
+{
+    char text[64];
+    gr__cell c = trimmed(cell);
+    if (c.n == 0 || c.n >= sizeof text) return false;
+    for (size_t i = 0; i < c.n; i++) { /* no "inf", "nan" or hexadecimal */
+        char x = c.text[i];
+        bool good = (x >= '0' && x <= '9') || strchr("+-.eE", x) || (x == ',' && decimal_comma);
+        if (!good || x == 0) return false;
+        text[i] = x == ',' ? '.' : x;
+    }
+    text[c.n] = 0;
+    return gr__parse_double(text, out) && isfinite(*out);
+}

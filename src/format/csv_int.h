@@ -1,0 +1,44 @@
+/* Between the three files of CSV: csv_record.c (bytes -> records), csv.c (rows of a file), csv_table.c (whole files). */
+#ifndef GR__CSV_INT_H
+#define GR__CSV_INT_H
+
+#include "base/file.h"
+#include "format/csv.h"
+
+/* Splits bytes into the fields of one record after another.
+ *
+ *   input (or a sample in memory) -> text: f0 0 f1 0 ...      field[i]: begin, n, quoted */
+typedef struct gr__csv_field {
+    size_t begin, n;
+    bool quoted;
+} gr__csv_field;
+
+typedef struct gr__csv_records {
+    gr__stream *stream; /* NULL: only what is in input */
+    const char *path;   /* for messages */
+    unsigned char *input;
+    size_t used, filled;
+    bool end; /* nothing follows the input */
+    char separator;
+    bool quotes;
+    int64_t line, next_line; /* where this record starts; where the next one will */
+    char *text;
+    size_t text_n, text_capacity;
+    gr__csv_field *field;
+    size_t count, field_capacity;
+} gr__csv_records;
+
+#define GR__CSV_INPUT_BYTES ((size_t)64 << 10)
+
+/* The next record that is not empty; *more = false at the end. Messages name file and line. */
+gr_status gr__csv_next_record(gr__csv_records *r, bool *more);
+gr_status gr__csv_fill(gr__csv_records *r);
+void gr__csv_records_release(gr__csv_records *r); /* not the stream, not the input */
+
+/* What the options leave open, from the first bytes of the file. */
+gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *options, char *separator, bool *quotes,
+                        bool *header, bool *decimal_comma);
+
+gr_status gr__csv_no_column(const char *path, const char *name, const char *const *names, size_t n);
+
+#endif

@@ -1,0 +1,168 @@
+/* RFC 4180, one byte at a time: a record ends at a line break outside quotes; inside quotes only "" and " mean
+ * something. LF, CRLF and CR end lines. */
+#include "format/csv_int.h"
+
+#include "base/limits.h"
+
+#include <string.h>
+
+gr_status gr__csv_fill(gr__csv_records *r)
+{
+    if (r->end || !r->stream) {
+        r->end = true;
+        return GR_OK;
+    }
+    r->used = 0;
+    GR_TRY(gr__stream_read(r->stream, r->input, GR__CSV_INPUT_BYTES, &r->filled));
+    r->end = r->filled < GR__CSV_INPUT_BYTES;
+    return GR_OK;
+}
+
+/* The next byte, or -1 at the end of the file, without taking it. */
+static gr_status look(gr__csv_records *r, int *c)
+{
+    if (r->used == r->filled && !r->end) GR_TRY(gr__csv_fill(r));
+    *c = r->used < r->filled ? r->input[r->used] : -1;
+    return GR_OK;
+}
+
+static gr_status bad_line(const gr__csv_records *r, int64_t line, const char *what)
+{
+    return gr__fail(GR_ERR_DATA, "%s:%lld: %s", r->path, (long long)line, what);
+}
+
+static gr_status put(gr__csv_records *r, const unsigned char *bytes, size_t n)
+{
+    const gr__csv_field *f = &r->field[r->count - 1];
+    if (r->text_n + n - f->begin > GR__LIMIT_CSV_FIELD_BYTES)
+        return gr__fail(GR_ERR_LIMIT, "%s:%lld: a field is larger than %d bytes; is a quote missing?", r->path,
+                        (long long)r->line, GR__LIMIT_CSV_FIELD_BYTES);
+    if (r->text_n + n > GR__LIMIT_CSV_LINE_BYTES)
+        return gr__fail(GR_ERR_LIMIT, "%s:%lld: a row is larger than %d bytes", r->path, (long long)r->line,
+                        GR__LIMIT_CSV_LINE_BYTES);
+    GR_TRY(gr__grow(&r->text, 1, r->text_n + n + 1, &r->text_capacity));
+    memcpy(r->text + r->text_n, bytes, n);
+    r->text_n += n;
+    return GR_OK;
+}
+
+static gr_status begin_field(gr__csv_records *r)
+{
+    if (r->count == GR__LIMIT_CSV_COLUMNS)
+        return gr__fail(GR_ERR_LIMIT, "%s:%lld: a row has more than %d fields", r->path, (long long)r->line,
+                        GR__LIMIT_CSV_COLUMNS);
+    GR_TRY(gr__grow(&r->field, sizeof *r->field, r->count + 1, &r->field_capacity));
+    r->field[r->count++] = (gr__csv_field){.begin = r->text_n};
+    return GR_OK;
+}
+
+static gr_status end_field(gr__csv_records *r)
+{
+    gr__csv_field *f = &r->field[r->count - 1];
+    f->n = r->text_n - f->begin;
+    GR_TRY(gr__grow(&r->text, 1, r->text_n + 1, &r->text_capacity));
+    r->text[r->text_n++] = 0;
+    return GR_OK;
+}
+
+static gr_status quoted_field(gr__csv_records *r)
+{
+    int c = 0;
+    bool after_cr = false;
+    int64_t opened = r->next_line;
+    r->used++; /* the opening quote */
+    r->field[r->count - 1].quoted = true;
+    for (;;) {
+        GR_TRY(look(r, &c));
+        if (c < 0) return bad_line(r, opened, "a quote is opened here and never closed");
+        const unsigned char *start = r->input + r->used;
+        size_t n = 0, most = r->filled - r->used;
+        while (n < most && start[n] != '"') {
+            if (start[n] == 0) return bad_line(r, r->next_line, "holds a NUL byte; is it a text file in UTF-8?");
+            r->next_line += start[n] == '\r' || (start[n] == '\n' && !after_cr);
+            after_cr = start[n] == '\r';
+            n++;
+        }
+        GR_TRY(put(r, start, n));
+        r->used += n;
+        if (n == most) continue;
+        r->used++; /* a quote */
+        after_cr = false;
+        GR_TRY(look(r, &c));
+        if (c != '"') break;
+        GR_TRY(put(r, (const unsigned char *)"\"", 1));
+        r->used++;
+    }
+    if (c >= 0 && c != r->separator && c != '\n' && c != '\r')
+        return bad_line(r, r->next_line, "text follows a closing quote; a quote inside quotes is written \"\"");
+    return GR_OK;
+}
+
+static gr_status plain_field(gr__csv_records *r)
+{
+    for (;;) {
+        int c;
+        GR_TRY(look(r, &c));
+        const unsigned char *start = r->input + r->used;
+        size_t n = 0, most = r->filled - r->used;
+        while (n < most && start[n] != (unsigned char)r->separator && start[n] != '\n' && start[n] != '\r') {
+            if (start[n] == 0) return bad_line(r, r->next_line, "holds a NUL byte; is it a text file in UTF-8?");
+            n++;
+        }
+        if (n) GR_TRY(put(r, start, n));
+        r->used += n;
+        if (c < 0 || n < most) return GR_OK;
+    }
+}
+
+/* Takes a line break if one is next. */
+static gr_status end_line(gr__csv_records *r)
+{
+    int c;
+    GR_TRY(look(r, &c));
+    if (c < 0) return GR_OK;
+    r->used++;
+    r->next_line++;
+    if (c != '\r') return GR_OK;
+    GR_TRY(look(r, &c));
+    if (c == '\n') r->used++;
+    return GR_OK;
+}
+
+static gr_status read_record(gr__csv_records *r)
+{
+    int c;
+    r->text_n = r->count = 0;
+    r->line = r->next_line;
+    do {
+        GR_TRY(begin_field(r));
+        GR_TRY(look(r, &c));
+        GR_TRY(r->quotes && c == '"' ? quoted_field(r) : plain_field(r));
+        GR_TRY(end_field(r));
+        GR_TRY(look(r, &c));
+        if (c == r->separator && c >= 0) r->used++;
+    } while (c == r->separator && c >= 0);
+    return end_line(r);
+}
+
+gr_status gr__csv_next_record(gr__csv_records *r, bool *more)
+{
+    for (;;) {
+        int c;
+        *more = false;
+        GR_TRY(look(r, &c));
+        if (c < 0) return GR_OK;
+        GR_TRY(read_record(r));
+        *more = true;
+        if (r->count > 1 || r->field[0].n > 0 || r->field[0].quoted) return GR_OK;
+    }
+}
+
+void gr__csv_records_release(gr__csv_records *r)
+{
+    gr__free(r->text);
+    gr__free(r->field);
+    r->text = NULL;
+    r->field = NULL;
+    r->text_capacity = r->field_capacity = r->count = r->text_n = 0;
+}

@@ -1,0 +1,111 @@
+#include "kernel/gemm_int.h"
+
+#include "base/parallel.h"
+#include "kernel/simd.h"
+
+#include <string.h>
+
+enum { THIN_ROWS = 4, THIN_COLUMNS = 1024, A_BLOCK_BYTES = 1 << 20, LEAST_WORK = 1 << 18 };
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+static size_t line(int64_t bytes) { return ((size_t)bytes + 63) & ~(size_t)63; }
+
+/* Enough tasks for every thread, as long as each is worth its start. Neither the cut nor the number of threads changes
+ * a result. */
+static void cut(gr__gemm_plan *p, const gr__simd *simd)
+{
+    const gr__gemm *g = &p->g;
+    int64_t mr = simd->mr, panels = ceil_div(g->n, simd->nr), width = gr__parallel_width();
+    int64_t wanted = width == 1 ? 1 : 4 * width;
+    double work = (double)g->batch * (double)g->m * (double)g->n * (double)g->k / LEAST_WORK;
+    if (work < (double)wanted) wanted = GR__MAX((int64_t)work, 1);
+    int64_t rows = GR__GEMM_MOST_ROWS;
+    p->group = 1;
+    if (p->pack_a) {
+        rows = GR__MIN(GR__MAX(A_BLOCK_BYTES / (4 * GR__MAX(g->k, 1)), 8 * mr), 40 * mr);
+        p->group = GR__MAX(512 / simd->nr, 1);
+    }
+    int64_t blocks = GR__MAX(ceil_div(g->m, rows), 1);
+    while (p->group > 1 && blocks * ceil_div(panels, p->group) * g->batch < wanted) p->group /= 2;
+    while (blocks * ceil_div(panels, p->group) * g->batch < wanted && ceil_div(g->m, blocks) > 8 * mr) blocks++;
+    p->mc = GR__MAX(round_up(ceil_div(g->m, blocks), mr), mr);
+    p->row_blocks = ceil_div(g->m, p->mc);
+    p->column_blocks = ceil_div(panels, p->group);
+}
+
+static bool make_plan(gr__gemm_plan *p, const gr__gemm *g)
+{
+    memset(p, 0, sizeof *p);
+    p->g = *g;
+    if (p->g.batch == 0) p->g.batch = 1;
+    bool pairs = g->dtype == GR_BF16;
+    const gr__simd *simd = pairs ? gr__simd_get_bf16() : gr__simd_get();
+    p->kc = pairs ? 2 * GR__GEMM_UNITS : GR__GEMM_UNITS;
+    p->pack_a = g->a_col != 1 || (pairs && g->k % 2 != 0);
+    p->thin = !pairs && g->m <= THIN_ROWS && g->b_col == 1 && g->c_dtype == GR_F32;
+    cut(p, simd);
+    p->b_bytes = line((int64_t)GR__GEMM_UNITS * GR__GEMM_MOST_NR * 4);
+    if (p->pack_a) p->a_bytes = line(p->mc * round_up(g->k, 2) * 4 / (pairs ? 2 : 1));
+    if (g->c_dtype != GR_F32 && g->k > p->kc) p->c_bytes = line(p->mc * GR__GEMM_MOST_NR * 4);
+    if (p->thin) {
+        p->pack_a = false;
+        p->a_bytes = 0;
+        p->mc = g->m;
+        p->row_blocks = 1;
+        int64_t columns = GR__MIN(THIN_COLUMNS, round_up(ceil_div(g->n, 2 * gr__parallel_width()), 64));
+        p->group = GR__MAX(columns, 64);
+        p->column_blocks = ceil_div(g->n, p->group);
+    }
+    return p->g.m > 0 && p->g.n > 0 && p->g.batch > 0;
+}
+
+size_t gr__gemm_scratch_bytes(const gr__gemm *g)
+{
+    gr__gemm_plan p;
+    if (g->dtype == GR_F64 || !make_plan(&p, g)) return 0;
+    return (p.b_bytes + p.a_bytes + p.c_bytes) * (size_t)gr__parallel_width();
+}
+
+typedef struct task_call {
+    const gr__gemm_plan *plan;
+    gr__task_kernel *fn;
+} task_call;
+
+static void run_task(void *context, int64_t task, int thread)
+{
+    const task_call *t = context;
+    t->fn(t->plan, task, thread);
+}
+
+/* Rows first .. last-1 of all batches, plain loops. */
+static void f64_rows(const void *args, int64_t first, int64_t last)
+{
+    const gr__gemm *g = args;
+    for (int64_t unit = first; unit < last; unit++) {
+        int64_t batch = unit / g->m, i = unit % g->m;
+        const double *a = (const double *)g->a + batch * g->a_batch + i * g->a_row;
+        const double *b = (const double *)g->b + batch * g->b_batch;
+        double *c = (double *)g->c + batch * g->c_batch + i * g->c_row;
+        if (!g->accumulate) memset(c, 0, (size_t)g->n * sizeof *c);
+        for (int64_t l = 0; l < g->k; l++) {
+            double x = a[l * g->a_col];
+            const double *row = b + l * g->b_row;
+            for (int64_t j = 0; j < g->n; j++) c[j] += x * row[j * g->b_col];
+        }
+    }
+}
+
+void gr__gemm_run(const gr__gemm *g)
+{
+    if (g->dtype == GR_F64) {
+        int64_t rows = GR__MAX(g->batch, 1) * g->m;
+        gr__run_range(f64_rows, g, rows, GR__MAX(16384 / GR__MAX(g->n * g->k, 1), 1), 1);
+        return;
+    }
+    gr__gemm_plan p;
+    if (!make_plan(&p, g)) return;
+    const gr__simd *simd = g->dtype == GR_BF16 ? gr__simd_get_bf16() : gr__simd_get();
+    task_call call = {&p, g->dtype == GR_BF16 ? simd->gemm_bf16 : simd->gemm};
+    gr__parallel(p.g.batch * p.row_blocks * p.column_blocks, run_task, &call);
+}

@@ -1,0 +1,82 @@
+#include "kernel/map.h"
+
+#include "kernel/simd_int.h"
+
+#include <string.h>
+
+static const int n_args[GR__MAP_OP_COUNT] = {
+#define GR_X(NAME, name, n_args, text) n_args,
+#include "kernel/map_ops.def"
+#undef GR_X
+};
+
+static const char *const names[GR__MAP_OP_COUNT] = {
+#define GR_X(NAME, name, n_args, text) name,
+#include "kernel/map_ops.def"
+#undef GR_X
+};
+
+int gr__map_op_args(gr__map_op op) { return n_args[op]; }
+
+const char *gr__map_op_name(gr__map_op op) { return names[op]; }
+
+/* Can dimension k of every operand be appended to the dimension before it? */
+static bool mergeable(const gr__map_job *m, int k)
+{
+    for (int i = 0; i < m->n_inputs; i++)
+        if (m->input[i].stride[k - 1] != m->input[i].stride[k] * m->dim[k]) return false;
+    for (int i = 0; i < m->n_outputs; i++)
+        if (m->output[i].stride[k - 1] != m->output[i].stride[k] * m->dim[k]) return false;
+    return true;
+}
+
+static void drop_dimension(gr__map_job *m, int k)
+{
+    for (int d = k; d + 1 < m->rank; d++) {
+        m->dim[d] = m->dim[d + 1];
+        for (int i = 0; i < m->n_inputs; i++) m->input[i].stride[d] = m->input[i].stride[d + 1];
+        for (int i = 0; i < m->n_outputs; i++) m->output[i].stride[d] = m->output[i].stride[d + 1];
+    }
+    m->rank--;
+}
+
+/* Drops dimensions of size 1 and merges neighbours; what is left has long rows. */
+static void merge(gr__map_job *m)
+{
+    for (int k = m->rank - 1; k >= 0; k--)
+        if (m->dim[k] == 1) drop_dimension(m, k);
+    for (int k = m->rank - 1; k > 0; k--)
+        if (mergeable(m, k)) {
+            m->dim[k] *= m->dim[k - 1];
+            drop_dimension(m, k - 1);
+        }
+}
+
+static void fill_plan(gr__map_plan *p, const gr__map_job *m)
+{
+    p->map = m;
+    p->n = m->rank ? m->dim[m->rank - 1] : 1;
+    p->rank = m->rank ? m->rank - 1 : 0;
+    p->rows = 1;
+    for (int k = 0; k < p->rank; k++) {
+        p->dim[k] = m->dim[k];
+        p->rows *= m->dim[k];
+        for (int i = 0; i < m->n_inputs; i++) p->in_stride[i][k] = m->input[i].stride[k];
+        for (int i = 0; i < m->n_outputs; i++) p->out_stride[i][k] = m->output[i].stride[k];
+    }
+    for (int i = 0; i < m->n_inputs; i++) p->in_scalar[i] = m->rank && m->input[i].stride[m->rank - 1] == 0;
+    p->rows_per_tile = GR__MAX(GR__MAP_TILE / GR__MAX(p->n, 1), 1);
+    p->tiles_per_row = (p->n + GR__MAP_TILE - 1) / GR__MAP_TILE;
+}
+
+void gr__map_run(const gr__map_job *map)
+{
+    gr__map_job m = *map;
+    gr__map_plan p;
+    memset(&p, 0, sizeof p);
+    merge(&m);
+    fill_plan(&p, &m);
+    if (p.n <= 0 || p.rows <= 0) return;
+    int64_t units = p.tiles_per_row > 1 ? p.rows * p.tiles_per_row : (p.rows + p.rows_per_tile - 1) / p.rows_per_tile;
+    gr__run_range(gr__simd_get()->map, &p, units, 16, 1);
+}

@@ -1,0 +1,337 @@
+/* Tasks of a matrix product (gemm_int.h): packing, register tiles, and the edges of C. */
+#include "kernel/gemm_int.h"
+#include "kernel/simd.h"
+#include "kernel/simd/gemm_tile.h"
+
+typedef struct task {
+    const gr__gemm_plan *p;
+    bool pairs;
+    const char *a, *b;      /* of this batch */
+    char *c;
+    int64_t size;           /* bytes of an element of A and B */
+    int64_t i0, rows;       /* of C */
+    int64_t j0, columns;    /* of the panel */
+    int64_t l0, units;      /* of k: first element, packed units of this part */
+    float *panel, *block, *sums;
+    bool first, last;       /* part of k */
+} task;
+
+static uint32_t unit_at(const task *t, const char *base, int64_t at, int64_t l, int64_t step)
+{
+    uint32_t word = 0;
+    uint16_t half;
+    if (!t->pairs) {
+        memcpy(&word, base + at * 4, 4);
+        return word;
+    }
+    memcpy(&half, base + at * 2, 2);
+    word = half;
+    if (l + 1 < t->p->g.k) {
+        memcpy(&half, base + (at + step) * 2, 2);
+        word |= (uint32_t)half << 16;
+    }
+    return word;
+}
+
+/* ---- packing B: [units][GR__NR], zeros beyond the last column ---- */
+
+static void pack_slow(const task *t, int64_t u0, int64_t j0)
+{
+    const gr__gemm *g = &t->p->g;
+    int64_t per = t->pairs ? 2 : 1;
+    for (int64_t u = u0; u < t->units; u++)
+        for (int64_t j = j0; j < t->columns; j++) {
+            int64_t l = t->l0 + u * per;
+            uint32_t word = unit_at(t, t->b, l * g->b_row + (t->j0 + j) * g->b_col, l, g->b_row);
+            memcpy(t->panel + u * GR__NR + j, &word, 4);
+        }
+}
+
+static void pack_rows(const task *t)
+{
+    const gr__gemm *g = &t->p->g;
+    int64_t whole = t->columns / GR__W * GR__W;
+    for (int64_t u = 0; u < t->units && !t->pairs; u++) {
+        const float *s = (const float *)(const void *)t->b + (t->l0 + u) * g->b_row + t->j0;
+        for (int64_t j = 0; j < whole; j += GR__W) vstore(t->panel + u * GR__NR + j, vload(s + j));
+    }
+    for (int64_t u = 0; u < t->units && t->pairs; u++) {
+        int64_t l = t->l0 + 2 * u;
+        const uint16_t *s = (const uint16_t *)(const void *)t->b + l * g->b_row + t->j0;
+        bool both = l + 1 < g->k;
+        for (int64_t j = 0; j < whole; j += GR__W) {
+            vi low = iand(isar(vbits(vload_bf16(s + j)), 16), iset(0xffff));
+            vi high = both ? vbits(vload_bf16(s + g->b_row + j)) : iset(0);
+            vstore(t->panel + u * GR__NR + j, vfrombits(ior(low, high)));
+        }
+    }
+    pack_slow(t, 0, whole);
+}
+
+static void pack_columns(const task *t)
+{
+    const gr__gemm *g = &t->p->g;
+    int64_t per = t->pairs ? 2 : 1, whole = (t->l0 + t->units * per <= g->k ? t->units : t->units - 1) / GR__W * GR__W;
+    int64_t columns = t->columns / GR__W * GR__W;
+    const char *b = t->b + (t->l0 + t->j0 * g->b_col) * t->size;
+    for (int64_t j = 0; j < columns; j += GR__W)
+        for (int64_t u = 0; u < whole; u += GR__W)
+            transpose_words(t->panel + u * GR__NR + j, GR__NR, b + j * g->b_col * t->size + u * 4, g->b_col * t->size);
+    task rest = *t;
+    pack_slow(&rest, 0, columns);
+    rest.columns = columns;
+    pack_slow(&rest, whole, 0);
+}
+
+static void pack_b(const task *t)
+{
+    if (t->columns < GR__NR) memset(t->panel, 0, (size_t)(t->units * GR__NR) * sizeof(float));
+    if (t->p->g.b_col == 1)
+        pack_rows(t);
+    else if (t->p->g.b_row == 1)
+        pack_columns(t);
+    else
+        pack_slow(t, 0, 0);
+}
+
+/* ---- packing A: all of k, panels of GR__MR rows, each [units][GR__MR] ---- */
+
+enum { STRIP = 256 };
+
+/* A by columns: a strip of a column (of two columns: pairs) is contiguous, and is dealt out to the panels. */
+static void pack_a_strip(const task *t, int64_t u, int64_t units, int64_t i0, int64_t n)
+{
+    const gr__gemm *g = &t->p->g;
+    uint32_t strip[STRIP + 16];
+    int64_t l = t->pairs ? 2 * u : u;
+    const char *s = t->a + (l * g->a_col + t->i0 + i0) * t->size, *from = s;
+    if (t->pairs) {
+        const uint16_t *low = (const uint16_t *)(const void *)s, *high = l + 1 < g->k ? low + g->a_col : NULL;
+        for (int64_t i = 0; i < n; i++) strip[i] = low[i] | (high ? (uint32_t)high[i] << 16 : 0);
+        from = (const char *)strip;
+    }
+    for (int64_t i = 0; i < n; i += GR__MR) {
+        float *d = t->block + ((i0 + i) * units + u * GR__MR);
+        if (i + GR__MR <= n)
+            memcpy(d, from + 4 * i, 4 * GR__MR);
+        else
+            memcpy(d, from + 4 * i, (size_t)(n - i) * 4);
+    }
+}
+
+static void pack_a(const task *t)
+{
+    const gr__gemm *g = &t->p->g;
+    int64_t per = t->pairs ? 2 : 1, units = (g->k + per - 1) / per, strip = STRIP / GR__MR * GR__MR;
+    if (g->a_row == 1) {
+        for (int64_t i = 0; i < t->rows; i += strip)
+            for (int64_t u = 0; u < units; u++) pack_a_strip(t, u, units, i, GR__MIN(strip, t->rows - i));
+        return;
+    }
+    for (int64_t i = 0; i < t->rows; i++) {
+        float *d = t->block + i / GR__MR * GR__MR * units + i % GR__MR;
+        for (int64_t u = 0; u < units; u++) {
+            uint32_t word = unit_at(t, t->a, (t->i0 + i) * g->a_row + u * per * g->a_col, u * per, g->a_col);
+            memcpy(d + u * GR__MR, &word, 4);
+        }
+    }
+}
+
+/* ---- the tile and its way to C ---- */
+
+/* One row of C, any edge: c = old + acc, + bias at the end; old is 0, C, or the sum so far. */
+static void finish_row(const task *t, int64_t i, const float *acc)
+{
+    const gr__gemm *g = &t->p->g;
+    int64_t at = (t->i0 + i) * g->c_row + t->j0;
+    float *sums = t->sums ? t->sums + i * GR__NR : NULL;
+    for (int64_t j = 0; j < t->columns; j++) {
+        float *c32 = g->c_dtype == GR_F32 ? (float *)(void *)t->c + at + j : NULL;
+        uint16_t *c16 = (uint16_t *)(void *)t->c + at + j;
+        float old = 0;
+        if (!t->first)
+            old = c32 ? *c32 : sums[j];
+        else if (g->accumulate)
+            old = c32 ? *c32 : gr__bf16_to_f32(*c16);
+        float value = t->first && !g->accumulate ? acc[j] : old + acc[j];
+        if (t->last && g->bias) value += g->bias[t->j0 + j];
+        if (c32)
+            *c32 = value;
+        else if (t->last)
+            *c16 = gr__f32_to_bf16(value);
+        else
+            sums[j] = value;
+    }
+}
+
+GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
+{
+    const gr__gemm *g = &t->p->g;
+    if (t->columns == GR__NR && g->c_dtype == GR_F32) {
+        bool add = !t->first || g->accumulate;
+        const float *bias = t->last && g->bias ? g->bias + t->j0 : NULL;
+        for (int r = 0; r < m; r++) {
+            float *c = (float *)(void *)t->c + (t->i0 + i + r) * g->c_row + t->j0;
+            for (int v = 0; v < GR__NV; v++) {
+                vf x = acc->v[r][v];
+                if (add) x = vload(c + v * GR__W) + x;
+                if (bias) x = x + vload(bias + v * GR__W);
+                vstore(c + v * GR__W, x);
+            }
+        }
+        return;
+    }
+    float row[GR__NR];
+    for (int r = 0; r < m; r++) {
+        for (int v = 0; v < GR__NV; v++) vstore(row + v * GR__W, acc->v[r][v]);
+        finish_row(t, i + r, row);
+    }
+}
+
+GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
+{
+    const gr__gemm *g = &t->p->g;
+    const char *a;
+    int64_t row, unit;
+    if (t->p->pack_a) {
+        int64_t per = pairs ? 2 : 1, units = (g->k + per - 1) / per;
+        a = (const char *)(t->block + i * units + t->l0 / per * GR__MR);
+        row = 4;
+        unit = 4 * GR__MR;
+    } else {
+        a = t->a + ((t->i0 + i) * g->a_row + t->l0) * t->size;
+        row = g->a_row * t->size;
+        unit = 4;
+    }
+    tile_acc acc;
+    tile_zero(&acc, m);
+    tile_multiply(&acc, m, pairs, t->units, a, row, unit, t->panel, GR__NR);
+    tile_to_c(t, i, m, &acc);
+}
+
+/* Each number of rows has its own code, so that the tile lives in registers. */
+GR__INLINE void run_panel(const task *t, bool pairs)
+{
+    int64_t i = 0;
+    for (; i + GR__MR <= t->rows; i += GR__MR) run_rows(t, pairs, i, GR__MR);
+    switch (t->rows - i) {
+    case 1: run_rows(t, pairs, i, 1); break;
+    case 2: run_rows(t, pairs, i, 2); break;
+    case 3: run_rows(t, pairs, i, GR__MIN(3, GR__MR)); break;
+    case 4: run_rows(t, pairs, i, GR__MIN(4, GR__MR)); break;
+    case 5: run_rows(t, pairs, i, GR__MIN(5, GR__MR)); break;
+    default: break;
+    }
+}
+
+static void set_task(task *t, const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
+{
+    const gr__gemm *g = &p->g;
+    int64_t per_batch = p->row_blocks * p->column_blocks, batch = index / per_batch;
+    char *scratch = (char *)g->scratch + (p->b_bytes + p->a_bytes + p->c_bytes) * (size_t)thread;
+    *t = (task){.p = p, .pairs = pairs, .size = pairs ? 2 : 4};
+    t->a = (const char *)g->a + batch * g->a_batch * t->size;
+    t->b = (const char *)g->b + batch * g->b_batch * t->size;
+    t->c = (char *)g->c + batch * g->c_batch * (g->c_dtype == GR_F32 ? 4 : 2);
+    t->i0 = index % per_batch % p->row_blocks * p->mc;
+    t->rows = GR__MIN(p->mc, g->m - t->i0);
+    t->j0 = index % per_batch / p->row_blocks * p->group; /* in panels, or columns where thin */
+    t->panel = (float *)(void *)scratch;
+    t->block = (float *)(void *)(scratch + p->b_bytes);
+    t->sums = p->c_bytes ? (float *)(void *)(scratch + p->b_bytes + p->a_bytes) : NULL;
+}
+
+GR__INLINE void run_task(const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
+{
+    task t;
+    set_task(&t, p, index, thread, pairs);
+    const gr__gemm *g = &p->g;
+    int64_t end = GR__MIN((t.j0 + p->group) * GR__NR, g->n), per = pairs ? 2 : 1;
+    if (p->pack_a) pack_a(&t);
+    for (t.j0 *= GR__NR; t.j0 < end; t.j0 += GR__NR) {
+        t.columns = GR__MIN(GR__NR, g->n - t.j0);
+        t.l0 = 0;
+        do { /* once for k = 0 too */
+            int64_t n = GR__MIN(p->kc, g->k - t.l0);
+            t.units = (n + per - 1) / per;
+            t.first = t.l0 == 0;
+            t.last = t.l0 + n >= g->k;
+            pack_b(&t);
+            run_panel(&t, pairs);
+            t.l0 += p->kc;
+        } while (t.l0 < g->k);
+    }
+}
+
+/* ---- few rows, B by rows: sums stay in L1, B streams past in whole rows ---- */
+
+enum { THIN = 1024 };
+
+/* sum[j] = (...(sum[j] + a0*b0[j]) + a1*b1[j]...): the order of the tiles */
+static void thin_part(const gr__gemm *g, const float *a, const float *b, int64_t k, int64_t n, float *sum)
+{
+    int64_t l = 0;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    for (; l + 4 <= k; l += 4) {
+        const float *b0 = b + l * g->b_row, *b1 = b0 + g->b_row, *b2 = b1 + g->b_row, *b3 = b2 + g->b_row;
+        vf a0 = vset(a[l * g->a_col]), a1 = vset(a[(l + 1) * g->a_col]);
+        vf a2 = vset(a[(l + 2) * g->a_col]), a3 = vset(a[(l + 3) * g->a_col]);
+        int64_t j = 0;
+        for (; j + GR__W <= n; j += GR__W) {
+            vf s = vfma(a0, vload(b0 + j), vload(sum + j));
+            s = vfma(a1, vload(b1 + j), s);
+            s = vfma(a2, vload(b2 + j), s);
+            vstore(sum + j, vfma(a3, vload(b3 + j), s));
+        }
+        for (; j < n; j++) {
+            float s[GR__W] = {sum[j]}, x[GR__W] = {b0[j]};
+            vf v = vfma(a0, vload(x), vload(s));
+            x[0] = b1[j];
+            v = vfma(a1, vload(x), v);
+            x[0] = b2[j];
+            v = vfma(a2, vload(x), v);
+            x[0] = b3[j];
+            vstore(s, vfma(a3, vload(x), v));
+            sum[j] = s[0];
+        }
+    }
+    for (; l < k; l++)
+        for (int64_t j = 0; j < n; j++) {
+            float s[GR__W] = {sum[j]}, x[GR__W] = {b[l * g->b_row + j]};
+            vstore(s, vfma(vset(a[l * g->a_col]), vload(x), vload(s)));
+            sum[j] = s[0];
+        }
+}
+
+static void run_thin(const gr__gemm_plan *p, int64_t index)
+{
+    task t;
+    float sum[THIN];
+    set_task(&t, p, index, 0, false);
+    const gr__gemm *g = &p->g;
+    int64_t n = GR__MIN(p->group, g->n - t.j0);
+    for (int64_t l = 0; l == 0 || l < g->k; l += p->kc) {
+        int64_t k = GR__MIN(p->kc, g->k - l);
+        for (int64_t i = 0; i < g->m; i++) {
+            const float *a = (const float *)(const void *)t.a + i * g->a_row + l * g->a_col;
+            float *c = (float *)(void *)t.c + i * g->c_row + t.j0;
+            thin_part(g, a, (const float *)(const void *)t.b + l * g->b_row + t.j0, k, n, sum);
+            bool add = l > 0 || g->accumulate, bias = g->bias && l + k >= g->k;
+            for (int64_t j = 0; j < n; j++) {
+                float value = add ? c[j] + sum[j] : sum[j];
+                c[j] = bias ? value + g->bias[t.j0 + j] : value;
+            }
+        }
+    }
+}
+
+void GR__KERNEL(gemm)(const void *plan, int64_t index, int thread)
+{
+    const gr__gemm_plan *p = plan;
+    if (p->thin)
+        run_thin(p, index);
+    else
+        run_task(p, index, thread, false);
+}
+
+void GR__KERNEL(gemm_bf16)(const void *plan, int64_t index, int thread) { run_task(plan, index, thread, true); }

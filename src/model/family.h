@@ -1,0 +1,70 @@
+/* A model family is one file: its configuration rows, the function that appends its nodes, and its Hugging Face names.
+ * Adding one: src/model/NAME.c with `const gr__family gr__family_NAME`, and a line in families.def.
+ * States are stored under Hugging Face's parameter names and shapes, so reading and writing need no map. */
+#ifndef GR__FAMILY_H
+#define GR__FAMILY_H
+
+#include "gradus/model.h"
+#include "base/json.h"
+#include "conf/schema.h"
+
+typedef enum gr__family_kind { GR__KIND_LM, GR__KIND_VECTOR } gr__family_kind; /* token ids, or rows of numbers, go in */
+
+/* What the data say before the model is made. */
+typedef struct gr__facts {
+    int64_t vocab;           /* LM: of the tokenizer; 0: the config must say */
+    int64_t inputs, outputs; /* VECTOR: columns of x and y */
+} gr__facts;
+
+typedef struct gr__lm_in {
+    gr_value ids;       /* i32 (B, T) */
+    int64_t batch, time;
+    bool train;         /* dropout on */
+    gr_value start;     /* i32 (B): decoding with caches; 0: none */
+    gr_value positions; /* i32 (B, T): with start */
+    int64_t cache;      /* positions in the caches */
+    const char *program; /* in which the caches are updated */
+} gr__lm_in;
+
+typedef struct gr__family {
+    const char *name;          /* "gpt" */
+    const char *hf_type;       /* model_type of config.json; NULL: not a Hugging Face model */
+    const char *summary;       /* one line for help */
+    gr__family_kind kind;
+    size_t config_bytes;
+    const gr__conf_row *rows;  /* of the section 'model', beside 'type' */
+    size_t n_rows;
+    /* Fills what follows from the rest and checks it; messages name config keys. */
+    gr_status (*finish)(void *config, const gr__facts *facts);
+    /* LM: hidden states after the last norm, and the output matrix. */
+    void (*build_lm)(gr_graph *g, const void *config, const gr__lm_in *in, gr_value *hidden, gr_value *head);
+    /* VECTOR: x (N, inputs) -> (N, outputs). */
+    gr_value (*build_vector)(gr_graph *g, const void *config, gr_value x, bool train);
+    /* config.json both ways: hf names. 'read' refuses what the family cannot do by its key. */
+    gr_status (*read_json)(gr__json root, void *config);
+    void (*write_json)(const void *config, gr__str *out); /* the members between { and }, no comma at the end */
+    gr_model_info (*describe)(const void *config);
+} gr__family;
+
+#define GR_X(name) extern const gr__family gr__family_##name;
+#include "model/families.def"
+#undef GR_X
+extern const gr__family *const gr__families[];
+extern const int gr__n_families;
+/* GR_ERR_UNSUPPORTED / GR_ERR_CONFIG with did-you-mean. */
+gr_status gr__family_find(const char *name, const gr__family **out);
+gr_status gr__family_find_hf(const char *model_type, const gr__family **out);
+
+struct gr_model {
+    const gr__family *family;
+    void *config;          /* family->config_bytes, in 'arena' */
+    gr__arena arena;
+    gr_store *store;
+    gr_tokenizer *tokenizer; /* owned; NULL: none */
+};
+
+/* From the section 'model' of a configuration (NULL: all defaults); the store is empty, 'tokenizer' is taken over on
+ * success (may be NULL). */
+gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_tokenizer *tokenizer, gr_model **out);
+
+#endif

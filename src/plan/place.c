@@ -1,0 +1,549 @@
+/* Walks the nodes in their order, decides where every value lives (its own slot, a view of another, over an operand, inside
+ * a concat's result), picks a kernel for each node and appends steps. */
+#include "plan/plan.h"
+
+#include "op/attr.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct gr__placer {
+    gr_plan *plan;
+    gr_graph *g;
+    const gr__backend *backend;
+    const int32_t *sorted;
+    size_t n;
+    int32_t end;            /* the time after all nodes */
+    int32_t *last_use;      /* value -> time */
+    int32_t *uses;
+    bool *hoisted;          /* value depends on states that this program leaves alone */
+    gr_value *inside;       /* value -> the concat result that it is written into, 0: none */
+    int32_t *inside_operand;
+    gr_value *over_state;   /* value -> the state that it is written over, 0: none */
+    gr__str why;
+} gr__placer;
+
+/* ---- slots and operands ---- */
+
+static gr_status new_slot(gr__placer *p, gr__slot s, int32_t *out)
+{
+    gr_plan *plan = p->plan;
+    GR_TRY(gr__grow(&plan->slot, sizeof *plan->slot, plan->n_slots + 1, &plan->slot_capacity));
+    plan->slot[plan->n_slots] = s;
+    *out = (int32_t)plan->n_slots++;
+    return GR_OK;
+}
+
+static size_t value_bytes(const gr__value *v) { return (size_t)gr__value_count(v) * gr_dtype_size_bytes(v->dtype); }
+
+static gr__arg shape_of(const gr__value *v)
+{
+    gr__arg a = {.dtype = v->dtype, .rank = v->rank};
+    memcpy(a.dim, v->dim, sizeof a.dim);
+    gr__arg_strides(&a);
+    return a;
+}
+
+/* The value as it lies at its place. */
+static gr__operand operand_of(const gr__placer *p, gr_value v)
+{
+    if (v == 0) return (gr__operand){.slot = -1};
+    const gr__value *x = gr__value_get(p->g, v);
+    const gr__where *w = &p->plan->where[v - 1];
+    gr__operand o = {.arg = shape_of(x), .slot = w->slot, .offset_bytes = (size_t)w->offset * gr_dtype_size_bytes(x->dtype)};
+    memcpy(o.arg.stride, w->stride, sizeof o.arg.stride);
+    return o;
+}
+
+/* A fresh contiguous place for the value. */
+static gr_status own_slot(gr__placer *p, gr_value v, int32_t first, int32_t last, bool pinned)
+{
+    const gr__value *x = gr__value_get(p->g, v);
+    gr__arg a = shape_of(x);
+    gr__where *w = &p->plan->where[v - 1];
+    w->offset = 0;
+    memcpy(w->stride, a.stride, sizeof w->stride);
+    return new_slot(p, (gr__slot){.kind = GR__SLOT_ARENA, .bytes = value_bytes(x), .first = first, .last = last,
+                                  .pinned = pinned}, &w->slot);
+}
+
+static gr_status add_step(gr__placer *p, gr__call s, const gr__operand *in, const gr__operand *out)
+{
+    gr_plan *plan = p->plan;
+    size_t n = plan->n_operands + (size_t)(s.n_in + s.n_out);
+    GR_TRY(gr__grow(&plan->operand, sizeof *plan->operand, n, &plan->operand_capacity));
+    GR_TRY(gr__grow(&plan->step, sizeof *plan->step, plan->n_steps + 1, &plan->step_capacity));
+    s.operand = plan->n_operands;
+    if (s.n_in) memcpy(plan->operand + s.operand, in, (size_t)s.n_in * sizeof *in);
+    if (s.n_out) memcpy(plan->operand + s.operand + s.n_in, out, (size_t)s.n_out * sizeof *out);
+    plan->n_operands = n;
+    plan->step[plan->n_steps++] = s;
+    return GR_OK;
+}
+
+static gr_status add_copy(gr__placer *p, int32_t node, bool update, gr__operand from, gr__operand to)
+{
+    gr__call s = {.kind = GR__CALL_KERNEL, .kernel = &gr__kernel_copy, .node = node, .n_in = 1, .n_out = 1, .wanted = 1,
+                  .scratch_slot = -1, .update = update, .why = ""};
+    return add_step(p, s, &from, &to);
+}
+
+/* A contiguous copy of an operand that lives at this time only. */
+static gr_status make_contiguous(gr__placer *p, int32_t node, int32_t time, gr__operand *o, bool hoisted)
+{
+    gr__operand to = *o;
+    gr__arg_strides(&to.arg);
+    to.offset_bytes = 0;
+    gr__slot s = {.kind = GR__SLOT_ARENA, .first = hoisted ? 0 : time, .last = hoisted ? p->end : time, .pinned = true,
+                  .bytes = (size_t)gr__arg_count(&to.arg) * gr_dtype_size_bytes(to.arg.dtype)};
+    GR_TRY(new_slot(p, s, &to.slot));
+    GR_TRY(add_copy(p, node, (p->g->node[node].flags & GR__NODE_UPDATE) != 0, *o, to));
+    *o = to;
+    return GR_OK;
+}
+
+/* ---- analysis ---- */
+
+static int32_t later(int32_t a, int32_t b) { return a > b ? a : b; }
+
+static void find_last_uses(gr__placer *p)
+{
+    const gr__program *pr = p->plan->program;
+    for (size_t i = 0; i < pr->n_outputs; i++) p->last_use[pr->output[i].value - 1] = p->end;
+    for (size_t i = 0; i < pr->n_updates; i++)
+        if (!p->over_state[pr->update[i].value - 1]) p->last_use[pr->update[i].value - 1] = p->end;
+    for (size_t t = p->n; t > 0; t--) {
+        const gr__node *n = &p->g->node[p->sorted[t - 1]];
+        int32_t use = (int32_t)t;
+        if (n->op->flags & GR__OP_VIEW) use = later(use, p->last_use[n->out[0] - 1]);
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k]) p->last_use[n->in[k] - 1] = later(p->last_use[n->in[k] - 1], use);
+    }
+}
+
+static bool is_updated(const gr__placer *p, gr_value state)
+{
+    for (size_t i = 0; i < p->plan->program->n_updates; i++)
+        if (p->plan->program->update[i].state == state) return true;
+    return false;
+}
+
+static void find_hoisted(gr__placer *p)
+{
+    for (size_t i = 0; i < p->g->n_values; i++) {
+        const gr__value *v = &p->g->value[i];
+        p->hoisted[i] = v->role == GR__ROLE_STATE && !v->per_session && !is_updated(p, (gr_value)(i + 1));
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        const gr__node *n = &p->g->node[p->sorted[i]];
+        bool all = !n->op->random && (n->n_in > 0 || n->op == &gr__op_constant);
+        for (int k = 0; k < n->n_in; k++) all = all && (!n->in[k] || p->hoisted[n->in[k] - 1]);
+        for (int k = 0; k < n->n_out; k++) p->hoisted[n->out[k] - 1] = all;
+    }
+}
+
+static bool is_root(const gr__placer *p, gr_value v)
+{
+    const gr__program *pr = p->plan->program;
+    for (size_t i = 0; i < pr->n_outputs; i++)
+        if (pr->output[i].value == v) return true;
+    for (size_t i = 0; i < pr->n_updates; i++)
+        if (pr->update[i].value == v || pr->update[i].state == v) return true;
+    return false;
+}
+
+/* Operands of a concat that can be written straight into its result: computed for it alone, seen through reshapes only. */
+static void find_concats(gr__placer *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const gr__node *n = &p->g->node[p->sorted[i]];
+        if (n->op != &gr__op_concat || p->hoisted[n->out[0] - 1]) continue;
+        for (int k = 0; k < n->n_in; k++) {
+            gr_value v = n->in[k];
+            const gr__node *q = gr__producer(p->g, v);
+            while (q && q->op == &gr__op_reshape && p->uses[v - 1] == 1 && !is_root(p, v)) q = gr__producer(p->g, v = q->in[0]);
+            if (!q || q->op->flags & GR__OP_VIEW || p->uses[v - 1] != 1 || is_root(p, v) || p->inside[v - 1]) continue;
+            p->inside[v - 1] = n->out[0];
+            p->inside_operand[v - 1] = k;
+        }
+    }
+}
+
+/* ---- places inside a concat's result ---- */
+
+static int64_t concat_start(const gr__placer *p, const gr__node *concat, int operand)
+{
+    int axis = ((const gr__concat_attr *)concat->attr)->axis;
+    int64_t at = 0;
+    for (int k = 0; k < operand; k++) at += gr__value_get(p->g, concat->in[k])->dim[axis];
+    return at;
+}
+
+static gr_status place_inside(gr__placer *p, gr_value v, int32_t time, bool *done);
+
+/* The concat's result needs a place as soon as its first operand is computed. */
+static gr_status place_concat(gr__placer *p, gr_value out, int32_t time)
+{
+    if (p->plan->where[out - 1].slot >= 0) return GR_OK;
+    bool done = false;
+    if (p->inside[out - 1]) GR_TRY(place_inside(p, out, time, &done));
+    return done ? GR_OK : own_slot(p, out, time, p->last_use[out - 1], true);
+}
+
+/* The place of operand k of a concat in its result. */
+static gr__operand concat_part(const gr__placer *p, const gr__node *concat, int k)
+{
+    int axis = ((const gr__concat_attr *)concat->attr)->axis;
+    gr__operand part = operand_of(p, concat->out[0]);
+    part.offset_bytes += (size_t)(concat_start(p, concat, k) * part.arg.stride[axis]) * gr_dtype_size_bytes(part.arg.dtype);
+    part.arg.dim[axis] = gr__value_get(p->g, concat->in[k])->dim[axis];
+    return part;
+}
+
+/* v is written inside a concat's result: its place follows back from the concat through reshapes. */
+static gr_status place_inside(gr__placer *p, gr_value v, int32_t time, bool *done)
+{
+    *done = false;
+    const gr__node *concat = gr__producer(p->g, p->inside[v - 1]);
+    int k = p->inside_operand[v - 1];
+    GR_TRY(place_concat(p, concat->out[0], time));
+    gr__operand part = concat_part(p, concat, k);
+    gr__arg target = shape_of(gr__value_get(p->g, v));
+    int64_t offset = 0, stride[GR_MAX_RANK] = {0};
+    memcpy(stride, part.arg.stride, sizeof stride);
+    if (concat->in[k] != v && !gr__op_reshape.view(&part.arg, NULL, &target, &offset, stride)) return GR_OK;
+    gr__where *w = &p->plan->where[v - 1];
+    w->slot = part.slot;
+    w->offset = (int64_t)(part.offset_bytes / gr_dtype_size_bytes(part.arg.dtype)) + offset;
+    memcpy(w->stride, stride, sizeof stride);
+    *done = true;
+    return GR_OK;
+}
+
+/* ---- choosing a kernel ---- */
+
+typedef struct gr__choice {
+    const gr__kernel *kernel; /* NULL: the reference */
+    uint32_t copies;          /* operands to make contiguous first */
+} gr__choice;
+
+static bool try_row(const gr__kernel *row, const gr__args *like, gr__choice *out, char *why)
+{
+    gr__arg in[GR__MAX_IN];
+    gr__args a = *like;
+    a.in = in;
+    out->copies = 0;
+    for (int k = 0; k < a.n_in; k++) {
+        in[k] = like->in[k];
+        if (gr__arg_there(&in[k]) && !(row->in_strided >> k & 1) && !gr__arg_contiguous(&in[k])) {
+            out->copies |= 1u << k;
+            gr__arg_strides(&in[k]);
+        }
+    }
+    for (int k = 0; k < a.n_out; k++)
+        if (gr__arg_there(&a.out[k]) && !(row->out_strided >> k & 1) && !gr__arg_contiguous(&a.out[k])) {
+            snprintf(why, GR__WHY_BYTES, "writes contiguous results only");
+            return false;
+        }
+    out->kernel = row;
+    return !row->applicable || row->applicable(&a, why);
+}
+
+static gr__choice choose(gr__placer *p, const gr__node *n, const gr__args *a)
+{
+    gr__choice c = {0};
+    gr__str_clear(&p->why);
+    for (int i = 0; p->backend && i < p->backend->n_rows; i++) {
+        const gr__kernel *row = p->backend->rows[i];
+        if (row->op ? row->op != n->op : !n->op->map_op) continue;
+        char why[GR__WHY_BYTES] = "";
+        if (try_row(row, a, &c, why)) return c;
+        gr__str_printf(&p->why, "%s%s: %s", p->why.n ? "; " : "", row->name, why);
+    }
+    return (gr__choice){0};
+}
+
+/* ---- a node ---- */
+
+static bool take_over(gr__placer *p, const gr__node *n, int i, int32_t time)
+{
+    gr_plan *plan = p->plan;
+    gr_value out = n->out[i];
+    for (int k = 0; k < n->n_in; k++) {
+        if (!n->in[k] || !gr__plan_may_alias(p->g, n, i, k)) continue;
+        const gr__where *w = &plan->where[n->in[k] - 1];
+        gr__slot *s = &plan->slot[w->slot];
+        gr__operand o = operand_of(p, n->in[k]);
+        if (s->kind != GR__SLOT_ARENA || s->pinned || s->last > time || w->offset || !gr__arg_contiguous(&o.arg) ||
+            s->bytes != value_bytes(gr__value_get(p->g, out)))
+            continue;
+        bool clash = false; /* another operand sees the slot otherwise, or another result took it */
+        for (int j = 0; j < n->n_in; j++)
+            if (j != k && n->in[j] && plan->where[n->in[j] - 1].slot == w->slot)
+                clash = clash || memcmp(&plan->where[n->in[j] - 1], w, sizeof *w) != 0;
+        for (int j = 0; j < i; j++) clash = clash || plan->where[n->out[j] - 1].slot == w->slot;
+        if (clash) continue;
+        s->last = later(s->last, p->last_use[out - 1]);
+        plan->where[out - 1] = *w;
+        return true;
+    }
+    return false;
+}
+
+static gr_status place_output(gr__placer *p, const gr__node *n, int i, int32_t time, bool hoisted, bool strided)
+{
+    gr_value out = n->out[i];
+    if (p->over_state[out - 1]) {
+        p->plan->where[out - 1] = p->plan->where[p->over_state[out - 1] - 1];
+        return GR_OK;
+    }
+    if (hoisted) return own_slot(p, out, 0, p->end, true);
+    bool done = false;
+    if (strided && p->inside[out - 1]) GR_TRY(place_inside(p, out, time, &done));
+    if (done || take_over(p, n, i, time)) return GR_OK;
+    return own_slot(p, out, time, later(time, p->last_use[out - 1]), false);
+}
+
+static uint32_t wanted_outputs(const gr__placer *p, const gr__node *n)
+{
+    uint32_t wanted = 0;
+    for (int i = 0; i < n->n_out; i++) wanted |= (p->uses[n->out[i] - 1] ? 1u : 0) << i;
+    return wanted;
+}
+
+static void forget_outputs(gr__placer *p, const gr__node *n)
+{
+    for (int i = 0; i < n->n_out; i++)
+        if (!p->over_state[n->out[i] - 1]) p->plan->where[n->out[i] - 1].slot = -1;
+}
+
+/* Places the outputs and picks the kernel: first with results inside concats, then, where no fast kernel writes there,
+ * with contiguous ones. */
+static gr_status place_node(gr__placer *p, int32_t index, int32_t time)
+{
+    const gr__node *n = &p->g->node[index];
+    gr_plan *plan = p->plan;
+    gr__operand in[GR__MAX_IN], out[GR__MAX_OUT];
+    gr__arg in_arg[GR__MAX_IN], out_arg[GR__MAX_OUT];
+    uint32_t wanted = wanted_outputs(p, n);
+    bool hoisted = n->n_out > 0 && p->hoisted[n->out[0] - 1];
+    for (int k = 0; k < n->n_in; k++) {
+        in[k] = operand_of(p, n->in[k]);
+        in_arg[k] = in[k].arg;
+    }
+    gr__args a = {.op = n->op, .in = in_arg, .out = out_arg, .n_in = n->n_in, .n_out = n->n_out, .wanted = wanted, .attr = n->attr};
+    gr__choice c = {0};
+    bool any_inside = false;
+    for (int i = 0; i < n->n_out; i++) any_inside = any_inside || p->inside[n->out[i] - 1];
+    for (int attempt = any_inside && !hoisted ? 0 : 1; attempt < 2; attempt++) {
+        size_t slots = plan->n_slots;
+        for (int i = 0; i < n->n_out; i++) {
+            if (!(wanted >> i & 1)) {
+                out[i] = (gr__operand){.slot = -1};
+            } else {
+                GR_TRY(place_output(p, n, i, time, hoisted, attempt == 0));
+                out[i] = operand_of(p, n->out[i]);
+            }
+            out_arg[i] = out[i].arg;
+        }
+        c = choose(p, n, &a);
+        if (c.kernel || attempt == 1) break;
+        (void)slots; /* the concat's slot stays: it is needed anyway */
+        forget_outputs(p, n);
+    }
+    for (int k = 0; k < n->n_in; k++)
+        if (c.copies >> k & 1) {
+            GR_TRY(make_contiguous(p, index, time, &in[k], hoisted));
+            in_arg[k] = in[k].arg;
+        }
+    gr__call s = {.kind = c.kernel ? GR__CALL_KERNEL : GR__CALL_REFERENCE, .kernel = c.kernel, .node = index,
+                  .n_in = n->n_in, .n_out = n->n_out, .wanted = wanted, .scratch_slot = -1,
+                  .update = (n->flags & GR__NODE_UPDATE) != 0};
+    size_t scratch = c.kernel && c.kernel->scratch_bytes ? c.kernel->scratch_bytes(&a) : 0;
+    if (scratch) {
+        GR_TRY(new_slot(p, (gr__slot){.bytes = scratch, .first = hoisted ? 0 : time, .last = hoisted ? p->end : time,
+                                      .pinned = true}, &s.scratch_slot));
+        plan->scratch_bytes = GR__MAX(plan->scratch_bytes, scratch);
+    }
+    if (!(s.why = gr__arena_strdup(&p->g->arena, gr__str_get(&p->why)))) return gr__fail_memory("a plan", p->why.n);
+    plan->flops += n->op->flops ? n->op->flops(&a) : 0;
+    return add_step(p, s, in, out);
+}
+
+static gr_status place_view(gr__placer *p, int32_t index, int32_t time)
+{
+    const gr__node *n = &p->g->node[index];
+    bool hoisted = p->hoisted[n->out[0] - 1];
+    gr__operand in = operand_of(p, n->in[0]);
+    gr__arg out = shape_of(gr__value_get(p->g, n->out[0]));
+    gr__where *w = &p->plan->where[n->out[0] - 1];
+    int64_t offset = 0, stride[GR_MAX_RANK] = {0};
+    if (!n->op->view(&in.arg, n->attr, &out, &offset, stride)) {
+        GR_TRY(make_contiguous(p, index, time, &in, hoisted));
+        gr__slot *s = &p->plan->slot[in.slot];
+        s->last = later(s->last, p->last_use[n->out[0] - 1]);
+        s->pinned = hoisted;
+        GR_FAIL_IF(!n->op->view(&in.arg, n->attr, &out, &offset, stride), GR_ERR_INTERNAL, "'%s' cannot be a view",
+                   n->op->name);
+    }
+    w->slot = in.slot;
+    w->offset = (int64_t)(in.offset_bytes / gr_dtype_size_bytes(in.arg.dtype)) + offset;
+    memcpy(w->stride, stride, sizeof stride);
+    return GR_OK;
+}
+
+static gr_status place_concat_node(gr__placer *p, int32_t index, int32_t time)
+{
+    const gr__node *n = &p->g->node[index];
+    bool hoisted = p->hoisted[n->out[0] - 1];
+    if (hoisted) GR_TRY(own_slot(p, n->out[0], 0, p->end, true));
+    else GR_TRY(place_concat(p, n->out[0], time));
+    for (int k = 0; k < n->n_in; k++) {
+        gr__operand from = operand_of(p, n->in[k]), to = concat_part(p, n, k);
+        bool there = from.slot == to.slot && from.offset_bytes == to.offset_bytes &&
+                     memcmp(from.arg.stride, to.arg.stride, sizeof from.arg.stride) == 0;
+        if (!there) GR_TRY(add_copy(p, index, (n->flags & GR__NODE_UPDATE) != 0, from, to));
+    }
+    return GR_OK;
+}
+
+/* ---- the program's ends ---- */
+
+static gr_status place_leaves(gr__placer *p)
+{
+    for (size_t i = 0; i < p->g->n_values; i++) {
+        const gr__value *v = &p->g->value[i];
+        gr_value id = (gr_value)(i + 1);
+        if (v->role == GR__ROLE_INPUT) GR_TRY(own_slot(p, id, 0, p->end, true));
+        if (v->role != GR__ROLE_STATE) continue;
+        GR_TRY(own_slot(p, id, 0, p->end, true));
+        gr__slot *s = &p->plan->slot[p->plan->where[i].slot];
+        s->kind = v->per_session ? GR__SLOT_SESSION_STATE : GR__SLOT_STATE;
+        s->state = id;
+    }
+    return GR_OK;
+}
+
+/* Outputs and updates whose value lies in a state that the run changes are copied before anything runs. */
+static gr_status save_old_states(gr__placer *p, gr_value *v)
+{
+    const gr__value *x = gr__value_get(p->g, *v);
+    if (x->role != GR__ROLE_STATE || !is_updated(p, *v)) return GR_OK;
+    gr__operand from = operand_of(p, *v);
+    gr__value fresh = *x;
+    fresh.role = GR__ROLE_TEMP;
+    fresh.name = NULL;
+    GR_TRY(gr__grow(&p->g->value, sizeof *p->g->value, p->g->n_values + 1, &p->g->value_capacity));
+    p->g->value[p->g->n_values++] = fresh;
+    *v = (gr_value)p->g->n_values;
+    GR_TRY(own_slot(p, *v, 0, p->end, true));
+    return add_copy(p, 0, false, from, operand_of(p, *v));
+}
+
+static gr_status place_outputs(gr__placer *p)
+{
+    const gr__program *pr = p->plan->program;
+    for (size_t i = 0; i < pr->n_outputs; i++) { /* people read contiguous arrays */
+        gr_value v = pr->output[i].value;
+        gr__operand from = operand_of(p, v), to = from;
+        if (gr__arg_contiguous(&from.arg)) continue;
+        gr__arg_strides(&to.arg);
+        to.offset_bytes = 0;
+        GR_TRY(new_slot(p, (gr__slot){.bytes = value_bytes(gr__value_get(p->g, v)), .first = p->end, .last = p->end,
+                                      .pinned = true}, &to.slot));
+        GR_TRY(add_copy(p, 0, false, from, to));
+        gr__where *w = &p->plan->where[v - 1];
+        w->slot = to.slot;
+        w->offset = 0;
+        memcpy(w->stride, to.arg.stride, sizeof w->stride);
+    }
+    for (size_t i = 0; i < pr->n_updates; i++) {
+        gr_value v = pr->update[i].value;
+        if (p->over_state[v - 1] == pr->update[i].state) continue;
+        const gr__node *n = gr__producer(p->g, v);
+        GR_TRY(add_copy(p, 0, n && n->flags & GR__NODE_UPDATE, operand_of(p, v), operand_of(p, pr->update[i].state)));
+    }
+    return GR_OK;
+}
+
+static gr_status place_guards(gr__placer *p, int32_t node)
+{
+    const gr__program *pr = p->plan->program;
+    for (size_t i = 0; i < pr->n_guards; i++) {
+        if (gr__value_get(p->g, pr->guard[i])->producer != node) continue;
+        gr__operand o = operand_of(p, pr->guard[i]);
+        GR_TRY(add_step(p, (gr__call){.kind = GR__CALL_GUARD, .node = node, .n_in = 1, .scratch_slot = -1, .why = ""}, &o, NULL));
+    }
+    return GR_OK;
+}
+
+static gr_status walk(gr__placer *p, bool hoisted)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        int32_t index = p->sorted[i], time = (int32_t)i + 1;
+        const gr__node *n = &p->g->node[index];
+        if ((n->n_out > 0 && p->hoisted[n->out[0] - 1]) != hoisted) continue;
+        if (n->op->flags & GR__OP_VIEW) GR_TRY(place_view(p, index, time));
+        else if (n->op == &gr__op_concat) GR_TRY(place_concat_node(p, index, time));
+        else GR_TRY(place_node(p, index, time));
+        if (!hoisted) GR_TRY(place_guards(p, index));
+    }
+    return GR_OK;
+}
+
+static gr_status place_all(gr__placer *p, const bool *in_place)
+{
+    gr_plan *plan = p->plan;
+    gr__program *pr = (gr__program *)plan->program;
+    bool *all = gr__calloc(p->g->n_nodes + 1, sizeof *all);
+    if (!all) return gr__fail_memory("a plan", p->g->n_nodes);
+    for (size_t i = 0; i < p->n; i++) all[p->sorted[i]] = true;
+    gr__graph_uses(p->g, all, p->uses);
+    gr__free(all);
+    for (size_t u = 0; u < pr->n_updates; u++)
+        if (in_place[u]) p->over_state[pr->update[u].value - 1] = pr->update[u].state;
+    for (size_t i = 0; i < p->g->n_values; i++) plan->where[i].slot = -1;
+    find_hoisted(p);
+    find_last_uses(p);
+    find_concats(p);
+    GR_TRY(place_leaves(p));
+    GR_TRY(walk(p, true));
+    plan->n_prepare = plan->n_steps;
+    for (size_t i = 0; i < pr->n_outputs; i++) GR_TRY(save_old_states(p, &pr->output[i].value));
+    for (size_t i = 0; i < pr->n_updates; i++) GR_TRY(save_old_states(p, &pr->update[i].value));
+    GR_TRY(walk(p, false));
+    GR_TRY(place_outputs(p));
+    for (size_t i = 0; i < plan->n_slots; i++)
+        if (plan->slot[i].kind == GR__SLOT_ARENA && plan->slot[i].first == 0 && plan->slot[i].last == p->end)
+            plan->prepared_bytes += plan->slot[i].bytes;
+    return GR_OK;
+}
+
+gr_status gr__plan_place(gr_plan *plan, const gr__backend *backend, const int32_t *sorted, size_t n, const bool *in_place)
+{
+    gr_status status = GR_OK;
+    gr_graph *g = plan->graph;
+    /* save_old_states adds at most one value for each output and update */
+    size_t most = g->n_values + plan->program->n_outputs + plan->program->n_updates + 1;
+    gr__placer p = {.plan = plan, .g = g, .backend = backend, .sorted = sorted, .n = n, .end = (int32_t)n + 1};
+    p.last_use = gr__calloc(most, sizeof *p.last_use);
+    p.uses = gr__calloc(most, sizeof *p.uses);
+    p.hoisted = gr__calloc(most, sizeof *p.hoisted);
+    p.inside = gr__calloc(most, sizeof *p.inside);
+    p.inside_operand = gr__calloc(most, sizeof *p.inside_operand);
+    p.over_state = gr__calloc(most, sizeof *p.over_state);
+    plan->where = gr__calloc(most, sizeof *plan->where);
+    if (!p.last_use || !p.uses || !p.hoisted || !p.inside || !p.inside_operand || !p.over_state || !plan->where)
+        GR_TRY_DONE(gr__fail_memory("a plan", most * 32));
+    GR_TRY_DONE(place_all(&p, in_place));
+    GR_TRY_DONE(gr__str_check(&p.why));
+done:
+    gr__str_release(&p.why);
+    gr__free(p.last_use);
+    gr__free(p.uses);
+    gr__free(p.hoisted);
+    gr__free(p.inside);
+    gr__free(p.inside_operand);
+    gr__free(p.over_state);
+    return status;
+}
