@@ -79,23 +79,27 @@ static void refusals(void **state)
     refused("a: 1\n---\nb: 2\n", "t.yaml:2:1: a second document starts here; only one is allowed\n  ---\n  ^");
     refused("- a\n- b\n", "t.yaml:1:1: a configuration is a map like 'train: {steps: 100}', found a list\n  - a\n  ^");
     refused("[a, b]: 1\n", "t.yaml:1:1: a key must be a plain word, not a list or a map\n  [a, b]: 1\n  ^");
-    refused("a:\n\tb: 1\n", "t.yaml:2:1: found character that cannot start any token (while scanning for the next token); "
-                            "indent with blanks, not tabs\n  \tb: 1\n  ^");
+    refused("a:\n\tb: 1\n",
+            "t.yaml:2:1: found character that cannot start any token (while scanning for the next token); "
+            "indent with blanks, not tabs\n  \tb: 1\n  ^");
     refused("a: [1, 2\nb: 3\n",
             "t.yaml:2:2: did not find expected ',' or ']' (while parsing a flow sequence)\n  b: 3\n   ^");
-    refused("\xc3\xa9t\xc3\xa9: ${GRADUS_TEST_UNSET}\n",
-            "t.yaml:1:6: environment variable 'GRADUS_TEST_UNSET' is not set; set it, or write $${GRADUS_TEST_UNSET} for "
-            "this very text\n  \xc3\xa9t\xc3\xa9: ${GRADUS_TEST_UNSET}\n       ^");
+    refused(
+        "\xc3\xa9t\xc3\xa9: ${GRADUS_TEST_UNSET}\n",
+        "t.yaml:1:6: environment variable 'GRADUS_TEST_UNSET' is not set; set it, or write $${GRADUS_TEST_UNSET} for "
+        "this very text\n  \xc3\xa9t\xc3\xa9: ${GRADUS_TEST_UNSET}\n       ^");
     gr__conf *root;
     assert_fails(gr__conf_parse("a: \xff", 4, "t.yaml", &arena, &root), GR_ERR_CONFIG, "t.yaml: byte 3: ");
     assert_fails(gr__conf_parse("a: \"x\\0y\"", 9, "t.yaml", &arena, &root), GR_ERR_CONFIG, "NUL");
     char deep[200];
     memset(deep, '[', sizeof deep);
     memcpy(deep, "a: ", 3);
-    assert_fails(gr__conf_parse(deep, sizeof deep, "t.yaml", &arena, &root), GR_ERR_CONFIG, "nested deeper than 64 levels");
+    assert_fails(gr__conf_parse(deep, sizeof deep, "t.yaml", &arena, &root), GR_ERR_CONFIG,
+                 "nested deeper than 64 levels");
     char *large = gr__alloc((1 << 20) + 1);
     memset(large, '#', (1 << 20) + 1);
-    assert_fails(gr__conf_parse(large, (1 << 20) + 1, "t.yaml", &arena, &root), GR_ERR_CONFIG, "larger than 1048576 bytes");
+    assert_fails(gr__conf_parse(large, (1 << 20) + 1, "t.yaml", &arena, &root), GR_ERR_CONFIG,
+                 "larger than 1048576 bytes");
     gr__free(large);
     assert_fails(gr__conf_load("/nowhere.yaml", &arena, &root), GR_ERR_NOT_FOUND, "/nowhere.yaml");
 }
@@ -120,6 +124,14 @@ static void environment(void **state)
     assert_string_equal(gr__conf_text(root, "x", ""), "pre-a: b # c-post");
     assert_string_equal(gr__conf_text(root, "y", ""), "${GRADUS_TEST_NAME}");
     assert_string_equal(gr__conf_text(root, "z", ""), "a${ ${1} $");
+    root =
+        parse("m: {x: ${GRADUS_TEST_NAME}, l: [pre${GRADUS_TEST_NAME}, \"$${B}\"], ${K}: 1}"); /* inside braces too */
+    assert_string_equal(gr__conf_text(root, "m.x", ""), "a: b # c");
+    assert_string_equal(gr__conf_text(root, "m.l.0", ""), "prea: b # c");
+    assert_string_equal(gr__conf_text(root, "m.l.1", ""), "${B}");
+    assert_string_equal(gr__conf_text(root, "m.${K}", ""), "1");
+    assert_ok(gr__conf_override(root, "m.x=<${GRADUS_TEST_NAME}>", "command line", &arena));
+    assert_string_equal(gr__conf_text(root, "m.x", ""), "<a: b # c>");
     char *before = getenv("GRADUS_DATA") ? gr__strdup(getenv("GRADUS_DATA")) : NULL;
     unsetenv("GRADUS_DATA");
     assert_string_equal(gr__conf_text(parse("p: ${GRADUS_DATA}/text"), "p", ""), "../shared/data/text");
@@ -142,15 +154,19 @@ static void overrides(void **state)
     assert_ok(gr__conf_override(root, "prompt=Once: a # time = 5", "command line", &arena));
     assert_ok(gr__conf_override(root, "train.lr.schedule=cosine", "command line", &arena));
     assert_ok(gr__conf_override(root, "empty=", "command line", &arena));
-    assert_string_equal(render(root), "train:\n  lr:\n    \"\": 1e-3\n    schedule: cosine\n  steps: 10\nfiles: [a, c]\nmodel:\n"
-                                      "  hidden: [1, 2]\ndata:\n  split:\n    train: 0.9\nprompt: \"Once: a # time = 5\"\n"
-                                      "empty: null\n");
+    assert_string_equal(render(root),
+                        "train:\n  lr:\n    \"\": 1e-3\n    schedule: cosine\n  steps: 10\nfiles: [a, c]\nmodel:\n"
+                        "  hidden: [1, 2]\ndata:\n  split:\n    train: 0.9\nprompt: \"Once: a # time = 5\"\n"
+                        "empty: null\n");
     assert_string_equal(gr__conf_origin(gr__conf_find(root, "train.steps"), &arena), "command line");
-    assert_fails(gr__conf_override(root, "train.steps", "command line", &arena), GR_ERR_CONFIG, "write it like train.lr=1e-3");
+    assert_fails(gr__conf_override(root, "train.steps", "command line", &arena), GR_ERR_CONFIG,
+                 "write it like train.lr=1e-3");
     assert_fails(gr__conf_override(root, "=3", "command line", &arena), GR_ERR_CONFIG, "'=3' is not a setting");
-    assert_fails(gr__conf_override(root, "a..b=3", "command line", &arena), GR_ERR_CONFIG, "command line: 'a..b' is not a path");
-    assert_fails(gr__conf_override(root, "files.2=c", "command line", &arena), GR_ERR_CONFIG, "'2' is not a place in a list of 2");
-    assert_fails(gr__conf_override(root, "x=[1", "command line", &arena), GR_ERR_CONFIG, "\n  x=[1\n       ^");
+    assert_fails(gr__conf_override(root, "a..b=3", "command line", &arena), GR_ERR_CONFIG,
+                 "command line: 'a..b' is not a path");
+    assert_fails(gr__conf_override(root, "files.2=c", "command line", &arena), GR_ERR_CONFIG,
+                 "'2' is not a place in a list of 2");
+    assert_fails(gr__conf_override(root, "x=[1", "command line", &arena), GR_ERR_CONFIG, "\n  x=[1\n      ^");
     assert_fails(gr__conf_override(root, "x={a: *b}", "command line", &arena), GR_ERR_CONFIG, "aliases");
     assert_fails(gr__conf_override(root, "x=\xff", "command line", &arena), GR_ERR_CONFIG, "not UTF-8");
 }
@@ -160,7 +176,8 @@ static void merging(void **state)
     (void)state;
     gr__conf *a = parse("train: {lr: 1e-3, steps: 5}\nlist: [1, 2]\nx: 1\n");
     assert_ok(gr__conf_merge(a, parse("train: {steps: 7, lr: {warmup: 3}}\nlist: [3]\ny: {z: 1}\n"), &arena));
-    assert_string_equal(render(a), "train:\n  lr:\n    \"\": 1e-3\n    warmup: 3\n  steps: 7\nlist: [3]\nx: 1\ny:\n  z: 1\n");
+    assert_string_equal(render(a),
+                        "train:\n  lr:\n    \"\": 1e-3\n    warmup: 3\n  steps: 7\nlist: [3]\nx: 1\ny:\n  z: 1\n");
 }
 
 static void building(void **state)
@@ -240,7 +257,8 @@ static void schema_values(void **state)
     assert_null(o.optimizer);
     assert_ok(read_options("train:\n  steps: 1_000_000\n  threads: 1e1\n  lr: auto\n  shuffle: No\n  out: 007\n"
                            "  schedule: linear\n  hidden: 32\n  weights: [1, 2.5]\n  metrics: [f1]\n  beta: null\n"
-                           "  optimizer: adamw\n", &o));
+                           "  optimizer: adamw\n",
+                           &o));
     assert_int_equal(o.steps, 1000000);
     assert_int_equal(o.threads, 10);
     assert_true(isnan(o.lr) && o.beta == 0.9 && !o.shuffle);
@@ -265,11 +283,14 @@ static void schema_values(void **state)
 static void schema_failures(void **state)
 {
     (void)state;
-    wrong("train: {stesp: 5}\n", "t.yaml:1:9: unknown key 'stesp' in 'train'; did you mean 'steps'?\n  train: {stesp: 5}\n"
-                                 "          ^");
-    wrong("train: {zzzzzzzz: 5}\n",
-          "t.yaml:1:9: unknown key 'zzzzzzzz' in 'train'; known keys: steps, threads, lr, beta, shuffle, out, schedule, hidden, "
-          "weights, metrics, optimizer\n  train: {zzzzzzzz: 5}\n          ^");
+    wrong("train: {stesp: 5}\n",
+          "t.yaml:1:9: unknown key 'stesp' in 'train'; did you mean 'steps'?\n  train: {stesp: 5}\n"
+          "          ^");
+    wrong(
+        "train: {zzzzzzzz: 5}\n",
+        "t.yaml:1:9: unknown key 'zzzzzzzz' in 'train'; known keys: steps, threads, lr, beta, shuffle, out, schedule, "
+        "hidden, "
+        "weights, metrics, optimizer\n  train: {zzzzzzzz: 5}\n          ^");
     wrong("train: {steps: many}\n", "t.yaml:1:16: 'train.steps' must be an integer from 1 to 1e+09, found 'many'\n"
                                     "  train: {steps: many}\n                 ^");
     wrong("train: {steps: 0}\n", "t.yaml:1:16: 'train.steps' must be an integer from 1 to 1e+09, found '0'\n"
@@ -287,15 +308,20 @@ static void schema_failures(void **state)
     wrong("train: {shuffle: maybe}\n", "t.yaml:1:18: 'train.shuffle' must be true or false, found 'maybe'\n"
                                        "  train: {shuffle: maybe}\n                   ^");
     wrong("train:\n  schedule: cosinus\n",
-          "t.yaml:2:13: 'train.schedule' must be one of: constant, cosine, linear, found 'cosinus'; did you mean 'cosine'?\n"
+          "t.yaml:2:13: 'train.schedule' must be one of: constant, cosine, linear, found 'cosinus'; did you "
+          "mean 'cosine'?\n"
           "    schedule: cosinus\n              ^");
-    wrong("train: {hidden: [1, x]}\n", "t.yaml:1:21: 'train.hidden' must be a list of integers from 1 to 4096, found 'x'\n"
-                                       "  train: {hidden: [1, x]}\n                      ^");
-    wrong("train: {hidden: {a: 1}}\n", "t.yaml:1:17: 'train.hidden' must be a list of integers from 1 to 4096, found a map\n"
-                                       "  train: {hidden: {a: 1}}\n                  ^");
-    wrong("train: {metrics: [f2]}\n", "t.yaml:1:19: 'train.metrics' must be a list of texts out of: accuracy, f1, found 'f2'; "
-                                      "did you mean 'f1'?\n  train: {metrics: [f2]}\n                    ^");
-    wrong("train: {out: [a]}\n", "t.yaml:1:14: 'train.out' must be a text, found a list\n  train: {out: [a]}\n               ^");
+    wrong("train: {hidden: [1, x]}\n",
+          "t.yaml:1:21: 'train.hidden' must be a list of integers from 1 to 4096, found 'x'\n"
+          "  train: {hidden: [1, x]}\n                      ^");
+    wrong("train: {hidden: {a: 1}}\n",
+          "t.yaml:1:17: 'train.hidden' must be a list of integers from 1 to 4096, found a map\n"
+          "  train: {hidden: {a: 1}}\n                  ^");
+    wrong("train: {metrics: [f2]}\n",
+          "t.yaml:1:19: 'train.metrics' must be a list of texts out of: accuracy, f1, found 'f2'; "
+          "did you mean 'f1'?\n  train: {metrics: [f2]}\n                    ^");
+    wrong("train: {out: [a]}\n",
+          "t.yaml:1:14: 'train.out' must be a text, found a list\n  train: {out: [a]}\n               ^");
     gr__conf *root = parse("train: {steps: 5}\n");
     options o;
     assert_ok(gr__conf_override(root, "train.bate=0.5", "command line", &arena));
@@ -315,8 +341,8 @@ static void required(void **state)
     typedef struct data {
         const char *source;
     } data;
-    static const gr__conf_row row = {"source", GR__CONF_STRING, offsetof(data, source), 0, 0, NULL, NULL, "file or folder",
-                                     GR__CONF_REQUIRED};
+    static const gr__conf_row row = {"source", GR__CONF_STRING,  offsetof(data, source), 0, 0, NULL,
+                                     NULL,     "file or folder", GR__CONF_REQUIRED};
     data d;
     gr__conf *root = parse("data: {}\nother: {source: x}\nplain: y\n");
     assert_int_equal(gr__conf_read(gr__conf_get(root, "data"), "data", &row, 1, &d, &arena), GR_ERR_CONFIG);
@@ -355,13 +381,51 @@ static bool same(const gr__conf *a, const gr__conf *b)
 
 static const char *random_text(gr__rng *r)
 {
-    static const char *const pieces[] = {"a", "B", "1", ".", " ", "\n", "\t", "'", "\"", "\\", ":", "#", "-", "${X}", "$",
-                                         "{", "}", "[", "]", ",", "&", "*", "!", "|", ">", "%", "@", "`", "~", "null", "?",
-                                         "\xc3\xa9", "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x98\x80", "\x01", "=",
-                                         "\r", "\x7f", "\xef\xbf\xbf"};
+    static const char *const pieces[] = {"a",
+                                         "B",
+                                         "1",
+                                         ".",
+                                         " ",
+                                         "\n",
+                                         "\t",
+                                         "'",
+                                         "\"",
+                                         "\\",
+                                         ":",
+                                         "#",
+                                         "-",
+                                         "${X}",
+                                         "$",
+                                         "{",
+                                         "}",
+                                         "[",
+                                         "]",
+                                         ",",
+                                         "&",
+                                         "*",
+                                         "!",
+                                         "|",
+                                         ">",
+                                         "%",
+                                         "@",
+                                         "`",
+                                         "~",
+                                         "null",
+                                         "?",
+                                         "\xc3\xa9",
+                                         "\xc2\x85",
+                                         "\xe2\x80\xa8",
+                                         "\xef\xbb\xbf",
+                                         "\xf0\x9f\x98\x80",
+                                         "\x01",
+                                         "=",
+                                         "\r",
+                                         "\x7f",
+                                         "\xef\xbf\xbf"};
     static char text[64];
     text[0] = 0;
-    for (uint64_t n = gr__rng_below(r, 6); n > 0; n--) strcat(text, pieces[gr__rng_below(r, sizeof pieces / sizeof pieces[0])]);
+    for (uint64_t n = gr__rng_below(r, 6); n > 0; n--)
+        strcat(text, pieces[gr__rng_below(r, sizeof pieces / sizeof pieces[0])]);
     return text;
 }
 
@@ -398,14 +462,16 @@ static void rendering(void **state)
 static void mutants(void **state)
 {
     (void)state;
-    static const char seed_text[] = "a: {b: [1, 'x', \"y\\n\"], c: |\n  text\n}\nd:\n  - e: ${GRADUS_DATA}\n  - f: ~ # g\n? h\n: i\n";
+    static const char seed_text[] =
+        "a: {b: [1, 'x', \"y\\n\"], c: |\n  text\n}\nd:\n  - e: ${GRADUS_DATA}\n  - f: ~ # g\n? h\n: i\n";
     char text[sizeof seed_text];
     for (uint64_t seed = 0; seed < 20000; seed++) {
         gr__rng r = gr__rng_make(8, seed);
         gr__conf *root;
         memcpy(text, seed_text, sizeof text);
         for (uint64_t n = 1 + gr__rng_below(&r, 4); n > 0; n--)
-            text[gr__rng_below(&r, sizeof text - 1)] = gr__rng_below(&r, 2) ? (char)gr__rng_u32(&r) : "{}[]:-#&*!|>'\"\n %@?"[gr__rng_below(&r, 20)];
+            text[gr__rng_below(&r, sizeof text - 1)] =
+                gr__rng_below(&r, 2) ? (char)gr__rng_u32(&r) : "{}[]:-#&*!|>'\"\n %@?"[gr__rng_below(&r, 20)];
         size_t n = gr__rng_below(&r, sizeof text);
         gr_status status = gr__conf_parse(text, n, "t.yaml", &arena, &root);
         assert_true(status == GR_OK || status == GR_ERR_CONFIG);
@@ -415,16 +481,82 @@ static void mutants(void **state)
     render(NULL);
 }
 
+/* ---- every allocation fails once ---- */
+
+typedef struct failing {
+    size_t at, n;
+} failing;
+
+static void *failing_resize(void *user, void *pointer, size_t old_size, size_t size, size_t alignment)
+{
+    failing *f = user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    if (f->n++ == f->at) return NULL;
+    void *fresh = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (fresh && pointer) {
+        memcpy(fresh, pointer, old_size < size ? old_size : size);
+        free(pointer);
+    }
+    return fresh;
+}
+
+static gr_status whole_life(void)
+{
+    static const char text[] = "train: {lr: 1e-3, hidden: [1, 2], out: ${GRADUS_DATA}, optimizer: {a: b}}\n";
+    gr__conf *root, *section = NULL;
+    gr__str s = {0};
+    options o;
+    GR_TRY(gr__conf_parse(text, sizeof text - 1, "t.yaml", &arena, &root));
+    GR_TRY(gr__conf_override(root, "train.lr.schedule=[cosine]", "command line", &arena));
+    GR_TRY(gr__conf_override(root, "train.lr={main: 1}", "command line", &arena));
+    GR_TRY(gr__conf_override(root, "train.lr=2", "command line", &arena));
+    GR_TRY(gr__conf_merge(root, root, &arena));
+    GR_TRY(gr__conf_read(gr__conf_get(root, "train"), "train", rows, N_ROWS, &o, &arena));
+    GR_TRY(gr__conf_fill(&section, rows, N_ROWS, &arena));
+    gr__conf_write_yaml(root, &s);
+    gr_status status = gr__str_check(&s);
+    gr__str_release(&s);
+    return status;
+}
+
+static void allocation_failures(void **state)
+{
+    (void)state;
+    size_t before = gr_memory_used_bytes();
+    for (size_t at = 0, done = 0; !done; at++) {
+        failing f = {.at = at};
+        gr_allocator allocator = {failing_resize, &f};
+        gr_set_allocator(&allocator);
+        gr_status status = whole_life();
+        gr__arena_release(&arena);
+        done = f.n <= at;
+        gr_set_allocator(NULL);
+        if (status != (done ? GR_OK : GR_ERR_MEMORY))
+            fail_msg("allocation %zu: %s: %s", at, gr_status_name(status), gr_message());
+        assert_int_equal(gr_memory_used_bytes(), before);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(tree, release),          cmocka_unit_test_teardown(refusals, release),
-        cmocka_unit_test_teardown(many_keys, release),     cmocka_unit_test_teardown(environment, release),
-        cmocka_unit_test_teardown(overrides, release),     cmocka_unit_test_teardown(merging, release),
-        cmocka_unit_test_teardown(building, release),      cmocka_unit_test_teardown(schema_values, release),
-        cmocka_unit_test_teardown(schema_failures, release), cmocka_unit_test_teardown(required, release),
-        cmocka_unit_test_teardown(filling, release),       cmocka_unit_test_teardown(rendering, release),
+        cmocka_unit_test_teardown(tree, release),
+        cmocka_unit_test_teardown(refusals, release),
+        cmocka_unit_test_teardown(many_keys, release),
+        cmocka_unit_test_teardown(environment, release),
+        cmocka_unit_test_teardown(overrides, release),
+        cmocka_unit_test_teardown(merging, release),
+        cmocka_unit_test_teardown(building, release),
+        cmocka_unit_test_teardown(schema_values, release),
+        cmocka_unit_test_teardown(schema_failures, release),
+        cmocka_unit_test_teardown(required, release),
+        cmocka_unit_test_teardown(filling, release),
+        cmocka_unit_test_teardown(rendering, release),
         cmocka_unit_test_teardown(mutants, release),
+        cmocka_unit_test_teardown(allocation_failures, release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

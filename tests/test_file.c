@@ -83,8 +83,10 @@ static void write_faults(void **state)
                 assert_null(w);
                 hits = f.hits;
                 assert_int_equal(f.fsyncs_after_failure, 0);
-                if (errors[e] < 0 || (errors[e] == EINTR && !for_ever && !f.fsync_failed)) assert_int_equal(status, GR_OK);
-                if (status != GR_OK && errors[e] > 0 && !strstr(gr_message(), "model.bin") && !strstr(gr_message(), dir))
+                if (errors[e] < 0 || (errors[e] == EINTR && !for_ever && !f.fsync_failed))
+                    assert_int_equal(status, GR_OK);
+                if (status != GR_OK && errors[e] > 0 && !strstr(gr_message(), "model.bin") &&
+                    !strstr(gr_message(), dir))
                     fail_msg("no path in: %s", gr_message());
                 if (status == GR_OK)
                     assert_content(path, fresh, sizeof fresh);
@@ -286,11 +288,14 @@ static void gzip(void **state)
     assert_int_equal(n, 2 * sizeof text);
     assert_memory_equal(out + sizeof text, text, sizeof text);
     packed[2 * one] = 'x';
-    assert_fails(unpack(test_write(dir, "junk.gz", packed, 2 * one + 100), out, sizeof out, &n), GR_ERR_CORRUPT, "not gzip follows");
+    assert_fails(unpack(test_write(dir, "junk.gz", packed, 2 * one + 100), out, sizeof out, &n), GR_ERR_CORRUPT,
+                 "not gzip follows");
     for (size_t cut = 2; cut < one; cut = cut < 40 ? cut + 1 : cut + 9973)
-        assert_fails(unpack(test_write(dir, "cut.gz", packed, cut), out, sizeof out, &n), GR_ERR_CORRUPT, "it ends early");
+        assert_fails(unpack(test_write(dir, "cut.gz", packed, cut), out, sizeof out, &n), GR_ERR_CORRUPT,
+                     "it ends early");
     packed[one - 6] ^= 1; /* the checksum */
-    assert_fails(unpack(test_write(dir, "bad.gz", packed, one), out, sizeof out, &n), GR_ERR_CORRUPT, "incorrect data check");
+    assert_fails(unpack(test_write(dir, "bad.gz", packed, one), out, sizeof out, &n), GR_ERR_CORRUPT,
+                 "incorrect data check");
     for (size_t step = 1; step < 100000; step = step * 3 + 1) { /* plain files, any size of reads */
         gr__stream *s;
         size_t at = 0, got;
@@ -365,7 +370,8 @@ static void folders(void **state)
     test_write(dir, "b/d/e.txt", "1", 1);
     test_write(dir, ".hidden", "1", 1);
     const char *secret = test_write(outside, "secret.txt", "1", 1);
-    char *link = gr__path_join(dir, "out.txt"), *loop = gr__path_join(dir, "b/loop"), *in = gr__path_join(dir, "link.txt");
+    char *link = gr__path_join(dir, "out.txt"), *loop = gr__path_join(dir, "b/loop"),
+         *in = gr__path_join(dir, "link.txt");
     assert_int_equal(symlink(secret, link) | symlink("..", loop) | symlink("a.txt", in), 0);
     assert_ok(gr__dir_list(dir, true, &names, &n));
     assert_int_equal(n, 4);
@@ -385,7 +391,8 @@ static void folders(void **state)
     gr__free(link);
     gr__free(loop);
     gr__free(in);
-    assert_true(gr__path_is_base("a..b") && !gr__path_is_base("..") && !gr__path_is_base("a/b") && !gr__path_is_base(""));
+    assert_true(gr__path_is_base("a..b") && !gr__path_is_base("..") && !gr__path_is_base("a/b") &&
+                !gr__path_is_base(""));
     test_rmtree(outside);
     test_rmtree(dir);
 }
@@ -406,9 +413,9 @@ static void relative_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reading),      cmocka_unit_test(gzip),          cmocka_unit_test(appending),
-        cmocka_unit_test(half_a_line),  cmocka_unit_test(folders),       cmocka_unit_test(relative_paths),
-        cmocka_unit_test(write_faults), cmocka_unit_test(read_faults),   cmocka_unit_test(folder_faults),
+        cmocka_unit_test(reading),      cmocka_unit_test(gzip),        cmocka_unit_test(appending),
+        cmocka_unit_test(half_a_line),  cmocka_unit_test(folders),     cmocka_unit_test(relative_paths),
+        cmocka_unit_test(write_faults), cmocka_unit_test(read_faults), cmocka_unit_test(folder_faults),
         cmocka_unit_test(kill_safety),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,8 +76,9 @@ static void messages(void **state)
 static void getters(void **state)
 {
     (void)state;
-    static const char text[] = "{\"s\": \"h\\u00e9\\u0000x\", \"i\": -7, \"r\": 3.0, \"f\": 0.5, \"t\": true, \"n\": null,"
-                               " \"a\": [1, [2]], \"big\": 9223372036854775807, \"huge\": 1e300}";
+    static const char text[] =
+        "{\"s\": \"h\\u00e9\\u0000x\", \"i\": -7, \"r\": 3.0, \"f\": 0.5, \"t\": true, \"n\": null,"
+        " \"a\": [1, [2]], \"big\": 9223372036854775807, \"huge\": 1e300}";
     gr__json_doc *doc;
     const char *s;
     size_t n;

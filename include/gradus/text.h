@@ -41,8 +41,8 @@ GR_API GR_MUST_USE gr_status gr_tokenizer_open(const char *path, gr_tokenizer **
 /* Closes and nulls *tok. NULL and *tok == NULL are fine. Decoders of it must be closed before. */
 GR_API void gr_tokenizer_close(gr_tokenizer **tok);
 
-/* Writes a tokenizer.json atomically; where 'path' is an existing folder, tokenizer.json and tokenizer_config.json in it.
- * The bytes depend on the tokenizer alone.
+/* Writes a tokenizer.json atomically; where 'path' is an existing folder, tokenizer.json and tokenizer_config.json in
+ * it. The bytes depend on the tokenizer alone.
  * Status: GR_ERR_IO, GR_ERR_MEMORY. */
 GR_API GR_MUST_USE gr_status gr_tokenizer_save(const gr_tokenizer *tok, const char *path);
 
@@ -78,9 +78,9 @@ GR_API GR_MUST_USE gr_status gr_tokenizer_decode(const gr_tokenizer *tok, const 
 /* ---- what a tokenizer is ------------------------------------------------------------ */
 
 typedef enum gr_tokenizer_type {
-    GR_TOKENIZER_BYTE, /* ids 0 to 255 are bytes */
-    GR_TOKENIZER_CHAR, /* one id per character (code point) of the training text */
-    GR_TOKENIZER_BPE,  /* byte-level byte-pair encoding, as GPT-2 */
+    GR_TOKENIZER_BYTE,  /* ids 0 to 255 are bytes */
+    GR_TOKENIZER_CHAR,  /* one id per character (code point) of the training text */
+    GR_TOKENIZER_BPE,   /* byte-level byte-pair encoding, as GPT-2 */
     GR_TOKENIZER_LLAMA, /* byte-pair encoding of characters with spaces as U+2581, as Llama-2; not trained here */
     GR_TOKENIZER_TYPE_COUNT
 } gr_tokenizer_type;
@@ -94,8 +94,8 @@ GR_API bool gr_tokenizer_type_from_name(const char *name, gr_tokenizer_type *out
 /* One more than the highest id: the rows that an embedding needs. */
 GR_API int32_t gr_tokenizer_vocab_size(const gr_tokenizer *tok);
 
-/* Name of a token as tokenizer.json writes it, e.g. "Ġthe"; borrowed until the tokenizer is closed. NULL where no token has
- * this id. *n (may be NULL) gets its length in bytes. */
+/* Name of a token as tokenizer.json writes it, e.g. "Ġthe"; borrowed until the tokenizer is closed. NULL where no
+ * token has this id. *n (may be NULL) gets its length in bytes. */
 GR_API const char *gr_tokenizer_token(const gr_tokenizer *tok, int32_t id, size_t *n);
 /* The bytes that the token stands for, e.g. " the"; borrowed, as above. They may be a part of a character. */
 GR_API const char *gr_tokenizer_token_bytes(const gr_tokenizer *tok, int32_t id, size_t *n);

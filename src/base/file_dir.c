@@ -112,9 +112,12 @@ static gr_status visit(walk *w, const char *folder, const char *name)
     if (!full) {
         status = gr__fail_memory("a file name", strlen(name));
     } else if (gr__sys_lstat(full, &info) < 0) {
-        if (errno != ENOENT) status = gr__file_fail(errno, "look at", full); /* removed meanwhile */
-        else info.st_mode = 0;
-    } else if (S_ISLNK(info.st_mode) && (!is_inside(w, full) || gr__sys_stat(full, &info) < 0 || S_ISDIR(info.st_mode))) {
+        if (errno != ENOENT)
+            status = gr__file_fail(errno, "look at", full); /* removed meanwhile */
+        else
+            info.st_mode = 0;
+    } else if (S_ISLNK(info.st_mode) &&
+               (!is_inside(w, full) || gr__sys_stat(full, &info) < 0 || S_ISDIR(info.st_mode))) {
         info.st_mode = 0;
     }
     if (status == GR_OK && info.st_mode != 0) {

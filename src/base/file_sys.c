@@ -30,10 +30,10 @@ int gr__sys_fault(const char *call, const char *path)
     return -1;
 }
 
-#define RETRY(result, call, path, expression)                               \
-    do {                                                                    \
-        int gr__tries = 0;                                                  \
-        do result = gr__sys_fault(call, path) ? -1 : (expression);          \
+#define RETRY(result, call, path, expression)                             \
+    do {                                                                  \
+        int gr__tries = 0;                                                \
+        do result = gr__sys_fault(call, path) ? -1 : (expression);        \
         while (result < 0 && errno == EINTR && ++gr__tries < MOST_TRIES); \
     } while (0)
 
@@ -164,8 +164,8 @@ gr_status gr__file_fail(int error, const char *verb, const char *path)
     char reason[128];
     snprintf(reason, sizeof reason, "%s", strerror(error));
     if (reason[0] >= 'A' && reason[0] <= 'Z' && reason[1] >= 'a') reason[0] = (char)(reason[0] + 32);
-    const char *hint = error == ENOSPC || error == EDQUOT  ? "; free some space"
-                       : error == EACCES || error == EPERM ? "; check its permissions and those of its folder"
+    const char *hint = error == ENOSPC || error == EDQUOT   ? "; free some space"
+                       : error == EACCES || error == EPERM  ? "; check its permissions and those of its folder"
                        : error == EMFILE || error == ENFILE ? "; close some files or raise the limit (ulimit -n)"
                                                             : "";
     gr_status status = error == ENOENT || error == ENOTDIR ? GR_ERR_NOT_FOUND

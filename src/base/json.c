@@ -106,7 +106,10 @@ gr__json_kind gr__json_kind_of(gr__json v)
 
 gr__json gr__json_get(gr__json object, const char *key) { return json_object_get(object, key); }
 
-size_t gr__json_count(gr__json v) { return json_is_object((const json_t *)v) ? json_object_size(v) : json_array_size(v); }
+size_t gr__json_count(gr__json v)
+{
+    return json_is_object((const json_t *)v) ? json_object_size(v) : json_array_size(v);
+}
 
 gr__json gr__json_at(gr__json array, size_t i) { return json_array_get(array, i); }
 

@@ -129,7 +129,8 @@ gr_status gr__conf_fail(const gr__conf *node, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    gr_status status = fail_at(node ? node->source : NULL, node ? node->line : 0, node ? node->column : 0, format, args);
+    gr_status status =
+        fail_at(node ? node->source : NULL, node ? node->line : 0, node ? node->column : 0, format, args);
     va_end(args);
     return status;
 }
@@ -138,9 +139,10 @@ gr_status gr__conf_fail_at_key(const gr__conf *node, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    gr_status status = node && node->key_line > 0
-                           ? fail_at(node->source, node->key_line, node->key_column, format, args)
-                           : fail_at(node ? node->source : NULL, node ? node->line : 0, node ? node->column : 0, format, args);
+    gr_status status =
+        node && node->key_line > 0
+            ? fail_at(node->source, node->key_line, node->key_column, format, args)
+            : fail_at(node ? node->source : NULL, node ? node->line : 0, node ? node->column : 0, format, args);
     va_end(args);
     return status;
 }
@@ -229,7 +231,8 @@ gr_status gr__conf_set_node(gr__conf *root, const char *path, gr__conf *value, g
         gr__conf *child = child_named(node, part, n);
         if (!child) {
             GR_FAIL_IF(node->kind == GR__CONF_SEQ, GR_ERR_CONFIG,
-                       "'%s': '%.*s' is not a place in a list of %zu; places count from 0", path, (int)n, part, node->count);
+                       "'%s': '%.*s' is not a place in a list of %zu; places count from 0", path, (int)n, part,
+                       node->count);
             char *key = gr__arena_strndup(arena, part, n);
             child = gr__conf_new(GR__CONF_SCALAR, arena); /* unquoted "": nothing yet */
             if (!key || !child) return gr__fail_memory("a configuration", n);

@@ -43,7 +43,7 @@ typedef struct gr__conf {
 gr_status gr__conf_load(const char *path, gr__arena *arena, gr__conf **out);
 /* The same from memory; 'name' stands in messages. */
 gr_status gr__conf_parse(const char *text, size_t n, const char *name, gr__arena *arena, gr__conf **out);
-/* One value of any kind, copied from 'text'. What starts with [ { " or ' is YAML; else the text itself is the scalar. */
+/* One value of any kind, copied from 'text'. What starts with [ { " or ' is YAML; else the text is the scalar. */
 gr_status gr__conf_parse_value(const char *text, const gr__conf_source *source, int column, gr__arena *arena,
                                gr__conf **out);
 

@@ -6,8 +6,8 @@
 gr_status gr__conf_override(gr__conf *root, const char *assignment, const char *origin, gr__arena *arena)
 {
     const char *equals = strchr(assignment, '=');
-    GR_FAIL_IF(!equals || equals == assignment, GR_ERR_CONFIG,
-               "%s: '%s' is not a setting; write it like train.lr=1e-3", origin, assignment);
+    GR_FAIL_IF(!equals || equals == assignment, GR_ERR_CONFIG, "%s: '%s' is not a setting; write it like train.lr=1e-3",
+               origin, assignment);
     gr__conf_source *source = gr__arena_alloc(arena, sizeof *source);
     char *path = gr__arena_strndup(arena, assignment, (size_t)(equals - assignment));
     if (!source || !path) return gr__fail_memory("a setting", strlen(assignment));

@@ -52,7 +52,9 @@ static void describe_range(const gr__conf_row *row, gr__str *out)
     if (high) {
         gr__format_double(text, upper(row));
         gr__str_printf(out, "%s %s %s", low && row->flags & (GR__CONF_ABOVE_MIN | GR__CONF_BELOW_MAX) ? " and" : "",
-                       row->flags & GR__CONF_BELOW_MAX ? "below" : low && !(row->flags & GR__CONF_ABOVE_MIN) ? "to" : "up to",
+                       row->flags & GR__CONF_BELOW_MAX             ? "below"
+                       : low && !(row->flags & GR__CONF_ABOVE_MIN) ? "to"
+                                                                   : "up to",
                        text);
     }
 }
@@ -60,8 +62,8 @@ static void describe_range(const gr__conf_row *row, gr__str *out)
 void gr__conf_describe(const gr__conf_row *row, gr__str *out)
 {
     static const char *const nouns[GR__CONF_TYPE_COUNT] = {
-        "an integer", "an integer",         "a number",          "true or false", "a text", "one of: ",
-        "a list of integers", "a list of numbers", "a list of texts", "a map of keys"};
+        "an integer", "an integer",         "a number",          "true or false",   "a text",
+        "one of: ",   "a list of integers", "a list of numbers", "a list of texts", "a map of keys"};
     gr__str_add(out, nouns[row->type]);
     if (row->type == GR__CONF_STRING_LIST && row->choices) gr__str_add(out, " out of: ");
     for (size_t i = 0; row->choices && row->choices[i]; i++)
@@ -242,8 +244,9 @@ static gr_status default_node(const gr__conf_row *row, gr__arena *arena, gr__con
 static gr_status read_default(const context *c, const gr__conf_row *row)
 {
     static const size_t sizes[GR__CONF_TYPE_COUNT] = {
-        sizeof(int64_t), sizeof(int),           sizeof(double),           sizeof(bool),             sizeof(char *),
-        sizeof(int),     sizeof(gr__conf_ints), sizeof(gr__conf_doubles), sizeof(gr__conf_strings), sizeof(gr__conf *)};
+        sizeof(int64_t),          sizeof(int),       sizeof(double),        sizeof(bool),
+        sizeof(char *),           sizeof(int),       sizeof(gr__conf_ints), sizeof(gr__conf_doubles),
+        sizeof(gr__conf_strings), sizeof(gr__conf *)};
     void *field = (char *)c->out + row->offset;
     memset(field, 0, sizes[row->type]);
     if (row->type == GR__CONF_ENUM) *(int *)field = -1;
@@ -267,7 +270,8 @@ static gr_status unknown_key(const context *c, const gr__conf *child)
     else
         for (size_t i = 0; i < c->n_rows && hint.n < 300; i++)
             gr__str_printf(&hint, "%s%s", i ? ", " : "; known keys: ", keys[i]);
-    gr_status status = *c->path ? gr__conf_fail_at_key(child, "unknown key '%.100s' in '%s'%s", child->key, c->path, gr__str_get(&hint))
+    gr_status status = *c->path ? gr__conf_fail_at_key(child, "unknown key '%.100s' in '%s'%s", child->key, c->path,
+                                                       gr__str_get(&hint))
                                 : gr__conf_fail_at_key(child, "unknown key '%.100s'%s", child->key, gr__str_get(&hint));
     gr__str_release(&hint);
     gr__free(keys);
@@ -335,8 +339,8 @@ gr_status gr__conf_read(const gr__conf *section, const char *path, const gr__con
         if (!(row->flags & GR__CONF_REQUIRED) || is_given(&c, section, row)) continue;
         gr__str wanted = {0};
         gr__conf_describe(row, &wanted);
-        gr_status status = gr__conf_fail_at_key(section, "'%s%s%s' is missing: %s (%s)", path, *path ? "." : "", row->key,
-                                                row->doc ? row->doc : "it is needed", gr__str_get(&wanted));
+        gr_status status = gr__conf_fail_at_key(section, "'%s%s%s' is missing: %s (%s)", path, *path ? "." : "",
+                                                row->key, row->doc ? row->doc : "it is needed", gr__str_get(&wanted));
         gr__str_release(&wanted);
         return status;
     }
@@ -350,8 +354,15 @@ gr_status gr__conf_fill(gr__conf **section, const gr__conf_row *rows, size_t n_r
     if (!s && !(s = gr__conf_new(GR__CONF_MAP, arena))) return gr__fail_memory("a configuration", sizeof *s);
     if (s->kind != GR__CONF_MAP) {
         gr__conf *value = gr__conf_is_null(s) || !row ? NULL : gr__conf_copy(s, arena);
-        gr__conf map = {.kind = GR__CONF_MAP, .text = "", .key = s->key, .next = s->next, .source = s->source,
-                        .line = s->line, .column = s->column, .key_line = s->key_line, .key_column = s->key_column};
+        gr__conf map = {.kind = GR__CONF_MAP,
+                        .text = "",
+                        .key = s->key,
+                        .next = s->next,
+                        .source = s->source,
+                        .line = s->line,
+                        .column = s->column,
+                        .key_line = s->key_line,
+                        .key_column = s->key_column};
         if (!gr__conf_is_null(s) && !value) return gr__conf_fail(s, "a map of keys is needed here");
         *s = map;
         if (value) GR_TRY(gr__conf_put(s, row->key, value, arena));

@@ -22,8 +22,9 @@ static bool is_printable(const char *p, size_t step)
     const unsigned char *u = (const unsigned char *)p;
     if (step == 1) return u[0] >= 0x20 && u[0] < 0x7f;
     if (step == 2) return u[0] > 0xC2 || u[1] >= 0xA0;
-    return !(step == 3 && ((u[0] == 0xE2 && u[1] == 0x80 && (u[2] == 0xA8 || u[2] == 0xA9)) ||
-                           (u[0] == 0xEF && u[1] == 0xBB && u[2] == 0xBF) || (u[0] == 0xEF && u[1] == 0xBF && u[2] >= 0xBE)));
+    return !(step == 3 &&
+             ((u[0] == 0xE2 && u[1] == 0x80 && (u[2] == 0xA8 || u[2] == 0xA9)) ||
+              (u[0] == 0xEF && u[1] == 0xBB && u[2] == 0xBF) || (u[0] == 0xEF && u[1] == 0xBF && u[2] >= 0xBE)));
 }
 
 static unsigned code_of(const char *p, size_t step)

@@ -1,4 +1,4 @@
-/* YAML events (libyaml) -> tree. The subset is small on purpose: what is refused here (anchors, tags, several documents,
+/* YAML events (libyaml) -> tree. The subset is small on purpose: what is refused here (anchors, tags, more documents,
  * duplicate keys) is what makes YAML surprising or dangerous. Types are left to the schema: 'no' is the text "no". */
 #include "conf/conf_int.h"
 
@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "base/map.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -40,74 +39,13 @@ static gr_status fail_here(const reader *r, yaml_mark_t mark, const char *senten
     return gr__conf_fail(&place, "%s", sentence);
 }
 
-/* ---- ${NAME} ---- */
-
-static bool is_name_char(char c, bool first)
+/* Fills the variables of a text in. */
+static gr_status expand(const reader *r, yaml_mark_t mark, const char *hidden, const char **out)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
-}
-
-size_t gr__conf_variable_length(const char *text)
-{
-    if (text[0] != '$' || text[1] != '{' || !is_name_char(text[2], true)) return 0;
-    size_t i = 3;
-    while (is_name_char(text[i], false)) i++;
-    return text[i] == '}' ? i + 1 : 0;
-}
-
-static const char *variable_value(const char *name)
-{
-    const char *value = getenv(name);
-    return !value && strcmp(name, "GRADUS_DATA") == 0 ? "../shared/data" : value;
-}
-
-static bool is_utf8(const char *text)
-{
-    size_t n = strlen(text), at = 0, step = 1;
-    while (at < n && (step = gr__utf8_step(text + at, n - at)) > 0) at += step;
-    return step > 0;
-}
-
-/* 'text' starts with "${NAME}", n bytes. */
-static gr_status add_variable(const reader *r, yaml_mark_t mark, const char *text, size_t n, gr__str *s)
-{
-    gr__str name = {0}, why = {0};
-    gr__str_add_n(&name, text + 2, n - 3);
-    gr_status status = gr__str_check(&name);
-    const char *value = status == GR_OK ? variable_value(gr__str_get(&name)) : NULL;
-    if (!value)
-        gr__str_printf(&why, "environment variable '%.100s' is not set; set it, or write $${%.100s} for this very text",
-                       gr__str_get(&name), gr__str_get(&name));
-    else if (!is_utf8(value))
-        gr__str_printf(&why, "environment variable '%.100s' is not UTF-8 text", gr__str_get(&name));
-    else
-        gr__str_add(s, value);
-    if (status == GR_OK && why.n) status = fail_here(r, mark, gr__str_get(&why));
+    gr__str why = {0};
+    gr_status status = gr__conf_expand(hidden, r->arena, out, &why);
+    if (status == GR_ERR_CONFIG) status = fail_here(r, mark, gr__str_get(&why));
     gr__str_release(&why);
-    gr__str_release(&name);
-    return status;
-}
-
-static gr_status expand(const reader *r, yaml_mark_t mark, const char *text, const char **out)
-{
-    gr__str s = {0};
-    gr_status status = GR_OK;
-    for (const char *p = text; *p && status == GR_OK;) {
-        size_t n = gr__conf_variable_length(p), escaped = *p == '$' ? gr__conf_variable_length(p + 1) : 0;
-        if (n) {
-            status = add_variable(r, mark, p, n, &s);
-            p += n;
-        } else if (escaped) { /* $${NAME} */
-            gr__str_add_n(&s, p + 1, escaped);
-            p += 1 + escaped;
-        } else {
-            gr__str_add_char(&s, *p++);
-        }
-    }
-    if (status == GR_OK) status = gr__str_check(&s);
-    if (status == GR_OK && !(*out = gr__arena_strndup(r->arena, gr__str_get(&s), s.n)))
-        status = gr__fail_memory("a configuration", s.n);
-    gr__str_release(&s);
     return status;
 }
 
@@ -161,6 +99,7 @@ static gr_status read_key(reader *r, const yaml_event_t *e)
     GR_TRY(gr__map_set(&top->seen, text, n, 1, &was_there));
     if (was_there) return fail_here(r, e->start_mark, "this key stands twice in the same map; remove one of them");
     if (!(top->key = gr__arena_strndup(r->arena, text, n))) return gr__fail_memory("a configuration", n);
+    gr__conf_unhide_variables(top->key);
     top->key_line = (int)e->start_mark.line + 1;
     top->key_column = (int)e->start_mark.column + 1 + (e->start_mark.line == 0 ? r->column_offset : 0);
     return GR_OK;
@@ -182,7 +121,8 @@ static gr_status take_event(reader *r, const yaml_event_t *e)
 {
     switch (e->type) {
     case YAML_DOCUMENT_START_EVENT:
-        if (r->documents++ > 0) return fail_here(r, e->start_mark, "a second document starts here; only one is allowed");
+        if (r->documents++ > 0)
+            return fail_here(r, e->start_mark, "a second document starts here; only one is allowed");
         return GR_OK;
     case YAML_ALIAS_EVENT: return fail_here(r, e->start_mark, "aliases (*name) are not allowed; repeat the value");
     case YAML_SCALAR_EVENT:
@@ -213,8 +153,10 @@ static gr_status yaml_failure(const reader *r)
     bool tab = y->problem && strstr(y->problem, "cannot start any token") && y->problem_mark.index < r->source->n &&
                strchr(r->source->text, '\t');
     if (tab) gr__str_add(&s, "; indent with blanks, not tabs");
-    gr_status status;
-    if (y->error == YAML_READER_ERROR) /* bytes that are not text: the mark is not set */
+    gr_status status = gr__str_check(&s);
+    if (status != GR_OK)
+        return status;
+    else if (y->error == YAML_READER_ERROR) /* bytes that are not text: the mark is not set */
         status = gr__fail(GR_ERR_CONFIG, "%s: byte %zu: %s", r->source->name, y->problem_offset, gr__str_get(&s));
     else
         status = fail_here(r, y->problem_mark, gr__str_get(&s));
@@ -222,11 +164,11 @@ static gr_status yaml_failure(const reader *r)
     return status;
 }
 
-static gr_status parse(reader *r, const char *text, size_t n)
+static gr_status parse_hidden(reader *r, const gr__str *text)
 {
     if (!yaml_parser_initialize(&r->yaml)) return gr__fail_memory("a YAML parser", sizeof r->yaml);
     yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r->yaml, (const unsigned char *)text, n);
+    yaml_parser_set_input_string(&r->yaml, (const unsigned char *)gr__str_get(text), text->n);
     gr_status status = GR_OK;
     for (bool end = false; !end && status == GR_OK;) {
         yaml_event_t event;
@@ -243,10 +185,20 @@ static gr_status parse(reader *r, const char *text, size_t n)
     return status;
 }
 
+static gr_status parse(reader *r, const char *text, size_t n)
+{
+    gr__str hidden = {0};
+    gr__conf_hide_variables(text, n, &hidden);
+    gr_status status = gr__str_check(&hidden);
+    if (status == GR_OK) status = parse_hidden(r, &hidden);
+    gr__str_release(&hidden);
+    return status;
+}
+
 gr_status gr__conf_parse(const char *text, size_t n, const char *name, gr__arena *arena, gr__conf **out)
 {
-    GR_FAIL_IF(n > GR__LIMIT_CONFIG_BYTES, GR_ERR_CONFIG, "%s: it is larger than %d bytes; is it a configuration?", name,
-               GR__LIMIT_CONFIG_BYTES);
+    GR_FAIL_IF(n > GR__LIMIT_CONFIG_BYTES, GR_ERR_CONFIG, "%s: it is larger than %d bytes; is it a configuration?",
+               name, GR__LIMIT_CONFIG_BYTES);
     gr__conf_source *source = gr__arena_alloc(arena, sizeof *source);
     if (!source) return gr__fail_memory("a configuration", sizeof *source);
     *source = (gr__conf_source){gr__arena_strdup(arena, name), gr__arena_strndup(arena, text, n), n, true};
@@ -282,6 +234,19 @@ gr_status gr__conf_load(const char *path, gr__arena *arena, gr__conf **out)
     return status;
 }
 
+/* The text itself, whatever YAML would think of it. */
+static gr_status read_bare(reader *r, const char *text)
+{
+    gr__conf *node;
+    gr__str hidden = {0};
+    gr__conf_hide_variables(text, strlen(text), &hidden);
+    gr_status status = gr__str_check(&hidden);
+    if (status == GR_OK) status = add_node(r, GR__CONF_SCALAR, (yaml_mark_t){0}, &node);
+    if (status == GR_OK) status = expand(r, (yaml_mark_t){0}, gr__str_get(&hidden), &node->text);
+    gr__str_release(&hidden);
+    return status;
+}
+
 gr_status gr__conf_parse_value(const char *text, const gr__conf_source *source, int column, gr__arena *arena,
                                gr__conf **out)
 {
@@ -292,13 +257,10 @@ gr_status gr__conf_parse_value(const char *text, const gr__conf_source *source, 
     r->source = source;
     r->column_offset = column - 1;
     gr_status status;
-    if (*text && strchr("[{\"'", *text)) {
+    if (*text && strchr("[{\"'", *text))
         status = parse(r, text, strlen(text));
-    } else {
-        gr__conf *node;
-        status = add_node(r, GR__CONF_SCALAR, (yaml_mark_t){0}, &node);
-        if (status == GR_OK) status = expand(r, (yaml_mark_t){0}, text, &node->text);
-    }
+    else
+        status = read_bare(r, text);
     if (status == GR_OK) *out = r->root;
     gr__free(r);
     return status;

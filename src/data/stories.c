@@ -16,7 +16,10 @@ const gr__story_language *gr__story_language_get(const char *name)
 
 /* ---- reading the tables ---- */
 
-static bool is_word(const char *name, const char *text, size_t n) { return strlen(name) == n && !memcmp(name, text, n); }
+static bool is_word(const char *name, const char *text, size_t n)
+{
+    return strlen(name) == n && memcmp(name, text, n) == 0;
+}
 
 static const gr__story_variable *variable_get(const gr__story_language *l, char letter)
 {

@@ -14,10 +14,10 @@
 #include "base/rng.h"
 #include "base/str.h"
 
-#define GR__STORY_FORMS 4   /* most forms of a word */
-#define GR__STORY_LINES 6   /* most lines of a stage */
-#define GR__STORY_STAGES 7  /* most stages of a theme */
-#define GR__STORY_SLOTS 12  /* most slots of a line */
+#define GR__STORY_FORMS 4  /* most forms of a word */
+#define GR__STORY_LINES 6  /* most lines of a stage */
+#define GR__STORY_STAGES 7 /* most stages of a theme */
+#define GR__STORY_SLOTS 12 /* most slots of a line */
 #define GR__STORY_LETTERS 26
 
 typedef struct gr__story_word {

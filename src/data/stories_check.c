@@ -23,8 +23,8 @@ typedef struct judge {
     seen_slot seen[GR__STORY_SLOTS];
     int seen_count;
     bool accepted;
-    size_t farthest;      /* byte that no line got past */
-    char discord[160];    /* a sentence of the right form whose words do not agree */
+    size_t farthest;   /* byte that no line got past */
+    char discord[160]; /* a sentence of the right form whose words do not agree */
 } judge;
 
 /* Bytes of 'word' (n of them) equal those of the sentence at 'at', but for the capital at its beginning. */

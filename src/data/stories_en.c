@@ -1,6 +1,9 @@
-/* The English stories: about 140 words, seven themes. Letters: H hero, K what the hero is, T how; F friend, L what the
- * friend is, R how they are related; P and Z places; W and Y times; O object, C its colour, V what one does with it, X where
- * it hides, U what mends it; D food, G its taste; A activity; E what is feared; M good mood, N bad mood. */
+/* The English stories: about 140 words, six themes. Letters: H hero, K what the hero is, T how; F friend, L what the
+ * friend is, R how they are related; P and Z places; W and Y times; O object, C its colour, V what one does with it, X
+ * where it hides, U what mends it; D food, G its taste; A activity; E what is feared; M good mood, N bad mood.
+ *
+ * Heroes and friends have names of their own, and most agreement is near: a model of less than a million parameters
+ * has to learn all of it in a minute. */
 #include "data/stories.h"
 
 enum {
@@ -19,20 +22,20 @@ enum {
 };
 
 static const gr__story_word hero[] = {
-    {{"Tom", "he", "him", "his"}, HE}, {{"Ben", "he", "him", "his"}, HE}, {{"Max", "he", "him", "his"}, HE},
-    {{"Leo", "he", "him", "his"}, HE}, {{"Mia", "she", "her", "her"}, SHE}, {{"Lily", "she", "her", "her"}, SHE},
+    {{"Tom", "he", "him", "his"}, HE},    {{"Ben", "he", "him", "his"}, HE},   {{"Max", "he", "him", "his"}, HE},
+    {{"Leo", "he", "him", "his"}, HE},    {{"Mia", "she", "her", "her"}, SHE}, {{"Lily", "she", "her", "her"}, SHE},
     {{"Anna", "she", "her", "her"}, SHE}, {{"Zoe", "she", "her", "her"}, SHE},
 };
 
 static const gr__story_word friend[] = {
-    {{"Sam", "he", "him", "his"}, HE}, {{"Jack", "he", "him", "his"}, HE}, {{"Finn", "he", "him", "his"}, HE},
-    {{"Tim", "he", "him", "his"}, HE}, {{"Emma", "she", "her", "her"}, SHE}, {{"Lucy", "she", "her", "her"}, SHE},
+    {{"Sam", "he", "him", "his"}, HE},    {{"Jack", "he", "him", "his"}, HE},   {{"Finn", "he", "him", "his"}, HE},
+    {{"Tim", "he", "him", "his"}, HE},    {{"Emma", "she", "her", "her"}, SHE}, {{"Lucy", "she", "her", "her"}, SHE},
     {{"Nina", "she", "her", "her"}, SHE}, {{"Ella", "she", "her", "her"}, SHE},
 };
 
 static const gr__story_word creature[] = {
-    {{"boy"}, HE}, {{"girl"}, SHE}, {{"fox"}, ANY}, {{"bear"}, ANY},
-    {{"rabbit"}, ANY}, {{"cat"}, ANY}, {{"duck"}, ANY}, {{"owl"}, ANY},
+    {{"boy"}, HE},     {{"girl"}, SHE}, {{"fox"}, ANY},  {{"bear"}, ANY},
+    {{"rabbit"}, ANY}, {{"cat"}, ANY},  {{"duck"}, ANY}, {{"owl"}, ANY},
 };
 
 static const gr__story_word animal[] = {
@@ -41,37 +44,41 @@ static const gr__story_word animal[] = {
 
 static const gr__story_word trait[] = {
     {{"little", "a little"}, 0}, {{"kind", "a kind"}, 0}, {{"brave", "a brave"}, 0}, {{"clever", "a clever"}, 0},
-    {{"shy", "a shy"}, 0}, {{"tiny", "a tiny"}, 0}, {{"old", "an old"}, 0}, {{"honest", "an honest"}, 0},
+    {{"shy", "a shy"}, 0},       {{"tiny", "a tiny"}, 0}, {{"old", "an old"}, 0},    {{"honest", "an honest"}, 0},
 };
 
 static const gr__story_word relation[] = {
-    {{"friend"}, ANY}, {{"cousin"}, ANY}, {{"brother"}, HE}, {{"sister"}, SHE},
+    {{"friend"}, ANY},
+    {{"cousin"}, ANY},
+    {{"brother"}, HE},
+    {{"sister"}, SHE},
 };
 
 static const gr__story_word place[] = {
-    {{"the park", "in the park"}, LAND}, {{"the garden", "in the garden"}, LAND},
+    {{"the park", "in the park"}, LAND},     {{"the garden", "in the garden"}, LAND},
     {{"the forest", "in the forest"}, LAND}, {{"the farm", "on the farm"}, LAND},
-    {{"the hill", "on the hill"}, LAND}, {{"the river", "by the river"}, WATER},
-    {{"the lake", "by the lake"}, WATER}, {{"the sea", "by the sea"}, WATER},
+    {{"the hill", "on the hill"}, LAND},     {{"the river", "by the river"}, WATER},
+    {{"the lake", "by the lake"}, WATER},    {{"the sea", "by the sea"}, WATER},
 };
 
 static const gr__story_word time_of[] = {
-    {{"one day"}, 0}, {{"one morning"}, 0}, {{"one sunny day"}, 0},
-    {{"one rainy day"}, 0}, {{"in spring"}, 0}, {{"in winter"}, 0},
+    {{"one day"}, 0},       {{"one morning"}, 0}, {{"one sunny day"}, 0},
+    {{"one rainy day"}, 0}, {{"in spring"}, 0},   {{"in winter"}, 0},
 };
 
 static const gr__story_word object[] = {
-    {{"ball"}, TOY}, {{"kite"}, TOY}, {{"boat"}, TOY}, {{"drum"}, TOY}, {{"robot"}, TOY},
+    {{"ball"}, TOY}, {{"kite"}, TOY}, {{"boat"}, TOY},   {{"drum"}, TOY},  {{"robot"}, TOY},
     {{"doll"}, TOY}, {{"hat"}, WEAR}, {{"scarf"}, WEAR}, {{"coat"}, WEAR}, {{"ring"}, WEAR},
 };
 
 static const gr__story_word color[] = {
     {{"red", "a red"}, 0}, {{"blue", "a blue"}, 0}, {{"green", "a green"}, 0}, {{"yellow", "a yellow"}, 0},
-    {{"new", "a new"}, 0}, {{"big", "a big"}, 0}, {{"old", "an old"}, 0}, {{"orange", "an orange"}, 0},
+    {{"new", "a new"}, 0}, {{"big", "a big"}, 0},   {{"old", "an old"}, 0},    {{"orange", "an orange"}, 0},
 };
 
 static const gr__story_word use[] = {
-    {{"play with"}, TOY}, {{"wear"}, WEAR},
+    {{"play with"}, TOY},
+    {{"wear"}, WEAR},
 };
 
 static const gr__story_word hiding_place[] = {
@@ -80,36 +87,48 @@ static const gr__story_word hiding_place[] = {
 };
 
 static const gr__story_word mender[] = {
-    {{"glue"}, 0}, {{"tape"}, 0}, {{"string"}, 0}, {{"wire"}, 0},
+    {{"glue"}, 0},
+    {{"tape"}, 0},
+    {{"string"}, 0},
+    {{"wire"}, 0},
 };
 
 static const gr__story_word food[] = {
-    {{"cake"}, BAKED}, {{"pie"}, BAKED}, {{"cookie"}, BAKED}, {{"bun"}, BAKED},
-    {{"pear"}, FRUIT}, {{"plum"}, FRUIT}, {{"peach"}, FRUIT}, {{"melon"}, FRUIT},
+    {{"cake"}, BAKED}, {{"pie"}, BAKED},  {{"cookie"}, BAKED}, {{"bun"}, BAKED},
+    {{"pear"}, FRUIT}, {{"plum"}, FRUIT}, {{"peach"}, FRUIT},  {{"melon"}, FRUIT},
 };
 
 static const gr__story_word taste[] = {
-    {{"sweet"}, SONG}, {{"soft"}, SONG}, {{"fresh"}, 0}, {{"big"}, 0},
+    {{"sweet"}, SONG},
+    {{"soft"}, SONG},
+    {{"fresh"}, 0},
+    {{"big"}, 0},
 };
 
 static const gr__story_word activity[] = {
-    {{"run", "ran", "running"}, WHERE}, {{"jump", "jumped", "jumping"}, WHERE},
-    {{"sing", "sang", "singing"}, WHERE}, {{"dance", "danced", "dancing"}, WHERE},
-    {{"draw", "drew", "drawing"}, WHERE}, {{"paint", "painted", "painting"}, WHERE},
+    {{"run", "ran", "running"}, WHERE},    {{"jump", "jumped", "jumping"}, WHERE},
+    {{"sing", "sang", "singing"}, WHERE},  {{"dance", "danced", "dancing"}, WHERE},
+    {{"draw", "drew", "drawing"}, WHERE},  {{"paint", "painted", "painting"}, WHERE},
     {{"swim", "swam", "swimming"}, WATER}, {{"fish", "fished", "fishing"}, WATER},
 };
 
 static const gr__story_word fear[] = {
-    {{"the dark"}, 0}, {{"the thunder"}, 0}, {{"the wind"}, 0},
+    {{"the dark"}, 0},    {{"the thunder"}, 0},   {{"the wind"}, 0},
     {{"the big dog"}, 0}, {{"the old house"}, 0}, {{"the fog"}, 0},
 };
 
 static const gr__story_word good_mood[] = {
-    {{"happy", "a happy"}, 0}, {{"glad", "a glad"}, 0}, {{"proud", "a proud"}, 0}, {{"excited", "an exciting"}, 0},
+    {{"happy", "a happy"}, 0},
+    {{"glad", "a glad"}, 0},
+    {{"proud", "a proud"}, 0},
+    {{"excited", "an exciting"}, 0},
 };
 
 static const gr__story_word bad_mood[] = {
-    {{"sad"}, 0}, {{"sorry"}, 0}, {{"upset"}, 0}, {{"lonely"}, 0},
+    {{"sad"}, 0},
+    {{"sorry"}, 0},
+    {{"upset"}, 0},
+    {{"lonely"}, 0},
 };
 
 #define WORDS(list) list, GR__COUNT(list)

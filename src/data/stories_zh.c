@@ -17,18 +17,18 @@ enum {
 };
 
 static const gr__story_word hero[] = {
-    {{"明明", "他"}, HE}, {{"乐乐", "他"}, HE}, {{"小军", "他"}, HE}, {{"阿宝", "他"}, HE},
+    {{"明明", "他"}, HE},  {{"乐乐", "他"}, HE},  {{"小军", "他"}, HE},  {{"阿宝", "他"}, HE},
     {{"小红", "她"}, SHE}, {{"丽丽", "她"}, SHE}, {{"朵朵", "她"}, SHE}, {{"阿花", "她"}, SHE},
 };
 
 static const gr__story_word friend[] = {
-    {{"大山", "他"}, HE}, {{"天天", "他"}, HE}, {{"小虎", "他"}, HE}, {{"东东", "他"}, HE},
+    {{"大山", "他"}, HE},  {{"天天", "他"}, HE},  {{"小虎", "他"}, HE},  {{"东东", "他"}, HE},
     {{"小雨", "她"}, SHE}, {{"小梅", "她"}, SHE}, {{"月月", "她"}, SHE}, {{"甜甜", "她"}, SHE},
 };
 
 static const gr__story_word creature[] = {
     {{"小男孩", "一个"}, HE}, {{"小女孩", "一个"}, SHE}, {{"小熊", "一只"}, ANY}, {{"小兔", "一只"}, ANY},
-    {{"小猫", "一只"}, ANY}, {{"小狗", "一只"}, ANY}, {{"小马", "一匹"}, ANY}, {{"小鱼", "一条"}, ANY},
+    {{"小猫", "一只"}, ANY},  {{"小狗", "一只"}, ANY},   {{"小马", "一匹"}, ANY}, {{"小鱼", "一条"}, ANY},
 };
 
 static const gr__story_word animal[] = {
@@ -36,16 +36,20 @@ static const gr__story_word animal[] = {
 };
 
 static const gr__story_word trait[] = {
-    {{"可爱"}, 0}, {{"勇敢"}, 0}, {{"聪明"}, 0}, {{"善良"}, 0}, {{"害羞"}, 0}, {{"安静"}, 0}, {{"调皮"}, 0}, {{"温柔"}, 0},
+    {{"可爱"}, 0}, {{"勇敢"}, 0}, {{"聪明"}, 0}, {{"善良"}, 0},
+    {{"害羞"}, 0}, {{"安静"}, 0}, {{"调皮"}, 0}, {{"温柔"}, 0},
 };
 
 static const gr__story_word relation[] = {
-    {{"朋友"}, ANY}, {{"同学"}, ANY}, {{"哥哥"}, HE}, {{"姐姐"}, SHE},
+    {{"朋友"}, ANY},
+    {{"同学"}, ANY},
+    {{"哥哥"}, HE},
+    {{"姐姐"}, SHE},
 };
 
 static const gr__story_word place[] = {
     {{"公园", "公园里"}, LAND}, {{"花园", "花园里"}, LAND}, {{"森林", "森林里"}, LAND}, {{"草地", "草地上"}, LAND},
-    {{"山坡", "山坡上"}, LAND}, {{"河边", "河边"}, WATER}, {{"湖边", "湖边"}, WATER}, {{"海边", "海边"}, WATER},
+    {{"山坡", "山坡上"}, LAND}, {{"河边", "河边"}, WATER},  {{"湖边", "湖边"}, WATER},  {{"海边", "海边"}, WATER},
 };
 
 static const gr__story_word time_of[] = {
@@ -53,8 +57,8 @@ static const gr__story_word time_of[] = {
 };
 
 static const gr__story_word object[] = {
-    {{"皮球", "一个", "那个"}, TOY}, {{"小车", "一辆", "那辆"}, TOY}, {{"木马", "一个", "那个"}, TOY},
-    {{"布熊", "一个", "那个"}, TOY}, {{"风筝", "一个", "那个"}, TOY}, {{"木偶", "一个", "那个"}, TOY},
+    {{"皮球", "一个", "那个"}, TOY},  {{"小车", "一辆", "那辆"}, TOY},  {{"木马", "一个", "那个"}, TOY},
+    {{"布熊", "一个", "那个"}, TOY},  {{"风筝", "一个", "那个"}, TOY},  {{"木偶", "一个", "那个"}, TOY},
     {{"帽子", "一顶", "那顶"}, WEAR}, {{"围巾", "一条", "那条"}, WEAR}, {{"手套", "一副", "那副"}, WEAR},
     {{"手表", "一块", "那块"}, WEAR},
 };
@@ -65,7 +69,8 @@ static const gr__story_word color[] = {
 };
 
 static const gr__story_word use[] = {
-    {{"玩"}, TOY}, {{"戴"}, WEAR},
+    {{"玩"}, TOY},
+    {{"戴"}, WEAR},
 };
 
 static const gr__story_word hiding_place[] = {
@@ -73,7 +78,10 @@ static const gr__story_word hiding_place[] = {
 };
 
 static const gr__story_word mender[] = {
-    {{"胶水"}, 0}, {{"绳子"}, 0}, {{"胶带"}, 0}, {{"针线"}, 0},
+    {{"胶水"}, 0},
+    {{"绳子"}, 0},
+    {{"胶带"}, 0},
+    {{"针线"}, 0},
 };
 
 static const gr__story_word food[] = {
@@ -82,7 +90,10 @@ static const gr__story_word food[] = {
 };
 
 static const gr__story_word taste[] = {
-    {{"香甜的"}, 0}, {{"新鲜的"}, 0}, {{"好吃的"}, 0}, {{"大大的"}, 0},
+    {{"香甜的"}, 0},
+    {{"新鲜的"}, 0},
+    {{"好吃的"}, 0},
+    {{"大大的"}, 0},
 };
 
 static const gr__story_word activity[] = {
@@ -95,11 +106,17 @@ static const gr__story_word fear[] = {
 };
 
 static const gr__story_word good_mood[] = {
-    {{"高兴"}, 0}, {{"开心"}, 0}, {{"快乐"}, 0}, {{"得意"}, 0},
+    {{"高兴"}, 0},
+    {{"开心"}, 0},
+    {{"快乐"}, 0},
+    {{"得意"}, 0},
 };
 
 static const gr__story_word bad_mood[] = {
-    {{"难过"}, 0}, {{"伤心"}, 0}, {{"着急"}, 0}, {{"失望"}, 0},
+    {{"难过"}, 0},
+    {{"伤心"}, 0},
+    {{"着急"}, 0},
+    {{"失望"}, 0},
 };
 
 #define WORDS(list) list, GR__COUNT(list)

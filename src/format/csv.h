@@ -51,13 +51,13 @@ bool gr__cell_number(const gr__cell *cell, bool decimal_comma, double *out);
 
 typedef struct gr__csv_table {
     size_t columns, rows;
-    const char **name;  /* columns */
-    gr__cell *cell;     /* (rows, columns) */
-    int64_t *line;      /* rows: where each starts */
+    const char **name; /* columns */
+    gr__cell *cell;    /* (rows, columns) */
+    int64_t *line;     /* rows: where each starts */
     char separator;
     bool has_header, decimal_comma;
     char *path;
-    void *texts;        /* owner of the texts */
+    void *texts; /* owner of the texts */
 } gr__csv_table;
 
 gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv_table *out);

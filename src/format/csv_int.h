@@ -1,4 +1,5 @@
-/* Between the three files of CSV: csv_record.c (bytes -> records), csv.c (rows of a file), csv_table.c (whole files). */
+/* Between the files of CSV: csv_record.c (bytes -> records), csv_sniff.c (its form), csv.c (rows of a file),
+ * csv_table.c (whole files). */
 #ifndef GR__CSV_INT_H
 #define GR__CSV_INT_H
 

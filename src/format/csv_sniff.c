@@ -59,7 +59,8 @@ static bool tab_quotes(const gr__csv_records *sample)
         char c = (char)sample->input[i];
         if (start && c == '"') {
             size_t j = i + 1;
-            while (j < sample->filled && (sample->input[j] != '"' || (j + 1 < sample->filled && sample->input[j + 1] == '"'))) {
+            while (j < sample->filled &&
+                   (sample->input[j] != '"' || (j + 1 < sample->filled && sample->input[j + 1] == '"'))) {
                 if (sample->input[j] == '\n') return false;
                 j += sample->input[j] == '"' ? 2 : 1;
             }
@@ -109,13 +110,13 @@ static bool looks_like_name(const gr__cell *cell)
 /* A header is a first row of names, none of them twice, and not like what follows: a column below it holds numbers, or
  * no name comes again in its column. */
 typedef struct evidence {
-    bool names;               /* the first row could be one */
-    bool numbers;             /* some column below is all numbers */
-    bool again;               /* a name comes again below it */
-    bool identifiers;         /* all names look like words of a program */
+    bool names;       /* the first row could be one */
+    bool numbers;     /* some column below is all numbers */
+    bool again;       /* a name comes again below it */
+    bool identifiers; /* all names look like words of a program */
     size_t rows, columns;
     bool numeric[SAMPLE_COLUMNS];
-    size_t commas, points;    /* cells like 1,5 and like 1.5 */
+    size_t commas, points; /* cells like 1,5 and like 1.5 */
 } evidence;
 
 static gr_status see_first(evidence *e, const gr__csv_records *r, gr__map *names)
@@ -124,9 +125,9 @@ static gr_status see_first(evidence *e, const gr__csv_records *r, gr__map *names
     e->names = e->identifiers = true;
     for (size_t i = 0; i < e->columns; i++) {
         gr__cell cell = cell_of(r, i);
-        bool twice;
-        e->names = e->names && looks_like_name(&cell);
-        e->identifiers = e->identifiers && is_letter(cell.text[0]) && !memchr(cell.text, ' ', cell.n);
+        bool twice, index = i == 0 && cell.n == 0 && e->columns > 1; /* pandas leaves its index without a name */
+        e->names = e->names && (index || looks_like_name(&cell));
+        e->identifiers = e->identifiers && (index || (is_letter(cell.text[0]) && !memchr(cell.text, ' ', cell.n)));
         GR_TRY(gr__map_set(names, cell.text, cell.n, (int64_t)i, &twice));
         e->names = e->names && !twice;
         e->numeric[i] = true;

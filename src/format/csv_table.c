@@ -100,8 +100,8 @@ gr_status gr__csv_table_doubles(const gr__csv_table *t, size_t column, double *o
         if (gr__cell_is_missing(cell))
             out[i] = (double)NAN;
         else if (!gr__cell_number(cell, t->decimal_comma, &out[i]))
-            return gr__fail(GR_ERR_DATA, "%s:%lld: '%.60s' in column '%s' is not a number", t->path, (long long)t->line[i],
-                            cell->text, t->name[column]);
+            return gr__fail(GR_ERR_DATA, "%s:%lld: '%.60s' in column '%s' is not a number", t->path,
+                            (long long)t->line[i], cell->text, t->name[column]);
     }
     return GR_OK;
 }

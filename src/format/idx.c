@@ -19,8 +19,8 @@ static gr_status read_data(gr__stream *s, const char *path, size_t total, char *
         status = gr__grow(&data, 1, GR__MIN(capacity + capacity / 2, total) + 1, &capacity);
     }
     if (status == GR_OK && used < total)
-        status = gr__fail(GR_ERR_CORRUPT, "cannot load '%s': it ends after %zu of %zu bytes of data; download it again", path,
-                          used, total);
+        status = gr__fail(GR_ERR_CORRUPT, "cannot load '%s': it ends after %zu of %zu bytes of data; download it again",
+                          path, used, total);
     if (status == GR_OK && used > total)
         status = gr__fail(GR_ERR_CORRUPT, "cannot load '%s': more follows its %zu bytes of data", path, total);
     if (status == GR_OK)
@@ -42,15 +42,16 @@ static void to_little_endian(char *data, size_t count, size_t bytes)
 
 static gr_status read_shape(gr__stream *s, const char *path, gr_tensor *t, size_t *total)
 {
-    static const gr_dtype types[16] = {[8] = GR_U8, [9] = GR_I8, [11] = GR_I16, [12] = GR_I32, [13] = GR_F32, [14] = GR_F64};
+    static const gr_dtype types[16] = {
+        [8] = GR_U8, [9] = GR_I8, [11] = GR_I16, [12] = GR_I32, [13] = GR_F32, [14] = GR_F64};
     unsigned char head[4], size[4];
     size_t got;
     GR_TRY(gr__stream_read(s, head, 4, &got));
     GR_FAIL_IF(got < 4 || head[0] || head[1], GR_ERR_CORRUPT, "cannot load '%s': it is not an IDX file", path);
     t->dtype = head[2] < 16 ? types[head[2]] : GR_DTYPE_NONE;
     GR_FAIL_IF(t->dtype == GR_DTYPE_NONE, GR_ERR_CORRUPT, "cannot load '%s': unknown IDX type 0x%02x", path, head[2]);
-    GR_FAIL_IF(head[3] > GR_MAX_RANK, GR_ERR_LIMIT, "cannot load '%s': it has %d dimensions, at most %d are supported", path,
-               head[3], GR_MAX_RANK);
+    GR_FAIL_IF(head[3] > GR_MAX_RANK, GR_ERR_LIMIT, "cannot load '%s': it has %d dimensions, at most %d are supported",
+               path, head[3], GR_MAX_RANK);
     t->rank = head[3];
     *total = gr_dtype_size_bytes(t->dtype);
     for (int i = 0; i < t->rank; i++) {

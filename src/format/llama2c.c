@@ -15,7 +15,8 @@ static const float *take(cursor *c, int64_t a, int64_t b, int64_t d)
 {
     size_t bytes;
     const float *p = NULL;
-    if (!gr__mul_size((size_t)a * (size_t)b, (size_t)d, &bytes) || !gr__mul_size(bytes, 4, &bytes) || bytes > c->n - c->at) {
+    if (!gr__mul_size((size_t)a * (size_t)b, (size_t)d, &bytes) || !gr__mul_size(bytes, 4, &bytes) ||
+        bytes > c->n - c->at) {
         c->past = true;
         c->at = c->n;
         return NULL;
@@ -33,7 +34,8 @@ static int64_t load_i32(const unsigned char *p)
 static gr_status read_sizes(const char *path, gr__llama2c *m)
 {
     int64_t *const field[7] = {&m->dim, &m->hidden, &m->layers, &m->heads, &m->kv_heads, &m->vocab, &m->context};
-    static const char *const name[7] = {"dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "max_seq_len"};
+    static const char *const name[7] = {"dim",        "hidden_dim", "n_layers",   "n_heads",
+                                        "n_kv_heads", "vocab_size", "max_seq_len"};
     GR_FAIL_IF(m->map.n < HEADER_BYTES, GR_ERR_CORRUPT, "cannot load '%s': it is too short for a llama2.c model", path);
     for (int i = 0; i < 7; i++) *field[i] = load_i32(m->map.data + 4 * i);
     m->tied = m->vocab > 0;
@@ -66,7 +68,8 @@ static gr_status read_weights(const char *path, gr__llama2c *m)
     m->freq_real = take(&c, 1, m->context, D / 2);
     m->freq_imag = take(&c, 1, m->context, D / 2);
     m->output = m->tied ? m->token_embedding : take(&c, 1, m->vocab, C);
-    GR_FAIL_IF(c.past, GR_ERR_CORRUPT, "cannot load '%s': its %zu bytes are too few for the sizes in its header", path, c.n);
+    GR_FAIL_IF(c.past, GR_ERR_CORRUPT, "cannot load '%s': its %zu bytes are too few for the sizes in its header", path,
+               c.n);
     GR_FAIL_IF(c.at != c.n, GR_ERR_CORRUPT, "cannot load '%s': %zu bytes follow its weights", path, c.n - c.at);
     return GR_OK;
 }

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 
-/* C = dim, F = hidden, L = layers, H = heads, K = kv_heads, V = vocab, T = context, D = C / H. Borrowed from the map. */
+/* C = dim, F = hidden, L = layers, H = heads, K = kv_heads, V = vocab, T = context, D = C / H. Borrowed from map. */
 typedef struct gr__llama2c {
     int64_t dim, hidden, layers, heads, kv_heads, vocab, context;
     bool tied;                          /* output is token_embedding */

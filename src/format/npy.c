@@ -24,8 +24,9 @@ static const struct {
     char kind;
     char digit;
     gr_dtype dtype;
-} types[] = {{'f', '2', GR_F16}, {'f', '4', GR_F32}, {'f', '8', GR_F64}, {'i', '1', GR_I8},  {'i', '2', GR_I16}, {'i', '4', GR_I32},
-             {'i', '8', GR_I64}, {'u', '1', GR_U8},  {'u', '2', GR_U16}, {'u', '4', GR_U32}, {'u', '8', GR_U64}, {'b', '1', GR_BOOL}};
+} types[] = {{'f', '2', GR_F16}, {'f', '4', GR_F32}, {'f', '8', GR_F64}, {'i', '1', GR_I8},
+             {'i', '2', GR_I16}, {'i', '4', GR_I32}, {'i', '8', GR_I64}, {'u', '1', GR_U8},
+             {'u', '2', GR_U16}, {'u', '4', GR_U32}, {'u', '8', GR_U64}, {'b', '1', GR_BOOL}};
 
 /* ---- the header text ---- */
 
@@ -175,8 +176,8 @@ static gr_status read_data(const unsigned char *data, size_t n, const char *file
     }
     bool known = gr__mul_size(count, bytes, &total);
     if (empty) count = total = 0;
-    GR_FAIL_IF(!known || total != n, GR_ERR_CORRUPT, "cannot load '%s': it has %zu bytes of data, its shape and type need %zu",
-               file, n, total);
+    GR_FAIL_IF(!known || total != n, GR_ERR_CORRUPT,
+               "cannot load '%s': it has %zu bytes of data, its shape and type need %zu", file, n, total);
     unsigned char *copy = gr__alloc(total);
     if (!copy) return gr__fail_memory("an array", total);
     if (h->fortran || h->big_endian)
@@ -192,15 +193,16 @@ static gr_status read_data(const unsigned char *data, size_t n, const char *file
 gr_status gr__npy_read_bytes(const unsigned char *p, size_t n, const char *name, gr_tensor *out)
 {
     header h = {0};
-    GR_FAIL_IF(n < 10 || memcmp(p, "\x93NUMPY", 6) != 0, GR_ERR_CORRUPT, "cannot load '%s': it is not an npy file", name);
-    GR_FAIL_IF(p[6] < 1 || p[6] > 3 || p[7] != 0, GR_ERR_UNSUPPORTED, "cannot load '%s': unknown npy version %d.%d", name, p[6],
-               p[7]);
+    GR_FAIL_IF(n < 10 || memcmp(p, "\x93NUMPY", 6) != 0, GR_ERR_CORRUPT, "cannot load '%s': it is not an npy file",
+               name);
+    GR_FAIL_IF(p[6] < 1 || p[6] > 3 || p[7] != 0, GR_ERR_UNSUPPORTED, "cannot load '%s': unknown npy version %d.%d",
+               name, p[6], p[7]);
     size_t start = p[6] == 1 ? 10 : 12;
     GR_FAIL_IF(n < start, GR_ERR_CORRUPT, "cannot load '%s': it ends in its header", name);
     size_t length = (size_t)p[8] | (size_t)p[9] << 8;
     if (p[6] > 1) length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
-    GR_FAIL_IF(length > GR__LIMIT_NPY_HEADER_BYTES, GR_ERR_LIMIT, "cannot load '%s': its header is larger than %d bytes", name,
-               GR__LIMIT_NPY_HEADER_BYTES);
+    GR_FAIL_IF(length > GR__LIMIT_NPY_HEADER_BYTES, GR_ERR_LIMIT,
+               "cannot load '%s': its header is larger than %d bytes", name, GR__LIMIT_NPY_HEADER_BYTES);
     GR_FAIL_IF(length > n - start, GR_ERR_CORRUPT, "cannot load '%s': it ends in its header", name);
     GR_TRY(scan_header((const char *)p + start, length, name, &h));
     return read_data(p + start + length, n - start - length, name, &h, out);

@@ -25,14 +25,28 @@ struct gr__safetensors {
 
 /* In the order in which the reference writer sorts (widest last). */
 const gr__st_type gr__st_types[] = {
-    {"BOOL", 8, GR_BOOL},          {"F4", 4, GR_DTYPE_NONE},      {"F6_E2M3", 6, GR_DTYPE_NONE},
-    {"F6_E3M2", 6, GR_DTYPE_NONE}, {"U8", 8, GR_U8},              {"I8", 8, GR_I8},
-    {"F8_E5M2", 8, GR_DTYPE_NONE}, {"F8_E4M3", 8, GR_DTYPE_NONE}, {"F8_E8M0", 8, GR_DTYPE_NONE},
-    {"F8_E4M3FNUZ", 8, GR_DTYPE_NONE}, {"F8_E5M2FNUZ", 8, GR_DTYPE_NONE},
-    {"I16", 16, GR_I16},           {"U16", 16, GR_U16},           {"F16", 16, GR_F16},
-    {"BF16", 16, GR_BF16},         {"I32", 32, GR_I32},           {"U32", 32, GR_U32},
-    {"F32", 32, GR_F32},           {"C64", 64, GR_DTYPE_NONE},    {"F64", 64, GR_F64},
-    {"I64", 64, GR_I64},           {"U64", 64, GR_U64},
+    {"BOOL", 8, GR_BOOL},
+    {"F4", 4, GR_DTYPE_NONE},
+    {"F6_E2M3", 6, GR_DTYPE_NONE},
+    {"F6_E3M2", 6, GR_DTYPE_NONE},
+    {"U8", 8, GR_U8},
+    {"I8", 8, GR_I8},
+    {"F8_E5M2", 8, GR_DTYPE_NONE},
+    {"F8_E4M3", 8, GR_DTYPE_NONE},
+    {"F8_E8M0", 8, GR_DTYPE_NONE},
+    {"F8_E4M3FNUZ", 8, GR_DTYPE_NONE},
+    {"F8_E5M2FNUZ", 8, GR_DTYPE_NONE},
+    {"I16", 16, GR_I16},
+    {"U16", 16, GR_U16},
+    {"F16", 16, GR_F16},
+    {"BF16", 16, GR_BF16},
+    {"I32", 32, GR_I32},
+    {"U32", 32, GR_U32},
+    {"F32", 32, GR_F32},
+    {"C64", 64, GR_DTYPE_NONE},
+    {"F64", 64, GR_F64},
+    {"I64", 64, GR_I64},
+    {"U64", 64, GR_U64},
 };
 const size_t gr__st_type_count = GR__COUNT(gr__st_types);
 
@@ -115,8 +129,9 @@ static gr_status read_tensor(gr__safetensors *f, const char *name, gr__json v, u
     uint64_t bits = 0;
     unsigned bits_each = 0;
     size_t n = strlen(name);
-    GR_FAIL_IF(n > GR__LIMIT_TENSOR_NAME_BYTES, GR_ERR_LIMIT, "cannot load '%s': tensor name '%.40s...' is longer than %d bytes",
-               f->path, name, GR__LIMIT_TENSOR_NAME_BYTES);
+    GR_FAIL_IF(n > GR__LIMIT_TENSOR_NAME_BYTES, GR_ERR_LIMIT,
+               "cannot load '%s': tensor name '%.40s...' is longer than %d bytes", f->path, name,
+               GR__LIMIT_TENSOR_NAME_BYTES);
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
             return corrupt(f, NULL, "the name of tensor %zu holds a control character", f->count);
@@ -137,9 +152,10 @@ static gr_status read_metadata(gr__safetensors *f, gr__json v)
 {
     if (gr__json_kind_of(v) != GR__JSON_OBJECT) return corrupt(f, NULL, "'__metadata__' is not a map of texts");
     size_t n = gr__json_count(v);
-    GR_FAIL_IF(n > GR__LIMIT_METADATA_KEYS, GR_ERR_LIMIT, "cannot load '%s': '__metadata__' has more than %d keys", f->path,
-               GR__LIMIT_METADATA_KEYS);
-    if (!(f->metadata = gr__calloc(n, sizeof *f->metadata))) return gr__fail_memory("metadata", n * sizeof *f->metadata);
+    GR_FAIL_IF(n > GR__LIMIT_METADATA_KEYS, GR_ERR_LIMIT, "cannot load '%s': '__metadata__' has more than %d keys",
+               f->path, GR__LIMIT_METADATA_KEYS);
+    if (!(f->metadata = gr__calloc(n, sizeof *f->metadata)))
+        return gr__fail_memory("metadata", n * sizeof *f->metadata);
     for (void *it = gr__json_first(v); it; it = gr__json_next(v, it)) {
         const char *text;
         size_t length;
@@ -204,7 +220,8 @@ static gr_status read_header(gr__safetensors *f, gr__json root, size_t data_star
     size_t n = gr__json_count(root);
     GR_FAIL_IF(n > GR__LIMIT_TENSORS, GR_ERR_LIMIT, "cannot load '%s': it has more than %d tensors", f->path,
                GR__LIMIT_TENSORS);
-    if (!(f->tensor = gr__calloc(n, sizeof *f->tensor))) return gr__fail_memory("a list of tensors", n * sizeof *f->tensor);
+    if (!(f->tensor = gr__calloc(n, sizeof *f->tensor)))
+        return gr__fail_memory("a list of tensors", n * sizeof *f->tensor);
     for (void *it = gr__json_first(root); it; it = gr__json_next(root, it)) {
         if (strcmp(gr__json_key(it), "__metadata__") == 0)
             GR_TRY(read_metadata(f, gr__json_value(it)));
@@ -229,8 +246,8 @@ static gr_status read_file(gr__safetensors *f)
     if (f->map.n < 8) return corrupt(f, NULL, "it is %zu bytes long, too short for a safetensors file", f->map.n);
     for (int i = 7; i >= 0; i--) n = n << 8 | p[i];
     GR_FAIL_IF(n > GR__LIMIT_SAFETENSORS_HEADER_BYTES, GR_ERR_LIMIT,
-               "cannot load '%s': its header claims %llu bytes, at most %d are allowed; is it a safetensors file?", f->path,
-               (unsigned long long)n, GR__LIMIT_SAFETENSORS_HEADER_BYTES);
+               "cannot load '%s': its header claims %llu bytes, at most %d are allowed; is it a safetensors file?",
+               f->path, (unsigned long long)n, GR__LIMIT_SAFETENSORS_HEADER_BYTES);
     if (n > f->map.n - 8)
         return corrupt(f, NULL, "its header ends %llu bytes past the file; download it again",
                        (unsigned long long)(n - (f->map.n - 8)));

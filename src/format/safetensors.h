@@ -52,7 +52,7 @@ typedef struct gr__named_tensor {
 gr_status gr__safetensors_write(const char *path, const gr__named_tensor *tensors, size_t n,
                                 const gr__name_value *metadata, size_t n_metadata);
 
-/* The same in pieces: open, then the data of tensor gr__st_writer_order(w, 0), 1, ... in any number of pieces, commit. */
+/* The same in pieces: open, the data of tensor gr__st_writer_order(w, 0), 1, ... in any number of pieces, commit. */
 typedef struct gr__st_writer gr__st_writer;
 gr_status gr__st_writer_open(const char *path, const gr__named_tensor *tensors, size_t n,
                              const gr__name_value *metadata, size_t n_metadata, gr__st_writer **out);

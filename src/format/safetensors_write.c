@@ -84,8 +84,8 @@ static gr_status add_metadata(gr__str *s, const gr__name_value *metadata, size_t
 }
 
 /* Header with its padding; *bytes: of all data. */
-static gr_status make_header(const ranked *list, size_t n, const gr__name_value *metadata, size_t n_metadata, gr__str *s,
-                             uint64_t *bytes)
+static gr_status make_header(const ranked *list, size_t n, const gr__name_value *metadata, size_t n_metadata,
+                             gr__str *s, uint64_t *bytes)
 {
     size_t end = 0, size;
     gr__str_add_char(s, '{');
@@ -98,7 +98,8 @@ static gr_status make_header(const ranked *list, size_t n, const gr__name_value 
         gr__str_printf(s, ":{\"dtype\":\"%s\",\"shape\":[", gr__st_types[list[i].rank].name);
         for (int d = 0; d < t->tensor.rank; d++) gr__str_printf(s, "%s%lld", d ? "," : "", (long long)t->tensor.dim[d]);
         gr__str_printf(s, "],\"data_offsets\":[%zu,", end);
-        GR_FAIL_IF(!gr__add_size(end, size, &end) || end > INT64_MAX, GR_ERR_LIMIT, "the tensors are too large for a file");
+        GR_FAIL_IF(!gr__add_size(end, size, &end) || end > INT64_MAX, GR_ERR_LIMIT,
+                   "the tensors are too large for a file");
         gr__str_printf(s, "%zu]}", end);
     }
     gr__str_add_char(s, '}');
@@ -137,8 +138,8 @@ static gr_status check_all(const gr__named_tensor *tensors, size_t n)
     return status;
 }
 
-gr_status gr__st_writer_open(const char *path, const gr__named_tensor *tensors, size_t n, const gr__name_value *metadata,
-                             size_t n_metadata, gr__st_writer **out)
+gr_status gr__st_writer_open(const char *path, const gr__named_tensor *tensors, size_t n,
+                             const gr__name_value *metadata, size_t n_metadata, gr__st_writer **out)
 {
     gr__str header = {0};
     gr_status status = check_all(tensors, n);
@@ -165,7 +166,8 @@ size_t gr__st_writer_order(const gr__st_writer *w, size_t k) { return w->order[k
 
 gr_status gr__st_writer_add(gr__st_writer *w, const void *bytes, size_t n)
 {
-    GR_FAIL_IF(n > w->expected - w->written, GR_ERR_ARGUMENT, "cannot write '%s': more data than its tensors hold", w->path);
+    GR_FAIL_IF(n > w->expected - w->written, GR_ERR_ARGUMENT, "cannot write '%s': more data than its tensors hold",
+               w->path);
     w->written += n;
     return gr__writer_write(w->file, bytes, n); /* after a failure the file's writer fails for ever */
 }

@@ -70,8 +70,8 @@ static gr_status read_entry(gr__weights *w, const char *folder, void *it, gr__ma
     const char *tensor = gr__json_key(it), *name;
     size_t n, at = 0;
     if (!gr__json_string(gr__json_value(it), &name, &n) || strlen(name) != n || !gr__path_is_base(name))
-        return gr__fail(GR_ERR_CORRUPT, "cannot load '%s': the file of tensor '%.100s' is not a plain file name", w->path,
-                        tensor);
+        return gr__fail(GR_ERR_CORRUPT, "cannot load '%s': the file of tensor '%.100s' is not a plain file name",
+                        w->path, tensor);
     GR_TRY(open_shard(w, folder, name, seen, &at));
     const gr__stored *t = gr__safetensors_find(w->file[at], tensor);
     GR_FAIL_IF(!t, GR_ERR_CORRUPT, "cannot load '%s': tensor '%.100s' is not in '%.100s', where the index says it is",
@@ -208,8 +208,8 @@ gr_status gr__weights_get(const gr__weights *w, const char *name, gr_tensor *out
             int d = gr__str_distance(name, w->tensor[i]->name, best);
             if (d < best) best = d, near = w->tensor[i]->name;
         }
-        return gr__fail(GR_ERR_NOT_FOUND, "'%s' has no tensor '%s'%s%s%s", w->path, name, near ? "; did you mean '" : "",
-                        near ? near : "", near ? "'?" : "");
+        return gr__fail(GR_ERR_NOT_FOUND, "'%s' has no tensor '%s'%s%s%s", w->path, name,
+                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     GR_FAIL_IF(t->tensor.dtype == GR_DTYPE_NONE, GR_ERR_UNSUPPORTED,
                "tensor '%s' of '%s' has type %s, which Gradus cannot read", name, w->path, t->type);

@@ -54,8 +54,8 @@ static gr_status write_index(const char *folder, const gr__str *map, uint64_t by
     return status;
 }
 
-static gr_status write_shards(const char *folder, const gr__named_tensor *sorted, size_t n, const gr__name_value *metadata,
-                              size_t n_metadata, uint64_t shard_bytes, size_t shards)
+static gr_status write_shards(const char *folder, const gr__named_tensor *sorted, size_t n,
+                              const gr__name_value *metadata, size_t n_metadata, uint64_t shard_bytes, size_t shards)
 {
     gr__str map = {0};
     uint64_t bytes = 0;
@@ -80,8 +80,8 @@ static gr_status write_shards(const char *folder, const gr__named_tensor *sorted
     return status;
 }
 
-gr_status gr__weights_write(const char *folder, const gr__named_tensor *tensors, size_t n, const gr__name_value *metadata,
-                            size_t n_metadata, uint64_t shard_bytes)
+gr_status gr__weights_write(const char *folder, const gr__named_tensor *tensors, size_t n,
+                            const gr__name_value *metadata, size_t n_metadata, uint64_t shard_bytes)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < n; i++) bytes += gr_tensor_size_bytes(&tensors[i].tensor);

@@ -33,8 +33,8 @@ gr_status gr__graph_reach(const gr_graph *g, const gr__program *program, bool *l
 {
     gr_status status = GR_OK;
     gr__stack s = {0};
-    for (size_t i = 0; i < g->n_programs; i++)
-        if (!program || program == &g->program[i]) GR_TRY_DONE(push_roots(&s, g, &g->program[i], live));
+    if (program) GR_TRY_DONE(push_roots(&s, g, program, live)); /* perhaps one that the graph does not list */
+    for (size_t i = 0; !program && i < g->n_programs; i++) GR_TRY_DONE(push_roots(&s, g, &g->program[i], live));
     while (s.n) {
         const gr__node *n = &g->node[s.node[--s.n]];
         for (int i = 0; i < n->n_in; i++) GR_TRY_DONE(push(&s, g, n->in[i], live));

@@ -7,7 +7,7 @@
 /* Bytes of the well-formed UTF-8 character at p (ends with 0), or 0. */
 static size_t utf8_length(const unsigned char *p)
 {
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xC0) != 0x80) return 0;
     bool overlong = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
@@ -54,7 +54,8 @@ static void element(gr__str *out, const char *open, const char *text, const char
 
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1d2330;--paper:#fff;--soft:#f4f5f8;--line:#d9dce3;--faint:#5d6676}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e3e6ee;--paper:#14171d;--soft:#1d2129;--line:#343a46;--faint:#98a1b3}}\n"
+    "@media(prefers-color-scheme:dark){"
+    ":root{--ink:#e3e6ee;--paper:#14171d;--soft:#1d2129;--line:#343a46;--faint:#98a1b3}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:70rem;background:var(--paper);color:var(--ink);"
     "font:16px/1.55 system-ui,\"Noto Sans\",\"Noto Sans SC\",sans-serif}\n"
@@ -70,7 +71,8 @@ static const char style[] =
     "td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
     ".facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.7rem;margin:1rem 0}\n"
     ".facts div{background:var(--soft);border:1px solid var(--line);border-radius:8px;padding:.6rem .9rem}\n"
-    ".facts b{display:block;font-size:1.3rem;font-weight:650;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}\n"
+    ".facts b{display:block;font-size:1.3rem;font-weight:650;font-variant-numeric:tabular-nums;"
+    "overflow-wrap:anywhere}\n"
     ".facts span{color:var(--faint);font-size:.85rem}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1rem}\n"
     ".charts svg{background:var(--soft);border:1px solid var(--line);border-radius:8px}\n"
@@ -118,7 +120,8 @@ static bool is_number(const char *text)
 void gr__html_table_row(gr__str *out, const char *const *cell, size_t columns)
 {
     gr__str_add(out, "<tr>");
-    for (size_t i = 0; i < columns; i++) element(out, is_number(cell[i]) ? "<td class=\"n\">" : "<td>", cell[i], "</td>");
+    for (size_t i = 0; i < columns; i++)
+        element(out, is_number(cell[i]) ? "<td class=\"n\">" : "<td>", cell[i], "</td>");
     gr__str_add(out, "</tr>\n");
 }
 

@@ -15,9 +15,12 @@
  *   +--------------+ area.bottom
  *   tick labels, x label
  */
-enum { WIDTH = 640, HEIGHT = 360, LEFT = 64, RIGHT = 16, TOP = 12, ROW = 18, BOTTOM = 46, COLUMNS = 560, TICKS = 12 };
+enum { WIDTH = 640, HEIGHT = 360, LEFT = 64, RIGHT = 22, TOP = 12, ROW = 18, BOTTOM = 46, COLUMNS = 560, TICKS = 12 };
 
-static const char *const palette[] = {"#3b82d6", "#e0762f", "#2a9d78", "#c8508c", "#8c6bd8", "#a3892a", "#2f9fb8", "#d1495b"};
+static const double EQUAL = 1e-12; /* numbers this close, relatively, are one */
+
+static const char *const palette[] = {"#3b82d6", "#e0762f", "#2a9d78", "#c8508c",
+                                      "#8c6bd8", "#a3892a", "#2f9fb8", "#d1495b"};
 
 /* One axis: values low .. high, in log10 where 'log', onto from .. to. */
 typedef struct axis {
@@ -33,7 +36,8 @@ typedef struct axis {
 static void put_coordinate(gr__str *out, double v)
 {
     long tenths = lround(v * 10);
-    gr__str_printf(out, tenths % 10 ? "%s%ld.%ld" : "%s%ld", tenths < 0 ? "-" : "", labs(tenths) / 10, labs(tenths) % 10);
+    gr__str_printf(out, "%s%ld", tenths < 0 ? "-" : "", labs(tenths) / 10);
+    if (tenths % 10) gr__str_printf(out, ".%ld", labs(tenths) % 10);
 }
 
 /* A tick label with just the digits that tell it from its neighbours 'step' away. */
@@ -53,9 +57,10 @@ static void put_value(gr__str *out, double v, double step)
                 unit = scale[i].unit;
                 break;
             }
+    int whole = v != 0 ? (int)floor(log10(fabs(v))) + 1 : 1;
     int digits = v != 0 && step > 0 ? (int)ceil(log10(fabs(v) / step) - 1e-9) + 1 : 1;
     char text[40];
-    snprintf(text, sizeof text, "%.*g", GR__MIN(GR__MAX(digits, 3), 12), v);
+    snprintf(text, sizeof text, "%.*g", GR__MIN(GR__MAX(digits, GR__MIN(GR__MAX(whole, 3), 4)), 12), v);
     for (char *p = text; *p; p++)
         if (*p == ',') *p = '.';
     gr__str_add(out, text);
@@ -67,6 +72,7 @@ static void put_value(gr__str *out, double v, double step)
 size_t gr__nice_ticks(double low, double high, int wanted, double out[12])
 {
     if (!(high > low) || !isfinite(high - low) || wanted < 1) return 0;
+    if (high - low < EQUAL * fmax(fabs(low), fabs(high))) return 0; /* steps would vanish beside the values */
     double rough = (high - low) / wanted, power = pow(10, floor(log10(rough))), part = rough / power;
     double step = power * (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10);
     if (!(step > 0) || !isfinite(step)) return 0;
@@ -118,7 +124,7 @@ static bool get_point(const gr__series *s, size_t i, const axis *ax, const axis 
 static void widen(axis *a, double margin)
 {
     double span = a->high - a->low;
-    if (!(span > 1e-12 * fmax(fabs(a->low), fabs(a->high)))) {
+    if (!(span > EQUAL * fmax(fabs(a->low), fabs(a->high)))) {
         span = a->log ? 0.5 : a->low != 0 ? fabs(a->low) * 0.1 : 1;
         margin = 1;
     }
@@ -147,7 +153,7 @@ static bool find_ranges(const gr__chart *c, axis *ax, axis *ay)
     }
     bool zero = c->from_zero && !ay->log && ay->low >= 0;
     if (zero && ay->high > 0) ay->low = 0;
-    if (ax->high <= ax->low) widen(ax, 1);
+    widen(ax, 0);
     widen(ay, 0.05);
     if (zero) ay->low = 0;
     return any;
@@ -291,18 +297,21 @@ static void move_over(pen *p, size_t from, size_t to)
     if (low != high) move_pen(p, GR__MAX(low, high));
 }
 
+/* First of the values that share column i, without overflow of n * i. */
+static size_t column_start(size_t n, size_t i) { return n / COLUMNS * i + n % COLUMNS * i / COLUMNS; }
+
 static void put_series(gr__str *out, const gr__chart *c, size_t k, const axis *ax, const axis *ay)
 {
     const gr__series *s = &c->series[k];
-    gr__str_add(out, "<path fill=\"none\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\" stroke=\"");
+    gr__str_add(out, "<path fill=\"none\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"");
+    gr__str_add(out, " stroke=\"");
     gr__html_text(out, colour_of(c, k));
     gr__str_add(out, s->dashed ? "\" stroke-dasharray=\"3 5\" d=\"" : "\" d=\"");
     pen p = {out, s, ax, ay, false};
     if (s->n <= 2 * COLUMNS)
         for (size_t i = 0; i < s->n; i++) move_pen(&p, i);
     else
-        for (size_t i = 0; i < COLUMNS; i++)
-            move_over(&p, (size_t)((double)s->n * (double)i / COLUMNS), (size_t)((double)s->n * (double)(i + 1) / COLUMNS));
+        for (size_t i = 0; i < COLUMNS; i++) move_over(&p, column_start(s->n, i), column_start(s->n, i + 1));
     gr__str_add(out, "\"/>\n");
     for (size_t i = 0; s->points && i < s->n && s->n <= COLUMNS; i++) {
         double x, y;
@@ -327,10 +336,12 @@ void gr__svg_chart(gr__str *out, const gr__chart *c)
     ax.ticks = gr__nice_ticks(ax.low, ax.high, 7, ax.tick);
     ay.ticks = ay.log ? log_ticks(ay.low, ay.high, ay.tick) : gr__nice_ticks(ay.low, ay.high, 5, ay.tick);
 
-    gr__str_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"100%%\" role=\"img\" aria-label=\"",
+    gr__str_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"100%%\" role=\"img\"",
                    WIDTH, HEIGHT);
+    gr__str_add(out, " aria-label=\"");
     gr__html_text(out, title);
-    gr__str_add(out, "\" fill=\"currentColor\" font-family=\"system-ui,'Noto Sans','Noto Sans SC',sans-serif\" font-size=\"12\">\n");
+    gr__str_add(out, "\" fill=\"currentColor\" font-size=\"12\"");
+    gr__str_add(out, " font-family=\"system-ui,'Noto Sans','Noto Sans SC',sans-serif\">\n");
     if (c->title) put_text(out, LEFT, TOP + 10, "start", " font-size=\"15\" font-weight=\"600\"", title);
     put_legend(out, c, top);
     put_axes(out, &ax, &ay);

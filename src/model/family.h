@@ -23,12 +23,14 @@ typedef struct gr__lm_in {
     gr_value start;     /* i32 (B): decoding with caches; 0: none */
     gr_value positions; /* i32 (B, T): with start */
     int64_t cache;      /* positions in the caches */
+    gr_dtype cache_dtype; /* f32, or bf16 where gr_autocast_bf16() follows */
     const char *program; /* in which the caches are updated */
 } gr__lm_in;
 
 typedef struct gr__family {
     const char *name;          /* "gpt" */
     const char *hf_type;       /* model_type of config.json; NULL: not a Hugging Face model */
+    const char *hf_class;      /* what config.json calls the architecture */
     const char *summary;       /* one line for help */
     gr__family_kind kind;
     size_t config_bytes;
@@ -38,12 +40,21 @@ typedef struct gr__family {
     gr_status (*finish)(void *config, const gr__facts *facts);
     /* LM: hidden states after the last norm, and the output matrix. */
     void (*build_lm)(gr_graph *g, const void *config, const gr__lm_in *in, gr_value *hidden, gr_value *head);
-    /* VECTOR: x (N, inputs) -> (N, outputs). */
+    /* VECTOR: x (N, inputs) -> (N, outputs), before the output activation: losses work on that. */
     gr_value (*build_vector)(gr_graph *g, const void *config, gr_value x, bool train);
+    void (*sizes)(const void *config, int64_t *inputs, int64_t *outputs);
+    /* VECTOR: what a prediction is of build_vector's result; NULL: the same. */
+    gr_value (*activate)(gr_graph *g, const void *config, gr_value y);
     /* config.json both ways: hf names. 'read' refuses what the family cannot do by its key. */
-    gr_status (*read_json)(gr__json root, void *config);
-    void (*write_json)(const void *config, gr__str *out); /* the members between { and }, no comma at the end */
-    gr_model_info (*describe)(const void *config);
+    gr_status (*read_json)(gr__json root, void *config, gr__arena *arena);
+    void (*write_json)(const void *config, gr__str *out); /* members by gr__hf_put_* of model/hf_json.h */
+    gr_model_info (*describe)(const void *config); /* 'parameters' is filled by others */
+    /* Weights */
+    const char *prefix;          /* of the names; files without it are read too. NULL: none */
+    const char *const *ignored;  /* patterns of tensors that hold no weights (buffers), up to NULL; NULL: none */
+    const char *head, *embedding; /* a file of a tied model may hold 'head' too, equal to 'embedding'. NULL: no head */
+    /* Hugging Face has biases where this model has none: written as zeros, and must be zero when read. NULL: never. */
+    bool (*zero_biases)(const void *config);
 } gr__family;
 
 #define GR_X(name) extern const gr__family gr__family_##name;
@@ -51,9 +62,11 @@ typedef struct gr__family {
 #undef GR_X
 extern const gr__family *const gr__families[];
 extern const int gr__n_families;
-/* GR_ERR_UNSUPPORTED / GR_ERR_CONFIG with did-you-mean. */
+/* GR_ERR_CONFIG / GR_ERR_UNSUPPORTED with did-you-mean. */
 gr_status gr__family_find(const char *name, const gr__family **out);
 gr_status gr__family_find_hf(const char *model_type, const gr__family **out);
+
+enum { GR__MAX_EOS = 8 };
 
 struct gr_model {
     const gr__family *family;
@@ -61,10 +74,27 @@ struct gr_model {
     gr__arena arena;
     gr_store *store;
     gr_tokenizer *tokenizer; /* owned; NULL: none */
+    gr_graph *layout;      /* forward part for one token or row: declares every parameter; never run */
+    int32_t bos, pad;      /* -1: none */
+    int32_t eos[GR__MAX_EOS];
+    int n_eos;
 };
 
 /* From the section 'model' of a configuration (NULL: all defaults); the store is empty, 'tokenizer' is taken over on
  * success (may be NULL). */
 gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_tokenizer *tokenizer, gr_model **out);
+
+/* ---- inside of model/ ---- */
+
+/* A model with a zeroed configuration and an empty store. */
+gr_status gr__model_make(const gr__family *family, gr_model **out);
+/* finish(), then the layout. Special ids of the tokenizer count where the model has none yet. */
+gr_status gr__model_finish(gr_model *model, const gr__facts *facts);
+/* GR_ERR_UNSUPPORTED unless it is a language model; 'what' cannot be done otherwise. */
+gr_status gr__model_want_lm(const gr_model *model, const char *what);
+/* GR_ERR_DATA unless all ids are in the vocabulary. */
+gr_status gr__model_check_ids(const gr_model *model, const int32_t *ids, int64_t n);
+/* The llama2.c .bin at 'path' and the tokenizer beside it. */
+gr_status gr__model_open_llama2c(const char *path, gr_model **out);
 
 #endif

@@ -8,7 +8,7 @@ static gr_value blend(gr_graph *g, gr_value m, gr_value x, double beta)
     return gr_add(g, gr_affine(g, m, beta, 0), gr_affine(g, x, 1 - beta, 0));
 }
 
-gr_value gr__optim_lamb(const gr__step *s)
+gr_value gr__optim_lamb(const gr__param_step *s)
 {
     gr_graph *g = s->g;
     gr_value d = gr__step_gradient(s), m = gr__step_moment(s, "lamb.m"), v = gr__step_moment(s, "lamb.v");

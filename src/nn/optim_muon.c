@@ -25,7 +25,7 @@ static gr_value orthogonalize(gr_graph *g, gr_value x, double eps)
     return tall ? gr_transpose(g, x, 0, 1) : x;
 }
 
-static double size_scale(const gr__step *s)
+static double size_scale(const gr__param_step *s)
 {
     double rows = (double)gr_value_dim(s->g, s->p, 0), cols = (double)gr_value_dim(s->g, s->p, 1);
     switch (s->o.muon_scale) {
@@ -35,7 +35,7 @@ static double size_scale(const gr__step *s)
     }
 }
 
-gr_value gr__optim_muon(const gr__step *s)
+gr_value gr__optim_muon(const gr__param_step *s)
 {
     gr_graph *g = s->g;
     double beta = s->o.momentum;

@@ -8,7 +8,7 @@
 #include "kernel/optim.h"
 #include "op/op.h"
 
-typedef struct gr__step {
+typedef struct gr__param_step {
     gr_graph *g;
     const char *program;
     gr_optimizer o;     /* resolved */
@@ -19,10 +19,10 @@ typedef struct gr__step {
     const char *path;   /* its path */
     gr_value gradient;  /* same shape; times 'gscale' it is what the optimiser sees */
     gr_value gscale;    /* f32 rank 0; 0: one */
-} gr__step;
+} gr__param_step;
 
 /* Appends the update of the moments and gives the new parameter. */
-typedef gr_value gr__step_fn(const gr__step *s);
+typedef gr_value gr__step_fn(const gr__param_step *s);
 #define GR_X(kind, fn, rate, momentum, beta1, beta2, eps, decay, coupled, matrices) gr__step_fn fn;
 #include "nn/optimizers.def"
 #undef GR_X
@@ -30,20 +30,15 @@ typedef gr_value gr__step_fn(const gr__step *s);
 /* A state without the open scopes in front of its path: "<prefix>:<path>", f32, of the shape of 'like' (0: rank 0). */
 gr_value gr__absolute_state(gr_graph *g, const char *prefix, const char *path, gr_value like, const gr_init *init);
 /* The moment "<name>:<path>" of the parameter, zero at first. */
-gr_value gr__step_moment(const gr__step *s, const char *name);
+gr_value gr__step_moment(const gr__param_step *s, const char *name);
 /* gradient * gscale, for optimisers made of small ops. */
-gr_value gr__step_gradient(const gr__step *s);
+gr_value gr__step_gradient(const gr__param_step *s);
 /* lr * lr_scale, f32 rank 0. */
-gr_value gr__step_rate(const gr__step *s);
+gr_value gr__step_rate(const gr__param_step *s);
 /* The op 'optim' in place of p and the moments m, v (0: none); gives the new p. */
-gr_value gr__step_fused(const gr__step *s, gr__optim_kind kind, gr_value m, gr_value v, double beta1, double beta2);
+gr_value gr__step_fused(const gr__param_step *s, gr__optim_kind kind, gr_value m, gr_value v, double beta1, double beta2);
 
 /* ---- gradients.c ---- */
-typedef struct gr__gradients {
-    gr_value *g;        /* (n) with penalties; 0: none */
-    gr_value gscale;    /* f32 rank 0; 0: one */
-    gr_optimizer_result result;
-} gr__gradients;
 /* f32 (n): sums of squares, zero where the gradient is 0. */
 gr_value gr__sums_of_squares(gr_graph *g, const gr_value *gradient, int n);
 /* 1/weight, safe where no sample counts: then all gradients are zero. f32 rank 0. */

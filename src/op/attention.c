@@ -76,7 +76,7 @@ static gr_value operand(const gr__node *n, int i) { return i < n->n_in ? n->in[i
 static void grad(gr__grad *c)
 {
     const gr__node *n = c->node;
-    if (!c->out_grad[0]) return;
+    if (!gr__grad_only_first(c, 0)) return;
     gr_value in[] = {n->in[0], n->in[1], n->in[2], n->out[0], n->out[1], c->out_grad[0],
                      operand(n, 3), operand(n, 4), operand(n, 5)};
     gr__node_add(c->g, &gr__op_attention_grad, in, 9, n->attr, c->in_grad);

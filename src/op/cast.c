@@ -40,7 +40,8 @@ static const gr__case cases[] = {
     {.name = "f32", .n_in = 1, .in = {{2, {3, 19}}}, .attr = &to_f32, .no_grad_in = 1},
     {.name = "bf16", .n_in = 1, .in = {{2, {5, 7}, .swap_b = 1}}, .attr = &to_bf16, .no_grad_in = 1},
     {.name = "to integer", .n_in = 1, .in = {{1, {33}, .lo = -9, .hi = 9}}, .attr = &to_i32, .no_grad_in = 1},
-    {.name = "from integer", .n_in = 1, .in = {{1, {5}, .fill = GR__FILL_INDEX, .hi = 9, .dtype = GR_I32}}, .attr = &to_f32},
+    {.name = "from integer", .n_in = 1, .in = {{1, {5}, .fill = GR__FILL_INDEX, .hi = 9, .dtype = GR_I32}},
+     .attr = &to_f32},
     {.name = "scalar", .n_in = 1, .in = {{0}}, .attr = &to_f32, .no_grad_in = 1},
     {.name = "no dtype", .n_in = 1, .in = {{1, {3}}}, .attr = &nothing, .expect = GR_ERR_DTYPE},
 };

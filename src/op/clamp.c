@@ -21,10 +21,12 @@ static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
     *out = gr_minimum(g, gr_maximum(g, n->in[0], low), high);
 }
 
-static const gr__map_attr numbers = {&gr__op_clamp, -0.5, 0.0625};
+static const gr__map_attr numbers = {&gr__op_clamp, -0.0625, 2}, above = {&gr__op_clamp, -2, 0.0625};
 static const gr__case cases[] = {
     {.name = "matrix", .n_in = 1, .in = {{2, {3, 19}, .fill = GR__FILL_AWAY}}, .attr = &numbers},
-    {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .fill = GR__FILL_AWAY, .swap_a = 1, .swap_b = 2}}, .attr = &numbers},
+    {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .fill = GR__FILL_AWAY, .swap_a = 1, .swap_b = 2}},
+     .attr = &numbers},
+    {.name = "from above", .n_in = 1, .in = {{1, {33}, .fill = GR__FILL_AWAY}}, .attr = &above},
     {.name = "one", .n_in = 1, .in = {{0, {0}, .fill = GR__FILL_AWAY}}, .attr = &numbers},
     {.name = "reversed", .n_in = 1, .in = {{1, {3}}}, .attr = &(gr__map_attr){&gr__op_clamp, 1, 0},
      .expect = GR_ERR_ARGUMENT},
@@ -57,10 +59,13 @@ static void grad_decompose(gr_graph *g, const gr__node *n, gr_value *out)
     *out = gr_where(g, inside, n->in[1], zero);
 }
 
-static const gr__map_attr grad_numbers = {&gr__op_clamp_grad, -0.5, 0.0625};
+static const gr__map_attr grad_numbers = {&gr__op_clamp_grad, -0.0625, 2},
+                          grad_above = {&gr__op_clamp_grad, -2, 0.0625};
 static const gr__case grad_cases[] = {
     {.name = "matrix", .n_in = 2, .in = {{2, {3, 17}, .fill = GR__FILL_AWAY}, {2, {3, 17}}}, .attr = &grad_numbers},
-    {.name = "transposed", .n_in = 2, .in = {{2, {5, 7}, .fill = GR__FILL_AWAY, .swap_b = 1}, {2, {5, 7}}}, .attr = &grad_numbers},
+    {.name = "transposed", .n_in = 2, .in = {{2, {5, 7}, .fill = GR__FILL_AWAY, .swap_b = 1}, {2, {5, 7}}},
+     .attr = &grad_numbers},
+    {.name = "from above", .n_in = 2, .in = {{1, {33}, .fill = GR__FILL_AWAY}, {1, {33}}}, .attr = &grad_above},
     {.name = "one", .n_in = 2, .in = {{1, {1}, .fill = GR__FILL_AWAY}, {1, {1}}}, .attr = &grad_numbers},
     {.name = "misfit", .n_in = 2, .in = {{1, {3}}, {1, {4}}}, .attr = &grad_numbers, .expect = GR_ERR_SHAPE},
 };

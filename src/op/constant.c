@@ -1,6 +1,7 @@
 /* An array that is known when the graph is built; its numbers are copied into the graph's arena. */
 #include "op/attr.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static gr_status infer(gr__infer *c)
@@ -11,6 +12,16 @@ static gr_status infer(gr__infer *c)
     out->dtype = t->dtype;
     out->rank = t->rank;
     memcpy(out->dim, t->dim, sizeof out->dim);
+    return GR_OK;
+}
+
+static gr_status adopt(gr__arena *arena, void *attr)
+{
+    gr_tensor *t = &((gr__constant_attr *)attr)->value;
+    size_t bytes = gr_tensor_size_bytes(t);
+    void *copy = gr__arena_alloc(arena, bytes);
+    if (!copy) return gr__fail_memory("a constant", bytes);
+    t->data = memcpy(copy, t->data, bytes);
     return GR_OK;
 }
 
@@ -33,10 +44,10 @@ static const gr__case cases[] = {
 
 const gr__op gr__op_constant = {
     .name = "constant", .n_out = 1, .attr_bytes = sizeof(gr__constant_attr), .flags = GR__OP_LEAF, .infer = infer,
-    .no_grad = "it has no operands", .reference = reference, .cases = cases, .n_cases = GR__COUNT(cases),
+    .adopt = adopt, .no_grad = "it has no operands", .reference = reference, .cases = cases, .n_cases = GR__COUNT(cases),
 };
 
-static gr_status copy(gr_graph *g, const gr_tensor *value, gr_tensor *out)
+static gr_status check(const gr_tensor *value)
 {
     GR_FAIL_IF(!value || !value->data, GR_ERR_ARGUMENT, "constant: there is no data");
     size_t bytes = gr_dtype_size_bytes(value->dtype);
@@ -46,23 +57,21 @@ static gr_status copy(gr_graph *g, const gr_tensor *value, gr_tensor *out)
     for (int i = 0; i < value->rank; i++)
         GR_FAIL_IF(value->dim[i] < 1 || !gr__mul_size(bytes, (size_t)value->dim[i], &bytes), GR_ERR_SHAPE,
                    "constant: size %lld in axis %d", (long long)value->dim[i], i);
-    *out = (gr_tensor){.dtype = value->dtype, .rank = value->rank, .data = gr__arena_alloc(&g->arena, bytes)};
-    if (!out->data) return gr__fail_memory("a constant", bytes);
-    memcpy(out->dim, value->dim, sizeof *value->dim * (size_t)value->rank);
-    memcpy(out->data, value->data, bytes);
     return GR_OK;
 }
 
 gr_value gr_constant(gr_graph *g, const gr_tensor *value)
 {
     if (g->status != GR_OK) return 0;
-    gr__constant_attr a;
-    gr_status s = copy(g, value, &a.value);
-    if (s != GR_OK) {
-        char text[256];
-        strncpy(text, gr_message(), sizeof text - 1);
-        text[sizeof text - 1] = 0;
-        return gr__graph_fail(g, s, "%s", text);
+    gr__constant_attr a = {0};
+    gr_status s = check(value);
+    if (s == GR_OK) {
+        a.value = (gr_tensor){.dtype = value->dtype, .rank = value->rank, .data = value->data};
+        memcpy(a.value.dim, value->dim, sizeof *value->dim * (size_t)value->rank);
+        s = adopt(&g->arena, &a);
     }
-    return gr__node_add(g, &gr__op_constant, NULL, 0, &a, NULL);
+    if (s == GR_OK) return gr__node_add(g, &gr__op_constant, NULL, 0, &a, NULL);
+    char text[256];
+    snprintf(text, sizeof text, "%s", gr_message());
+    return gr__graph_fail(g, s, "%s", text);
 }

@@ -31,9 +31,9 @@ static void grad_grad(gr__grad *c)
     gr_value d = c->out_grad[0];
     if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_erf_grad, c->node->in[0], d, c->node->attr);
     if (!c->need[0]) return;
-    gr_value both = gr_mul(c->g, c->out_grad[0], c->node->in[1]);
-    gr_value d = gr__map_grad(c->g, &gr__op_erf_grad, c->node->in[0], both, c->node->attr);
-    c->in_grad[0] = gr_affine(c->g, gr_mul(c->g, c->node->in[0], d), -2, 0);
+    gr_value both = gr_mul(c->g, d, c->node->in[1]);
+    gr_value slope = gr__map_grad(c->g, &gr__op_erf_grad, c->node->in[0], both, c->node->attr);
+    c->in_grad[0] = gr_affine(c->g, gr_mul(c->g, c->node->in[0], slope), -2, 0);
 }
 
 static void grad_decompose(gr_graph *g, const gr__node *n, gr_value *out)

@@ -42,7 +42,7 @@ static void grad_grad(gr__grad *c)
     gr_graph *g = c->g;
     gr_value square = gr_square(g, c->node->in[0]); /* phi(x)*(2 - x^2) */
     gr_value pdf = gr_affine(g, gr_exp(g, gr_affine(g, square, -0.5, 0)), INV_SQRT_2PI, 0);
-    gr_value both = gr_mul(g, c->out_grad[0], c->node->in[1]);
+    gr_value both = gr_mul(g, d, c->node->in[1]);
     c->in_grad[0] = gr_mul(g, both, gr_mul(g, pdf, gr_affine(g, square, -1, 2)));
 }
 

@@ -49,7 +49,7 @@ static void grad_grad(gr__grad *c)
     gr_value half_ddu = gr_affine(g, x, 3 * SCALE * CUBIC, 0);
     gr_value inner = gr_mul(g, x, gr_sub(g, half_ddu, gr_mul(g, t, gr_square(g, du))));
     gr_value second = gr_mul(g, gr_affine(g, gr_square(g, t), -1, 1), gr_add(g, du, inner));
-    c->in_grad[0] = gr_mul(g, gr_mul(g, c->out_grad[0], c->node->in[1]), second);
+    c->in_grad[0] = gr_mul(g, gr_mul(g, d, c->node->in[1]), second);
 }
 
 static void grad_decompose(gr_graph *g, const gr__node *n, gr_value *out)

@@ -11,7 +11,7 @@ static void grad(gr__grad *c)
     gr_graph *g = c->g;
     const gr__node *n = c->node;
     gr_value gamma = n->n_in > 1 ? n->in[1] : 0, beta = n->n_in > 2 ? n->in[2] : 0, out[3];
-    if (!c->out_grad[0]) return;
+    if (!gr__grad_only_first(c, 0)) return;
     gr_value in[] = {n->in[0], gamma, n->out[1], n->out[2], c->out_grad[0]};
     gr__node_add(g, &gr__op_layer_norm_grad, in, 5, n->attr, out);
     c->in_grad[0] = out[0];

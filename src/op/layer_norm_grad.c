@@ -86,11 +86,13 @@ static const gr__case cases[] = {
      .attr = &eps},
     {.name = "add", .n_in = 6,
      .in = {{2, {5, 37}}, {1, {37}}, {1, {5}, .dtype = GR__STATS}, {1, {5}, RSTD}, {2, {5, 37}}, {2, {5, 37}}}, .attr = &eps},
-    {.name = "no gamma", .n_in = 5, .in = {{1, {9}}, {-1}, {0, {0}, .dtype = GR__STATS}, {0, {0}, RSTD}, {1, {9}}}, .attr = &eps},
-    {.name = "transposed", .n_in = 5,
-     .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {3, 5}, .dtype = GR__STATS}, {2, {3, 5}, RSTD}, {3, {5, 3, 8}, .swap_b = 1}},
+    {.name = "no gamma", .n_in = 5, .in = {{1, {9}}, {-1}, {0, {0}, .dtype = GR__STATS}, {0, {0}, RSTD}, {1, {9}}},
      .attr = &eps},
-    {.name = "misfit", .n_in = 5, .in = {{2, {3, 7}}, {-1}, {1, {3}, .dtype = GR__STATS}, {1, {3}, RSTD}, {2, {3, 8}}}, .attr = &eps,
+    {.name = "transposed", .n_in = 5,
+     .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {5, 3}, .dtype = GR__STATS}, {2, {5, 3}, RSTD}, {3, {5, 3, 8}, .swap_b = 1}},
+     .attr = &eps},
+    {.name = "misfit", .n_in = 5, .in = {{2, {3, 7}}, {-1}, {1, {3}, .dtype = GR__STATS}, {1, {3}, RSTD}, {2, {3, 8}}},
+     .attr = &eps,
      .expect = GR_ERR_SHAPE},
 };
 

@@ -15,7 +15,8 @@ static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
 static const gr__map_attr numbers = {&gr__op_leaky_relu, 0.125, 0};
 static const gr__case cases[] = {
     {.name = "matrix", .n_in = 1, .in = {{2, {3, 19}, .fill = GR__FILL_AWAY}}, .attr = &numbers},
-    {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .fill = GR__FILL_AWAY, .swap_a = 1, .swap_b = 2}}, .attr = &numbers},
+    {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .fill = GR__FILL_AWAY, .swap_a = 1, .swap_b = 2}},
+     .attr = &numbers},
     {.name = "one", .n_in = 1, .in = {{0, {0}, .fill = GR__FILL_AWAY}}, .attr = &numbers},
     {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}}, .attr = &numbers,
      .expect = GR_ERR_DTYPE},
@@ -46,7 +47,8 @@ static void grad_decompose(gr_graph *g, const gr__node *n, gr_value *out)
 static const gr__map_attr grad_numbers = {&gr__op_leaky_relu_grad, 0.125, 0};
 static const gr__case grad_cases[] = {
     {.name = "matrix", .n_in = 2, .in = {{2, {3, 17}, .fill = GR__FILL_AWAY}, {2, {3, 17}}}, .attr = &grad_numbers},
-    {.name = "transposed", .n_in = 2, .in = {{2, {5, 7}, .fill = GR__FILL_AWAY, .swap_b = 1}, {2, {5, 7}}}, .attr = &grad_numbers},
+    {.name = "transposed", .n_in = 2, .in = {{2, {5, 7}, .fill = GR__FILL_AWAY, .swap_b = 1}, {2, {5, 7}}},
+     .attr = &grad_numbers},
     {.name = "one", .n_in = 2, .in = {{1, {1}, .fill = GR__FILL_AWAY}, {1, {1}}}, .attr = &grad_numbers},
     {.name = "misfit", .n_in = 2, .in = {{1, {3}}, {1, {4}}}, .attr = &grad_numbers, .expect = GR_ERR_SHAPE},
 };

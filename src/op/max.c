@@ -19,10 +19,12 @@ static double flops(const gr__args *a) { return (double)gr__arg_count(&a->in[0])
 
 static const gr__case cases[] = {
     {.name = "all", .n_in = 1, .in = {{2, {3, 17}, .fill = GR__FILL_DISTINCT}}, .attr = &(gr__reduce_attr){0, false}},
-    {.name = "last, kept", .n_in = 1, .in = {{3, {2, 3, 17}, .fill = GR__FILL_DISTINCT}}, .attr = &(gr__reduce_attr){4, true}},
+    {.name = "last, kept", .n_in = 1, .in = {{3, {2, 3, 17}, .fill = GR__FILL_DISTINCT}},
+     .attr = &(gr__reduce_attr){4, true}},
     {.name = "first", .n_in = 1, .in = {{2, {33, 5}, .fill = GR__FILL_DISTINCT}}, .attr = &(gr__reduce_attr){1, false}},
     {.name = "one", .n_in = 1, .in = {{1, {1}}}, .attr = &(gr__reduce_attr){0, false}},
-    {.name = "transposed", .n_in = 1, .in = {{2, {7, 5}, .fill = GR__FILL_DISTINCT, .swap_b = 1}}, .attr = &(gr__reduce_attr){2, true}},
+    {.name = "transposed", .n_in = 1, .in = {{2, {7, 5}, .fill = GR__FILL_DISTINCT, .swap_b = 1}},
+     .attr = &(gr__reduce_attr){2, true}},
     {.name = "no axis", .n_in = 1, .in = {{0}}, .attr = &(gr__reduce_attr){1, false}, .expect = GR_ERR_ARGUMENT},
 };
 

@@ -230,4 +230,14 @@ gr_value gr__expand(gr_graph *g, gr_value d, gr_value like, uint32_t axes)
     return gr_broadcast_to(g, gr_reshape(g, d, kept.rank, kept.dim), v.rank, v.dim);
 }
 
+bool gr__grad_only_first(gr__grad *c, uint32_t harmless)
+{
+    for (int i = 1; i < c->node->n_out; i++)
+        if (c->out_grad[i] && !(harmless >> i & 1u)) {
+            gr__graph_fail(c->g, GR_ERR_UNSUPPORTED, "second derivatives of %s are not provided", c->node->op->name);
+            return false;
+        }
+    return c->out_grad[0] != 0;
+}
+
 void gr__grad_zero(gr__grad *c) { (void)c; }

@@ -84,6 +84,9 @@ gr_value gr__fill_like(gr_graph *g, gr_value like, double value);
 gr_value gr__reshape_like(gr_graph *g, gr_value x, gr_value like);
 /* d, reduced over 'axes' of 'like', spread over the shape of 'like' again. */
 gr_value gr__expand(gr_graph *g, gr_value d, gr_value like, uint32_t axes);
+/* A gradient that flows into a saved output (all but output 0 and those in 'harmless') cannot be followed: fails the graph
+ * with GR_ERR_UNSUPPORTED and returns false. */
+bool gr__grad_only_first(gr__grad *c, uint32_t harmless);
 /* Ops whose gradient is zero everywhere. */
 void gr__grad_zero(gr__grad *c);
 

@@ -12,11 +12,13 @@ static void grad(gr__grad *c)
 static const gr__map_attr numbers = {&gr__op_power, 2.5, 0};
 static const gr__case cases[] = {
     {.name = "matrix", .n_in = 1, .in = {{2, {3, 19}, .lo = 0.2, .hi = 2.5}}, .attr = &numbers},
-    {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .lo = 0.2, .hi = 2.5, .swap_a = 1, .swap_b = 2}}, .attr = &numbers},
+    {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .lo = 0.2, .hi = 2.5, .swap_a = 1, .swap_b = 2}},
+     .attr = &numbers},
     {.name = "one", .n_in = 1, .in = {{0, {0}, .lo = 0.2, .hi = 2.5}}, .attr = &numbers},
     {.name = "cube of any sign", .n_in = 1, .in = {{1, {17}, .fill = GR__FILL_AWAY}},
      .attr = &(gr__map_attr){&gr__op_power, 3, 0}},
-    {.name = "inverse", .n_in = 1, .in = {{1, {9}, .fill = GR__FILL_AWAY}}, .attr = &(gr__map_attr){&gr__op_power, -1, 0}},
+    {.name = "inverse", .n_in = 1, .in = {{1, {9}, .fill = GR__FILL_AWAY}},
+     .attr = &(gr__map_attr){&gr__op_power, -1, 0}},
     {.name = "zeroth", .n_in = 1, .in = {{1, {9}}}, .attr = &(gr__map_attr){&gr__op_power, 0, 0}},
     {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}}, .attr = &numbers,
      .expect = GR_ERR_DTYPE},

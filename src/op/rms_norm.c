@@ -9,7 +9,7 @@ static void grad(gr__grad *c)
 {
     const gr__node *n = c->node;
     gr_value gamma = n->n_in > 1 ? n->in[1] : 0, out[2];
-    if (!c->out_grad[0]) return;
+    if (!gr__grad_only_first(c, 0)) return;
     gr_value in[] = {n->in[0], gamma, n->out[1], c->out_grad[0]};
     gr__node_add(c->g, &gr__op_rms_norm_grad, in, 4, n->attr, out);
     c->in_grad[0] = out[0];

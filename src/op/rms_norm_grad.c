@@ -55,10 +55,11 @@ static double flops(const gr__args *a) { return 10.0 * (double)gr__arg_count(&a-
 static const gr__norm_attr eps = {GR_DTYPE_NONE, 1e-5};
 static const gr__case cases[] = {
     {.name = "rows", .n_in = 4, .in = {{3, {2, 3, 16}}, {1, {16}}, {2, {2, 3}, RSTD}, {3, {2, 3, 16}}}, .attr = &eps},
-    {.name = "add", .n_in = 5, .in = {{2, {5, 37}}, {1, {37}}, {1, {5}, RSTD}, {2, {5, 37}}, {2, {5, 37}}}, .attr = &eps},
+    {.name = "add", .n_in = 5, .in = {{2, {5, 37}}, {1, {37}}, {1, {5}, RSTD}, {2, {5, 37}}, {2, {5, 37}}},
+     .attr = &eps},
     {.name = "no gamma", .n_in = 4, .in = {{1, {9}}, {-1}, {0, {0}, RSTD}, {1, {9}}}, .attr = &eps},
     {.name = "transposed", .n_in = 4,
-     .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {3, 5}, RSTD}, {3, {5, 3, 8}, .swap_b = 1}}, .attr = &eps},
+     .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {5, 3}, RSTD}, {3, {5, 3, 8}, .swap_b = 1}}, .attr = &eps},
     {.name = "misfit", .n_in = 4, .in = {{2, {3, 7}}, {-1}, {1, {4}, RSTD}, {2, {3, 7}}}, .attr = &eps,
      .expect = GR_ERR_SHAPE},
 };

@@ -4,7 +4,7 @@
 static gr_status infer(gr__infer *c)
 {
     const gr__scatter_attr *a = c->attr;
-    const gr__value *dy = c->in[0], *ids = c->in[1];
+    const gr__value *dy = c->in[0];
     GR_TRY(gr__want_float(c, 0));
     GR_TRY(gr__want_dtype(c, 1, GR_I32));
     GR_FAIL_IF(dy->rank < 1, GR_ERR_SHAPE, "scatter_add: a scalar has no rows");

@@ -37,7 +37,7 @@ static void grad_grad(gr__grad *c)
     gr_graph *g = c->g; /* s*(1 - s)*(2 + x*(1 - 2s)) */
     gr_value x = c->node->in[0], s = gr_sigmoid(g, x);
     gr_value bend = gr_affine(g, gr_mul(g, x, gr_affine(g, s, -2, 1)), 1, 2);
-    gr_value both = gr_mul(g, c->out_grad[0], c->node->in[1]);
+    gr_value both = gr_mul(g, d, c->node->in[1]);
     c->in_grad[0] = gr_mul(g, both, gr_mul(g, gr_mul(g, s, gr_affine(g, s, -1, 1)), bend));
 }
 

@@ -35,7 +35,7 @@ static void grad_grad(gr__grad *c)
     if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_softplus_grad, c->node->in[0], d, c->node->attr);
     if (!c->need[0]) return;
     gr_graph *g = c->g; /* s*(1 - s), s = sigmoid(x) */
-    gr_value s = gr_sigmoid(g, c->node->in[0]), both = gr_mul(g, c->out_grad[0], c->node->in[1]);
+    gr_value s = gr_sigmoid(g, c->node->in[0]), both = gr_mul(g, d, c->node->in[1]);
     c->in_grad[0] = gr_mul(g, both, gr_mul(g, s, gr_affine(g, s, -1, 1)));
 }
 

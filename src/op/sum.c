@@ -18,8 +18,10 @@ static const gr__case cases[] = {
     {.name = "apart", .n_in = 1, .in = {{4, {2, 3, 4, 5}}}, .attr = &(gr__reduce_attr){5, false}},
     {.name = "scalar", .n_in = 1, .in = {{0}}, .attr = &(gr__reduce_attr){0, true}},
     {.name = "transposed", .n_in = 1, .in = {{2, {7, 5}, .swap_b = 1}}, .attr = &(gr__reduce_attr){1, false}},
-    {.name = "no axis", .n_in = 1, .in = {{2, {7, 5}}}, .attr = &(gr__reduce_attr){4, false}, .expect = GR_ERR_ARGUMENT},
-    {.name = "integer", .n_in = 1, .in = {{1, {7}, .dtype = GR_I32}}, .attr = &(gr__reduce_attr){0}, .expect = GR_ERR_DTYPE},
+    {.name = "no axis", .n_in = 1, .in = {{2, {7, 5}}},
+     .attr = &(gr__reduce_attr){4, false}, .expect = GR_ERR_ARGUMENT},
+    {.name = "integer", .n_in = 1, .in = {{1, {7}, .dtype = GR_I32}},
+     .attr = &(gr__reduce_attr){0}, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_sum = {

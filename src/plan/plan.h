@@ -63,6 +63,9 @@ struct gr_plan {
     double flops;
 };
 
+/* session.c: a run that leaves the optimiser's updates out, for timing. */
+gr_status gr__session_run_dry(gr_session *session);
+
 /* order.c: live nodes in the order of execution; in_place[i] says that update i is written over its state. */
 gr_status gr__plan_order(gr_graph *g, const gr__program *p, int32_t *sorted, size_t *n, bool *in_place);
 /* place.c */

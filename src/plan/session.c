@@ -232,6 +232,13 @@ gr_status gr_session_run(gr_session *s)
     return GR_OK;
 }
 
+gr_status gr__session_run_dry(gr_session *s)
+{
+    GR_TRY(prepare_states(s));
+    s->control.ok = false;
+    return run_range(s, s->plan->n_prepare, s->plan->n_steps);
+}
+
 static bool all_finite(const gr__arg *a)
 {
     if (!a->data || (a->dtype != GR_F32 && a->dtype != GR_BF16 && a->dtype != GR_F64)) return true;

@@ -28,10 +28,7 @@ GR__INLINE float gr__f32_from_bits(uint32_t u)
     return x;
 }
 
-GR__INLINE float gr__bf16_to_f32(uint16_t h)
-{
-    return gr__f32_from_bits((uint32_t)h << 16);
-}
+GR__INLINE float gr__bf16_to_f32(uint16_t h) { return gr__f32_from_bits((uint32_t)h << 16); }
 
 GR__INLINE uint16_t gr__f32_to_bf16(float x)
 {
@@ -70,7 +67,7 @@ GR__INLINE float gr__f64_to_f32_odd(double x)
     if (isinf(y)) return y;
     uint32_t u = gr__f32_bits(y);
     bool away = fabs((double)y) > fabs(x);
-    if (u & 1u) return y;              /* inexact and odd already: sticky bit kept */
+    if (u & 1u) return y; /* inexact and odd already: sticky bit kept */
     return gr__f32_from_bits(away ? u - 1u : u + 1u);
 }
 

@@ -16,15 +16,9 @@ static const struct {
 #undef GR_X
 };
 
-const char *gr_dtype_name(gr_dtype dtype)
-{
-    return (unsigned)dtype < GR_DTYPE_COUNT ? types[dtype].name : "unknown";
-}
+const char *gr_dtype_name(gr_dtype dtype) { return (unsigned)dtype < GR_DTYPE_COUNT ? types[dtype].name : "unknown"; }
 
-size_t gr_dtype_size_bytes(gr_dtype dtype)
-{
-    return (unsigned)dtype < GR_DTYPE_COUNT ? types[dtype].bytes : 0;
-}
+size_t gr_dtype_size_bytes(gr_dtype dtype) { return (unsigned)dtype < GR_DTYPE_COUNT ? types[dtype].bytes : 0; }
 
 gr_dtype gr_dtype_from_name(const char *name)
 {
@@ -41,10 +35,7 @@ int64_t gr_tensor_count(const gr_tensor *t)
     return count;
 }
 
-size_t gr_tensor_size_bytes(const gr_tensor *t)
-{
-    return (size_t)gr_tensor_count(t) * gr_dtype_size_bytes(t->dtype);
-}
+size_t gr_tensor_size_bytes(const gr_tensor *t) { return (size_t)gr_tensor_count(t) * gr_dtype_size_bytes(t->dtype); }
 
 double gr_tensor_get(const gr_tensor *t, int64_t i)
 {

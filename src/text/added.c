@@ -19,7 +19,8 @@ gr_status gr__trie_add(gr__trie *trie, const char *text, size_t n, uint32_t inde
     return gr__table_set(&trie->leaf, node, index);
 }
 
-bool gr__trie_find(const gr__trie *trie, const char *text, size_t n, size_t from, size_t *start, size_t *end, uint32_t *index)
+bool gr__trie_find(const gr__trie *trie, const char *text, size_t n, size_t from, size_t *start, size_t *end,
+                   uint32_t *index)
 {
     if (trie->leaf.count == 0) return false;
     for (size_t at = from; at < n; at++) {

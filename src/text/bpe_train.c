@@ -1,13 +1,13 @@
-/* Learning merges (Sennrich et al. 2016), counting incrementally. Every different word is stored once, all of them in one
- * row of symbols linked to their neighbours; a pair knows the places where it (once) stood:
+/* Learning merges (Sennrich et al. 2016), counting incrementally. Every different word is stored once, all of them in
+ * one row of symbols linked to their neighbours; a pair knows the places where it (once) stood:
  *
  *   symbol:  t h e | i n | t h i n ...        (t,h): count 9, places 0 5
  *   after:   1 2 - | 4 - | 6 7 8 - ...        (h,e): count 7, places 1
  *
- * A merge visits the places of its pair only; places that changed since are skipped. Pairs wait in a heap under the count
- * they had when they were put in; counts only fall, except for those touched by a merge, which are put in again. So the top
- * is the most frequent pair once its count is confirmed. Equal counts: the greater left part first, then the greater right
- * part, as bytes. */
+ * A merge visits the places of its pair only; places that changed since are skipped. Pairs wait in a heap under the
+ * count they had when they were put in; counts only fall, except for those touched by a merge, which are put in
+ * again. So the top is the most frequent pair once its count is confirmed. Equal counts: the greater left part
+ * first, then the greater right part, as bytes. */
 #include "text/bytemap.h"
 #include "text/tokenizer_int.h"
 
@@ -34,7 +34,7 @@ typedef struct trainer {
     gr_tokenizer *tok;
     gr__map words; /* -> how often */
 
-    size_t n; /* symbols in a row */
+    size_t n;        /* symbols in a row */
     int32_t *symbol; /* -1: joined to the one before */
     uint32_t *before, *after, *word;
 
@@ -77,7 +77,8 @@ static gr_status count_sources(trainer *t, const gr__trie *special, const gr_tex
     const gr__steps *split = &t->tok->split;
     gr__pattern *pattern = NULL;
     gr__matcher *matcher = NULL;
-    gr_status status = gr__pattern_compile(split->step[0].kind == GR__SPLIT_REGEX ? split->step[0].a : gr__pattern_gpt2, &pattern);
+    gr_status status =
+        gr__pattern_compile(split->step[0].kind == GR__SPLIT_REGEX ? split->step[0].a : gr__pattern_gpt2, &pattern);
     if (status == GR_OK) status = gr__matcher_new(&matcher);
     for (size_t i = 0; i < n_sources && status == GR_OK; i++) {
         const char *text = sources[i].n ? sources[i].text : "";
@@ -256,7 +257,8 @@ static gr_status make_token(trainer *t, int32_t a, int32_t b, int32_t *id)
         if (status == GR_OK) status = note_bytes(t, *id, bytes.text, bytes.n);
     }
     if (status == GR_OK && !taken)
-        status = gr__add_merge(tok, tok->token[a].piece, tok->token[a].n_piece, tok->token[b].piece, tok->token[b].n_piece);
+        status =
+            gr__add_merge(tok, tok->token[a].piece, tok->token[a].n_piece, tok->token[b].piece, tok->token[b].n_piece);
     if (taken) *id = -1;
     gr__str_release(&name);
     gr__str_release(&bytes);

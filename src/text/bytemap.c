@@ -3,10 +3,7 @@
 #include "text/utf8.h"
 
 /* Bytes 0-32, 127-160 and 173 are not printable: 68 of them. */
-GR__INLINE bool printable(unsigned byte)
-{
-    return (byte > 32 && byte < 127) || (byte > 160 && byte != 173);
-}
+GR__INLINE bool printable(unsigned byte) { return (byte > 32 && byte < 127) || (byte > 160 && byte != 173); }
 
 #define HIGH 0x100
 

@@ -14,7 +14,7 @@ unsigned char gr__byte_by_rank(int rank);
 
 /* Appends the characters of n bytes. */
 void gr__bytemap_add(gr__str *out, const void *bytes, size_t n);
-/* Writes the bytes of a mapped text to 'out' (room for n); returns how many, or SIZE_MAX where a character is no byte. */
+/* Writes the bytes of a mapped text to 'out' (room for n); returns how many, SIZE_MAX where a character is no byte. */
 size_t gr__bytemap_decode(const char *text, size_t n, char *out);
 
 #endif

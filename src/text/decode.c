@@ -20,7 +20,8 @@ static int64_t strips(const gr_tokenizer *tok, unsigned flags)
 }
 
 /* The part of a token that is seen: nothing of a special one, not the space that a Llama tokenizer puts first. */
-static bool visible(const gr_tokenizer *tok, int32_t id, unsigned flags, int64_t *strip_left, const char **bytes, size_t *n)
+static bool visible(const gr_tokenizer *tok, int32_t id, unsigned flags, int64_t *strip_left, const char **bytes,
+                    size_t *n)
 {
     if (id < 0 || id >= tok->n_token || !tok->token[id].piece) return false;
     const gr__token *token = &tok->token[id];
@@ -39,7 +40,8 @@ static bool visible(const gr_tokenizer *tok, int32_t id, unsigned flags, int64_t
 
 static gr_status outside(const gr_tokenizer *tok, int32_t id, size_t position)
 {
-    return gr__fail(GR_ERR_DATA, "id %d at position %zu is not in the vocabulary of %d tokens", id, position, tok->n_token);
+    return gr__fail(GR_ERR_DATA, "id %d at position %zu is not in the vocabulary of %d tokens", id, position,
+                    tok->n_token);
 }
 
 /* ---- valid UTF-8 ---- */
@@ -147,9 +149,11 @@ gr_status gr_decoder_end(gr_decoder *d, const char **text, size_t *n)
     return hand_out(d, text, n);
 }
 
-gr_status gr_tokenizer_decode(const gr_tokenizer *tok, const int32_t *ids, size_t n, unsigned flags, char **text, size_t *n_text)
+gr_status gr_tokenizer_decode(const gr_tokenizer *tok, const int32_t *ids, size_t n, unsigned flags, char **text,
+                              size_t *n_text)
 {
-    GR_FAIL_IF(!tok || (!ids && n > 0) || !text, GR_ERR_ARGUMENT, "gr_tokenizer_decode needs a tokenizer, ids and room for "
+    GR_FAIL_IF(!tok || (!ids && n > 0) || !text, GR_ERR_ARGUMENT,
+               "gr_tokenizer_decode needs a tokenizer, ids and room for "
                "the result");
     gr_decoder d = {.tok = tok, .flags = flags, .strip_left = strips(tok, flags)};
     gr_status status = GR_OK;
@@ -166,9 +170,11 @@ gr_status gr_tokenizer_decode(const gr_tokenizer *tok, const int32_t *ids, size_
     return GR_OK;
 }
 
-gr_status gr_tokenizer_text_size(const gr_tokenizer *tok, const int32_t *ids, size_t n, unsigned flags, uint64_t *n_bytes)
+gr_status gr_tokenizer_text_size(const gr_tokenizer *tok, const int32_t *ids, size_t n, unsigned flags,
+                                 uint64_t *n_bytes)
 {
-    GR_FAIL_IF(!tok || (!ids && n > 0) || !n_bytes, GR_ERR_ARGUMENT, "gr_tokenizer_text_size needs a tokenizer, ids and room "
+    GR_FAIL_IF(!tok || (!ids && n > 0) || !n_bytes, GR_ERR_ARGUMENT,
+               "gr_tokenizer_text_size needs a tokenizer, ids and room "
                "for the result");
     int64_t strip_left = strips(tok, flags);
     uint64_t sum = 0;
@@ -181,4 +187,3 @@ gr_status gr_tokenizer_text_size(const gr_tokenizer *tok, const int32_t *ids, si
     *n_bytes = sum;
     return GR_OK;
 }
-

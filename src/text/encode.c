@@ -1,5 +1,5 @@
-/* Text to ids. A text is cut at added tokens; every stretch between them is normalized and goes through the split steps,
- * which call each other for each piece (no lists of pieces are made); what comes out at the end is a word. */
+/* Text to ids. A text is cut at added tokens; every stretch between them is normalized and goes through the split
+ * steps, which call each other for each piece (no lists of pieces are made); what comes out at the end is a word. */
 #include "text/bytemap.h"
 #include "text/merge.h"
 #include "text/tokenizer_int.h"
@@ -75,7 +75,8 @@ static gr_status unknown(const encoder *e, const char *at, const char *what)
 {
     bool original = at >= e->text && at < e->text + e->n; /* not a changed copy */
     if (original)
-        return gr__fail(GR_ERR_DATA, "%s at byte %zu of the text is not in the vocabulary", what, (size_t)(at - e->text));
+        return gr__fail(GR_ERR_DATA, "%s at byte %zu of the text is not in the vocabulary", what,
+                        (size_t)(at - e->text));
     return gr__fail(GR_ERR_DATA, "%s of the text is not in the vocabulary", what);
 }
 
@@ -118,7 +119,8 @@ static gr_status push_characters(encoder *e, const char *word, size_t n)
         } else if (has_bytes(tok, word + at, length)) {
             GR_TRY(push_bytes(e, word + at, length));
         } else {
-            if (!good || tok->model_unk < 0) return unknown(e, word + at, good ? "the character" : "a broken character");
+            if (!good || tok->model_unk < 0)
+                return unknown(e, word + at, good ? "the character" : "a broken character");
             if (!(after_unknown && tok->fuse_unk)) GR_TRY(gr__ids_push(&e->ids, tok->model_unk));
             is_unknown = true;
         }
@@ -294,8 +296,8 @@ static size_t spaces_behind(const char *text, size_t n, size_t from)
     return from;
 }
 
-/* Cuts at the tokens of one tree and hands what lies between to 'fn'. A special token that stays plain text hides others
- * inside it, as in Hugging Face tokenizers. */
+/* Cuts at the tokens of one tree and hands what lies between to 'fn'. A special token that stays plain text hides
+ * others inside it, as in Hugging Face tokenizers. */
 static gr_status cut(encoder *e, const gr__trie *trie, const char *text, size_t n, bool at_start, stretch_fn fn)
 {
     size_t done = 0, from = 0, start, end;
@@ -338,16 +340,20 @@ static gr_status encode_all(encoder *e)
     const unsigned flags = e->flags;
     GR_TRY(gr__grow(&e->ids.id, sizeof *e->ids.id, e->n / 4 + 16, &e->ids.capacity));
     if (flags & GR_ENCODE_BOS && tok->special.bos >= 0) GR_TRY(gr__ids_push(&e->ids, tok->special.bos));
-    for (size_t i = 0; i < tok->n_before && flags & GR_ENCODE_TEMPLATE; i++) GR_TRY(gr__ids_push(&e->ids, tok->before[i]));
+    for (size_t i = 0; i < tok->n_before && flags & GR_ENCODE_TEMPLATE; i++)
+        GR_TRY(gr__ids_push(&e->ids, tok->before[i]));
     GR_TRY(cut(e, &tok->raw, e->text, e->n, true, normalize_stretch));
-    for (size_t i = 0; i < tok->n_after && flags & GR_ENCODE_TEMPLATE; i++) GR_TRY(gr__ids_push(&e->ids, tok->after[i]));
+    for (size_t i = 0; i < tok->n_after && flags & GR_ENCODE_TEMPLATE; i++)
+        GR_TRY(gr__ids_push(&e->ids, tok->after[i]));
     if (flags & GR_ENCODE_EOS && tok->special.eos >= 0) GR_TRY(gr__ids_push(&e->ids, tok->special.eos));
     return GR_OK;
 }
 
-gr_status gr_tokenizer_encode(const gr_tokenizer *tok, const char *text, size_t n, unsigned flags, int32_t **ids, size_t *n_ids)
+gr_status gr_tokenizer_encode(const gr_tokenizer *tok, const char *text, size_t n, unsigned flags, int32_t **ids,
+                              size_t *n_ids)
 {
-    GR_FAIL_IF(!tok || (!text && n > 0) || !ids || !n_ids, GR_ERR_ARGUMENT, "gr_tokenizer_encode needs a tokenizer, a text "
+    GR_FAIL_IF(!tok || (!text && n > 0) || !ids || !n_ids, GR_ERR_ARGUMENT,
+               "gr_tokenizer_encode needs a tokenizer, a text "
                "and room for the result");
     size_t bad;
     GR_FAIL_IF(!tok->byte_level && !tok->byte_fallback && !gr__utf8_valid(text, n, &bad), GR_ERR_DATA,

@@ -1,4 +1,4 @@
-/* GPT-2's pair of files: vocab.json (encoder.json) with name -> id, and merges.txt (vocab.bpe) with a merge per line. */
+/* GPT-2's pair of files: vocab.json (encoder.json), name -> id, and merges.txt (vocab.bpe), a merge on each line. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/limits.h"

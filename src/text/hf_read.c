@@ -1,5 +1,5 @@
-/* Reading tokenizer.json of Hugging Face tokenizers: BPE models with the steps listed in the tables below; any other type is
- * refused by its name. 'truncation' and 'padding' are left to the callers and not read. */
+/* Reading tokenizer.json of Hugging Face tokenizers: BPE models with the steps listed in the tables below; any other
+ * type is refused by its name. 'truncation' and 'padding' are left to the callers and not read. */
 #include "base/json.h"
 #include "base/limits.h"
 #include "text/tokenizer_int.h"
@@ -16,7 +16,10 @@ typedef struct reader {
     read_fn read;
 } reader;
 
-static bool is_absent(gr__json v) { return gr__json_kind_of(v) == GR__JSON_NONE || gr__json_kind_of(v) == GR__JSON_NULL; }
+static bool is_absent(gr__json v)
+{
+    return gr__json_kind_of(v) == GR__JSON_NONE || gr__json_kind_of(v) == GR__JSON_NULL;
+}
 
 static gr_status get_bool(gr__json object, const char *key, bool missing, bool *out)
 {
@@ -31,14 +34,17 @@ static gr_status get_text(gr_tokenizer *tok, gr__json object, const char *key, s
 {
     const char *text;
     size_t n;
-    GR_FAIL_IF(!gr__json_string(gr__json_get(object, key), &text, &n), GR_ERR_CORRUPT, "'%s' is missing or not a text", key);
-    GR_FAIL_IF(n > most || memchr(text, 0, n), GR_ERR_LIMIT, "'%s' is longer than %zu bytes or has a 0 byte", key, most);
+    GR_FAIL_IF(!gr__json_string(gr__json_get(object, key), &text, &n), GR_ERR_CORRUPT, "'%s' is missing or not a text",
+               key);
+    GR_FAIL_IF(n > most || memchr(text, 0, n), GR_ERR_LIMIT, "'%s' is longer than %zu bytes or has a 0 byte", key,
+               most);
     *out = gr__arena_strndup(&tok->arena, text, n);
     return *out ? GR_OK : gr__fail_memory("a text", n);
 }
 
 /* Runs the reader of an object's type; a Sequence runs those of its members. */
-static gr_status dispatch(gr_tokenizer *tok, gr__json v, const char *what, const char *list_key, const reader *readers, size_t n)
+static gr_status dispatch(gr_tokenizer *tok, gr__json v, const char *what, const char *list_key, const reader *readers,
+                          size_t n)
 {
     if (is_absent(v)) return GR_OK;
     const char *type;
@@ -46,7 +52,8 @@ static gr_status dispatch(gr_tokenizer *tok, gr__json v, const char *what, const
     GR_FAIL_IF(!gr__json_string(gr__json_get(v, "type"), &type, &n_type), GR_ERR_CORRUPT, "'%s' has no 'type'", what);
     if (strcmp(type, "Sequence") == 0) {
         gr__json list = gr__json_get(v, list_key);
-        GR_FAIL_IF(gr__json_kind_of(list) != GR__JSON_ARRAY, GR_ERR_CORRUPT, "'%s': a Sequence without '%s'", what, list_key);
+        GR_FAIL_IF(gr__json_kind_of(list) != GR__JSON_ARRAY, GR_ERR_CORRUPT, "'%s': a Sequence without '%s'", what,
+                   list_key);
         for (size_t i = 0; i < gr__json_count(list); i++)
             GR_TRY(dispatch(tok, gr__json_at(list, i), what, list_key, readers, n));
         return GR_OK;
@@ -100,7 +107,7 @@ static gr_status read_normal_form(gr_tokenizer *tok, gr__json v)
 }
 
 static const reader normalizers[] = {
-    {"Prepend", read_prepend},  {"Replace", read_norm_replace}, {"NFC", read_normal_form},
+    {"Prepend", read_prepend}, {"Replace", read_norm_replace}, {"NFC", read_normal_form},
     {"NFD", read_normal_form}, {"NFKC", read_normal_form},     {"NFKD", read_normal_form},
 };
 
@@ -123,11 +130,12 @@ static gr_status read_split(gr_tokenizer *tok, gr__json v)
     gr__json pattern = gr__json_get(v, "pattern");
     gr__json_string(gr__json_get(v, "behavior"), &behavior, &n);
     GR_TRY(get_bool(v, "invert", false, &invert));
-    GR_FAIL_IF(strcmp(behavior, "Isolated") != 0 || invert, GR_ERR_UNSUPPORTED, "behavior '%.40s'%s is not supported", behavior,
-               invert ? " with 'invert'" : "");
+    GR_FAIL_IF(strcmp(behavior, "Isolated") != 0 || invert, GR_ERR_UNSUPPORTED, "behavior '%.40s'%s is not supported",
+               behavior, invert ? " with 'invert'" : "");
     bool regex = !is_absent(gr__json_get(pattern, "Regex"));
     GR_TRY(gr__add_step(&tok->split, regex ? GR__SPLIT_REGEX : GR__SPLIT_TEXT, &step));
-    GR_TRY(get_text(tok, pattern, regex ? "Regex" : "String", regex ? MOST_PATTERN_BYTES : GR__MOST_STEP_BYTES, &step->a));
+    GR_TRY(
+        get_text(tok, pattern, regex ? "Regex" : "String", regex ? MOST_PATTERN_BYTES : GR__MOST_STEP_BYTES, &step->a));
     GR_FAIL_IF(!step->a[0], GR_ERR_UNSUPPORTED, "an empty pattern is not supported");
     return GR_OK;
 }
@@ -144,7 +152,8 @@ static gr_status read_metaspace(gr_tokenizer *tok, gr__json v, gr__step *step)
     static const char *const schemes[] = {"always", "first", "never"};
     bool prefix;
     GR_TRY(get_text(tok, v, "replacement", 4, &step->a));
-    GR_FAIL_IF(!step->a[0] || strcmp(step->a, " ") == 0, GR_ERR_UNSUPPORTED, "replacement '%s' is not supported", step->a);
+    GR_FAIL_IF(!step->a[0] || strcmp(step->a, " ") == 0, GR_ERR_UNSUPPORTED, "replacement '%s' is not supported",
+               step->a);
     GR_TRY(get_bool(v, "split", true, &step->flag));
     GR_TRY(get_bool(v, "add_prefix_space", true, &prefix)); /* before prepend_scheme there was this */
     step->scheme = prefix ? GR__PREPEND_ALWAYS : GR__PREPEND_NEVER;
@@ -214,7 +223,8 @@ static gr_status read_strip(gr_tokenizer *tok, gr__json v)
     GR_FAIL_IF(!gr__json_int(gr__json_get(v, "start"), &step->count) || !gr__json_int(gr__json_get(v, "stop"), &stop) ||
                    step->count < 0 || !step->a[0],
                GR_ERR_CORRUPT, "'start', 'stop' or 'content' is wrong");
-    GR_FAIL_IF(stop != 0 || !fused, GR_ERR_UNSUPPORTED, "only stripping the start of the whole text (after Fuse) is supported");
+    GR_FAIL_IF(stop != 0 || !fused, GR_ERR_UNSUPPORTED,
+               "only stripping the start of the whole text (after Fuse) is supported");
     return GR_OK;
 }
 
@@ -226,16 +236,20 @@ static gr_status read_decode_metaspace(gr_tokenizer *tok, gr__json v)
 }
 
 static const reader decoders[] = {
-    {"ByteLevel", read_decode_byte_level}, {"ByteFallback", read_byte_fallback}, {"Fuse", read_fuse},
-    {"Replace", read_decode_replace},      {"Strip", read_strip},                {"Metaspace", read_decode_metaspace},
+    {"ByteLevel", read_decode_byte_level},
+    {"ByteFallback", read_byte_fallback},
+    {"Fuse", read_fuse},
+    {"Replace", read_decode_replace},
+    {"Strip", read_strip},
+    {"Metaspace", read_decode_metaspace},
 };
 
 /* ---- post_processor ---- */
 
 static gr_status add_around(gr_tokenizer *tok, bool before, int64_t id)
 {
-    GR_FAIL_IF(id < 0 || id >= tok->n_token || !tok->token[id].piece, GR_ERR_CORRUPT, "id %lld is not in the vocabulary",
-               (long long)id);
+    GR_FAIL_IF(id < 0 || id >= tok->n_token || !tok->token[id].piece, GR_ERR_CORRUPT,
+               "id %lld is not in the vocabulary", (long long)id);
     if (before) {
         GR_TRY(gr__grow(&tok->before, sizeof *tok->before, tok->n_before + 1, &tok->before_capacity));
         tok->before[tok->n_before++] = (int32_t)id;
@@ -265,12 +279,14 @@ static gr_status read_template(gr_tokenizer *tok, gr__json v)
         }
         const char *name;
         size_t n;
-        GR_FAIL_IF(!gr__json_string(gr__json_get(special, "id"), &name, &n), GR_ERR_CORRUPT, "a SpecialToken has no 'id'");
+        GR_FAIL_IF(!gr__json_string(gr__json_get(special, "id"), &name, &n), GR_ERR_CORRUPT,
+                   "a SpecialToken has no 'id'");
         gr__json ids = gr__json_get(gr__json_get(gr__json_get(v, "special_tokens"), name), "ids");
         GR_FAIL_IF(gr__json_count(ids) == 0, GR_ERR_CORRUPT, "special token '%.40s' has no ids", name);
         for (size_t k = 0; k < gr__json_count(ids); k++) {
             int64_t id;
-            GR_FAIL_IF(!gr__json_int(gr__json_at(ids, k), &id), GR_ERR_CORRUPT, "special token '%.40s' has a wrong id", name);
+            GR_FAIL_IF(!gr__json_int(gr__json_at(ids, k), &id), GR_ERR_CORRUPT, "special token '%.40s' has a wrong id",
+                       name);
             GR_TRY(add_around(tok, before, id));
         }
     }
@@ -324,18 +340,27 @@ static gr_status refuse_affix(gr__json model, const char *key)
 {
     const char *text;
     size_t n;
-    GR_FAIL_IF(gr__json_string(gr__json_get(model, key), &text, &n) && n > 0, GR_ERR_UNSUPPORTED, "%s '%.40s' is not supported",
-               key, text);
+    GR_FAIL_IF(gr__json_string(gr__json_get(model, key), &text, &n) && n > 0, GR_ERR_UNSUPPORTED,
+               "%s '%.40s' is not supported", key, text);
     return GR_OK;
+}
+
+/* Old files leave the type of the model out. */
+static const char *model_type(gr__json model)
+{
+    const char *type;
+    size_t n;
+    if (gr__json_string(gr__json_get(model, "type"), &type, &n)) return type;
+    if (gr__json_kind_of(gr__json_get(model, "vocab")) == GR__JSON_ARRAY) return "Unigram";
+    return is_absent(gr__json_get(model, "max_input_chars_per_word")) ? "BPE" : "WordPiece";
 }
 
 static gr_status read_model(gr_tokenizer *tok, gr__json model)
 {
-    const char *type = "BPE", *unk;
+    const char *type = model_type(model), *unk;
     size_t n;
     gr__json vocab = gr__json_get(model, "vocab");
     GR_FAIL_IF(gr__json_kind_of(model) != GR__JSON_OBJECT, GR_ERR_CORRUPT, "there is no 'model'");
-    gr__json_string(gr__json_get(model, "type"), &type, &n); /* old files leave it out */
     GR_FAIL_IF(strcmp(type, "BPE") != 0, GR_ERR_UNSUPPORTED, "model '%.40s' is not supported; only 'BPE' is", type);
     GR_FAIL_IF(gr__json_kind_of(vocab) != GR__JSON_OBJECT, GR_ERR_CORRUPT, "the model has no 'vocab'");
     GR_TRY(refuse_affix(model, "continuing_subword_prefix"));
@@ -382,7 +407,8 @@ static gr_status read_root(gr_tokenizer *tok, gr__json root)
 {
     GR_TRY(read_model(tok, gr__json_get(root, "model")));
     GR_TRY(read_added(tok, gr__json_get(root, "added_tokens")));
-    GR_TRY(dispatch(tok, gr__json_get(root, "normalizer"), "normalizer", "normalizers", normalizers, GR__COUNT(normalizers)));
+    GR_TRY(dispatch(tok, gr__json_get(root, "normalizer"), "normalizer", "normalizers", normalizers,
+                    GR__COUNT(normalizers)));
     GR_TRY(dispatch(tok, gr__json_get(root, "pre_tokenizer"), "pre_tokenizer", "pretokenizers", pre_tokenizers,
                     GR__COUNT(pre_tokenizers)));
     GR_TRY(dispatch(tok, gr__json_get(root, "decoder"), "decoder", "decoders", decoders, GR__COUNT(decoders)));

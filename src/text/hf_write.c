@@ -31,17 +31,22 @@ static void print_step(gr__str *s, const gr__step *step)
     case GR__NORM_NFKD: gr__str_add(s, "{\"type\": \"NFKD\""); break;
     case GR__SPLIT_REGEX:
     case GR__SPLIT_TEXT:
-        gr__str_printf(s, "{\"type\": \"Split\", \"pattern\": {\"%s\": ", step->kind == GR__SPLIT_REGEX ? "Regex" : "String");
+        gr__str_printf(
+            s, "{\"type\": \"Split\", \"pattern\": {\"%s\": ", step->kind == GR__SPLIT_REGEX ? "Regex" : "String");
         add_text(s, step->a);
         gr__str_add(s, "}, \"behavior\": \"Isolated\", \"invert\": false");
         break;
-    case GR__SPLIT_DIGITS: gr__str_printf(s, "{\"type\": \"Digits\", \"individual_digits\": %s", word(step->flag)); break;
+    case GR__SPLIT_DIGITS:
+        gr__str_printf(s, "{\"type\": \"Digits\", \"individual_digits\": %s", word(step->flag));
+        break;
     case GR__SPLIT_BYTE_LEVEL:
-        gr__str_printf(s, "{\"type\": \"ByteLevel\", \"add_prefix_space\": %s, \"trim_offsets\": true, \"use_regex\": %s",
+        gr__str_printf(s,
+                       "{\"type\": \"ByteLevel\", \"add_prefix_space\": %s, \"trim_offsets\": true, \"use_regex\": %s",
                        word(step->prefix), word(step->flag));
         break;
     case GR__DECODE_BYTE_LEVEL:
-        gr__str_add(s, "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true");
+        gr__str_add(
+            s, "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, \"use_regex\": true");
         break;
     case GR__SPLIT_METASPACE:
     case GR__DECODE_METASPACE:
@@ -79,7 +84,8 @@ static void print_added(gr__str *s, const gr_tokenizer *tok)
         const gr__added *a = &tok->added[i];
         gr__str_printf(s, "%s\n    {\"id\": %d, \"content\": ", i ? "," : "", a->id);
         add_piece(s, &tok->token[a->id]);
-        gr__str_printf(s, ", \"single_word\": false, \"lstrip\": %s, \"rstrip\": %s, \"normalized\": %s, \"special\": %s}",
+        gr__str_printf(s,
+                       ", \"single_word\": false, \"lstrip\": %s, \"rstrip\": %s, \"normalized\": %s, \"special\": %s}",
                        word(a->lstrip), word(a->rstrip), word(a->normalized), word(a->special));
     }
     gr__str_add(s, tok->n_added ? "\n  ],\n" : "],\n");
@@ -181,9 +187,11 @@ static void print_model(gr__str *s, const gr_tokenizer *tok)
         add_piece(s, &tok->token[tok->model_unk]);
     else
         gr__str_add(s, "null");
-    gr__str_printf(s, ",\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": %s,\n"
-                      "    \"byte_fallback\": %s,\n    \"ignore_merges\": %s,\n    \"vocab\": {",
-                   word(tok->fuse_unk), word(tok->byte_fallback), word(tok->ignore_merges));
+    gr__str_printf(
+        s,
+        ",\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": %s,\n"
+        "    \"byte_fallback\": %s,\n    \"ignore_merges\": %s,\n    \"vocab\": {",
+        word(tok->fuse_unk), word(tok->byte_fallback), word(tok->ignore_merges));
     const char *comma = "";
     for (int32_t id = 0; id < tok->n_token; id++) {
         if (!tok->token[id].in_model) continue;

@@ -3,9 +3,9 @@
  *   i32 longest token | per token: f32 score, i32 n, n bytes | ...          (little-endian)
  *   ids: 0 <unk>, 1 <s>, 2 </s>, 3 to 258 the bytes <0x00> to <0xFF>, then pieces with spaces as they are
  *
- * There, two neighbours are joined when their text together is a token, the best score first. The same as a list of merges:
- * every way to cut a token into two tokens is a merge, ranked by the token's score. Spaces become U+2581, so that the
- * tokenizer is the one that Hugging Face makes of such a model. */
+ * There, two neighbours are joined when their text together is a token, the best score first. The same as a list of
+ * merges: every way to cut a token into two tokens is a merge, ranked by the token's score. Spaces become U+2581, so
+ * that the tokenizer is the one that Hugging Face makes of such a model. */
 #include "base/file.h"
 #include "text/tokenizer_int.h"
 #include "text/utf8.h"
@@ -62,7 +62,8 @@ static gr_status add_piece(llama2c *f, int64_t id, const char *text, size_t n)
         GR_TRY(gr__add_token(f->tok, name, strlen(name), id));
         return id < 3 ? gr__add_added(f->tok, name, strlen(name), id, (gr__added){.special = true}) : GR_OK;
     }
-    GR_FAIL_IF(n == 0 || !gr__utf8_valid(text, n, NULL), GR_ERR_CORRUPT, "token %lld is empty or not UTF-8", (long long)id);
+    GR_FAIL_IF(n == 0 || !gr__utf8_valid(text, n, NULL), GR_ERR_CORRUPT, "token %lld is empty or not UTF-8",
+               (long long)id);
     gr__str piece = {0};
     gr__replace_all(&piece, text, n, " ", MARK);
     gr_status status = gr__str_check(&piece);
@@ -89,7 +90,8 @@ static gr_status read_tokens(llama2c *f, const unsigned char *data, size_t n)
         GR_TRY(add_piece(f, id, (const char *)data + at, (size_t)size));
         at += (size_t)size;
     }
-    GR_FAIL_IF(id < FIRST_PIECE, GR_ERR_CORRUPT, "the file has %lld tokens, fewer than the 256 bytes need", (long long)id);
+    GR_FAIL_IF(id < FIRST_PIECE, GR_ERR_CORRUPT, "the file has %lld tokens, fewer than the 256 bytes need",
+               (long long)id);
     return GR_OK;
 }
 

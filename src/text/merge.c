@@ -1,6 +1,6 @@
-/* Short words (nearly all of them): the rank of every neighbouring pair in an array, scanned for the least: no memory, and
- * faster than any heap. Long ones (a text that is one word): symbols as a linked list and a heap of candidates; those whose
- * symbols have changed since are dropped when they come up. */
+/* Short words (nearly all of them): the rank of every neighbouring pair in an array, scanned for the least: no
+ * memory, and faster than any heap. Long ones (a text that is one word): symbols as a linked list and a heap of
+ * candidates; those whose symbols have changed since are dropped when they come up. */
 #include "text/merge.h"
 
 #include <string.h>

@@ -38,8 +38,9 @@ const char *gr__pattern_named(const char *name)
         const char *name, *regex;
     } table[] = {
         {"gpt2", gr__pattern_gpt2},
-        {"llama3", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
-                   "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
+        {"llama3",
+         "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+         "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
         {"qwen2", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
                   "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
     };
@@ -94,8 +95,8 @@ static gr_status translate(const char *regex, gr__str *out)
             if (p[1] == ']') gr__str_add(out, "\\"), gr__str_add_char(out, *++p);
             continue;
         }
-        GR_FAIL_IF(!in_set && *p == '(' && p[1] == '*', GR_ERR_UNSUPPORTED, "pattern '%s' uses '(*', which is not supported",
-                   regex);
+        GR_FAIL_IF(!in_set && *p == '(' && p[1] == '*', GR_ERR_UNSUPPORTED,
+                   "pattern '%s' uses '(*', which is not supported", regex);
         gr__str_add_char(out, *p);
     }
     return gr__str_check(out);
@@ -116,14 +117,14 @@ gr_status gr__pattern_compile(const char *regex, gr__pattern **out)
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     int error;
     PCRE2_SIZE at;
-    pattern->code = pcre2_compile((PCRE2_SPTR)gr__str_get(&text), text.n,
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_MULTILINE |
-                                      PCRE2_NEVER_BACKSLASH_C,
-                                  &error, &at, context);
+    pattern->code =
+        pcre2_compile((PCRE2_SPTR)gr__str_get(&text), text.n,
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C,
+                      &error, &at, context);
     if (!pattern->code) {
         PCRE2_UCHAR why[160];
         pcre2_get_error_message(error, why, sizeof why);
-        status = error == PCRE2_ERROR_NOMEMORY
+        status = error == PCRE2_ERROR_HEAP_FAILED
                      ? gr__fail_memory("a pattern", text.n)
                      : gr__fail(GR_ERR_UNSUPPORTED, "pattern '%s' cannot be used: %s", regex, (const char *)why);
         goto done;
@@ -181,10 +182,7 @@ void gr__matcher_free(gr__matcher **matcher)
     *matcher = NULL;
 }
 
-gr_status gr__pattern_next(const gr__pattern *pattern,
-                           gr__matcher *matcher,
-                           const char *text, size_t n,
-                           size_t from,
+gr_status gr__pattern_next(const gr__pattern *pattern, gr__matcher *matcher, const char *text, size_t n, size_t from,
                            size_t *start, size_t *end)
 {
     PCRE2_SPTR subject = (PCRE2_SPTR)text;

@@ -22,10 +22,7 @@ void gr__matcher_free(gr__matcher **matcher);
 
 /* The first match that starts at or after 'from'; *start = *end = n where there is none. Broken UTF-8 is never part of
  * a match. GR_ERR_LIMIT, GR_ERR_MEMORY. */
-gr_status gr__pattern_next(const gr__pattern *pattern,
-                           gr__matcher *matcher,
-                           const char *text, size_t n,
-                           size_t from,
+gr_status gr__pattern_next(const gr__pattern *pattern, gr__matcher *matcher, const char *text, size_t n, size_t from,
                            size_t *start, size_t *end);
 
 #endif

@@ -1,5 +1,5 @@
-/* Hash table from a 64-bit key to a 64-bit value, for pairs of ids. Open addressing; where the slots lie in memory seeds
- * the hash, so that a hostile file cannot choose collisions. Nothing may depend on the order of the slots. */
+/* Hash table from a 64-bit key to a 64-bit value, for pairs of ids. Open addressing; where the slots lie in memory
+ * seeds the hash, so that a hostile file cannot choose collisions. Nothing may depend on the order of the slots. */
 #ifndef GR__TABLE_H
 #define GR__TABLE_H
 

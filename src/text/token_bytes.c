@@ -43,11 +43,14 @@ static gr_status apply(const gr__step *step, const char *text, size_t n, gr__str
     }
 }
 
+/* An added token that was found in a normalized text stands for what the normalizer added, too (a space before it). */
 static gr_status decode_piece(const gr_tokenizer *tok, const gr__token *token, gr__str *out, gr__str *scratch)
 {
+    bool as_added = token->added && token->normalized && !tok->byte_level;
     gr__str_clear(out);
     gr__str_add_n(out, token->piece, token->n_piece);
-    for (int i = 0; i < tok->decode.n && !token->added; i++) {
+    if (as_added) GR_TRY(gr__normalize(tok, token->piece, token->n_piece, out, scratch));
+    for (int i = 0; i < tok->decode.n && (!token->added || as_added); i++) {
         gr__str_clear(scratch);
         GR_TRY(apply(&tok->decode.step[i], gr__str_get(out), out->n, scratch));
         gr__str swap = *out;

@@ -44,7 +44,10 @@ const char *gr_tokenizer_token_bytes(const gr_tokenizer *tok, int32_t id, size_t
     return token ? token->bytes : NULL;
 }
 
-int32_t gr_tokenizer_id(const gr_tokenizer *tok, const char *token) { return gr__find_token(tok, token, strlen(token)); }
+int32_t gr_tokenizer_id(const gr_tokenizer *tok, const char *token)
+{
+    return gr__find_token(tok, token, strlen(token));
+}
 
 bool gr_tokenizer_is_special(const gr_tokenizer *tok, int32_t id)
 {
@@ -109,25 +112,25 @@ static gr_status read_folder(const char *folder, gr_tokenizer *tok)
 {
     static const struct {
         const char *file, *merges;
-    } known[] = {{"tokenizer.json", NULL},
-                 {"vocab.json", "merges.txt"},
-                 {"encoder.json", "vocab.bpe"},
-                 {"tokenizer.bin", NULL}};
+    } known[] = {
+        {"tokenizer.json", NULL}, {"vocab.json", "merges.txt"}, {"encoder.json", "vocab.bpe"}, {"tokenizer.bin", NULL}};
     for (size_t i = 0; i < GR__COUNT(known); i++) {
         char *file = NULL, *merges = NULL;
         gr_status status = find_file(folder, known[i].file, &file);
         if (status == GR_OK && file && known[i].merges) status = path_of(folder, known[i].merges, &merges);
         bool found = file != NULL;
         if (status == GR_OK && found)
-            status = merges                                   ? gr__read_gpt2_files(file, merges, tok)
+            status = merges                                         ? gr__read_gpt2_files(file, merges, tok)
                      : strcmp(known[i].file, "tokenizer.json") == 0 ? gr__read_tokenizer_json(file, tok)
-                                                              : gr__read_llama2c(file, tok);
+                                                                    : gr__read_llama2c(file, tok);
         gr__free(file);
         gr__free(merges);
         if (status != GR_OK || found) return status == GR_OK ? read_config_in(folder, tok) : status;
     }
-    return gr__fail(GR_ERR_NOT_FOUND, "folder '%s' has no tokenizer: tokenizer.json, vocab.json with merges.txt, encoder.json "
-                    "with vocab.bpe, or tokenizer.bin", folder);
+    return gr__fail(GR_ERR_NOT_FOUND,
+                    "folder '%s' has no tokenizer: tokenizer.json, vocab.json with merges.txt, encoder.json "
+                    "with vocab.bpe, or tokenizer.bin",
+                    folder);
 }
 
 static gr_status read_one_file(const char *path, gr_tokenizer *tok)

@@ -1,6 +1,6 @@
-/* Inside of a tokenizer, shared by the files of src/text. Life of an object: gr__tokenizer_new, then a builder (hf_read.c,
- * gpt2_read.c, llama2c_read.c, train.c) adds tokens, merges and steps, then gr__tokenizer_finish derives the rest; from
- * then on it is constant.
+/* Inside of a tokenizer, shared by the files of src/text. Life of an object: gr__tokenizer_new, then a builder
+ * (hf_read.c, gpt2_read.c, llama2c_read.c, train.c) adds tokens, merges and steps, then gr__tokenizer_finish derives
+ * the rest; from then on it is constant.
  *
  *   text -> cut at added tokens -> normalize steps -> cut at added tokens -> split steps -> words -> merges -> ids
  *   ids  -> bytes of each token (made once, by the decode steps) -> one leading space off -> text
@@ -31,6 +31,7 @@ typedef struct gr__token {
     bool in_model; /* the merges may reach it */
     bool added;    /* found in the text before everything else */
     bool special;
+    bool normalized; /* an added token that is looked for in the normalized text */
 } gr__token;
 
 typedef struct gr__added {
@@ -115,9 +116,9 @@ struct gr_tokenizer {
     gr__table char_id;  /* code point -> id */
     gr__table merge_of; /* (a, b) -> (rank, id) */
     gr__trie raw, normalized;
-    bool cut_at_mark;         /* no merge crosses from another character to U+2581: words may be cut there */
-    const char *strip;        /* text that is taken off the start of a decoded text, or NULL */
-    bool strip_first;         /* from the first token only */
+    bool cut_at_mark;  /* no merge crosses from another character to U+2581: words may be cut there */
+    const char *strip; /* text that is taken off the start of a decoded text, or NULL */
+    bool strip_first;  /* from the first token only */
     int64_t strip_count;
 
     _Atomic(gr__scratch *) spare[GR__SPARE_SCRATCH]; /* memory for encoding, kept warm between calls */
@@ -148,7 +149,8 @@ GR__INLINE int32_t gr__find_token(const gr_tokenizer *tok, const char *piece, si
 
 gr_status gr__trie_add(gr__trie *trie, const char *text, size_t n, uint32_t index);
 /* The first place from 'from' on where an added token stands, the longest there; false where there is none. */
-bool gr__trie_find(const gr__trie *trie, const char *text, size_t n, size_t from, size_t *start, size_t *end, uint32_t *index);
+bool gr__trie_find(const gr__trie *trie, const char *text, size_t n, size_t from, size_t *start, size_t *end,
+                   uint32_t *index);
 void gr__trie_release(gr__trie *trie);
 
 /* ---- steps (normalize.c, token_bytes.c) ---- */

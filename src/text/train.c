@@ -15,8 +15,8 @@ static gr_status add_special(gr_tokenizer *tok, const char *text)
 {
     size_t n = strlen(text);
     GR_FAIL_IF(n == 0 || !gr__utf8_valid(text, n, NULL), GR_ERR_ARGUMENT, "a special token is empty or not UTF-8");
-    GR_FAIL_IF(gr__find_token(tok, text, n) >= 0, GR_ERR_ARGUMENT, "special token '%s' is given twice or is a token already",
-               text);
+    GR_FAIL_IF(gr__find_token(tok, text, n) >= 0, GR_ERR_ARGUMENT,
+               "special token '%s' is given twice or is a token already", text);
     int32_t id = tok->n_token;
     GR_TRY(gr__add_token(tok, text, n, id));
     return gr__add_added(tok, text, n, id, (gr__added){.special = true});
@@ -62,9 +62,10 @@ static gr_status collect(const char *text, size_t n, size_t offset, size_t sourc
 {
     for (size_t at = 0, length; at < n; at += length) {
         uint32_t code;
-        GR_FAIL_IF(gr__utf8_next(text + at, n - at, &code, &length) != GR__UTF8_GOOD || code == 0, GR_ERR_DATA,
-                   "text %zu is not UTF-8, or has a 0 byte, at byte %zu; clean it, or train a 'byte' or 'bpe' tokenizer", source,
-                   offset + at);
+        GR_FAIL_IF(
+            gr__utf8_next(text + at, n - at, &code, &length) != GR__UTF8_GOOD || code == 0, GR_ERR_DATA,
+            "text %zu is not UTF-8, or has a 0 byte, at byte %zu; clean it, or train a 'byte' or 'bpe' tokenizer",
+            source, offset + at);
         seen[code / 8] |= (unsigned char)(1u << code % 8);
     }
     return GR_OK;
@@ -93,7 +94,8 @@ static gr_status add_characters(gr_tokenizer *tok, const unsigned char *seen)
     return GR_OK;
 }
 
-static gr_status make_characters(gr_tokenizer *tok, const gr_tokenizer_options *o, const gr_text_source *sources, size_t n)
+static gr_status make_characters(gr_tokenizer *tok, const gr_tokenizer_options *o, const gr_text_source *sources,
+                                 size_t n)
 {
     gr_status status = GR_OK;
     gr__trie trie = {0};
@@ -120,14 +122,15 @@ done:
 static gr_status make_bpe(gr_tokenizer *tok, const gr_tokenizer_options *o, const gr_text_source *sources, size_t n)
 {
     const char *pattern = gr__pattern_named(o->pattern ? o->pattern : "gpt2");
-    int64_t vocab_size = o->vocab_size ? o->vocab_size : DEFAULT_VOCAB_SIZE, least = o->least_count ? o->least_count : 2;
+    int64_t vocab_size = o->vocab_size ? o->vocab_size : DEFAULT_VOCAB_SIZE,
+            least = o->least_count ? o->least_count : 2;
     GR_FAIL_IF(!pattern, GR_ERR_ARGUMENT, "pattern '%s' is not known; choose 'gpt2', 'llama3' or 'qwen2'", o->pattern);
     GR_FAIL_IF(least < 1, GR_ERR_ARGUMENT, "least_count is %lld; it must be at least 1", (long long)least);
     GR_TRY(add_specials(tok, o));
     for (int rank = 0; rank < 256; rank++) GR_TRY(add_byte(tok, gr__byte_by_rank(rank)));
     GR_FAIL_IF(vocab_size < tok->n_token || vocab_size > MOST_VOCAB_SIZE, GR_ERR_ARGUMENT,
-               "vocab_size is %lld; it must be from %d (bytes and special tokens) to %d", (long long)vocab_size, tok->n_token,
-               MOST_VOCAB_SIZE);
+               "vocab_size is %lld; it must be from %d (bytes and special tokens) to %d", (long long)vocab_size,
+               tok->n_token, MOST_VOCAB_SIZE);
     GR_TRY(gr__make_byte_level(tok, pattern));
     return gr__train_bpe(tok, (int32_t)vocab_size, least, sources, n);
 }

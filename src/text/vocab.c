@@ -54,8 +54,8 @@ void gr_tokenizer_close(gr_tokenizer **tokenizer)
 static gr_status reserve_id(gr_tokenizer *tok, const char *piece, size_t n, int64_t id)
 {
     size_t most = GR__MIN(tok->by_piece.count + ((size_t)1 << 20), (size_t)GR__MOST_TOKENS);
-    GR_FAIL_IF(id < 0 || (uint64_t)id >= most, GR_ERR_CORRUPT, "token '%.*s' has id %lld, which is out of range", shown(n),
-               piece, (long long)id);
+    GR_FAIL_IF(id < 0 || (uint64_t)id >= most, GR_ERR_CORRUPT, "token '%.*s' has id %lld, which is out of range",
+               shown(n), piece, (long long)id);
     GR_FAIL_IF(n > UINT32_MAX, GR_ERR_LIMIT, "a token of %zu bytes is too long", n);
     if (id < tok->n_token) return GR_OK;
     GR_TRY(gr__grow(&tok->token, sizeof *tok->token, (size_t)id + 1, &tok->token_capacity));
@@ -72,7 +72,8 @@ static gr_status name_token(gr_tokenizer *tok, const char *piece, size_t n, int6
                token->piece, shown(n), piece, (long long)id);
     bool was_there;
     GR_TRY(gr__map_set(&tok->by_piece, piece, n, id, &was_there));
-    GR_FAIL_IF(was_there, GR_ERR_CORRUPT, "token '%.*s' is there twice, again with id %lld", shown(n), piece, (long long)id);
+    GR_FAIL_IF(was_there, GR_ERR_CORRUPT, "token '%.*s' is there twice, again with id %lld", shown(n), piece,
+               (long long)id);
     token->piece = tok->by_piece.entry[tok->by_piece.count - 1].key;
     token->n_piece = n;
     return GR_OK;
@@ -90,10 +91,12 @@ gr_status gr__add_added(gr_tokenizer *tok, const char *text, size_t n, int64_t i
     GR_FAIL_IF(n == 0, GR_ERR_CORRUPT, "added token %lld has no text", (long long)id);
     int32_t known = gr__find_token(tok, text, n);
     GR_FAIL_IF(known >= 0 && (known != id || tok->token[known].added), GR_ERR_CORRUPT,
-               "added token '%.*s' has id %lld, but the vocabulary has it with id %d", shown(n), text, (long long)id, known);
+               "added token '%.*s' has id %lld, but the vocabulary has it with id %d", shown(n), text, (long long)id,
+               known);
     if (known < 0) GR_TRY(name_token(tok, text, n, id));
     tok->token[id].added = true;
     tok->token[id].special = flags.special;
+    tok->token[id].normalized = flags.normalized;
     GR_TRY(gr__grow(&tok->added, sizeof *tok->added, tok->n_added + 1, &tok->added_capacity));
     flags.id = (int32_t)id;
     tok->added[tok->n_added++] = flags;
@@ -103,8 +106,8 @@ gr_status gr__add_added(gr_tokenizer *tok, const char *text, size_t n, int64_t i
 static gr_status model_id(const gr_tokenizer *tok, const char *piece, size_t n, int32_t *id)
 {
     *id = gr__find_token(tok, piece, n);
-    GR_FAIL_IF(*id < 0 || !tok->token[*id].in_model, GR_ERR_CORRUPT, "merge %zu needs '%.*s', which is not in the vocabulary",
-               tok->n_merge, shown(n), piece);
+    GR_FAIL_IF(*id < 0 || !tok->token[*id].in_model, GR_ERR_CORRUPT,
+               "merge %zu needs '%.*s', which is not in the vocabulary", tok->n_merge, shown(n), piece);
     return GR_OK;
 }
 
@@ -129,7 +132,8 @@ gr_status gr__add_merge(gr_tokenizer *tok, const char *a, size_t n_a, const char
 
 gr_status gr__add_step(gr__steps *steps, gr__step_kind kind, gr__step **out)
 {
-    GR_FAIL_IF(steps->n == GR__MOST_STEPS, GR_ERR_LIMIT, "a tokenizer has more than %d steps in one list", GR__MOST_STEPS);
+    GR_FAIL_IF(steps->n == GR__MOST_STEPS, GR_ERR_LIMIT, "a tokenizer has more than %d steps in one list",
+               GR__MOST_STEPS);
     *out = &steps->step[steps->n++];
     **out = (gr__step){.kind = kind};
     return GR_OK;
@@ -260,7 +264,8 @@ static int32_t first_special(const gr_tokenizer *tok, const char *const *names, 
 static void guess_specials(gr_tokenizer *tok)
 {
     static const char *const bos[] = {"<s>", "<|begin_of_text|>", "<bos>", "<|startoftext|>", "[BOS]", "<|endoftext|>"};
-    static const char *const eos[] = {"</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>", "<|eot_id|>", "<|im_end|>", "[EOS]"};
+    static const char *const eos[] = {"</s>",       "<|end_of_text|>", "<eos>", "<|endoftext|>",
+                                      "<|eot_id|>", "<|im_end|>",      "[EOS]"};
     static const char *const unk[] = {"<unk>", "[UNK]", "<|unk|>"};
     static const char *const pad[] = {"<pad>", "[PAD]", "<|pad|>", "<|finetune_right_pad_id|>"};
     gr_tokenizer_specials *s = &tok->special;

@@ -54,7 +54,8 @@ const int32_t *gr__word_cache_get(const gr__word_cache *cache, uint64_t hash, co
     return NULL;
 }
 
-void gr__word_cache_put(gr__word_cache *cache, uint64_t hash, const char *word, size_t n, const int32_t *id, size_t n_ids)
+void gr__word_cache_put(gr__word_cache *cache, uint64_t hash, const char *word, size_t n, const int32_t *id,
+                        size_t n_ids)
 {
     if (n > GR__CACHED_WORD_BYTES || n_ids > GR__CACHED_WORD_BYTES) return;
     if (cache->n_text + n > TEXT_BYTES || cache->n_ids + n_ids > IDS) {

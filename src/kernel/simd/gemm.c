@@ -204,8 +204,8 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
         unit = 4;
     }
     tile_acc acc;
-    tile_zero(&acc, m);
-    tile_multiply(&acc, m, pairs, t->units, a, row, unit, t->panel, GR__NR);
+    tile_zero(&acc, m, GR__NV);
+    tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->panel, GR__NR);
     tile_to_c(t, i, m, &acc);
 }
 

@@ -1,5 +1,5 @@
 /* The register tile of matrix products: up to GR__MR rows times GR__NV vectors, summed over k in sequence. Shared by
- * gemm.c and attention.c. Operands are in units of 4 bytes: an f32, or a pair of bf16. */
+ * gemm.c and the attention files. Operands are in units of 4 bytes: an f32, or a pair of bf16 that follow each other in k. */
 #ifndef GR__GEMM_TILE_H
 #define GR__GEMM_TILE_H
 
@@ -11,28 +11,29 @@ typedef struct tile_acc {
     vf v[GR__MR][GR__NV];
 } tile_acc;
 
-/* a: rows 'row' bytes apart, units 'unit' bytes apart; b: [k] rows of 'ldb' words, GR__NR used. */
-GR__INLINE void tile_zero(tile_acc *acc, int m)
+GR__INLINE void tile_zero(tile_acc *acc, int m, int nv)
 {
     for (int i = 0; i < m; i++)
-        for (int v = 0; v < GR__NV; v++) acc->v[i][v] = vzero();
+        for (int v = 0; v < nv; v++) acc->v[i][v] = vset(0);
 }
 
-GR__INLINE void tile_multiply(tile_acc *acc, int m, bool pairs, int64_t k, const char *a, int64_t row, int64_t unit,
-                              const float *b, int64_t ldb)
+/* a: rows 'row' bytes apart, units 'unit' bytes apart; b: k rows of 'ldb' words, nv vectors used. m and nv are
+ * constants where this is inlined, so that the tile lives in registers. */
+GR__INLINE void tile_multiply(tile_acc *acc, int m, int nv, bool pairs, int64_t k, const char *a, int64_t row,
+                              int64_t unit, const float *b, int64_t ldb)
 {
     for (int64_t l = 0; l < k; l++, a += unit, b += ldb) {
         vf x[GR__NV];
-        for (int v = 0; v < GR__NV; v++) x[v] = vload(b + v * GR__W);
+        for (int v = 0; v < nv; v++) x[v] = vload(b + v * GR__W);
         for (int i = 0; i < m; i++) {
             if (pairs) {
                 int32_t word;
                 memcpy(&word, a + i * row, 4);
-                for (int v = 0; v < GR__NV; v++) acc->v[i][v] = vdot_bf16(acc->v[i][v], iset(word), vbits(x[v]));
+                for (int v = 0; v < nv; v++) acc->v[i][v] = vdot_bf16(acc->v[i][v], iset(word), vbits(x[v]));
             } else {
                 float word;
                 memcpy(&word, a + i * row, 4);
-                for (int v = 0; v < GR__NV; v++) acc->v[i][v] = vfma(vset(word), x[v], acc->v[i][v]);
+                for (int v = 0; v < nv; v++) acc->v[i][v] = vfma(vset(word), x[v], acc->v[i][v]);
             }
         }
     }

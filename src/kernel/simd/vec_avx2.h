@@ -33,6 +33,14 @@ GR__INLINE vf vselect(vm m, vf a, vf b) { return _mm256_blendv_ps(b, a, m); }
 GR__INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
 GR__INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
 GR__INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+GR__INLINE vf vwhole(vf a) { return _mm256_round_ps(a, 8); } /* nearest whole number */
+/* p*2^n for whole n >= -160 and p in (0.5, 2): 0 where that is too small */
+GR__INLINE vf vscale(vf p, vf n)
+{
+    vf y = vfrombits(iadd(vbits(p), ishl(_mm256_cvtps_epi32(n), 23)));
+    return vselect(vgt(vset(-125.0f), n), vset(0), y);
+}
+
 GR__INLINE vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
 GR__INLINE vi iload(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 

@@ -49,6 +49,14 @@ GR__INLINE vf vmax(vf a, vf b) { return vselect(a > b, a, b); }
 GR__INLINE vf vmin(vf a, vf b) { return vselect(a < b, a, b); }
 GR__INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
 
+GR__INLINE vf vwhole(vf a) { return (a + vset(12582912.0f)) - vset(12582912.0f); } /* nearest, |a| < 2^22 */
+/* p*2^n for whole n >= -160 and p in (0.5, 2): 0 where that is too small */
+GR__INLINE vf vscale(vf p, vf n)
+{
+    vi y = (vi)p + ((vi)(n + vset(12582912.0f)) << 23);
+    return vselect(vgt(vset(-125.0f), n), vset(0), (vf)y);
+}
+
 GR__INLINE vf vsqrt(vf a)
 {
     vf v;

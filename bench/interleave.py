@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Two programs measured in turn, in one run on one machine. Needs nothing but Python.
+
+    bench/interleave.py --us "build/gradus bench step gpt2 --dtype bf16 --serve" \\
+                        --peer "$PY bench/peers/gpt2_step.py --dtype bf16 --serve" \\
+                        --peer "$PY bench/peers/gpt2_step.py --dtype bf16 --mode compile --serve"
+
+All programs speak the protocol of bench/peers/peer.py. Where several peers are given (eager and compiled), each is
+tried first and the fastest goes on; the others end. Then "us, peer" is repeated --pairs times; before every sample the
+driver waits until the machine is idle (less than 6 % busy), for at most --patience seconds.
+
+The verdict is the ratio peer / us of the medians and of the minima (above 1: we are faster). The spread is half the
+range of the ratios of the pairs over their median; above 8 % the result is refused (exit status 5), as it is when
+the machine was not idle (--busy-ok: measure all the same and say so).
+"""
+import argparse
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+
+IDLE, SPREAD = 0.06, 0.08
+
+
+class Program:
+    def __init__(self, command, threads_on=None):
+        prefix = ["taskset", "-c", threads_on] if threads_on else []
+        self.command = command
+        self.process = subprocess.Popen(prefix + shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self.seconds, self.loss, self.rss_mib = [], [], 0.0
+
+    def run(self, steps):
+        """The answer to "step N"; also kept: the median of its times, losses, memory."""
+        try:
+            self.process.stdin.write(f"step {steps}\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            sys.exit(f"interleave: '{self.command}' ended with status {self.process.wait()}")
+        try:
+            answer = json.loads(line)
+            seconds, self.rss_mib = answer["seconds"], max(self.rss_mib, answer["rss_mib"])
+        except (ValueError, KeyError, TypeError):
+            sys.exit(f"interleave: '{self.command}' answered {line.strip()[:200]!r}")
+        self.loss += answer.get("loss", [])
+        return seconds
+
+    def sample(self, steps):
+        self.seconds.append(statistics.median(self.run(steps)))
+
+    def end(self):
+        try:
+            self.process.stdin.write("quit\n")
+            self.process.stdin.close()
+            self.process.wait(30)
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            self.process.kill()
+
+
+def busy_share(seconds=0.3):
+    """Share of all cores' time that was not idle."""
+
+    def times():
+        with open("/proc/stat") as f:
+            t = [int(x) for x in f.readline().split()[1:9]]
+        return sum(t), t[3] + t[4]
+
+    total, idle = times()
+    time.sleep(seconds)
+    total2, idle2 = times()
+    return 1 - (idle2 - idle) / max(1, total2 - total)
+
+
+def wait_for_idle(patience):
+    """Whether the machine became idle in time."""
+    deadline = time.monotonic() + patience
+    while busy_share() >= IDLE:
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def figures(program):
+    return {"command": program.command, "median": statistics.median(program.seconds), "min": min(program.seconds),
+            "seconds": program.seconds, "rss_mib": program.rss_mib,
+            "loss": [program.loss[0], program.loss[-1]] if program.loss else None}
+
+
+def table(result):
+    us, peer = result["us"], result["peer"]
+    lines = [f"{'':8}{'median':>12}{'min':>12}{'peak RSS':>12}  loss"]
+    for name, f in (("us", us), ("peer", peer)):
+        loss = "" if not f["loss"] or f["loss"][0] is None else f"{f['loss'][0]:.4f} .. {f['loss'][1]:.4f}"
+        lines.append(f"{name:8}{f['median'] * 1e3:9.2f} ms{f['min'] * 1e3:9.2f} ms{f['rss_mib']:8.0f} MiB  {loss}")
+    lines.append(f"peer/us {result['ratio_median']:11.3f}{result['ratio_min']:12.3f}"
+                 f"{peer['rss_mib'] / max(1.0, us['rss_mib']):12.3f}  {len(result['pairs'])} pairs,"
+                 f" spread {result['spread'] * 100:.1f} %")
+    lines += [f"peer: {peer['command']}"] + [f"refused: {reason}" for reason in result["refused"]]
+    return "\n".join(lines)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--us", required=True, metavar="COMMAND")
+    p.add_argument("--peer", required=True, action="append", metavar="COMMAND", help="several: the fastest counts")
+    p.add_argument("--pairs", type=int, default=7)
+    p.add_argument("--steps", type=int, default=3, help="steps of a sample, whose time is their median")
+    p.add_argument("--warmup", type=int, default=3, help="steps thrown away at the start")
+    p.add_argument("--cpus", help="pin all to these, as taskset -c")
+    p.add_argument("--patience", type=float, default=60, help="seconds to wait for an idle machine")
+    p.add_argument("--busy-ok", action="store_true")
+    p.add_argument("--json", action="store_true")
+    o = p.parse_args()
+
+    patience = 0 if o.busy_ok else o.patience
+    idle = True
+    peers = [Program(command, o.cpus) for command in o.peer]
+    for program in peers:
+        program.run(o.warmup)
+    trial = []
+    for program in peers:
+        idle &= wait_for_idle(patience)
+        trial.append(min(program.run(o.steps)))
+    best = peers[trial.index(min(trial))]
+    for program in peers:
+        if program is not best:
+            program.end()
+    us = Program(o.us, o.cpus)
+    us.run(o.warmup)
+    best.loss, us.loss = [], []
+    for _ in range(o.pairs):
+        for program in (us, best):
+            idle &= wait_for_idle(patience)
+            program.sample(o.steps)
+    us.end()
+    best.end()
+
+    pairs = [b / a for a, b in zip(us.seconds, best.seconds)]
+    spread = (max(pairs) - min(pairs)) / 2 / statistics.median(pairs)
+    result = {"us": figures(us), "peer": figures(best), "pairs": pairs, "spread": spread, "idle": idle,
+              "tried": [{"command": q.command, "min": t} for q, t in zip(peers, trial)], "refused": []}
+    result["ratio_median"] = result["peer"]["median"] / result["us"]["median"]
+    result["ratio_min"] = result["peer"]["min"] / result["us"]["min"]
+    if spread > SPREAD:
+        result["refused"].append(f"the spread of {spread * 100:.1f} % is above {SPREAD * 100:.0f} %")
+    if not idle:
+        result["refused"].append(f"the machine was never idle for {patience:.0f} s")
+    if len(pairs) < 5:
+        result["refused"].append("fewer than five pairs")
+    print(json.dumps(result) if o.json else table(result))
+    sys.exit(5 if result["refused"] and not o.busy_ok else 0)
+
+
+if __name__ == "__main__":
+    main()

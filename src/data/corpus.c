@@ -1,0 +1,107 @@
+#include "data/corpus.h"
+
+#include "text/utf8.h"
+
+#include <string.h>
+
+#define MOST_FILE_BYTES ((size_t)1 << 40)
+
+static gr_status add(gr__corpus *c, char *text, size_t n)
+{
+    size_t capacity = c->capacity;
+    gr_status s = gr__grow(&c->document, sizeof *c->document, c->n + 1, &c->capacity);
+    if (s == GR_OK) s = gr__grow(&c->owned, sizeof *c->owned, c->n + 1, &capacity);
+    if (s != GR_OK) {
+        gr__free(text);
+        return s;
+    }
+    c->owned[c->n] = text;
+    c->document[c->n++] = (gr_text_source){text, n};
+    c->bytes += n;
+    return GR_OK;
+}
+
+static bool looks_binary(const char *text, size_t n) { return memchr(text, 0, n < 8192 ? n : 8192) != NULL; }
+
+/* A byte-order mark is not text. */
+static void drop_mark(char *text, size_t *n)
+{
+    if (*n < 3 || memcmp(text, "\xEF\xBB\xBF", 3) != 0) return;
+    memmove(text, text + 3, *n - 2);
+    *n -= 3;
+}
+
+static gr_status add_file(gr__corpus *c, const char *path, bool any_bytes, bool only_one)
+{
+    char *text;
+    size_t n, at;
+    GR_TRY(gr__file_read(path, MOST_FILE_BYTES, &text, &n));
+    if (!only_one && looks_binary(text, n)) {
+        c->skipped++;
+        gr__free(text);
+        return GR_OK;
+    }
+    drop_mark(text, &n);
+    if (!any_bytes && !gr__utf8_valid(text, n, &at)) {
+        gr__free(text);
+        return gr__fail(GR_ERR_DATA, "'%s' is not UTF-8: byte 0x%02x at offset %zu; convert it, or use tokenizer.type=byte",
+                        path, (unsigned char)text[at], at);
+    }
+    if (n == 0 && !only_one) {
+        gr__free(text);
+        return GR_OK;
+    }
+    return add(c, text, n);
+}
+
+static bool is_text_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && (strcmp(dot, ".txt") == 0 || strcmp(dot, ".md") == 0);
+}
+
+static gr_status add_folder(gr__corpus *c, const char *path, bool any_bytes)
+{
+    char **names;
+    size_t n;
+    GR_TRY(gr__dir_list(path, true, &names, &n));
+    gr_status status = GR_OK;
+    for (size_t i = 0; i < n && status == GR_OK; i++) {
+        if (!is_text_name(names[i])) {
+            c->skipped++;
+            continue;
+        }
+        char *full = gr__path_join(path, names[i]);
+        status = full ? add_file(c, full, any_bytes, false) : gr__fail_memory("a path", strlen(names[i]));
+        gr__free(full);
+    }
+    gr__names_free(names, n);
+    return status;
+}
+
+gr_status gr__corpus_read(const char *path, bool any_bytes, gr__corpus *out)
+{
+    *out = (gr__corpus){0};
+    gr_status s = gr__file_is_dir(path) ? add_folder(out, path, any_bytes) : add_file(out, path, any_bytes, true);
+    if (s == GR_OK && out->bytes == 0)
+        s = gr__fail(GR_ERR_DATA, "'%s' holds no text%s", path,
+                     gr__file_is_dir(path) ? " (.txt and .md files are read)" : ": the file is empty");
+    if (s != GR_OK) gr__corpus_release(out);
+    return s;
+}
+
+gr_status gr__corpus_of_text(char *text, size_t n, gr__corpus *out)
+{
+    *out = (gr__corpus){0};
+    gr_status s = add(out, text, n);
+    if (s != GR_OK) gr__corpus_release(out);
+    return s;
+}
+
+void gr__corpus_release(gr__corpus *c)
+{
+    for (size_t i = 0; i < c->n; i++) gr__free(c->owned[i]);
+    gr__free(c->owned);
+    gr__free(c->document);
+    *c = (gr__corpus){0};
+}

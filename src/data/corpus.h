@@ -1,0 +1,24 @@
+/* Documents of text: one file, or every .txt and .md below a folder in the order of their paths (a document = a file).
+ * Hidden files, files of other kinds and files that look binary are left out and counted. */
+#ifndef GR__CORPUS_H
+#define GR__CORPUS_H
+
+#include "base/file.h"
+#include "gradus/text.h"
+
+typedef struct gr__corpus {
+    gr_text_source *document; /* borrowed from 'owned' */
+    char **owned;
+    size_t n, capacity;
+    size_t bytes;
+    size_t skipped;           /* files that were left out */
+} gr__corpus;
+
+/* path: a file of any name, or a folder. Texts are checked to be UTF-8 unless 'any_bytes'.
+ * Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA (file and offset of invalid UTF-8; nothing to read), GR_ERR_MEMORY. */
+gr_status gr__corpus_read(const char *path, bool any_bytes, gr__corpus *out);
+/* Takes a text over as the only document. */
+gr_status gr__corpus_of_text(char *text, size_t n, gr__corpus *out);
+void gr__corpus_release(gr__corpus *c);
+
+#endif

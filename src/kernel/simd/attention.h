@@ -1,0 +1,199 @@
+/* Shared by the attention files of this folder: operands of one (b, h), masks, packing of a block of queries. */
+#ifndef GR__SIMD_ATTENTION_H
+#define GR__SIMD_ATTENTION_H
+
+#include "kernel/attention_int.h"
+#include "kernel/simd/block.h"
+#include "kernel/simd/vmath.h"
+
+/* 2^x to 1e-7 for x <= 127, 0 below -160; NaN stays. */
+GR__INLINE vf vexp2(vf x)
+{
+    x = vmax(vset(-160.0f), x);
+    vf n = vwhole(x), r = x - n, p = vset(1.327640980e-03f);
+    p = vfma(p, r, vset(9.675540837e-03f));
+    p = vfma(p, r, vset(5.550713466e-02f));
+    p = vfma(p, r, vset(2.402211974e-01f));
+    p = vfma(p, r, vset(6.931469669e-01f));
+    p = vfma(p, r, vset(1.000000072e+00f));
+    return vscale(p, n);
+}
+
+/* To bf16 in the low half; the caller has no use for exact NaNs. */
+GR__INLINE vi round_low(vf v)
+{
+    vi bits = vbits(v);
+    return iadd(bits, iadd(iand(isar(bits, 16), iset(1)), iset(0x7fff)));
+}
+GR__INLINE vi pair_of(vf low, vf high)
+{
+    return ior(iand(isar(round_low(low), 16), iset(0xffff)), iand(round_low(high), iset((int32_t)0xffff0000u)));
+}
+
+/* One block of queries of one head. */
+typedef struct head {
+    const gr__attention_plan *p;
+    const gr__attention *a;
+    int64_t b, h, hkv;
+    int64_t q0, rows;                  /* queries q0 .. q0+rows-1 */
+    int64_t columns;                   /* rows rounded up to 16 */
+    int64_t k_first, k_end;            /* keys that some query of the block sees */
+    int64_t all_from, all_to;          /* keys that every query sees (but for key_mask) */
+    float *first_key, *end_key;        /* (GR__BQ) what each query sees */
+} head;
+
+GR__INLINE size_t size_of(gr_dtype dtype) { return dtype == GR_F32 ? 4 : 2; }
+
+GR__INLINE const char *at_const(const void *base, const int64_t stride[3], gr_dtype dtype, int64_t b, int64_t t, int64_t h)
+{
+    return (const char *)base + (b * stride[0] + t * stride[1] + h * stride[2]) * (int64_t)size_of(dtype);
+}
+
+GR__INLINE void head_set_queries(head *x, int64_t q0, int64_t rows)
+{
+    const gr__attention *a = x->a;
+    int64_t keys = a->kv_len ? GR__MIN(GR__MAX(a->kv_len[x->b], 0), a->tk) : a->tk, start = a->q_start ? a->q_start[x->b] : 0;
+    x->q0 = q0;
+    x->rows = rows;
+    x->columns = round16(rows);
+    x->k_first = a->tk;
+    x->k_end = x->all_from = 0;
+    x->all_to = a->tk;
+    for (int64_t i = 0; i < x->columns; i++) {
+        int64_t position = start + q0 + GR__MIN(i, rows - 1);
+        int64_t end = a->causal ? GR__MIN(keys, position + 1) : keys;
+        int64_t first = a->causal && a->window > 0 ? GR__MAX(position + 1 - a->window, 0) : 0;
+        end = GR__MAX(end, 0);
+        x->first_key[i] = (float)first;
+        x->end_key[i] = (float)end;
+        x->k_first = GR__MIN(x->k_first, first);
+        x->k_end = GR__MAX(x->k_end, end);
+        x->all_from = GR__MAX(x->all_from, first);
+        x->all_to = GR__MIN(x->all_to, end);
+    }
+    x->k_first = x->k_first / GR__BK * GR__BK;
+}
+
+/* -inf where query i must not see key k0+j; s (n, GR__BQ) */
+GR__INLINE void mask_scores(const head *x, float *s, int64_t k0, int64_t n)
+{
+    const uint8_t *shown = x->a->key_mask ? x->a->key_mask + x->b * x->a->tk + k0 : NULL;
+    bool edge = k0 < x->all_from || k0 + n > x->all_to;
+    vf hidden = vset(-INFINITY);
+    if (!edge && !shown) return;
+    for (int64_t j = 0; j < n; j++) {
+        bool drop = shown && !shown[j];
+        if (!drop && k0 + j >= x->all_from && k0 + j < x->all_to) continue;
+        vf key = vset((float)(k0 + j));
+        for (int64_t i = 0; i < x->columns; i += GR__W) {
+            float *at = s + j * GR__BQ + i;
+            vf v = vload(at);
+            v = vselect(vgt(vload(x->end_key + i), key), v, hidden);
+            v = vselect(vge(key, vload(x->first_key + i)), v, hidden);
+            if (drop) v = hidden;
+            vstore(at, v);
+        }
+    }
+}
+
+/* d elements as floats, zeros up to dp */
+GR__INLINE void load_row(float *dst, const char *src, gr_dtype dtype, int64_t d, int64_t dp)
+{
+    if (dtype == GR_F32)
+        memcpy(dst, src, (size_t)d * 4);
+    else
+        widen_bf16(dst, (const uint16_t *)(const void *)src, d);
+    for (int64_t i = d; i < dp; i++) dst[i] = 0;
+}
+
+GR__INLINE void store_row(char *dst, gr_dtype dtype, const float *src, int64_t d)
+{
+    if (dtype == GR_F32)
+        memcpy(dst, src, (size_t)d * 4);
+    else
+        narrow_bf16((uint16_t *)(void *)dst, src, d);
+}
+
+/* dst (words, GR__BQ) = transpose of src (GR__BQ, words); words is a multiple of 16 */
+GR__INLINE void transpose_block(float *dst, const float *src, int64_t columns, int64_t words)
+{
+    for (int64_t w = 0; w < words; w += GR__W)
+        for (int64_t i = 0; i < columns; i += GR__W)
+            transpose_words(dst + w * GR__BQ + i, GR__BQ, (const char *)(src + i * words + w), words * 4);
+}
+
+/* src (words, GR__BQ) -> dst (GR__BQ, words) */
+GR__INLINE void transpose_back(float *dst, const float *src, int64_t columns, int64_t words)
+{
+    for (int64_t w = 0; w < words; w += GR__W)
+        for (int64_t i = 0; i < columns; i += GR__W)
+            transpose_words(dst + i * words + w, words, (const char *)(src + w * GR__BQ + i), GR__BQ * 4);
+}
+
+/* Rows of a block of queries (q, o or dout) as floats: dst (GR__BQ, dp), zeros where there is no query. */
+GR__INLINE void gather_rows(const head *x, float *dst, const void *base, const int64_t stride[3])
+{
+    int64_t d = x->a->d, dp = x->p->dp;
+    for (int64_t i = 0; i < x->columns; i++) {
+        if (i < x->rows)
+            load_row(dst + i * dp, at_const(base, stride, x->a->dtype, x->b, x->q0 + i, x->h), x->a->dtype, d, dp);
+        else
+            memset(dst + i * dp, 0, (size_t)dp * 4);
+    }
+}
+
+/* The same as pairs of bf16: dst (GR__BQ, dp/2 words rounded up to 16). */
+GR__INLINE int64_t pair_words(int64_t d) { return round16((d + 1) / 2); }
+GR__INLINE void gather_pairs(const head *x, float *dst, const void *base, const int64_t stride[3])
+{
+    int64_t words = pair_words(x->a->d);
+    memset(dst, 0, (size_t)(x->columns * words) * 4);
+    for (int64_t i = 0; i < x->rows; i++)
+        memcpy(dst + i * words, at_const(base, stride, GR_BF16, x->b, x->q0 + i, x->h), (size_t)x->a->d * 2);
+}
+
+/* Rows k0 .. k0+n-1 of k or v for broadcasting. */
+typedef struct keys {
+    const char *base;
+    int64_t step;       /* bytes from key to key */
+} keys;
+
+/* In place, or converted into tile (GR__BK, dp). 'pairs': bf16 in place. */
+GR__INLINE keys load_keys(const head *x, const void *base, const int64_t stride[3], int64_t k0, int64_t n, bool pairs,
+                          float *tile)
+{
+    const gr__attention *a = x->a;
+    keys k = {at_const(base, stride, a->kv_dtype, x->b, k0, x->hkv), stride[1] * (int64_t)size_of(a->kv_dtype)};
+    if (pairs || a->kv_dtype == GR_F32) return k;
+    for (int64_t j = 0; j < n; j++) load_row(tile + j * x->p->dp, k.base + j * k.step, GR_BF16, a->d, x->p->dp);
+    return (keys){(const char *)tile, x->p->dp * 4};
+}
+
+/* Rows of bf16 two by two: dst (n/2 rounded up, dp) words (row 2l, row 2l+1), zero beyond n and d. */
+GR__INLINE void interleave_rows(float *dst, const char *src, int64_t step, int64_t n, int64_t d, int64_t dp)
+{
+    for (int64_t j = 0; j < n; j += 2, dst += dp) {
+        const uint16_t *low = (const uint16_t *)(const void *)(src + j * step), *high = NULL;
+        if (j + 1 < n) high = (const uint16_t *)(const void *)(src + (j + 1) * step);
+        int64_t i = 0;
+        for (; i + GR__W <= d; i += GR__W) {
+            vi word = iand(isar(vbits(vload_bf16(low + i)), 16), iset(0xffff));
+            if (high) word = ior(word, vbits(vload_bf16(high + i)));
+            vstore(dst + i, vfrombits(word));
+        }
+        for (; i < dp; i++) {
+            uint32_t word = i < d ? low[i] | (high ? (uint32_t)high[i] << 16 : 0) : 0;
+            memcpy(dst + i, &word, 4);
+        }
+    }
+}
+
+GR__INLINE void multiply(const block_job *j, bool pairs)
+{
+    if (pairs)
+        block_multiply_bf16(j);
+    else
+        block_multiply_f32(j);
+}
+
+#endif

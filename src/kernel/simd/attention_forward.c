@@ -1,0 +1,155 @@
+/* Attention, forward (attention_int.h tells the layout): online softmax over blocks of keys. */
+#include "kernel/simd.h"
+#include "kernel/simd/attention_few.h"
+
+/* Scratch of a thread, in this order. */
+typedef struct forward {
+    head x;
+    float *qt;          /* (d, GR__BQ), or pairs (d/2, GR__BQ); later O as rows */
+    float *ot;          /* (d, GR__BQ) */
+    float *st;          /* (GR__BK, GR__BQ): scores, then probabilities */
+    float *pt;          /* (GR__BK/2, GR__BQ): probabilities as pairs of keys */
+    float *k_tile, *v_tile;
+    float *most, *sum, *alpha;  /* (GR__BQ) */
+} forward;
+
+static forward carve(const gr__attention_plan *p, int thread)
+{
+    forward f = {.x = {.p = p, .a = &p->a}};
+    float *at = (float *)(void *)((char *)p->a.scratch + p->thread_bytes * (size_t)thread);
+    f.qt = at;
+    f.ot = f.qt + p->dp * GR__BQ;
+    f.st = f.ot + p->dp * GR__BQ;
+    f.pt = f.st + GR__BK * GR__BQ;
+    f.k_tile = f.pt + GR__BK * GR__BQ;
+    f.v_tile = f.k_tile + GR__BK * p->dp;
+    f.most = f.v_tile + GR__BK * p->dp;
+    f.sum = f.most + GR__BQ;
+    f.alpha = f.sum + GR__BQ;
+    f.x.first_key = f.alpha + GR__BQ;
+    f.x.end_key = f.x.first_key + GR__BQ;
+    return f;
+}
+
+enum { GROUP = 4 }; /* vectors of queries side by side: independent chains; GR__BQ and 16*k are multiples of GR__W */
+
+GR__INLINE void softmax_vectors(const forward *f, bool pairs, int64_t n, int64_t i, int group)
+{
+    vf c = vset(f->x.a->scale * 1.44269504f), most[GROUP], base[GROUP], sum[GROUP];
+    for (int g = 0; g < group; g++) most[g] = vload(f->most + i + g * GR__W);
+    for (int64_t j = 0; j < n; j++)
+        for (int g = 0; g < group; g++) most[g] = vmax(most[g], vload(f->st + j * GR__BQ + i + g * GR__W));
+    for (int g = 0; g < group; g++) {
+        int64_t at = i + g * GR__W;
+        base[g] = vselect(veq(most[g], vset(-INFINITY)), vset(0), most[g] * c);
+        vf alpha = vexp2(vload(f->most + at) * c - base[g]);
+        vstore(f->alpha + at, alpha);
+        vstore(f->most + at, most[g]);
+        sum[g] = vload(f->sum + at) * alpha;
+        base[g] = vset(0) - base[g];
+    }
+    for (int64_t j = 0; j < n; j += 2) {
+        float *row = f->st + j * GR__BQ + i, *next = row + GR__BQ;
+        for (int g = 0; g < group; g++) {
+            vf p = vexp2(vfma(vload(row + g * GR__W), c, base[g])), q = vset(0);
+            sum[g] = sum[g] + p;
+            if (j + 1 < n) {
+                q = vexp2(vfma(vload(next + g * GR__W), c, base[g]));
+                sum[g] = sum[g] + q;
+            }
+            if (pairs) {
+                vstore(f->pt + j / 2 * GR__BQ + i + g * GR__W, vfrombits(pair_of(p, q)));
+            } else {
+                vstore(row + g * GR__W, p);
+                if (j + 1 < n) vstore(next + g * GR__W, q);
+            }
+        }
+    }
+    for (int g = 0; g < group; g++) vstore(f->sum + i + g * GR__W, sum[g]);
+}
+
+GR__INLINE void softmax_block(const forward *f, bool pairs, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + GROUP * GR__W <= f->x.columns; i += GROUP * GR__W) softmax_vectors(f, pairs, n, i, GROUP);
+    for (; i < f->x.columns; i += GR__W) softmax_vectors(f, pairs, n, i, 1);
+}
+
+GR__INLINE void forward_keys(const forward *f, bool pairs, int64_t k0, int64_t n, bool first)
+{
+    const gr__attention *a = f->x.a;
+    int64_t dp = f->x.p->dp;
+    keys k = load_keys(&f->x, a->k, a->k_stride, k0, n, pairs, f->k_tile);
+    keys v = load_keys(&f->x, a->v, a->v_stride, k0, n, pairs, f->v_tile);
+    block_job scores = {.m = n, .n = f->x.columns, .k = pairs ? a->d / 2 : a->d, .a = k.base, .row = k.step, .unit = 4,
+                        .b = f->qt, .ldb = GR__BQ, .c = f->st, .ldc = GR__BQ};
+    multiply(&scores, pairs);
+    mask_scores(&f->x, f->st, k0, n);
+    softmax_block(f, pairs, n);
+    block_job values = {.m = a->d, .n = f->x.columns, .k = n, .a = v.base, .row = 4, .unit = v.step,
+                        .b = f->st, .ldb = GR__BQ, .c = f->ot, .ldc = GR__BQ, .add = !first, .alpha = f->alpha};
+    if (pairs) {
+        interleave_rows(f->v_tile, v.base, v.step, n, a->d, dp);
+        values.k = (n + 1) / 2;
+        values.a = (const char *)f->v_tile;
+        values.unit = dp * 4;
+        values.b = f->pt;
+    }
+    multiply(&values, pairs);
+}
+
+static void write_output(const forward *f)
+{
+    const head *x = &f->x;
+    const gr__attention *a = x->a;
+    float c = a->scale * 1.44269504f, lse[GR__BQ];
+    transpose_back(f->qt, f->ot, x->columns, x->p->dp);
+    for (int64_t i = 0; i < x->columns; i += GR__W) {
+        vf sum = vload(f->sum + i), none = vset(0);
+        vf l = vload(f->most + i) * vset(c) * vset(0.69314718f) + vlog(sum);
+        vstore(lse + i, vselect(veq(sum, none), vset(-INFINITY), l));
+        vstore(f->alpha + i, vselect(veq(sum, none), none, vset(1) / sum));
+    }
+    for (int64_t i = 0; i < x->rows; i++) {
+        float *o = f->qt + i * x->p->dp;
+        vf s = vset(f->alpha[i]);
+        for (int64_t j = 0; j < x->p->dp; j += GR__W) vstore(o + j, vload(o + j) * s);
+        char *to = (char *)(uintptr_t)at_const(a->o, a->o_stride, a->dtype, x->b, x->q0 + i, x->h);
+        store_row(to, a->dtype, o, a->d);
+    }
+    if (a->lse) memcpy(a->lse + (x->b * a->heads + x->h) * a->tq + x->q0, lse, (size_t)x->rows * 4);
+}
+
+GR__INLINE void run_forward(const gr__attention_plan *p, int64_t task, int thread, bool pairs)
+{
+    forward f = carve(p, thread);
+    const gr__attention *a = &p->a;
+    int64_t per = p->pass == GR__PASS_FEW ? 1 : p->q_blocks, block = per - 1 - task % per; /* the longest first */
+    f.x.b = task / per / a->heads;
+    f.x.h = task / per % a->heads;
+    f.x.hkv = f.x.h / (a->heads / a->kv_heads);
+    if (p->pass == GR__PASS_FEW) {
+        attention_few(&f.x, f.qt);
+        return;
+    }
+    head_set_queries(&f.x, block * GR__BQ, GR__MIN(GR__BQ, a->tq - block * GR__BQ));
+    if (pairs) {
+        gather_pairs(&f.x, f.ot, a->q, a->q_stride);
+        transpose_block(f.qt, f.ot, f.x.columns, pair_words(a->d));
+    } else {
+        gather_rows(&f.x, f.ot, a->q, a->q_stride);
+        transpose_block(f.qt, f.ot, f.x.columns, p->dp);
+    }
+    memset(f.ot, 0, (size_t)(p->dp * GR__BQ) * 4);
+    for (int64_t i = 0; i < GR__BQ; i++) f.most[i] = -INFINITY, f.sum[i] = 0;
+    for (int64_t k0 = f.x.k_first; k0 < f.x.k_end; k0 += GR__BK)
+        forward_keys(&f, pairs, k0, GR__MIN(GR__BK, f.x.k_end - k0), k0 == f.x.k_first);
+    write_output(&f);
+}
+
+void GR__KERNEL(attention_forward)(const void *plan, int64_t task, int thread) { run_forward(plan, task, thread, false); }
+
+void GR__KERNEL(attention_forward_bf16)(const void *plan, int64_t task, int thread)
+{
+    run_forward(plan, task, thread, true);
+}

@@ -1,0 +1,165 @@
+/* Models as objects: made from a configuration, described, put into graphs. */
+#include "model/family.h"
+
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_ROWS = 32 };
+
+gr_status gr__model_make(const gr__family *family, gr_model **out)
+{
+    gr_model *m = gr__calloc(1, sizeof *m);
+    if (!m) return gr__fail_memory("a model", sizeof *m);
+    *m = (gr_model){.family = family, .bos = -1, .pad = -1};
+    m->config = gr__arena_alloc(&m->arena, family->config_bytes);
+    gr_status status = m->config ? gr_store_new(&m->store) : gr__fail_memory("a model", family->config_bytes);
+    if (status != GR_OK) {
+        gr_model_free(&m);
+        return status;
+    }
+    *out = m;
+    return GR_OK;
+}
+
+void gr_model_free(gr_model **model)
+{
+    if (!model || !*model) return;
+    gr_model *m = *model;
+    gr_graph_free(&m->layout);
+    gr_store_free(&m->store);
+    gr_tokenizer_close(&m->tokenizer);
+    gr__arena_release(&m->arena);
+    gr__free(m);
+    *model = NULL;
+}
+
+static void take_special_ids(gr_model *m)
+{
+    if (!m->tokenizer) return;
+    gr_tokenizer_specials s = gr_tokenizer_special_ids(m->tokenizer);
+    if (m->bos < 0) m->bos = s.bos;
+    if (m->pad < 0) m->pad = s.pad;
+    if (m->n_eos == 0 && s.eos >= 0) m->eos[m->n_eos++] = s.eos;
+}
+
+static void build_layout(gr_model *m)
+{
+    const gr__family *f = m->family;
+    gr_graph *g = m->layout;
+    gr_value hidden, head;
+    if (f->kind == GR__KIND_VECTOR) {
+        int64_t inputs, outputs;
+        f->sizes(m->config, &inputs, &outputs);
+        f->build_vector(g, m->config, gr_input(g, "x", GR_F32, 2, (int64_t[]){1, inputs}), false);
+    } else {
+        gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){1, 1});
+        f->build_lm(g, m->config, &(gr__lm_in){.ids = ids, .batch = 1, .time = 1}, &hidden, &head);
+    }
+}
+
+gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
+{
+    GR_TRY(m->family->finish(m->config, facts));
+    take_special_ids(m);
+    GR_TRY(gr_graph_new(&m->layout));
+    build_layout(m);
+    return gr_graph_status(m->layout);
+}
+
+/* ---- from a configuration ---- */
+
+/* The family's rows and 'type' in one table, so that unknown keys are told apart; 'type' itself lies behind the struct. */
+static gr_status read_section(gr_model *m, const gr__conf *section)
+{
+    const gr__family *f = m->family;
+    gr__conf_row rows[MOST_ROWS];
+    GR_FAIL_IF(f->n_rows + 1 > MOST_ROWS, GR_ERR_INTERNAL, "family '%s' has too many keys", f->name);
+    size_t at = (f->config_bytes + 15) / 16 * 16;
+    char *both = gr__arena_alloc(&m->arena, at + sizeof(const char *));
+    if (!both) return gr__fail_memory("a model", at);
+    rows[0] = (gr__conf_row){"type", GR__CONF_STRING, at, 0, 0, NULL, f->name, "kind of model", GR__CONF_MAIN};
+    memcpy(rows + 1, f->rows, f->n_rows * sizeof *rows);
+    GR_TRY(gr__conf_read(section, "model", rows, f->n_rows + 1, both, &m->arena));
+    memcpy(m->config, both, f->config_bytes);
+    return GR_OK;
+}
+
+gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_tokenizer *tokenizer, gr_model **out)
+{
+    const gr__conf *type = section && section->kind == GR__CONF_SCALAR ? section : gr__conf_get(section, "type");
+    const gr__family *family = &gr__family_gpt;
+    gr_model *m;
+    if (!gr__conf_is_null(type) && gr__family_find(type->text, &family) != GR_OK) {
+        char why[512];
+        snprintf(why, sizeof why, "%s", gr_message());
+        return gr__conf_fail(type, "%s", why);
+    }
+    GR_TRY(gr__model_make(family, &m));
+    m->tokenizer = tokenizer;
+    gr_status status = read_section(m, section);
+    if (status == GR_OK) {
+        status = gr__model_finish(m, facts);
+        if (status == GR_ERR_CONFIG) gr__fail_prefix(status, "section 'model'");
+    }
+    if (status != GR_OK) {
+        m->tokenizer = NULL; /* stays the caller's */
+        gr_model_free(&m);
+        return status;
+    }
+    *out = m;
+    return GR_OK;
+}
+
+/* ---- looking ---- */
+
+gr_store *gr_model_store(gr_model *m) { return m->store; }
+const gr_tokenizer *gr_model_tokenizer(const gr_model *m) { return m->tokenizer; }
+const char *gr_model_family(const gr_model *m) { return m->family->name; }
+
+gr_model_info gr_model_describe(const gr_model *m)
+{
+    gr_model_info info = m->family->describe(m->config);
+    for (size_t i = 0; i < m->layout->n_values; i++)
+        if (m->layout->value[i].trainable) {
+            int64_t n = 1;
+            for (int d = 0; d < m->layout->value[i].rank; d++) n *= m->layout->value[i].dim[d];
+            info.parameters += n;
+        }
+    return info;
+}
+
+/* ---- language models ---- */
+
+gr_status gr__model_want_lm(const gr_model *m, const char *what)
+{
+    GR_FAIL_IF(m->family->kind != GR__KIND_LM, GR_ERR_UNSUPPORTED, "%s needs a language model, not '%s'", what,
+               m->family->name);
+    return GR_OK;
+}
+
+gr_status gr__model_check_ids(const gr_model *m, const int32_t *ids, int64_t n)
+{
+    int64_t vocab = m->family->describe(m->config).vocab;
+    for (int64_t i = 0; i < n; i++)
+        GR_FAIL_IF(ids[i] < 0 || ids[i] >= vocab, GR_ERR_DATA, "token id %d at position %lld is outside the vocabulary of %lld",
+                   (int)ids[i], (long long)i, (long long)vocab);
+    return GR_OK;
+}
+
+gr_status gr_model_build_lm(gr_model *m, gr_graph *g, int64_t batch, int64_t time, bool train, gr_lm_values *out)
+{
+    GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_lm: an argument is NULL");
+    GR_TRY(gr__model_want_lm(m, "gr_model_build_lm"));
+    int64_t context = m->family->describe(m->config).context;
+    GR_FAIL_IF(batch < 1 || time < 1 || time > context, GR_ERR_ARGUMENT,
+               "a batch of %lld times %lld tokens is not possible; the model's context is %lld", (long long)batch,
+               (long long)time, (long long)context);
+    gr_lm_values v = {.ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){batch, time})};
+    gr__lm_in in = {.ids = v.ids, .batch = batch, .time = time, .train = train};
+    m->family->build_lm(g, m->config, &in, &v.hidden, &v.head);
+    GR_TRY(gr_graph_status(g));
+    *out = v;
+    return GR_OK;
+}

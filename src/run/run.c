@@ -1,0 +1,217 @@
+/* Opening a run: configuration, data, model, programs, checkpoint. */
+#include "run/run.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "plan/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct gr__root_rows {
+    const char *task, *out;
+    const gr__conf *data, *tokenizer, *model, *train, *loss;
+} gr__root_rows;
+
+#define AT(field) offsetof(gr__root_rows, field)
+static const gr__conf_row root_rows[] = {
+    {"task", GR__CONF_STRING, AT(task), 0, 0, NULL, NULL, "text-generation or vector; default: what the model takes", 0},
+    {"data", GR__CONF_SECTION, AT(data), 0, 0, NULL, NULL, "where the data come from", 0},
+    {"tokenizer", GR__CONF_SECTION, AT(tokenizer), 0, 0, NULL, NULL, "text to numbers", 0},
+    {"model", GR__CONF_SECTION, AT(model), 0, 0, NULL, NULL, "type and sizes", 0},
+    {"loss", GR__CONF_SECTION, AT(loss), 0, 0, NULL, NULL, "vector: what is made small", 0},
+    {"train", GR__CONF_SECTION, AT(train), 0, 0, NULL, NULL, "steps, batch, rate, optimiser, checkpoints", 0},
+    {"out", GR__CONF_STRING, AT(out), 0, 0, NULL, NULL, "the run's folder; default runs/NAME", 0},
+};
+
+static bool is_config(const char *path)
+{
+    size_t n = strlen(path);
+    return (n > 5 && strcmp(path + n - 5, ".yaml") == 0) || (n > 4 && strcmp(path + n - 4, ".yml") == 0);
+}
+
+/* "texts/book.txt" -> "book" */
+static char *stem_of(gr__arena *arena, const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    size_t from = n;
+    while (from > 0 && path[from - 1] != '/') from--;
+    const char *dot = memchr(path + from, '.', n - from);
+    size_t end = dot && dot > path + from ? (size_t)(dot - path) : n;
+    return gr__arena_strndup(arena, path + from, end - from);
+}
+
+static gr_status read_root(gr_run *run, const char *path, const gr_run_options *o)
+{
+    if (path && is_config(path)) {
+        GR_TRY(gr__conf_load(path, &run->arena, &run->root));
+    } else {
+        if (path) GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist; give a text file, a folder, or a .yaml "
+                             "configuration", path);
+        run->root = gr__conf_new(GR__CONF_MAP, &run->arena);
+        if (!run->root) return gr__fail_memory("a configuration", 64);
+        if (path) GR_TRY(gr__conf_set(run->root, "data.source", path, &run->arena));
+    }
+    for (int i = 0; i < o->n_overrides; i++)
+        GR_TRY(gr__conf_override(run->root, o->overrides[i], "command line", &run->arena));
+    return GR_OK;
+}
+
+static gr_status choose_folder(gr_run *run, const char *path, const char *from_config, const gr_run_options *o)
+{
+    if (o->no_write) return GR_OK;
+    if (o->out || from_config) run->out = gr__arena_strdup(&run->arena, o->out ? o->out : from_config);
+    else {
+        char *stem = stem_of(&run->arena, path ? path : "text");
+        run->out = stem ? gr__arena_printf(&run->arena, "runs/%s", stem) : NULL;
+    }
+    if (!run->out) return gr__fail_memory("a path", 64);
+    GR_TRY(gr__dir_make(run->out));
+    return o->fresh ? gr__checkpoint_remove_all(run->out) : GR_OK;
+}
+
+static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o)
+{
+    gr__root_rows rows = {.task = NULL};
+    bool resumed = false;
+    GR_TRY(read_root(run, path, o));
+    GR_TRY(gr__conf_read(run->root, "", root_rows, GR__COUNT(root_rows), &rows, &run->arena));
+    GR_TRY(choose_folder(run, path, rows.out, o));
+    bool language = strcmp(gr__conf_text(run->root, "model.type", "gpt"), "mlp") != 0;
+    GR_TRY(gr__settings_read(run->root, language, &run->set, &run->arena));
+    gr__task_in in = {.root = run->root, .run_folder = run->out, .fresh = o->fresh, .seed = (uint64_t)run->set.seed,
+                      .text = path ? NULL : o->text, .text_bytes = o->text_bytes};
+    GR_TRY(gr__task_open(&in, &run->task));
+    gr__settings_resolve(&run->set, run->task->samples[0], run->task->kind->language);
+    GR_TRY(gr_schedule_check(&run->set.schedule));
+    run->store = gr_model_store(run->task->model);
+    run->base_bytes = gr__rss_bytes();
+    GR_TRY(gr__run_compile(run));
+    run->at = (gr__position){.loss_average = NAN, .best_loss = INFINITY};
+    gr_plateau_init(&run->at.plateau);
+    run->valid_loss = NAN;
+    GR_TRY(gr__checkpoint_find(run, &resumed));
+    return GR_OK;
+}
+
+gr_status gr_run_open(const char *path, const gr_run_options *options, gr_run **out)
+{
+    gr_run_options o = options ? *options : (gr_run_options){0};
+    GR_FAIL_IF(!path && !o.text, GR_ERR_ARGUMENT, "gr_run_open: neither a path nor a text is given");
+    gr_run *run = gr__calloc(1, sizeof *run);
+    if (!run) return gr__fail_memory("a run", sizeof *run);
+    gr_status s = open_run(run, path, &o);
+    if (s != GR_OK) gr_run_close(&run);
+    else *out = run;
+    return s;
+}
+
+void gr_run_close(gr_run **run)
+{
+    if (!run || !*run) return;
+    gr_run *r = *run;
+    gr__run_release_programs(r);
+    gr__task_close(&r->task);
+    gr__arena_release(&r->arena);
+    gr__free(r);
+    *run = NULL;
+}
+
+/* ---- what is known ---- */
+
+static size_t arena_of(const gr_plan *plan) { return plan ? gr_plan_memory_of(plan).arena_bytes : 0; }
+
+static void state_sizes(const gr_graph *g, gr_run_plan *p)
+{
+    for (size_t i = 0; i < g->n_values; i++) {
+        const gr__value *v = &g->value[i];
+        if (v->role != GR__ROLE_STATE || v->per_session) continue;
+        int64_t n = 1;
+        for (int d = 0; d < v->rank; d++) n *= v->dim[d];
+        size_t bytes = (size_t)n * gr_dtype_size_bytes(v->dtype);
+        if (v->trainable) p->parameters += n, p->weight_bytes += bytes;
+        else if (strncmp(v->name, "grad", 4) == 0) p->gradient_bytes += bytes;
+        else p->optimizer_bytes += bytes;
+    }
+}
+
+gr_run_plan gr_run_describe(const gr_run *run)
+{
+    const gr__settings *s = &run->set;
+    const gr__task *t = run->task;
+    gr_run_plan p = {.task = t->kind->name, .family = gr_model_family(t->model), .out = run->out, .steps = s->steps,
+                     .batch = s->batch, .accumulate = s->accumulate, .samples = t->samples[0],
+                     .start_step = run->at.step, .unit = t->kind->unit, .bf16 = s->dtype == 1,
+                     .units_per_step = t->units_per_sample * (double)(s->batch * s->accumulate),
+                     .train_units = t->units[0], .valid_units = t->units[1]};
+    state_sizes(run->graph, &p);
+    const gr_plan *forward = run->step_plan ? run->step_plan : run->micro_plan;
+    p.recompute = gr_plan_recompute(forward);
+    p.epochs = (int64_t)ceil((double)(s->steps * s->batch * s->accumulate) / (double)GR__MAX(t->samples[0], 1));
+    p.flops_per_step = gr_plan_flops(forward) * (double)s->accumulate + (run->apply_plan ? gr_plan_flops(run->apply_plan) : 0);
+    p.activation_bytes = arena_of(run->step_plan) + arena_of(run->micro_plan) + arena_of(run->apply_plan) +
+                         arena_of(run->clear_plan) + arena_of(run->eval_plan);
+    p.total_bytes = p.weight_bytes + p.optimizer_bytes + p.gradient_bytes + p.activation_bytes;
+    p.process_bytes = run->base_bytes + p.total_bytes;
+    p.vocab = gr_model_describe(t->model).vocab;
+    p.trainable = p.parameters;
+    return p;
+}
+
+bool gr_run_param(const gr_run *run, int i, const char **path, gr_tensor *out)
+{
+    if (i < 0 || i >= run->n_params) return false;
+    const gr__value *v = gr__value_get(run->graph, run->params[i]);
+    *path = v->name;
+    *out = (gr_tensor){.dtype = v->dtype, .rank = v->rank};
+    memcpy(out->dim, v->dim, sizeof out->dim);
+    return true;
+}
+
+const char *gr_run_change(const gr_run *run, int i) { return i >= 0 && i < run->n_changes ? run->change[i] : NULL; }
+
+gr_status gr_run_config(const gr_run *run, char **out)
+{
+    gr__str s = {0};
+    gr__conf_write_yaml(run->root, &s);
+    gr_status status = gr__str_check(&s);
+    if (status == GR_OK && !(*out = gr__strdup(gr__str_get(&s)))) status = gr__fail_memory("a configuration", s.n);
+    gr__str_release(&s);
+    return status;
+}
+
+gr_status gr_run_print_plan(const gr_run *run, char **out)
+{
+    return gr_plan_print(run->step_plan ? run->step_plan : run->micro_plan, out);
+}
+
+gr_model *gr_run_model(gr_run *run) { return run->task->model; }
+
+gr_run_control gr__run_control(const gr_run *run, int64_t micro)
+{
+    return (gr_run_control){.seed = (uint64_t)run->set.seed, .micro_step = micro, .sample = micro * run->set.batch,
+                            .update = run->at.update,
+                            .learning_rate = gr_schedule_at(&run->set.schedule, run->at.step) * run->at.plateau.scale};
+}
+
+gr_status gr_run_time_step(gr_run *run, double *seconds)
+{
+    bool fresh = !run->step && !run->micro;
+    if (fresh) GR_TRY(gr__run_allocate(run));
+    gr_session *s = run->step ? run->step : run->micro;
+    *seconds = INFINITY;
+    for (int i = 0; i < 3; i++) {
+        gr_run_control c = gr__run_control(run, 0);
+        run->task->kind->fill(run->task, GR__SPLIT_TRAIN, 0, run->set.batch, s);
+        gr_session_set_control(s, &c);
+        double start = gr__now();
+        GR_TRY(gr__session_run_dry(s));
+        *seconds = fmin(*seconds, gr__now() - start);
+    }
+    if (run->clear) GR_TRY(gr_session_run(run->clear));
+    /* the update, which a dry run leaves out, passes over weights, gradients and moments */
+    gr_run_plan p = gr_run_describe(run);
+    *seconds = *seconds * (double)run->set.accumulate + (double)(3 * p.weight_bytes + 2 * p.optimizer_bytes) / 30e9;
+    return GR_OK;
+}

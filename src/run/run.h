@@ -1,0 +1,77 @@
+/* The inside of a run. */
+#ifndef GR__RUN_H
+#define GR__RUN_H
+
+#include "gradus/train.h"
+#include "run/settings.h"
+#include "task/task.h"
+
+/* Everything that changes while a run goes on, beside the store: what a checkpoint's manifest holds. */
+typedef struct gr__position {
+    int64_t step;          /* updates done, or skipped */
+    int64_t update;        /* updates done */
+    int64_t skipped;
+    double loss_average;
+    double best_loss;      /* of validations; INFINITY before the first */
+    int64_t best_step;
+    int64_t bad_validations;
+    gr_plateau plateau;
+    uint64_t metrics_bytes;
+    double seconds;        /* of training so far */
+} gr__position;
+
+/* One graph's compiled programs. */
+typedef struct gr__compiled {
+    gr_graph *graph;
+    gr_plan *plan;
+    gr_session *session;
+} gr__compiled;
+
+struct gr_run {
+    gr__arena arena;
+    gr__conf *root;
+    const char *out;       /* NULL: nothing is written */
+    gr__settings set;
+    gr__task *task;
+    gr_store *store;       /* the model's */
+    gr_graph *graph;       /* of training */
+    gr_plan *step_plan, *micro_plan, *apply_plan, *clear_plan; /* step, or the other three */
+    gr_session *step, *micro, *apply, *clear;
+    gr_graph *eval_graph;
+    gr_plan *eval_plan;
+    gr_session *eval;
+    gr_value *params;      /* of 'graph' */
+    int n_params;
+    gr__position at;
+    char **change;         /* lines for people */
+    int n_changes;
+    size_t base_bytes;     /* of the process before the run's memory was touched */
+    double valid_loss;
+    bool finished;         /* the folder holds the final model of this configuration */
+};
+
+/* programs.c: graphs and plans of training and validation; states are declared, nothing is allocated. */
+gr_status gr__run_compile(gr_run *run);
+void gr__run_release_programs(gr_run *run);
+/* States made and initialised, sessions bound. */
+gr_status gr__run_allocate(gr_run *run);
+
+/* validate.c */
+/* Mean loss over at most 'samples' validation samples (0: all); metrics may be NULL. */
+gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric *metrics, int capacity, int *n);
+
+/* Parameters and their averages (train.ema) change places; twice is nothing. */
+gr_status gr__run_swap_averages(gr_run *run);
+
+/* checkpoint.c */
+gr_status gr__checkpoint_write(gr_run *run, bool best);
+/* Reads the newest valid checkpoint's manifest into run->at (loading tensors needs the states: gr__checkpoint_load).
+ * *found = false: there is none. */
+gr_status gr__checkpoint_find(gr_run *run, bool *found);
+gr_status gr__checkpoint_load(gr_run *run);
+gr_status gr__checkpoint_remove_all(const char *out);
+
+/* run.c */
+gr_run_control gr__run_control(const gr_run *run, int64_t micro);
+
+#endif

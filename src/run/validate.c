@@ -1,0 +1,77 @@
+/* The validation part, in file order; the averaged weights where there are any. */
+#include "run/run.h"
+
+#include "gradus/store.h"
+
+#include <math.h>
+#include <string.h>
+
+gr_status gr__run_swap_averages(gr_run *run)
+{
+    if (run->set.ema <= 0) return GR_OK;
+    gr__str path = {0};
+    gr_status status = GR_OK;
+    for (int i = 0; i < run->n_params; i++) {
+        const char *name = gr_value_path(run->graph, run->params[i]);
+        gr_tensor p, e;
+        gr__str_clear(&path);
+        gr__str_printf(&path, "ema:%s", name);
+        GR_TRY_DONE(gr__str_check(&path));
+        if (gr_store_get(run->store, gr__str_get(&path), &e) != GR_OK) continue; /* frozen */
+        GR_TRY_DONE(gr_store_get(run->store, name, &p));
+        float *a = p.data, *b = e.data;
+        for (int64_t k = 0, n = gr_tensor_count(&p); k < n; k++) {
+            float t = a[k];
+            a[k] = b[k];
+            b[k] = t;
+        }
+    }
+    gr_store_touch(run->store);
+done:
+    gr__str_release(&path);
+    return status;
+}
+
+static gr_status validate(gr_run *run, int64_t samples, double *loss)
+{
+    const gr__task_kind *kind = run->task->kind;
+    double sum = 0, weight = 0;
+    gr_tensor s, w;
+    GR_TRY(gr_session_output(run->eval, "loss_sum", &s));
+    GR_TRY(gr_session_output(run->eval, "weight", &w));
+    for (int64_t first = 0; first < samples; first += run->set.batch) {
+        gr_run_control control = {.seed = (uint64_t)run->set.seed};
+        kind->fill(run->task, GR__SPLIT_VALID, first, run->set.batch, run->eval);
+        gr_session_set_control(run->eval, &control);
+        GR_TRY(gr_session_run(run->eval));
+        sum += gr_tensor_get(&s, 0);
+        weight += gr_tensor_get(&w, 0);
+        if (kind->score) kind->score(run->task, first, run->set.batch, run->eval);
+    }
+    *loss = weight > 0 ? sum / weight : NAN;
+    return GR_OK;
+}
+
+gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric *metrics, int capacity, int *n)
+{
+    if (n) *n = 0;
+    *loss = NAN;
+    if (!run->eval) return GR_OK;
+    int64_t all = run->task->samples[1];
+    samples = samples > 0 ? GR__MIN(samples, all) : all;
+    GR_TRY(gr__run_swap_averages(run));
+    gr_status status = validate(run, samples, loss);
+    gr_status back = gr__run_swap_averages(run);
+    GR_TRY(status);
+    GR_TRY(back);
+    if (!metrics || capacity < 1) return GR_OK;
+    metrics[0] = (gr_metric){"loss", *loss};
+    *n = 1 + (run->task->kind->finish ? run->task->kind->finish(run->task, *loss, metrics + 1, capacity - 1) : 0);
+    return GR_OK;
+}
+
+gr_status gr_run_evaluate(gr_run *run, gr_metric *out, int capacity, int *n)
+{
+    double loss;
+    return gr__run_validate(run, 0, &loss, out, capacity, n);
+}

@@ -1,0 +1,52 @@
+#include "task/task.h"
+
+#include <string.h>
+
+static const gr__task_kind *const kinds[] = {
+#define GR_X(name) &gr__task_##name,
+#include "task/tasks.def"
+#undef GR_X
+};
+
+static gr_status find(const gr__conf *root, const gr__task_kind **out)
+{
+    const gr__conf *node = gr__conf_get(root, "task");
+    const char *names[GR__COUNT(kinds)], *model = gr__conf_text(root, "model.type", "gpt");
+    if (!node) { /* a model of numbers wants the vector task */
+        *out = strcmp(model, "mlp") == 0 ? &gr__task_vector : &gr__task_text_generation;
+        return GR_OK;
+    }
+    for (size_t i = 0; i < GR__COUNT(kinds); i++) {
+        names[i] = kinds[i]->name;
+        if (node->text && strcmp(node->text, kinds[i]->name) == 0) {
+            *out = kinds[i];
+            return GR_OK;
+        }
+    }
+    const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(names)) : NULL;
+    return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
+                         near ? "'?" : "; there are 'text-generation' and 'vector'");
+}
+
+gr_status gr__task_open(const gr__task_in *in, gr__task **out)
+{
+    const gr__task_kind *kind = NULL;
+    GR_TRY(find(in->root, &kind));
+    gr__task *t = gr__calloc(1, kind->bytes);
+    if (!t) return gr__fail_memory("a task", kind->bytes);
+    t->kind = kind;
+    gr_status s = kind->open(t, in);
+    if (s != GR_OK) gr__task_close(&t);
+    else *out = t;
+    return s;
+}
+
+void gr__task_close(gr__task **t)
+{
+    if (!t || !*t) return;
+    (*t)->kind->close(*t);
+    gr_model_free(&(*t)->model);
+    gr__arena_release(&(*t)->arena);
+    gr__free(*t);
+    *t = NULL;
+}

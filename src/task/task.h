@@ -1,0 +1,59 @@
+/* A task binds data to a model: what a batch holds, which loss, which metrics. The trainer knows tasks, never families.
+ * Adding one: src/task/NAME.c with `const gr__task_kind gr__task_NAME`, and a line in tasks.def. */
+#ifndef GR__TASK_H
+#define GR__TASK_H
+
+#include "model/family.h"
+#include "gradus/nn.h"
+#include "gradus/plan.h"
+#include "gradus/train.h"
+
+typedef enum gr__split { GR__SPLIT_TRAIN, GR__SPLIT_VALID } gr__split;
+
+typedef struct gr__task gr__task;
+
+/* Where a task looks for its data and keeps what it derives from them. */
+typedef struct gr__task_in {
+    gr__conf *root;         /* sections 'data', 'tokenizer', 'model' */
+    const char *run_folder; /* NULL: nothing may be written */
+    bool fresh;             /* derived files are made anew */
+    uint64_t seed;
+    const char *text;       /* a corpus given from memory; NULL: from data.source */
+    size_t text_bytes;
+} gr__task_in;
+
+typedef struct gr__task_kind {
+    const char *name, *summary;
+    const char *unit;
+    bool language;          /* defaults of training as for language models */
+    size_t bytes;           /* of the struct that begins with gr__task */
+    gr_status (*open)(gr__task *t, const gr__task_in *in);
+    void (*close)(gr__task *t);
+    /* Appends forward part and loss for a batch; inputs are declared here. Outputs for 'score' go to 'program'. */
+    gr_status (*build)(gr__task *t, gr_graph *g, int64_t batch, bool train, const char *program, gr_loss *out);
+    /* Fills the inputs of samples first .. first+batch-1: of the endless shuffled stream for training, in file order for
+     * validation, where samples past the end weigh nothing. */
+    void (*fill)(gr__task *t, gr__split split, int64_t first, int64_t batch, gr_session *session);
+    /* Of a validation batch that ran; NULL: the loss alone is scored. */
+    void (*score)(gr__task *t, int64_t first, int64_t batch, gr_session *session);
+    /* Adds metrics to those that follow from the mean loss; returns how many. */
+    int (*finish)(gr__task *t, double loss, gr_metric *out, int capacity);
+} gr__task_kind;
+
+struct gr__task {
+    const gr__task_kind *kind;
+    gr__arena arena;
+    gr_model *model;
+    int64_t samples[2];       /* per epoch, of each split */
+    double units_per_sample;
+    int64_t units[2];         /* size of the data */
+};
+
+#define GR_X(name) extern const gr__task_kind gr__task_##name;
+#include "task/tasks.def"
+#undef GR_X
+/* From 'task' of the configuration; absent: from the data. GR_ERR_CONFIG with did-you-mean. */
+gr_status gr__task_open(const gr__task_in *in, gr__task **out);
+void gr__task_close(gr__task **t);
+
+#endif

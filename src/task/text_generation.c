@@ -1,0 +1,282 @@
+/* A language model on a corpus: predict the next token.
+ * The corpus is cut at the end for validation, tokenised once, and kept in the run folder as mapped shards. */
+#include "task/task.h"
+
+#include "data/corpus.h"
+#include "data/tokens.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct gr__text_task {
+    gr__task base;
+    gr__tokens tokens[2];  /* of each split */
+    int32_t *owned[2];     /* ids in memory, when nothing may be written */
+    gr__windows windows;   /* of the training part */
+    int64_t time;
+    double bytes_per_token; /* of the validation part */
+} gr__text_task;
+
+typedef struct gr__text_options {
+    const char *source, *valid_source, *tokenizer_path;
+    int tokenizer_type;
+    int64_t vocab_size;
+    double valid;
+} gr__text_options;
+
+static const char *const tokenizer_types[] = {"byte", "char", "bpe", NULL};
+
+typedef struct gr__split_options {
+    double train, valid;
+} gr__split_options;
+
+static const gr__conf_row data_rows[] = {
+    {"source", GR__CONF_STRING, offsetof(gr__text_options, source), 0, 0, NULL, NULL, "a text file, or a folder of .txt and .md files", GR__CONF_MAIN},
+    {"valid_source", GR__CONF_STRING, offsetof(gr__text_options, valid_source), 0, 0, NULL, NULL, "text for validation; default: the end of 'source'", 0},
+    {"valid", GR__CONF_DOUBLE, offsetof(gr__text_options, valid), 0, 0.9, NULL, "0.1", "share of the end of 'source' for validation", 0},
+};
+static const gr__conf_row tokenizer_rows[] = {
+    {"type", GR__CONF_ENUM, offsetof(gr__text_options, tokenizer_type), 0, 0, tokenizer_types, "bpe", "byte, char, or bpe trained on the text", GR__CONF_MAIN},
+    {"vocab_size", GR__CONF_INT, offsetof(gr__text_options, vocab_size), 258, 1048576, NULL, "2048", "bpe: number of tokens", 0},
+    {"path", GR__CONF_STRING, offsetof(gr__text_options, tokenizer_path), 0, 0, NULL, NULL, "use this tokenizer (a folder or tokenizer.json)", 0},
+};
+
+/* ---- tokens ---- */
+
+typedef struct gr__ids {
+    int32_t *id;
+    size_t n, capacity;
+} gr__ids;
+
+static gr_status append_document(const gr_tokenizer *tok, gr_text_source d, bool end, gr__ids *ids)
+{
+    int32_t *fresh;
+    size_t n;
+    GR_TRY(gr_tokenizer_encode(tok, d.text, d.n, 0, &fresh, &n));
+    gr_status s = gr__grow(&ids->id, sizeof *ids->id, ids->n + n + 1, &ids->capacity);
+    if (s == GR_OK) {
+        memcpy(ids->id + ids->n, fresh, n * sizeof *fresh);
+        ids->n += n;
+        int32_t eos = gr_tokenizer_special_ids(tok).eos;
+        if (end && eos >= 0) ids->id[ids->n++] = eos;
+    }
+    gr_text_free(fresh);
+    return s;
+}
+
+/* Documents of one split joined, each ended by the end-of-text token where there are several. */
+static gr_status encode(const gr_tokenizer *tok, const gr_text_source *doc, size_t n, gr__ids *ids)
+{
+    for (size_t i = 0; i < n; i++) GR_TRY(append_document(tok, doc[i], n > 1, ids));
+    return GR_OK;
+}
+
+/* The first part of the last document that is cut between two characters. */
+static size_t cut_at(const char *text, size_t n, size_t at)
+{
+    while (at < n && ((unsigned char)text[at] & 0xC0) == 0x80) at++;
+    return at;
+}
+
+typedef struct gr__parts {
+    gr_text_source *train, *valid;
+    size_t n_train, n_valid;
+    size_t train_bytes, valid_bytes;
+} gr__parts;
+
+/* The corpus up to (1 - valid) of its bytes trains, the rest validates. */
+static gr_status split_corpus(gr__arena *arena, const gr__corpus *c, double valid, gr__parts *out)
+{
+    size_t limit = (size_t)((1 - valid) * (double)c->bytes), so_far = 0;
+    out->train = gr__arena_alloc(arena, (c->n + 1) * sizeof *out->train);
+    out->valid = gr__arena_alloc(arena, (c->n + 1) * sizeof *out->valid);
+    if (!out->train || !out->valid) return gr__fail_memory("the corpus", c->n * sizeof *out->train);
+    for (size_t i = 0; i < c->n; i++) {
+        gr_text_source d = c->document[i];
+        size_t cut = so_far >= limit ? 0 : limit - so_far >= d.n ? d.n : cut_at(d.text, d.n, limit - so_far);
+        if (cut) out->train[out->n_train++] = (gr_text_source){d.text, cut};
+        if (cut < d.n) out->valid[out->n_valid++] = (gr_text_source){d.text + cut, d.n - cut};
+        so_far += d.n;
+        out->train_bytes += cut;
+        out->valid_bytes += d.n - cut;
+    }
+    return GR_OK;
+}
+
+static gr_status keep_tokens(gr__text_task *t, const gr__task_in *in, int split, gr__ids *ids, uint64_t fingerprint)
+{
+    static const char *const names[] = {"data/train.tokens", "data/valid.tokens"};
+    int64_t vocab = gr_tokenizer_vocab_size(t->base.model->tokenizer);
+    if (!in->run_folder) {
+        t->owned[split] = ids->id;
+        t->tokens[split] = (gr__tokens){.u32 = (const uint32_t *)ids->id, .n = (int64_t)ids->n, .vocab = vocab};
+        *ids = (gr__ids){0};
+        return GR_OK;
+    }
+    char *folder = gr__arena_printf(&t->base.arena, "%s/data", in->run_folder);
+    char *path = gr__arena_printf(&t->base.arena, "%s/%s", in->run_folder, names[split]);
+    if (!folder || !path) return gr__fail_memory("a path", 256);
+    GR_TRY(gr__dir_make(folder));
+    GR_TRY(gr__tokens_write(path, ids->id, (int64_t)ids->n, vocab, fingerprint));
+    return gr__tokens_open(path, false, &t->tokens[split]);
+}
+
+static gr_status tokenise(gr__text_task *t, const gr__task_in *in, const gr__parts *parts)
+{
+    gr_status status = GR_OK;
+    gr__ids ids = {0};
+    uint64_t fingerprint;
+    const gr_tokenizer *tok = t->base.model->tokenizer;
+    GR_TRY_DONE(gr_tokenizer_fingerprint(tok, &fingerprint));
+    for (int split = 0; split < 2; split++) {
+        ids.n = 0;
+        GR_TRY_DONE(encode(tok, split ? parts->valid : parts->train, split ? parts->n_valid : parts->n_train, &ids));
+        if (split) t->bytes_per_token = ids.n ? (double)parts->valid_bytes / (double)ids.n : 1;
+        GR_TRY_DONE(keep_tokens(t, in, split, &ids, fingerprint));
+    }
+done:
+    gr__free(ids.id);
+    return status;
+}
+
+static gr_status make_tokenizer(const gr__text_options *o, const gr__parts *parts, const gr__task_in *in,
+                                gr_tokenizer **out)
+{
+    if (in->run_folder && !in->fresh) { /* a run that goes on keeps its tokenizer */
+        char *path = gr__path_join(in->run_folder, "tokenizer.json");
+        if (!path) return gr__fail_memory("a path", 256);
+        gr_status s = gr__file_exists(path) ? gr_tokenizer_open(path, out) : GR_ERR_NOT_FOUND;
+        gr__free(path);
+        if (s != GR_ERR_NOT_FOUND) return s;
+    }
+    if (o->tokenizer_path) GR_TRY(gr_tokenizer_open(o->tokenizer_path, out));
+    else {
+        gr_tokenizer_options to = {.vocab_size = o->vocab_size};
+        GR_TRY(gr_tokenizer_train((gr_tokenizer_type)o->tokenizer_type, &to, parts->train, parts->n_train, out));
+    }
+    if (!in->run_folder) return GR_OK;
+    gr_status s = gr_tokenizer_save(*out, in->run_folder);
+    if (s != GR_OK) gr_tokenizer_close(out);
+    return s;
+}
+
+/* ---- opening ---- */
+
+static gr_status read_options(gr__text_task *t, const gr__task_in *in, gr__text_options *o)
+{
+    GR_TRY(gr__conf_read(gr__conf_get(in->root, "data"), "data", data_rows, GR__COUNT(data_rows), o, &t->base.arena));
+    GR_TRY(gr__conf_read(gr__conf_get(in->root, "tokenizer"), "tokenizer", tokenizer_rows, GR__COUNT(tokenizer_rows), o,
+                         &t->base.arena));
+    GR_FAIL_IF(!o->source && !in->text, GR_ERR_CONFIG, "data.source is missing: name a text file or a folder");
+    return GR_OK;
+}
+
+static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, gr__corpus *train, gr__corpus *valid)
+{
+    bool any = o->tokenizer_type == GR_TOKENIZER_BYTE && !o->tokenizer_path;
+    if (in->text) {
+        char *copy = gr__strndup(in->text, in->text_bytes);
+        if (!copy) return gr__fail_memory("the corpus", in->text_bytes);
+        GR_TRY(gr__corpus_of_text(copy, in->text_bytes, train));
+        GR_FAIL_IF(train->bytes == 0, GR_ERR_DATA, "the corpus is empty");
+    } else {
+        GR_TRY(gr__corpus_read(o->source, any, train));
+    }
+    return o->valid_source ? gr__corpus_read(o->valid_source, any, valid) : GR_OK;
+}
+
+static gr_status check_length(const gr__text_task *t, const char *source)
+{
+    GR_FAIL_IF(t->tokens[0].n <= t->time, GR_ERR_DATA,
+               "the training text of '%s' has %lld tokens, no more than the context of %lld; use a longer text or "
+               "model.context=%lld", source ? source : "the corpus", (long long)t->tokens[0].n, (long long)t->time,
+               (long long)GR__MAX(t->tokens[0].n / 2, 1));
+    return GR_OK;
+}
+
+static gr_status open(gr__task *base, const gr__task_in *in)
+{
+    gr__text_task *t = (gr__text_task *)base;
+    gr__text_options o = {0};
+    gr__corpus train = {0}, valid = {0};
+    gr__parts parts = {0};
+    gr_tokenizer *tok = NULL;
+    gr_status status = GR_OK;
+    GR_TRY_DONE(read_options(t, in, &o));
+    GR_TRY_DONE(read_corpora(&o, in, &train, &valid));
+    GR_TRY_DONE(split_corpus(&base->arena, &train, o.valid_source ? 0 : o.valid, &parts));
+    if (o.valid_source) {
+        parts.valid = valid.document;
+        parts.n_valid = valid.n;
+        parts.valid_bytes = valid.bytes;
+    }
+    GR_TRY_DONE(make_tokenizer(&o, &parts, in, &tok));
+    gr__facts facts = {.vocab = gr_tokenizer_vocab_size(tok)};
+    GR_TRY_DONE(gr__model_new(gr__conf_get(in->root, "model"), &facts, tok, &base->model));
+    tok = NULL;
+    t->time = base->model->family->describe(base->model->config).context;
+    GR_TRY_DONE(tokenise(t, in, &parts));
+    GR_TRY_DONE(check_length(t, o.source));
+    t->windows = (gr__windows){t->tokens[0].n, t->time, in->seed};
+    base->samples[0] = gr__windows_per_epoch(&t->windows);
+    base->samples[1] = t->tokens[1].n > 1 ? (t->tokens[1].n - 2) / t->time + 1 : 0;
+    base->units_per_sample = (double)t->time;
+    for (int i = 0; i < 2; i++) base->units[i] = t->tokens[i].n;
+done:
+    gr_tokenizer_close(&tok);
+    gr__corpus_release(&train);
+    gr__corpus_release(&valid);
+    return status;
+}
+
+static void close(gr__task *base)
+{
+    gr__text_task *t = (gr__text_task *)base;
+    for (int i = 0; i < 2; i++) {
+        if (t->owned[i]) gr__free(t->owned[i]);
+        else gr__tokens_close(&t->tokens[i]);
+    }
+}
+
+/* ---- batches ---- */
+
+static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, const char *program, gr_loss *out)
+{
+    (void)program;
+    gr__text_task *t = (gr__text_task *)base;
+    gr_lm_values v;
+    GR_TRY(gr_model_build_lm(base->model, g, batch, t->time, train, &v));
+    gr_value targets = gr_input(g, "targets", GR_I32, 2, (int64_t[]){batch, t->time});
+    *out = gr_loss_linear_cross_entropy(g, v.hidden, v.head, targets, NULL);
+    return gr_graph_status(g);
+}
+
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+{
+    gr__text_task *t = (gr__text_task *)base;
+    const gr__tokens *tokens = &t->tokens[split];
+    gr_tensor ids, targets;
+    if (gr_session_input(session, "ids", &ids) != GR_OK || gr_session_input(session, "targets", &targets) != GR_OK) return;
+    for (int64_t b = 0; b < batch; b++) {
+        int32_t *x = (int32_t *)ids.data + b * t->time, *y = (int32_t *)targets.data + b * t->time;
+        int64_t start = split == GR__SPLIT_TRAIN ? gr__window_start(&t->windows, first + b) : (first + b) * t->time;
+        for (int64_t i = 0; i < t->time; i++) {
+            bool there = start + i + 1 < tokens->n;
+            x[i] = there ? gr__tokens_at(tokens, start + i) : 0;
+            y[i] = there ? gr__tokens_at(tokens, start + i + 1) : -1;
+        }
+    }
+}
+
+static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
+{
+    const gr__text_task *t = (const gr__text_task *)base;
+    const gr_metric m[] = {{"perplexity", exp(loss)}, {"bits_per_byte", loss / log(2) / t->bytes_per_token}};
+    for (int i = 0; i < 2 && i < capacity; i++) out[i] = m[i];
+    return 2;
+}
+
+const gr__task_kind gr__task_text_generation = {
+    .name = "text-generation", .summary = "a language model on text", .unit = "tok", .language = true,
+    .bytes = sizeof(gr__text_task), .open = open, .close = close, .build = build, .fill = fill, .finish = finish,
+};
