@@ -5,7 +5,7 @@ add_library(gradus_flags INTERFACE)
 target_include_directories(gradus_flags INTERFACE "${PROJECT_SOURCE_DIR}/include")
 target_compile_definitions(gradus_flags INTERFACE _GNU_SOURCE)
 target_compile_options(gradus_flags INTERFACE
-    -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
+    -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wno-sign-conversion -Werror
     -ffp-contract=off -ffunction-sections -fdata-sections)
 
 if(GRADUS_SANITIZE)

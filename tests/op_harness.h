@@ -44,8 +44,8 @@ gr__arg op_tensor_arg(const gr_tensor *t);
 /* The operand's numbers in row-major order, of its own dtype; data to be freed with gr__free(). */
 gr_tensor op_operand(const gr__arg *a);
 
-/* The case as a graph: an input "in0", "in1", .. for each operand that is there, seen through gr_transpose where the case
- * says so, then the node. leaf: the inputs, in: the node's operands, out: its outputs. */
+/* The case as a graph: an input "in0", "in1", .. for each operand that is there, seen through gr_transpose where the
+ * case says so, then the node. leaf: the inputs, in: the node's operands, out: its outputs. */
 gr_status op_graph(gr_graph *g, const op_run *r, gr_value *leaf, gr_value *in, gr_value *out);
 /* The numbers for leaf i: those of operand i, stored as the input is. To be freed with gr__free(). */
 gr_tensor op_leaf(const op_run *r, int i);

@@ -1,5 +1,5 @@
-/* A graph with a store, run program by program: what tests of layers, losses and optimisers need. This is the only place
- * that knows who runs it: now the interpreter of reference kernels.
+/* A graph with a store, run program by program: what tests of layers, losses and optimisers need. This is the only
+ * place that knows who runs it: now the interpreter of reference kernels.
  *
  *   rig r;
  *   rig_open(&r, g);

@@ -96,8 +96,10 @@ static void mlp(void **state)
     (void)state;
     gr_graph *g;
     assert_ok(gr_graph_new(&g));
-    rig r = run(g, gr_mlp(g, "net", x_of(g), (int64_t[]){8, 6, 2}, 3, &(gr_mlp_options){.activation = GR_ACTIVATION_RELU}));
-    assert_true(rig_has_state(&r, "net.0.weight") && rig_has_state(&r, "net.2.bias") && rig_has_state(&r, "net.4.weight"));
+    gr_mlp_options relu = {.activation = GR_ACTIVATION_RELU};
+    rig r = run(g, gr_mlp(g, "net", x_of(g), (int64_t[]){8, 6, 2}, 3, &relu));
+    assert_true(rig_has_state(&r, "net.0.weight") && rig_has_state(&r, "net.2.bias"));
+    assert_true(rig_has_state(&r, "net.4.weight"));
     assert_false(rig_has_state(&r, "net.1.weight"));
     float h[2][8] = {{0}};
     int sizes[] = {4, 8, 6, 2};

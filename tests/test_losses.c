@@ -112,9 +112,9 @@ static void matches_linear_cross_entropy(void **state)
         gr_graph *g;
         assert_ok(gr_graph_new(&g));
         gr_value x = operand(g, "features"), w = operand(g, "table"), t = operand(g, "labels");
+        const gr_matmul_options o = {.transpose_b = true};
         gr_loss loss = fused ? gr_loss_linear_cross_entropy(g, x, w, t, NULL)
-                             : gr_loss_cross_entropy(g, gr_matmul(g, x, w, &(gr_matmul_options){.transpose_b = true}), t,
-                                                     NULL);
+                             : gr_loss_cross_entropy(g, gr_matmul(g, x, w, &o), t, NULL);
         check_loss(g, "linear_cross_entropy", x, loss, 4, feeds);
     }
 }
@@ -143,7 +143,8 @@ static void shape_errors(void **state)
         gr_status status;
         const char *message;
     } cases[] = {
-        {GR_LOSS_MSE, {3, 1}, {3, 0}, 1, GR_F32, {0}, GR_ERR_SHAPE, "mse: the prediction has shape [3,1], the target [3]"},
+        {GR_LOSS_MSE, {3, 1}, {3, 0}, 1, GR_F32, {0}, GR_ERR_SHAPE,
+         "mse: the prediction has shape [3,1], the target [3]"},
         {GR_LOSS_MSE, {3, 2}, {4, 2}, 2, GR_F32, {.broadcast = true}, GR_ERR_SHAPE, "[3,2] and [4,2] do not fit"},
         {GR_LOSS_HUBER, {3, 1}, {3, 1}, 2, GR_F32, {.delta = -1}, GR_ERR_ARGUMENT, "delta"},
         {GR_LOSS_BCE_WITH_LOGITS, {3, 1}, {3, 1}, 2, GR_F32, {.positive_weight = -1}, GR_ERR_ARGUMENT, "above 0"},
@@ -154,7 +155,8 @@ static void shape_errors(void **state)
     for (size_t i = 0; i < GR__COUNT(cases); i++) {
         gr_graph *g;
         assert_ok(gr_graph_new(&g));
-        gr_value p = gr_input(g, "p", GR_F32, 2, cases[i].p), t = gr_input(g, "t", cases[i].dtype, cases[i].t_rank, cases[i].t);
+        gr_value p = gr_input(g, "p", GR_F32, 2, cases[i].p);
+        gr_value t = gr_input(g, "t", cases[i].dtype, cases[i].t_rank, cases[i].t);
         gr_loss loss = gr_loss_of_kind(g, cases[i].kind, p, t, &cases[i].o);
         assert_true(loss.sum == 0 && loss.weight == 0);
         assert_fails(gr_graph_status(g), cases[i].status, cases[i].message);

@@ -296,7 +296,8 @@ static double second_gradient(op_run *r)
         if (!s.dwrt[k]) continue;
         char name[24];
         snprintf(name, sizeof name, "second%d", k);
-        gr_value part = gr_sum(s.g, gr_mul(s.g, s.dwrt[k], random_input(&s, s.dwrt[k], name, 11 + (uint64_t)k)), 0, false);
+        gr_value weight = random_input(&s, s.dwrt[k], name, 11 + (uint64_t)k);
+        gr_value part = gr_sum(s.g, gr_mul(s.g, s.dwrt[k], weight), 0, false);
         loss = loss ? gr_add(s.g, loss, part) : part;
     }
     gr_status status = loss ? gr_grad(s.g, loss, s.wrt, s.n, d) : GR_OK;
@@ -354,7 +355,8 @@ static void anything_goes(gr__rng *rng)
         gr__value v;
         any_operand(rng, &v);
         if (v.rank > 5 || (i < now->n_in && gr__rng_below(rng, 2))) continue;
-        odd.in[i] = (gr__case_in){.rank = i >= op->min_in && gr__rng_below(rng, 3) == 0 ? -1 : v.rank, .dtype = v.dtype};
+        bool left_out = i >= op->min_in && gr__rng_below(rng, 3) == 0;
+        odd.in[i] = (gr__case_in){.rank = left_out ? -1 : v.rank, .dtype = v.dtype};
         for (int k = 0; k < v.rank; k++) odd.in[i].dim[k] = v.dim[k];
         if (v.dtype == GR_I32) odd.in[i].fill = GR__FILL_INDEX, odd.in[i].lo = -2, odd.in[i].hi = 6;
     }
@@ -422,11 +424,11 @@ static void test_op(void **state)
     }
     if (w.cases < 3) bad("fewer than three cases", w.cases);
     if (op->grad && (w.reads_in != op->grad_reads_in || w.reads_out != op->grad_reads_out))
-        fail_msg("%s: the gradient reads operands 0x%x and outputs 0x%x, the row says 0x%x and 0x%x", op->name, w.reads_in,
-                 w.reads_out, op->grad_reads_in, op->grad_reads_out);
+        fail_msg("%s: the gradient reads operands 0x%x and outputs 0x%x, the row says 0x%x and 0x%x", op->name,
+                 w.reads_in, w.reads_out, op->grad_reads_in, op->grad_reads_out);
     if (verbose)
-        printf("%-22s %2d cases  f32 %7.1e  bf16 %7.1e  decomposed %7.1e  gradient %7.1e  second %8.1e\n", op->name, w.cases,
-               w.f32, w.bf16, w.decomposed, w.gradient, w.second);
+        printf("%-22s %2d cases  f32 %7.1e  bf16 %7.1e  decomposed %7.1e  gradient %7.1e  second %8.1e\n", op->name,
+               w.cases, w.f32, w.bf16, w.decomposed, w.gradient, w.second);
 }
 
 /* ---- what differences cannot see ---- */
@@ -462,7 +464,8 @@ static void assert_numbers(small *s, gr_value v, int64_t n, const double *wanted
     const gr_tensor *t = gr__interpret_get(s->it, v);
     assert_int_equal(gr_tensor_count(t), n);
     for (int64_t i = 0; i < n; i++)
-        if (gr_tensor_get(t, i) != wanted[i]) fail_msg("element %d is %g, not %g", (int)i, gr_tensor_get(t, i), wanted[i]);
+        if (gr_tensor_get(t, i) != wanted[i])
+            fail_msg("element %d is %g, not %g", (int)i, gr_tensor_get(t, i), wanted[i]);
 }
 
 static void ties_share_as_promised(void **state)
@@ -578,7 +581,7 @@ int main(int argc, char **argv)
     struct CMUnitTest *tests = calloc((size_t)gr__n_ops + 8, sizeof *tests);
     if (!tests) return 1;
     for (int i = 0; i < gr__n_ops; i++)
-        tests[i] = (struct CMUnitTest){.name = gr__ops[i]->name, .test_func = test_op, .initial_state = (void *)gr__ops[i]};
+        tests[i] = (struct CMUnitTest){gr__ops[i]->name, test_op, NULL, NULL, (void *)gr__ops[i]};
     const struct CMUnitTest others[] = {
         cmocka_unit_test(ties_share_as_promised),
         cmocka_unit_test(stopped_gradients_do_not_flow),

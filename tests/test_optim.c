@@ -135,10 +135,8 @@ static void matches_pytorch(void **state)
         {"muon_spectral_unclamped",
          {.kind = GR_OPTIMIZER_MUON, .learning_rate = 0.02, .muon_scale = GR_MUON_SCALE_SPECTRAL}},
     };
-    for (size_t i = 0; i < GR__COUNT(cases); i++) {
-        print_message("case %s\n", cases[i].name);
+    for (size_t i = 0; i < GR__COUNT(cases); i++)
         run_case(cases[i].name, &(gr_optimizer_options){.base = cases[i].o}, 0, 1e-6);
-    }
 }
 
 static void matches_clipping_and_averages(void **state)
@@ -201,6 +199,31 @@ static void leaves_the_frozen_alone(void **state)
     assert_close(rig_output(&r, "norm")[0], sqrt(3), 1e-6);
     assert_near("b.weight", rig_state(&r, "b.weight"), golden(file, "start/b.weight"), 0);
     rig_close(&r);
+}
+
+/* Moments cost memory: no kind has one that it does not use. */
+static void declares_what_it_needs(void **state)
+{
+    (void)state;
+    static const struct {
+        gr_optimizer o;
+        size_t states; /* for a.weight, a matrix */
+    } cases[] = {
+        {{.kind = GR_OPTIMIZER_SGD}, 0},     {{.kind = GR_OPTIMIZER_SGD, .momentum = 0.9}, 1},
+        {{.kind = GR_OPTIMIZER_RMSPROP}, 1}, {{.kind = GR_OPTIMIZER_RMSPROP, .momentum = 0.9}, 2},
+        {{.kind = GR_OPTIMIZER_ADAM}, 2},    {{.kind = GR_OPTIMIZER_ADAMW}, 2},
+        {{.kind = GR_OPTIMIZER_ADAGRAD}, 1}, {{.kind = GR_OPTIMIZER_LION}, 1},
+        {{.kind = GR_OPTIMIZER_LAMB}, 2},    {{.kind = GR_OPTIMIZER_MUON}, 1},
+    };
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        model m = declare();
+        gr_optimizer_options o = {.base = cases[i].o};
+        assert_ok(gr_optimizer_apply(m.g, "step", m.param, m.grad, 1, &o, NULL));
+        assert_int_equal(gr__program_get(m.g, "step", false)->n_updates, 1 + cases[i].states);
+        rig r = start(&m);
+        assert_int_equal(gr_store_count(r.store), PARAMS + cases[i].states);
+        rig_close(&r);
+    }
 }
 
 /* Without clipping and guard no update may wait for another gradient. */
@@ -387,8 +410,8 @@ static void defaults_and_names(void **state)
     /* a group of the same kind takes what it leaves open from the base; of another kind, from that kind */
     gr_param_group groups[] = {{.pattern = "x", .optimizer = {.weight_decay = 0.5}},
                                {.pattern = "y", .optimizer = {.kind = GR_OPTIMIZER_LION}}};
-    gr_optimizer_options options = {.base = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = 5e-4, .beta2 = 0.95, .l1 = 0.1,
-                                             .no_weight_decay = true},
+    gr_optimizer_options options = {.base = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = 5e-4, .beta2 = 0.95,
+                                             .l1 = 0.1, .no_weight_decay = true},
                                     .groups = groups, .n_groups = 2};
     assert_ok(gr_optimizer_of_param(&options, "x", 2, &o, NULL));
     assert_true(o.learning_rate == 5e-4 && o.beta2 == 0.95 && o.weight_decay == 0.5 && o.l1 == 0.1);
@@ -430,9 +453,70 @@ static void refuses(void **state)
     assert_fails(gr_optimizer_apply(m.g, "step", m.param, m.grad, 0, &(gr_optimizer_options){0}, NULL), GR_ERR_ARGUMENT,
                  "without parameters");
     gr_value shuffled[] = {m.grad[1], m.grad[0], m.grad[2]};
-    assert_fails(gr_optimizer_apply(m.g, "step", m.param, shuffled, PARAMS, &(gr_optimizer_options){0}, NULL), GR_ERR_SHAPE,
-                 "the gradient of 'a.weight' has another shape");
+    assert_fails(gr_optimizer_apply(m.g, "step", m.param, shuffled, PARAMS, &(gr_optimizer_options){0}, NULL),
+                 GR_ERR_SHAPE, "the gradient of 'a.weight' has another shape");
     gr_graph_free(&m.g);
+}
+
+/* ---- every allocation fails once ---- */
+
+static int allocations_left;
+
+static void *scarce(void *user, void *pointer, size_t old_size, size_t size, size_t alignment)
+{
+    (void)user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    if (allocations_left-- <= 0) return NULL;
+    void *fresh = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (!fresh || !pointer) return fresh;
+    memcpy(fresh, pointer, GR__MIN(old_size, size));
+    free(pointer);
+    return fresh;
+}
+
+/* A whole training graph: layers, loss, gradient, accumulation, groups, clipping, averages. */
+static gr_status build(gr_graph *g)
+{
+    gr_value param[8], grad[8], sums[8];
+    gr_value x = gr_input(g, "x", GR_F32, 2, (int64_t[]){4, 6}), t = gr_input(g, "t", GR_I32, 1, (int64_t[]){4});
+    gr_mlp_options mlp = {.activation = GR_ACTIVATION_GELU};
+    gr_value y = gr_layer_norm_layer(g, "ln", gr_mlp(g, "net", x, (int64_t[]){5, 3}, 2, &mlp), NULL);
+    gr_loss loss = gr_loss_cross_entropy(g, y, t, NULL);
+    GR_TRY(gr_graph_status(g));
+    int n = gr_graph_params(g, param, 8);
+    GR_TRY(gr_grad(g, loss.sum, param, n, grad));
+    gr_param_group group = {.pattern = "*.bias", .optimizer = {.kind = GR_OPTIMIZER_LAMB}};
+    gr_optimizer_options o = {.base = {.kind = GR_OPTIMIZER_MUON, .l1 = 0.1}, .groups = &group, .n_groups = 1,
+                              .clip_norm = 1, .ema_decay = 0.9};
+    GR_TRY(gr_gradients_accumulate(g, "micro", param, grad, n, loss.weight));
+    GR_TRY(gr_gradients_use(g, "apply", param, n, sums, &o.weight));
+    return gr_optimizer_apply(g, "apply", param, sums, n, &o, NULL);
+}
+
+static void survives_lack_of_memory(void **state)
+{
+    (void)state;
+    static const gr_allocator scarcity = {.resize = scarce};
+    gr__safetensors_close(&file); /* the library must own nothing now */
+    gr_set_allocator(&scarcity);
+    gr_status status = GR_ERR_MEMORY;
+    int n = 0;
+    for (; status != GR_OK && n < 100000; n += 1 + n / 64) { /* each early one, then a sample */
+        gr_graph *g = NULL;
+        allocations_left = n;
+        status = gr_graph_new(&g);
+        if (status == GR_OK) status = build(g);
+        gr_graph_free(&g);
+        assert_int_equal(gr_memory_used_bytes(), 0);
+        if (status != GR_OK) assert_int_equal(status, GR_ERR_MEMORY);
+    }
+    gr_set_allocator(NULL);
+    assert_int_equal(status, GR_OK);
+    assert_true(n > 100);
+    assert_int_equal(open_golden(NULL), 0);
 }
 
 static void globs(void **state)
@@ -458,6 +542,7 @@ int main(void)
         cmocka_unit_test(accumulates),            cmocka_unit_test(weight_zero_is_no_step),
         cmocka_unit_test(many_parameters),        cmocka_unit_test(defaults_and_names),
         cmocka_unit_test(refuses),                cmocka_unit_test(globs),
+        cmocka_unit_test(declares_what_it_needs), cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

@@ -1,4 +1,4 @@
-/* Schedules of the learning rate against PyTorch's schedulers (tests/golden/make_schedule.py) and by their properties. */
+/* Schedules of the learning rate against PyTorch's (tests/golden/make_schedule.py) and by their properties. */
 #include "tests/rig.h"
 
 #include "gradus/nn.h"
@@ -33,20 +33,24 @@ static void matches_pytorch(void **state)
     (void)state;
     follows("step", (gr_schedule){.kind = GR_SCHEDULE_STEP, .learning_rate = 0.1, .period = 7, .factor = 0.5});
     follows("exponential", (gr_schedule){.kind = GR_SCHEDULE_EXPONENTIAL, .learning_rate = 0.1});
-    follows("cosine", (gr_schedule){.kind = GR_SCHEDULE_COSINE, .learning_rate = 0.1, .min_learning_rate = 0.01, .steps = 50});
-    follows("linear", (gr_schedule){.kind = GR_SCHEDULE_LINEAR, .learning_rate = 0.1, .min_learning_rate = 0.01, .steps = 40});
+    follows("cosine",
+            (gr_schedule){.kind = GR_SCHEDULE_COSINE, .learning_rate = 0.1, .min_learning_rate = 0.01, .steps = 50});
+    follows("linear",
+            (gr_schedule){.kind = GR_SCHEDULE_LINEAR, .learning_rate = 0.1, .min_learning_rate = 0.01, .steps = 40});
     follows("one_cycle", (gr_schedule){.kind = GR_SCHEDULE_ONE_CYCLE, .learning_rate = 0.4, .steps = 60});
     follows("one_cycle_own", (gr_schedule){.kind = GR_SCHEDULE_ONE_CYCLE, .learning_rate = 0.4, .steps = 60,
                                            .rise_fraction = 0.45, .start_divisor = 10, .end_divisor = 100});
     follows("inverse_time", (gr_schedule){.kind = GR_SCHEDULE_INVERSE_TIME, .learning_rate = 0.1, .decay = 0.3});
     follows("linear_decay", (gr_schedule){.kind = GR_SCHEDULE_LINEAR_DECAY, .learning_rate = 0.1, .decay = 0.02});
-    follows("warmup_cosine", (gr_schedule){.kind = GR_SCHEDULE_COSINE, .learning_rate = 0.1, .warmup = 10, .steps = 50});
+    follows("warmup_cosine",
+            (gr_schedule){.kind = GR_SCHEDULE_COSINE, .learning_rate = 0.1, .warmup = 10, .steps = 50});
 }
 
 static void wsd_has_three_parts(void **state)
 {
     (void)state;
-    gr_schedule s = {.kind = GR_SCHEDULE_WSD, .learning_rate = 1, .warmup = 100, .steps = 1100, .min_learning_rate = 0.1};
+    gr_schedule s = {.kind = GR_SCHEDULE_WSD, .learning_rate = 1, .min_learning_rate = 0.1, .warmup = 100,
+                     .steps = 1100};
     assert_ok(gr_schedule_check(&s));
     assert_close(gr_schedule_at(&s, 0), 0.01, 1e-12);
     assert_close(gr_schedule_at(&s, 99), 1, 1e-12);
@@ -84,7 +88,8 @@ static void refuses(void **state)
     gr_schedule_kind kind;
     assert_fails(gr_schedule_from_name("cosin", &kind), GR_ERR_CONFIG, "did you mean 'cosine'");
     assert_fails(gr_schedule_from_name("qqqqqqqqqq", &kind), GR_ERR_CONFIG, "possible are constant, step");
-    assert_fails(gr_schedule_check(&(gr_schedule){.kind = GR_SCHEDULE_COSINE}), GR_ERR_CONFIG, "'cosine' needs 'steps'");
+    assert_fails(gr_schedule_check(&(gr_schedule){.kind = GR_SCHEDULE_COSINE}), GR_ERR_CONFIG,
+                 "'cosine' needs 'steps'");
     assert_fails(gr_schedule_check(&(gr_schedule){.kind = GR_SCHEDULE_INVERSE_TIME}), GR_ERR_CONFIG, "needs 'decay'");
     assert_fails(gr_schedule_check(&(gr_schedule){.learning_rate = NAN}), GR_ERR_CONFIG, "'learning_rate'");
     assert_fails(gr_schedule_check(&(gr_schedule){.learning_rate = 1, .min_learning_rate = 2}), GR_ERR_CONFIG,
@@ -92,8 +97,8 @@ static void refuses(void **state)
     assert_fails(gr_schedule_check(&(gr_schedule){.warmup = -1}), GR_ERR_CONFIG, "'warmup'");
     assert_fails(gr_schedule_check(&(gr_schedule){.kind = GR_SCHEDULE_LINEAR, .steps = 5, .warmup = 6}), GR_ERR_CONFIG,
                  "'warmup' (6) is longer than 'steps' (5)");
-    assert_fails(gr_schedule_check(&(gr_schedule){.kind = GR_SCHEDULE_ONE_CYCLE, .steps = 5, .warmup = 2}), GR_ERR_CONFIG,
-                 "warms up by itself");
+    assert_fails(gr_schedule_check(&(gr_schedule){.kind = GR_SCHEDULE_ONE_CYCLE, .steps = 5, .warmup = 2}),
+                 GR_ERR_CONFIG, "warms up by itself");
     assert_fails(gr_schedule_check(&(gr_schedule){.kind = GR_SCHEDULE_REDUCE_ON_PLATEAU, .factor = 1}), GR_ERR_CONFIG,
                  "'factor'");
 }

@@ -24,8 +24,8 @@ extern "C" {
 #endif
 
 /* ---- layers --------------------------------------------------------------------------
- * Parameters are named as PyTorch names them, below the open scopes: "<name>.weight", "<name>.bias". name NULL: no scope
- * of its own. */
+ * Parameters are named as PyTorch names them, below the open scopes: "<name>.weight", "<name>.bias". name NULL: no
+ * scope of its own. */
 
 /* Code, name in configurations, what it is. */
 #define GR_ACTIVATION_MAP(X)                                         \
@@ -86,8 +86,8 @@ GR_API gr_value gr_mlp(gr_graph *g, const char *name, gr_value x, const int64_t 
                        const gr_mlp_options *options);
 
 /* ---- losses --------------------------------------------------------------------------
- * A loss is a sum and the weight by which it is to be divided, both f32 of rank 0 (f64 for f64): sums and weights add up
- * over micro-batches and ranks, so that accumulation equals the large batch. */
+ * A loss is a sum and the weight by which it is to be divided, both f32 of rank 0 (f64 for f64): sums and weights add
+ * up over micro-batches and ranks, so that accumulation equals the large batch. */
 
 typedef struct gr_loss {
     gr_value sum;    /* 0 after a failure */
@@ -110,8 +110,8 @@ typedef enum gr_loss_kind {
 } gr_loss_kind;
 
 typedef struct gr_loss_options {
-    gr_value weight;        /* of each sample or element, or a mask (f32, u8 or bool); its shape is that of the loss, or of
-                               its leading axes ((B) for (B, C)); 0: ones */
+    gr_value weight;        /* of each sample or element, or a mask (f32, u8 or bool); its shape is that of the loss, or
+                               of its leading axes ((B) for (B, C)); 0: ones */
     bool half;              /* times 1/2, the sum only: the textbook's squared error */
     bool broadcast;         /* prediction and target broadcast as numpy does; default: other shapes are an error */
     double delta;           /* huber: > 0; default 1 */
@@ -143,7 +143,7 @@ GR_API gr_status gr_loss_from_name(const char *name, gr_loss_kind *out);
 
 /* ---- optimisers ---------------------------------------------------------------------- */
 
-/* Code, name in configurations. Defaults are PyTorch's (src/nn/optimizers.def), for Lion and LAMB those of their papers. */
+/* Code, name in configurations. Defaults are PyTorch's (src/nn/optimizers.def), Lion's and LAMB's their papers'. */
 #define GR_OPTIMIZER_MAP(X)                \
     X(GR_OPTIMIZER_DEFAULT, "default")     \
     X(GR_OPTIMIZER_SGD, "sgd")             \
@@ -218,24 +218,24 @@ typedef struct gr_optimizer_options {
 } gr_optimizer_options;
 
 typedef struct gr_optimizer_result {
-    gr_value grad_norm;   /* f32 rank 0: of the divided gradients with penalties, before clipping; frozen ones left out */
+    gr_value grad_norm;   /* f32 rank 0: of the divided gradients with penalties, before clipping, without the frozen */
     gr_value clip_scale;  /* f32 rank 0: the factor of clip_norm; 0 without it */
-    gr_value sum_squares; /* f32 (n): of each gradient as in grad_norm, not yet divided by 'weight' without penalties: to
-                             find the one that is not finite. Zero where there is no gradient */
+    gr_value sum_squares; /* f32 (n): of each gradient, to find the one that is not finite; divided by weight² only when
+                             there are penalties. Zero where there is no gradient */
 } gr_optimizer_result;
 
 /* Appends to 'program' the update of params (n) by their gradients grads (n); grads[i] = 0 leaves a parameter alone.
  * The learning rate is GR_CONTROL_LR times (rate of the group / rate of the base). Moments are states named after the
  * optimiser and the path ("adam.m:h.0.attn.weight"), whatever scopes are open. Without clip_norm and guard an update
- * depends on its own gradient only and runs as soon as that is there. Muon takes matrices; parameters of another rank go
- * by AdamW at the same rate.
+ * depends on its own gradient only and runs as soon as that is there. Muon takes matrices; parameters of another rank
+ * go by AdamW at the same rate.
  * out (may be NULL): values for outputs; they cost nothing unless they are asked for.
  * Status: GR_ERR_CONFIG (a number out of its range, a group that matches nothing), GR_ERR_ARGUMENT, GR_ERR_MEMORY, the
  *         graph's error. */
-GR_API gr_status gr_optimizer_apply(gr_graph *g, const char *program, const gr_value *params, const gr_value *grads, int n,
-                                    const gr_optimizer_options *options, gr_optimizer_result *out);
+GR_API gr_status gr_optimizer_apply(gr_graph *g, const char *program, const gr_value *params, const gr_value *grads,
+                                    int n, const gr_optimizer_options *options, gr_optimizer_result *out);
 
-/* The optimiser with its defaults filled in; doing it twice changes nothing. GR_ERR_CONFIG: a number out of its range. */
+/* The optimiser with its defaults filled in; twice is the same as once. GR_ERR_CONFIG: a number out of its range. */
 GR_API gr_status gr_optimizer_resolve(const gr_optimizer *optimizer, gr_optimizer *out);
 /* The same for the parameter 'path' of rank 'rank' under the groups. *frozen (may be NULL): it is not updated, so that
  * its gradient need not be made. */
@@ -257,15 +257,15 @@ GR_API gr_status gr_optimizer_from_name(const char *name, gr_optimizer_kind *out
  *             end. sums[i] is 0 where there was no gradient.
  * clear:      'program' sets them to zero. Run it when a guard stopped "apply", which then cleared nothing.
  * Status: GR_ERR_ARGUMENT, GR_ERR_MEMORY, the graph's error. */
-GR_API gr_status gr_gradients_accumulate(gr_graph *g, const char *program, const gr_value *params, const gr_value *grads,
-                                         int n, gr_value weight);
+GR_API gr_status gr_gradients_accumulate(gr_graph *g, const char *program, const gr_value *params,
+                                         const gr_value *grads, int n, gr_value weight);
 GR_API gr_status gr_gradients_use(gr_graph *g, const char *program, const gr_value *params, int n, gr_value *sums,
                                   gr_value *weight);
 GR_API gr_status gr_gradients_clear(gr_graph *g, const char *program, const gr_value *params, int n);
 
 /* ---- schedules of the learning rate ---------------------------------------------------- */
 
-/* Code, name in configurations. With t = step - warmup, T = steps - warmup, r = learning_rate, m = min_learning_rate: */
+/* Code, name in configurations. Below, t = step - warmup, T = steps - warmup, r = learning_rate, m = its minimum. */
 #define GR_SCHEDULE_MAP(X)                          \
     X(GR_SCHEDULE_CONSTANT, "constant")             \
     X(GR_SCHEDULE_STEP, "step")                     \
@@ -310,8 +310,8 @@ typedef struct gr_schedule {
 
 /* GR_ERR_CONFIG: the field and its range. */
 GR_API gr_status gr_schedule_check(const gr_schedule *schedule);
-/* The learning rate of the update after 'step' updates (the first is 0). A pure function; for reduce_on_plateau multiply
- * it by gr_plateau.scale. The schedule passed gr_schedule_check. */
+/* The learning rate of the update after 'step' updates (the first is 0). A pure function; for reduce_on_plateau
+ * multiply it by gr_plateau.scale. The schedule has passed gr_schedule_check. */
 GR_API double gr_schedule_at(const gr_schedule *schedule, int64_t step);
 GR_API const char *gr_schedule_name(gr_schedule_kind kind); /* "" for an unknown kind */
 /* GR_ERR_CONFIG with did-you-mean; *out untouched. */

@@ -64,6 +64,10 @@ GR_API gr_status gr_plan_print(const gr_plan *plan, char **out);
 
 /* States that the store lacks: GR_ERR_NOT_FOUND (gr_store_prepare makes them). The store must outlive the session. */
 GR_API gr_status gr_session_new(const gr_plan *plan, gr_store *store, gr_session **out);
+/* The same, but a session state (gr_session_state) that 'with' has under the same path is that of 'with': the caches of
+ * a program for prompts and one for single tokens. 'with' must outlive the session; NULL: as gr_session_new. GR_ERR_SHAPE
+ * when they differ in shape or dtype. */
+GR_API gr_status gr_session_new_shared(const gr_plan *plan, gr_store *store, const gr_session *with, gr_session **out);
 GR_API void gr_session_free(gr_session **session);
 
 /* Borrowed arrays, valid for the life of the session. GR_ERR_NOT_FOUND with did-you-mean. */

@@ -49,6 +49,14 @@ typedef struct gr__conf_row {
     unsigned flags;
 } gr__conf_row;
 
+/* The rows of one section, so that help can list all of them. */
+typedef struct gr__conf_section {
+    const char *path; /* "train.lr" */
+    const gr__conf_row *rows;
+    size_t n;
+    const char *doc;
+} gr__conf_section;
+
 typedef struct gr__conf_ints {
     int64_t *item;
     size_t n;

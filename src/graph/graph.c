@@ -216,11 +216,8 @@ static gr_status append(gr_graph *g, const gr__node *like, const gr_value *in, i
     n.out = n.in + n_in;
     if (n_in) memcpy(n.in, in, (size_t)n_in * sizeof *in);
     for (int i = 0; i < n.n_out; i++) {
-        gr__value v = out[i];
-        v.role = GR__ROLE_TEMP;
-        v.name = NULL;
-        v.producer = (int32_t)g->n_nodes;
-        v.out_index = i;
+        gr__value v = {.dtype = out[i].dtype, .rank = out[i].rank, .producer = (int32_t)g->n_nodes, .out_index = i};
+        memcpy(v.dim, out[i].dim, sizeof v.dim);
         n.out[i] = value_add(g, &v);
         if (!n.out[i]) return g->status;
         if (outs) outs[i] = n.out[i];

@@ -40,11 +40,21 @@ static void drop_dimension(gr__map_job *m, int k)
     m->rank--;
 }
 
+/* May dimension k be the innermost one? */
+static bool innermost(const gr__map_job *m, int k)
+{
+    for (int i = 0; i < m->n_inputs; i++)
+        if (m->input[i].stride[k] != 0 && m->input[i].stride[k] != 1) return false;
+    for (int i = 0; i < m->n_outputs; i++)
+        if (m->output[i].stride[k] != 1) return false;
+    return true;
+}
+
 /* Drops dimensions of size 1 and merges neighbours; what is left has long rows. */
 static void merge(gr__map_job *m)
 {
     for (int k = m->rank - 1; k >= 0; k--)
-        if (m->dim[k] == 1) drop_dimension(m, k);
+        if (m->dim[k] == 1 && (k < m->rank - 1 || k == 0 || innermost(m, k - 1))) drop_dimension(m, k);
     for (int k = m->rank - 1; k > 0; k--)
         if (mergeable(m, k)) {
             m->dim[k] *= m->dim[k - 1];

@@ -53,8 +53,9 @@ typedef struct gr__family {
     const char *prefix;          /* of the names; files without it are read too. NULL: none */
     const char *const *ignored;  /* patterns of tensors that hold no weights (buffers), up to NULL; NULL: none */
     const char *head, *embedding; /* a file of a tied model may hold 'head' too, equal to 'embedding'. NULL: no head */
-    /* Hugging Face has biases where this model has none: written as zeros, and must be zero when read. NULL: never. */
+    /* Hugging Face has biases where this model has none: written as zeros, must be zero when read. NULL: never. */
     bool (*zero_biases)(const void *config);
+    const char *const *biased;   /* patterns of the weights beside which they stand, up to NULL */
 } gr__family;
 
 #define GR_X(name) extern const gr__family gr__family_##name;
@@ -94,6 +95,8 @@ gr_status gr__model_finish(gr_model *model, const gr__facts *facts);
 gr_status gr__model_want_lm(const gr_model *model, const char *what);
 /* GR_ERR_DATA unless all ids are in the vocabulary. */
 gr_status gr__model_check_ids(const gr_model *model, const int32_t *ids, int64_t n);
+/* Whether 'name' matches one of the patterns (up to NULL; NULL: none). */
+bool gr__model_matches(const char *const *patterns, const char *name);
 /* The llama2.c .bin at 'path' and the tokenizer beside it. */
 gr_status gr__model_open_llama2c(const char *path, gr_model **out);
 

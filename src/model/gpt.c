@@ -12,7 +12,6 @@
 #include "base/log.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct gpt_config {
     int64_t layers, heads, width, context, hidden, vocab;
@@ -189,6 +188,7 @@ static bool zero_biases(const void *config) { return !((const gpt_config *)confi
 
 /* The causal mask, which older files carry in every layer. */
 static const char *const ignored[] = {"*h.*.attn.bias", "*h.*.attn.masked_bias", NULL};
+static const char *const biased[] = {"*h.*.weight", "*ln_f.weight", NULL};
 
 const gr__family gr__family_gpt = {
     .name = "gpt", .hf_type = "gpt2", .hf_class = "GPT2LMHeadModel",
@@ -196,4 +196,5 @@ const gr__family gr__family_gpt = {
     .rows = rows, .n_rows = GR__COUNT(rows), .finish = finish, .build_lm = build_lm, .read_json = read_json,
     .write_json = write_json, .describe = describe, .prefix = "transformer.", .ignored = ignored, .head = "lm_head.weight",
     .embedding = "transformer.wte.weight", .zero_biases = zero_biases,
+    .biased = biased,
 };

@@ -7,7 +7,6 @@
 #include "model/hf_json.h"
 #include "model/lm.h"
 
-#include <math.h>
 #include <string.h>
 
 typedef struct llama_config {

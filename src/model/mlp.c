@@ -8,7 +8,7 @@
 #include "model/family.h"
 #include "model/hf_json.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_LAYERS = 256, MOST_SIZE = 1 << 24 };

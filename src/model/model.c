@@ -114,6 +114,13 @@ gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_toke
 
 /* ---- looking ---- */
 
+bool gr__model_matches(const char *const *patterns, const char *name)
+{
+    for (; patterns && *patterns; patterns++)
+        if (gr__str_glob(*patterns, name)) return true;
+    return false;
+}
+
 gr_store *gr_model_store(gr_model *m) { return m->store; }
 const gr_tokenizer *gr_model_tokenizer(const gr_model *m) { return m->tokenizer; }
 const char *gr_model_family(const gr_model *m) { return m->family->name; }

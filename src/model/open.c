@@ -133,18 +133,17 @@ static bool all_zero(const gr_tensor *t)
     return true;
 }
 
-/* A bias that the model does without: its weight is a parameter, and it is zero. */
+/* A bias that the model does without, and that is zero. */
 static bool is_zero_bias(const loader *l, const gr__stored *t)
 {
     const gr__family *f = l->model->family;
-    static const char end[] = ".bias";
-    size_t n = strlen(t->name), cut = sizeof end - 1;
+    size_t n = strlen(t->name), cut = strlen(".bias");
     char weight[GR__LIMIT_TENSOR_NAME_BYTES + 64];
-    if (!f->zero_biases || !f->zero_biases(l->model->config) || n <= cut || n >= sizeof weight - 8) return false;
-    if (strcmp(t->name + n - cut, end) != 0) return false;
+    if (!f->zero_biases || !f->zero_biases(l->model->config) || n <= cut || n + 8 >= sizeof weight) return false;
     memcpy(weight, t->name, n - cut);
     strcpy(weight + n - cut, ".weight");
-    return find_param(l, weight) >= 0 && t->tensor.dtype != GR_DTYPE_NONE && all_zero(&t->tensor);
+    return strcmp(t->name + n - cut, ".bias") == 0 && gr__model_matches(f->biased, weight) &&
+           t->tensor.dtype != GR_DTYPE_NONE && all_zero(&t->tensor);
 }
 
 /* Files of tied models may hold the output matrix a second time. */
@@ -167,10 +166,7 @@ static gr_status check_tied(const loader *l, const gr__stored *t, bool *is)
 
 static bool is_ignored(const loader *l, const gr__stored *t)
 {
-    const char *const *pattern = l->model->family->ignored;
-    for (; pattern && *pattern; pattern++)
-        if (gr__str_glob(*pattern, t->name)) return true;
-    return is_zero_bias(l, t);
+    return gr__model_matches(l->model->family->ignored, t->name) || is_zero_bias(l, t);
 }
 
 static gr_status check_one(const loader *l, int i, const gr__stored *t)

@@ -46,6 +46,7 @@ typedef struct piece {
     const float *from; /* (L, rows, columns) */
     int64_t rows, columns;
     int64_t heads;     /* > 0: rows of this many heads become halves */
+    bool vector;
 } piece;
 
 static void copy_rows(const piece *p, const float *from, float *to)
@@ -65,8 +66,7 @@ static gr_status put(gr_model *m, const char *path, const piece *p, const float 
 {
     int64_t dim[] = {p->rows, p->columns};
     gr_tensor t;
-    int norm = p->columns == 1; /* a vector */
-    GR_TRY(gr_store_add(m->store, path, GR_F32, norm ? 1 : 2, dim, &t));
+    GR_TRY(gr_store_add(m->store, path, GR_F32, p->vector ? 1 : 2, dim, &t));
     copy_rows(p, from, t.data);
     return GR_OK;
 }
@@ -75,17 +75,17 @@ static gr_status load(gr_model *m, const gr__llama2c *b)
 {
     int64_t C = b->dim, F = b->hidden, K = b->kv_heads * (C / b->heads);
     const piece pieces[] = {
-        {"input_layernorm.weight", b->attention_norm, C, 1, 0},
-        {"self_attn.q_proj.weight", b->wq, C, C, b->heads},
-        {"self_attn.k_proj.weight", b->wk, K, C, b->kv_heads},
-        {"self_attn.v_proj.weight", b->wv, K, C, 0},
-        {"self_attn.o_proj.weight", b->wo, C, C, 0},
-        {"post_attention_layernorm.weight", b->ffn_norm, C, 1, 0},
-        {"mlp.gate_proj.weight", b->w1, F, C, 0},
-        {"mlp.down_proj.weight", b->w2, C, F, 0},
-        {"mlp.up_proj.weight", b->w3, F, C, 0},
+        {"input_layernorm.weight", b->attention_norm, C, 1, 0, true},
+        {"self_attn.q_proj.weight", b->wq, C, C, b->heads, false},
+        {"self_attn.k_proj.weight", b->wk, K, C, b->kv_heads, false},
+        {"self_attn.v_proj.weight", b->wv, K, C, 0, false},
+        {"self_attn.o_proj.weight", b->wo, C, C, 0, false},
+        {"post_attention_layernorm.weight", b->ffn_norm, C, 1, 0, true},
+        {"mlp.gate_proj.weight", b->w1, F, C, 0, false},
+        {"mlp.down_proj.weight", b->w2, C, F, 0, false},
+        {"mlp.up_proj.weight", b->w3, F, C, 0, false},
     };
-    const piece table = {"", b->token_embedding, b->vocab, C, 0}, norm = {"", b->final_norm, C, 1, 0};
+    const piece table = {"", b->token_embedding, b->vocab, C, 0, false}, norm = {"", b->final_norm, C, 1, 0, true};
     GR_TRY(put(m, "model.embed_tokens.weight", &table, b->token_embedding));
     GR_TRY(put(m, "model.norm.weight", &norm, b->final_norm));
     if (!b->tied) GR_TRY(put(m, "lm_head.weight", &table, b->output));

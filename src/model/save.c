@@ -82,14 +82,6 @@ static gr_status add_zero_bias(list *l, const char *weight, const gr__value *v)
     return GR_OK;
 }
 
-/* Where Hugging Face's layers have biases: beside the weights of layers and norms, not of embeddings. */
-static bool has_bias_there(const gr__family *f, const char *path)
-{
-    size_t n = strlen(path), end = strlen(".weight");
-    return n > end && strcmp(path + n - end, ".weight") == 0 && strcmp(path, f->head) != 0 &&
-           (gr__str_glob("*.ln_f.weight", path) || gr__str_glob("*.h.*", path));
-}
-
 static gr_status collect(const gr_model *m, list *l)
 {
     const gr__family *f = m->family;
@@ -110,7 +102,7 @@ static gr_status collect(const gr_model *m, list *l)
         const gr__value *v = gr__value_get(m->layout, param[i]);
         l->item[l->n].name = v->name;
         status = gr_store_get(m->store, v->name, &l->item[l->n++].tensor);
-        if (status == GR_OK && zeros && has_bias_there(f, v->name)) status = add_zero_bias(l, v->name, v);
+        if (status == GR_OK && zeros && gr__model_matches(f->biased, v->name)) status = add_zero_bias(l, v->name, v);
     }
     gr__free(param);
     return status;

@@ -21,6 +21,15 @@ gr_value gr__absolute_state(gr_graph *g, const char *prefix, const char *path, g
     return v;
 }
 
+gr_status gr__check_params(const gr_graph *g, const gr_value *params, int n)
+{
+    GR_TRY(gr_graph_status(g));
+    for (int i = 0; i < n; i++)
+        GR_FAIL_IF(params[i] < 1 || (size_t)params[i] > g->n_values || !*gr_value_path(g, params[i]), GR_ERR_ARGUMENT,
+                   "parameter %d is not a state of this graph", i);
+    return GR_OK;
+}
+
 /* ---- norms ---- */
 
 gr_value gr__sums_of_squares(gr_graph *g, const gr_value *gradient, int n)
@@ -44,15 +53,6 @@ gr_value gr__inverse_weight(gr_graph *g, gr_value weight)
 
 /* ---- sums over several runs ---- */
 
-static gr_status check_params(const gr_graph *g, const gr_value *params, int n)
-{
-    GR_TRY(gr_graph_status(g));
-    for (int i = 0; i < n; i++)
-        GR_FAIL_IF(params[i] < 1 || (size_t)params[i] > g->n_values || !*gr_value_path(g, params[i]), GR_ERR_ARGUMENT,
-                   "parameter %d is not a state of this graph", i);
-    return GR_OK;
-}
-
 /* The sum of a parameter's gradients where accumulate has declared it, else 0. */
 static gr_value known_sum(gr_graph *g, const char *path)
 {
@@ -74,18 +74,18 @@ static gr_value sum_of_weights(gr_graph *g)
     return v;
 }
 
-/* When the program ends the state is zero. A choice and not a product, which would keep NaN; and an op on the state, which
- * is done in place, and not an array of zeros. */
+/* When the program ends the state is zero. A choice and not a product, which would keep NaN; and an op on the state,
+ * which is done in place, and not an array of zeros. */
 static void set_to_zero(gr_graph *g, const char *program, gr_value state)
 {
     gr_value zero = gr_scalar(g, GR_F32, 0);
     gr_update(g, program, state, gr_where(g, zero, state, zero));
 }
 
-gr_status gr_gradients_accumulate(gr_graph *g, const char *program, const gr_value *params, const gr_value *grads, int n,
-                                  gr_value weight)
+gr_status gr_gradients_accumulate(gr_graph *g, const char *program, const gr_value *params, const gr_value *grads,
+                                  int n, gr_value weight)
 {
-    GR_TRY(check_params(g, params, n));
+    GR_TRY(gr__check_params(g, params, n));
     uint32_t flags = g->node_flags;
     g->node_flags |= GR__NODE_UPDATE; /* early: the gradient's memory is free then */
     for (int i = 0; i < n; i++) {
@@ -102,7 +102,7 @@ gr_status gr_gradients_accumulate(gr_graph *g, const char *program, const gr_val
 
 gr_status gr_gradients_clear(gr_graph *g, const char *program, const gr_value *params, int n)
 {
-    GR_TRY(check_params(g, params, n));
+    GR_TRY(gr__check_params(g, params, n));
     uint32_t flags = g->node_flags;
     g->node_flags |= GR__NODE_UPDATE;
     for (int i = 0; i < n; i++) {

@@ -13,8 +13,8 @@ bool gr__loss_fits(gr_graph *g, const char *name, gr_value prediction, gr_value 
     if (!prediction || !target) return false;
     const gr__value *p = gr__value_get(g, prediction), *t = gr__value_get(g, target);
     if (o->broadcast || gr__same_shape(p, t)) return true;
-    gr__graph_fail(g, GR_ERR_SHAPE, "%s: the prediction has shape %s, the target %s; reshape one or allow broadcasting", name,
-                   gr__shape_text(a, p->rank, p->dim), gr__shape_text(b, t->rank, t->dim));
+    gr__graph_fail(g, GR_ERR_SHAPE, "%s: the prediction has shape %s, the target %s; reshape one or allow broadcasting",
+                   name, gr__shape_text(a, p->rank, p->dim), gr__shape_text(b, t->rank, t->dim));
     return false;
 }
 

@@ -10,9 +10,9 @@
 gr_value gr__loss_wide(gr_graph *g, gr_value x);
 /* GR_ERR_SHAPE unless both have one shape or broadcasting is allowed and possible; false after a failure. */
 bool gr__loss_fits(gr_graph *g, const char *name, gr_value prediction, gr_value target, const gr_loss_options *o);
-/* 'weights' in the dtype of 'each', with trailing axes of size 1: ready to be multiplied with it by their leading axes. */
+/* 'weights' in the dtype of 'each', with trailing axes of size 1: it broadcasts by its leading axes. */
 gr_value gr__loss_align(gr_graph *g, const char *name, gr_value weights, gr_value each);
-/* each: the loss of every element; weights as 'weight' of the options describes; 0: ones. 'factor' multiplies the sum. */
+/* each: the loss of every element; weights: as the option 'weight', 0: ones. 'factor' multiplies the sum. */
 gr_loss gr__loss_total(gr_graph *g, const char *name, gr_value each, gr_value weights, double factor);
 
 #endif

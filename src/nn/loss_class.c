@@ -78,7 +78,8 @@ gr_loss gr_loss_linear_cross_entropy(gr_graph *g, gr_value x, gr_value weight, g
     gr_loss_options o = options ? *options : (gr_loss_options){0};
     if (!targets_fit(g, "linear_cross_entropy", x, targets)) return (gr_loss){0};
     if (o.weight || o.class_weight || o.label_smoothing != 0) {
-        gr__graph_fail(g, GR_ERR_UNSUPPORTED, "linear_cross_entropy has no weights and no label smoothing; take cross_entropy");
+        gr__graph_fail(g, GR_ERR_UNSUPPORTED,
+                       "linear_cross_entropy takes no weights and no label smoothing; use cross_entropy");
         return (gr_loss){0};
     }
     int64_t n = gr__value_count(gr__value_get(g, targets));

@@ -1,5 +1,5 @@
-/* LAMB (You et al. 2020): Adam's step, scaled for each parameter by |p| / |step|, so that large batches keep small layers
- * stable. It needs the whole step before it can move the first element. */
+/* LAMB (You et al. 2020): Adam's step, scaled for each parameter by |p| / |step|, so that large batches keep small
+ * layers stable. It needs the whole step before it can move the first element. */
 #include "nn/optimizer.h"
 
 /* beta*m + (1 - beta)*x */

@@ -27,6 +27,9 @@ typedef gr_value gr__step_fn(const gr__param_step *s);
 #include "nn/optimizers.def"
 #undef GR_X
 
+/* The function of a kind, and whether its weight decay is part of the gradient. */
+gr__step_fn *gr__optimizer_fn(gr_optimizer_kind kind, bool *coupled);
+
 /* A state without the open scopes in front of its path: "<prefix>:<path>", f32, of the shape of 'like' (0: rank 0). */
 gr_value gr__absolute_state(gr_graph *g, const char *prefix, const char *path, gr_value like, const gr_init *init);
 /* The moment "<name>:<path>" of the parameter, zero at first. */
@@ -36,9 +39,12 @@ gr_value gr__step_gradient(const gr__param_step *s);
 /* lr * lr_scale, f32 rank 0. */
 gr_value gr__step_rate(const gr__param_step *s);
 /* The op 'optim' in place of p and the moments m, v (0: none); gives the new p. */
-gr_value gr__step_fused(const gr__param_step *s, gr__optim_kind kind, gr_value m, gr_value v, double beta1, double beta2);
+gr_value gr__step_fused(const gr__param_step *s, gr__optim_kind kind, gr_value m, gr_value v, double beta1,
+                        double beta2);
 
 /* ---- gradients.c ---- */
+/* GR_ERR_ARGUMENT unless all of them are states of the graph. */
+gr_status gr__check_params(const gr_graph *g, const gr_value *params, int n);
 /* f32 (n): sums of squares, zero where the gradient is 0. */
 gr_value gr__sums_of_squares(gr_graph *g, const gr_value *gradient, int n);
 /* 1/weight, safe where no sample counts: then all gradients are zero. f32 rank 0. */

@@ -112,8 +112,7 @@ gr_status gr_schedule_check(const gr_schedule *s)
     GR_TRY(in_range("min_learning_rate", s->min_learning_rate, 0, r, "between 0 and the learning rate"));
     GR_TRY(in_range("warmup", (double)s->warmup, 0, large, "0 or more"));
     GR_TRY(in_range("steps", (double)s->steps, 0, large, "0 or more"));
-    GR_TRY(in_range("factor", or_default(s->factor, 0.1), tiny, s->kind == GR_SCHEDULE_REDUCE_ON_PLATEAU ? 1 - 0x1p-52 : 1,
-                    "in (0, 1)"));
+    GR_TRY(in_range("factor", or_default(s->factor, 0.1), tiny, 1 - 0x1p-52, "in (0, 1)"));
     GR_TRY(in_range("period", (double)s->period, 0, large, "1 or more"));
     GR_TRY(in_range("decay", s->decay, 0, large, "above 0"));
     GR_TRY(in_range("decay_fraction", s->decay_fraction, 0, 1, "in (0, 1]"));

@@ -12,8 +12,8 @@ static const gr__case cases[] = {
     {.name = "matrix", .n_in = 1, .in = {{2, {3, 19}}}, .attr = &numbers},
     {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .swap_a = 1, .swap_b = 2}}, .attr = &numbers},
     {.name = "one", .n_in = 1, .in = {{0}}, .attr = &numbers},
-    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}}, .attr = &numbers,
-     .expect = GR_ERR_DTYPE},
+    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
+     .attr = &numbers, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_affine = {

@@ -1,5 +1,5 @@
-/* softmax(q·kᵀ·scale)·v, outputs o (B, Tq, H, D) and lse (B, H, Tq), the log of the sum of the exponentials, f32 (f64 for
- * f64). A query that sees no key gives o = 0 and lse = -inf. */
+/* softmax(q·kᵀ·scale)·v, outputs o (B, Tq, H, D) and lse (B, H, Tq), the log of the sum of the exponentials, f32
+ * (f64 for f64). A query that sees no key gives o = 0 and lse = -inf. */
 #include "op/attention.h"
 
 #include <math.h>
@@ -17,8 +17,8 @@ gr_status gr__infer_attention(const gr__infer *c, int optional)
     GR_TRY(gr__want_shape(c, 2, 4, k->dim, "v"));
     char sq[96], sk[96];
     GR_FAIL_IF(q->dim[0] != k->dim[0] || q->dim[3] != k->dim[3] || q->dim[2] % k->dim[2] != 0, GR_ERR_SHAPE,
-               "%s: q %s and k %s must agree in batch and head size, and the heads of q be a multiple of those of k", c->op,
-               gr__shape_text(sq, 4, q->dim), gr__shape_text(sk, 4, k->dim));
+               "%s: q %s and k %s must agree in batch and head size, and the heads of q be a multiple of those of k",
+               c->op, gr__shape_text(sq, 4, q->dim), gr__shape_text(sk, 4, k->dim));
     GR_FAIL_IF(a->window < 0 || (a->window > 0 && !a->causal), GR_ERR_ARGUMENT, "%s: window %lld%s", c->op,
                (long long)a->window, a->causal ? "" : " without 'causal'");
     for (int i = optional; i < optional + 2; i++) {
@@ -56,7 +56,8 @@ double gr__attention_dot(const gr__arg *x, int64_t b, int64_t t, int64_t h, cons
 {
     double sum = 0;
     for (int64_t i = 0; i < x->dim[3]; i++)
-        sum += gr__load(x, gr__offset(x, (int64_t[]){b, t, h, i})) * gr__load(y, gr__offset(y, (int64_t[]){b, s, g, i}));
+        sum += gr__load(x, gr__offset(x, (int64_t[]){b, t, h, i})) *
+               gr__load(y, gr__offset(y, (int64_t[]){b, s, g, i}));
     return sum;
 }
 
@@ -156,7 +157,7 @@ static void one_query(const gr__args *a, const gr__attention_view *w, int64_t b,
         if (gr__attention_sees(w, b, i, j))
             sum += exp(gr__attention_dot(w->q, b, i, h, w->k, j, g) * w->attr->scale - most);
     double log_sum = sum > 0 ? most + log(sum) : -(double)INFINITY;
-    for (int64_t c = 0; c < w->d; c++) {
+    for (int64_t c = 0; c < w->d && gr__wanted(a, 0); c++) {
         double v = 0;
         for (int64_t j = 0; j < w->tk; j++)
             if (gr__attention_sees(w, b, i, j))
@@ -192,21 +193,22 @@ static const gr__case cases[] = {
     {.name = "groups", .n_in = 3, .in = {{4, {2, 4, 6, 3}}, {4, {2, 4, 2, 3}}, {4, {2, 4, 2, 3}}}, .attr = &causal},
     {.name = "window", .n_in = 3, .in = {{4, {1, 9, 1, 4}}, {4, {1, 9, 1, 4}}, {4, {1, 9, 1, 4}}}, .attr = &window},
     {.name = "decoding", .n_in = 5,
-     .in = {{4, {3, 1, 2, 4}}, {4, {3, 9, 2, 4}}, {4, {3, 9, 2, 4}}, {1, {3}, START, .hi = 8}, {1, {3}, START, .lo = 1, .hi = 9}},
-     .attr = &causal},
+     .in = {{4, {3, 1, 2, 4}}, {4, {3, 9, 2, 4}}, {4, {3, 9, 2, 4}}, {1, {3}, START, .hi = 8},
+            {1, {3}, START, .lo = 1, .hi = 9}}, .attr = &causal},
     {.name = "padding", .n_in = 6,
-     .in = {{4, {2, 3, 2, 4}}, {4, {2, 6, 1, 4}}, {4, {2, 6, 1, 4}}, {-1}, {-1}, {2, {2, 6}, .dtype = GR_U8, .fill = GR__FILL_MASK}},
-     .attr = &plain},
+     .in = {{4, {2, 3, 2, 4}}, {4, {2, 6, 1, 4}}, {4, {2, 6, 1, 4}}, {-1}, {-1},
+            {2, {2, 6}, .dtype = GR_U8, .fill = GR__FILL_MASK}}, .attr = &plain},
     {.name = "nothing seen", .n_in = 5,
-     .in = {{4, {2, 3, 1, 4}}, {4, {2, 4, 1, 4}}, {4, {2, 4, 1, 4}}, {-1}, {1, {2}, START, .lo = 0, .hi = 1}}, .attr = &plain},
+     .in = {{4, {2, 3, 1, 4}}, {4, {2, 4, 1, 4}}, {4, {2, 4, 1, 4}}, {-1}, {1, {2}, START, .lo = 0, .hi = 1}},
+     .attr = &plain},
     {.name = "one", .n_in = 3, .in = {{4, {1, 1, 1, 1}}, {4, {1, 1, 1, 1}}, {4, {1, 1, 1, 1}}}, .attr = &causal},
     {.name = "views", .n_in = 3,
-     .in = {{4, {2, 5, 3, 4}, .swap_a = 1, .swap_b = 2}, {4, {2, 5, 3, 4}, .swap_a = 1, .swap_b = 2}, {4, {2, 5, 3, 4}}},
-     .attr = &causal},
-    {.name = "heads", .n_in = 3, .in = {{4, {1, 4, 3, 4}}, {4, {1, 4, 2, 4}}, {4, {1, 4, 2, 4}}}, .attr = &plain,
-     .expect = GR_ERR_SHAPE},
-    {.name = "lost window", .n_in = 3, .in = {{4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}}, .attr = &odd,
-     .expect = GR_ERR_ARGUMENT},
+     .in = {{4, {2, 5, 3, 4}, .swap_a = 1, .swap_b = 2}, {4, {2, 5, 3, 4}, .swap_a = 1, .swap_b = 2},
+            {4, {2, 5, 3, 4}}}, .attr = &causal},
+    {.name = "heads", .n_in = 3, .in = {{4, {1, 4, 3, 4}}, {4, {1, 4, 2, 4}}, {4, {1, 4, 2, 4}}},
+     .attr = &plain, .expect = GR_ERR_SHAPE},
+    {.name = "lost window", .n_in = 3, .in = {{4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}},
+     .attr = &odd, .expect = GR_ERR_ARGUMENT},
     {.name = "float start", .n_in = 4, .in = {{4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {1, {1}}},
      .attr = &causal, .expect = GR_ERR_DTYPE},
 };

@@ -1,4 +1,4 @@
-/* From q, k, v, o, lse and do (then start, lengths, key_mask). With p = exp(q·k*scale - lse) and delta = sum over d of do*o:
+/* From q, k, v, o, lse and do (then start, lengths, key_mask). With p = exp(q·k*scale - lse), delta = sum of do*o over d:
  *   dv = pᵀ·do,   ds = p*(do·vᵀ - delta)*scale,   dq = ds·k,   dk = dsᵀ·q */
 #include "op/attention.h"
 
@@ -81,22 +81,21 @@ static double flops(const gr__args *a)
 static const gr__attention_attr plain = {.scale = 0.5}, causal = {.scale = 0.4, .causal = true};
 static const gr__case cases[] = {
     {.name = "plain", .n_in = 6,
-     .in = {{4, {2, 3, 2, 4}}, {4, {2, 5, 2, 4}}, {4, {2, 5, 2, 4}}, {4, {2, 3, 2, 4}}, {3, {2, 2, 3}, LSE}, {4, {2, 3, 2, 4}}},
-     .attr = &plain},
+     .in = {{4, {2, 3, 2, 4}}, {4, {2, 5, 2, 4}}, {4, {2, 5, 2, 4}}, {4, {2, 3, 2, 4}}, {3, {2, 2, 3}, LSE},
+            {4, {2, 3, 2, 4}}}, .attr = &plain},
     {.name = "groups", .n_in = 6,
-     .in = {{4, {1, 7, 6, 3}}, {4, {1, 7, 2, 3}}, {4, {1, 7, 2, 3}}, {4, {1, 7, 6, 3}}, {3, {1, 6, 7}, LSE}, {4, {1, 7, 6, 3}}},
-     .attr = &causal},
+     .in = {{4, {1, 7, 6, 3}}, {4, {1, 7, 2, 3}}, {4, {1, 7, 2, 3}}, {4, {1, 7, 6, 3}}, {3, {1, 6, 7}, LSE},
+            {4, {1, 7, 6, 3}}}, .attr = &causal},
     {.name = "masked", .n_in = 8,
-     .in = {{4, {2, 3, 2, 4}}, {4, {2, 6, 1, 4}}, {4, {2, 6, 1, 4}}, {4, {2, 3, 2, 4}}, {3, {2, 2, 3}, LSE}, {4, {2, 3, 2, 4}},
-            {1, {2}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 4}, {1, {2}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 7}},
-     .attr = &causal},
+     .in = {{4, {2, 3, 2, 4}}, {4, {2, 6, 1, 4}}, {4, {2, 6, 1, 4}}, {4, {2, 3, 2, 4}}, {3, {2, 2, 3}, LSE},
+            {4, {2, 3, 2, 4}}, {1, {2}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 4},
+            {1, {2}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 7}}, .attr = &causal},
     {.name = "views", .n_in = 6,
      .in = {{4, {2, 4, 3, 4}, .swap_a = 1, .swap_b = 2}, {4, {2, 4, 3, 4}, .swap_a = 1, .swap_b = 2}, {4, {2, 4, 3, 4}},
-            {4, {2, 4, 3, 4}}, {3, {2, 3, 4}, LSE}, {4, {2, 4, 3, 4}, .swap_a = 1, .swap_b = 2}},
-     .attr = &causal},
+            {4, {2, 4, 3, 4}}, {3, {2, 3, 4}, LSE}, {4, {2, 4, 3, 4}, .swap_a = 1, .swap_b = 2}}, .attr = &causal},
     {.name = "lse", .n_in = 6,
-     .in = {{4, {2, 3, 2, 4}}, {4, {2, 5, 2, 4}}, {4, {2, 5, 2, 4}}, {4, {2, 3, 2, 4}}, {3, {2, 3, 2}, LSE}, {4, {2, 3, 2, 4}}},
-     .attr = &plain, .expect = GR_ERR_SHAPE},
+     .in = {{4, {2, 3, 2, 4}}, {4, {2, 5, 2, 4}}, {4, {2, 5, 2, 4}}, {4, {2, 3, 2, 4}}, {3, {2, 3, 2}, LSE},
+            {4, {2, 3, 2, 4}}}, .attr = &plain, .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_attention_grad = {

@@ -13,8 +13,8 @@ static gr_status infer(gr__infer *c)
     int64_t n = 1;
     for (int i = 0; i < a->rank; i++) {
         int64_t have = i < a->rank - x->rank ? 1 : x->dim[i - (a->rank - x->rank)];
-        GR_FAIL_IF(a->dim[i] < 1 || (have != 1 && have != a->dim[i]) || n > ((int64_t)1 << 46) / a->dim[i], GR_ERR_SHAPE,
-                   "broadcast_to: %s cannot become %s", gr__shape_text(from, x->rank, x->dim),
+        bool fits = a->dim[i] >= 1 && (have == 1 || have == a->dim[i]) && n <= ((int64_t)1 << 46) / a->dim[i];
+        GR_FAIL_IF(!fits, GR_ERR_SHAPE, "broadcast_to: %s cannot become %s", gr__shape_text(from, x->rank, x->dim),
                    gr__shape_text(to, a->rank, a->dim));
         n *= a->dim[i];
     }

@@ -9,7 +9,8 @@ static gr_status infer(gr__infer *c)
     GR_TRY(gr__want_float(c, 1));
     GR_TRY(gr__want_out_dtype(c, c->in[1]->dtype, cache->dtype));
     GR_TRY(gr__want_rank(c, 1, 4));
-    GR_TRY(gr__want_shape(c, 1, 4, (int64_t[]){cache->dim[0], c->in[1]->dim[1], cache->dim[2], cache->dim[3]}, "fresh"));
+    int64_t some_rows[] = {cache->dim[0], c->in[1]->dim[1], cache->dim[2], cache->dim[3]};
+    GR_TRY(gr__want_shape(c, 1, 4, some_rows, "fresh"));
     GR_TRY(gr__want_dtype(c, 2, GR_I32));
     GR_TRY(gr__want_shape(c, 2, 1, cache->dim, "start, one of each row of the batch"));
     c->out[0] = *cache;
@@ -34,10 +35,12 @@ static gr_status reference(const gr__args *a)
 static const gr__case cases[] = {
     {.name = "one token", .n_in = 3, .in = {{4, {3, 7, 2, 4}}, {4, {3, 1, 2, 4}}, {1, {3}, START, .hi = 7}}},
     {.name = "several", .n_in = 3, .in = {{4, {2, 9, 1, 3}}, {4, {2, 4, 1, 3}}, {1, {2}, START, .hi = 5}}},
-    {.name = "past the ends", .n_in = 3, .in = {{4, {5, 3, 1, 2}}, {4, {5, 2, 1, 2}}, {1, {5}, START, .lo = -3, .hi = 5}}},
+    {.name = "past the ends", .n_in = 3,
+     .in = {{4, {5, 3, 1, 2}}, {4, {5, 2, 1, 2}}, {1, {5}, START, .lo = -3, .hi = 5}}},
     {.name = "transposed", .n_in = 3,
      .in = {{4, {2, 5, 3, 4}}, {4, {2, 2, 3, 4}, .swap_a = 1, .swap_b = 2}, {1, {2}, START, .hi = 4}}},
-    {.name = "misfit", .n_in = 3, .in = {{4, {2, 5, 3, 4}}, {4, {2, 2, 3, 5}}, {1, {2}, START}}, .expect = GR_ERR_SHAPE},
+    {.name = "misfit", .n_in = 3, .in = {{4, {2, 5, 3, 4}}, {4, {2, 2, 3, 5}}, {1, {2}, START}},
+     .expect = GR_ERR_SHAPE},
     {.name = "float start", .n_in = 3, .in = {{4, {2, 5, 3, 4}}, {4, {2, 2, 3, 4}}, {1, {2}}}, .expect = GR_ERR_DTYPE},
 };
 

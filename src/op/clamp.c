@@ -28,10 +28,10 @@ static const gr__case cases[] = {
      .attr = &numbers},
     {.name = "from above", .n_in = 1, .in = {{1, {33}, .fill = GR__FILL_AWAY}}, .attr = &above},
     {.name = "one", .n_in = 1, .in = {{0, {0}, .fill = GR__FILL_AWAY}}, .attr = &numbers},
-    {.name = "reversed", .n_in = 1, .in = {{1, {3}}}, .attr = &(gr__map_attr){&gr__op_clamp, 1, 0},
-     .expect = GR_ERR_ARGUMENT},
-    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}}, .attr = &numbers,
-     .expect = GR_ERR_DTYPE},
+    {.name = "reversed", .n_in = 1, .in = {{1, {3}}},
+     .attr = &(gr__map_attr){&gr__op_clamp, 1, 0}, .expect = GR_ERR_ARGUMENT},
+    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
+     .attr = &numbers, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_clamp = {

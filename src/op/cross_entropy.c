@@ -125,7 +125,8 @@ static gr_status grad_reference(const gr__args *a)
 
 #define LSE .lo = 2, .hi = 4, .dtype = GR__STATS
 static const gr__case grad_cases[] = {
-    {.name = "rows", .n_in = 4, .in = {{2, {5, 16}}, {1, {5}, IDS, .hi = 16}, {1, {5}, LSE}, {1, {5}, .dtype = GR__STATS}}},
+    {.name = "rows", .n_in = 4,
+     .in = {{2, {5, 16}}, {1, {5}, IDS, .hi = 16}, {1, {5}, LSE}, {1, {5}, .dtype = GR__STATS}}},
     {.name = "outside", .n_in = 4,
      .in = {{2, {11, 3}}, {1, {11}, IDS, .lo = -2, .hi = 5}, {1, {11}, LSE}, {1, {11}, .dtype = GR__STATS}}},
     {.name = "transposed", .n_in = 4,

@@ -8,7 +8,8 @@ static gr_status infer(gr__infer *c)
     GR_TRY(gr__want_float(c, 0));
     GR_TRY(gr__want_rank(c, 0, 2));
     GR_TRY(gr__want_dtype(c, 1, GR_I32));
-    GR_FAIL_IF(ids->rank >= GR_MAX_RANK, GR_ERR_SHAPE, "embedding: ids with %d axes leave no room for the row", ids->rank);
+    GR_FAIL_IF(ids->rank >= GR_MAX_RANK, GR_ERR_SHAPE, "embedding: ids with %d axes leave no room for the row",
+               ids->rank);
     gr__value *out = &c->out[0];
     *out = *ids;
     out->dtype = a->out_dtype ? a->out_dtype : table->dtype;
@@ -46,8 +47,8 @@ static const gr__case cases[] = {
     {.name = "repeated", .n_in = 2, .in = {{2, {3, 17}}, {1, {9}, IDS, .hi = 3}}, .attr = &follow},
     {.name = "outside", .n_in = 2, .in = {{2, {5, 3}}, {1, {13}, IDS, .lo = -3, .hi = 8}}, .attr = &follow},
     {.name = "one", .n_in = 2, .in = {{2, {1, 1}}, {0, {0}, IDS, .hi = 1}}, .attr = &follow},
-    {.name = "transposed", .n_in = 2,
-     .in = {{2, {7, 5}, .swap_b = 1}, {2, {3, 4}, IDS, .hi = 7, .swap_b = 1}}, .attr = &follow},
+    {.name = "transposed", .n_in = 2, .in = {{2, {7, 5}, .swap_b = 1}, {2, {3, 4}, IDS, .hi = 7, .swap_b = 1}},
+     .attr = &follow},
     {.name = "vector", .n_in = 2, .in = {{1, {7}}, {1, {3}, IDS, .hi = 7}}, .attr = &follow, .expect = GR_ERR_SHAPE},
     {.name = "float ids", .n_in = 2, .in = {{2, {7, 5}}, {1, {3}}}, .attr = &follow, .expect = GR_ERR_DTYPE},
 };

@@ -1,4 +1,4 @@
-/* An array of one number. A scalar is a fill without axes: its number is in the attributes, where passes can read it. */
+/* An array of one number. A scalar is a fill without axes: its number is in the attributes, where passes see it. */
 #include "op/attr.h"
 
 #include <string.h>

@@ -46,9 +46,9 @@ static gr_status reference(const gr__args *a)
         double mean = sum / (double)n;
         for (int64_t i = 0; i < n; i++) squares += pow(gr__load(&row, i * gr__step(x)) - mean, 2);
         double rstd = 1 / sqrt(squares / (double)n + ((const gr__norm_attr *)a->attr)->eps);
-        for (int64_t i = 0; i < n; i++) {
-            double v = (gr__load(&row, i * gr__step(x)) - mean) * rstd * gr__vector(a, 1, i, 1) + gr__vector(a, 2, i, 0);
-            gr__store(y, gr__row(y, index) + i * gr__step(y), v);
+        for (int64_t i = 0; i < n && gr__wanted(a, 0); i++) {
+            double h = (gr__load(&row, i * gr__step(x)) - mean) * rstd;
+            gr__store(y, gr__row(y, index) + i * gr__step(y), h * gr__vector(a, 1, i, 1) + gr__vector(a, 2, i, 0));
         }
         if (gr__wanted(a, 1)) gr__store(&a->out[1], gr__offset(&a->out[1], index), mean);
         if (gr__wanted(a, 2)) gr__store(&a->out[2], gr__offset(&a->out[2], index), rstd);

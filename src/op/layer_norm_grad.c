@@ -10,7 +10,8 @@ static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
     gr_value x = gr_cast(g, n->in[0], stats), dy = gr_cast(g, n->in[4], stats);
     uint32_t last = 1u << (gr_value_rank(g, x) - 1), rows = last - 1;
     gr_value mean = gr__expand(g, n->in[2], x, last), rstd = gr__expand(g, n->in[3], x, last);
-    gr_value h = gr_mul(g, gr_sub(g, x, mean), rstd), e = n->in[1] ? gr_mul(g, dy, n->in[1]) : dy, dyh = gr_mul(g, dy, h);
+    gr_value h = gr_mul(g, gr_sub(g, x, mean), rstd), dyh = gr_mul(g, dy, h);
+    gr_value e = n->in[1] ? gr_mul(g, dy, n->in[1]) : dy;
     gr_value along = gr_mul(g, h, gr_mean(g, gr_mul(g, e, h), last, true));
     gr_value dx = gr_cast(g, gr_mul(g, rstd, gr_sub(g, gr_sub(g, e, gr_mean(g, e, last, true)), along)),
                           gr_value_dtype(g, n->out[0]));
@@ -82,18 +83,19 @@ static double flops(const gr__args *a) { return 15.0 * (double)gr__arg_count(&a-
 #define RSTD .lo = 0.5, .hi = 2, .dtype = GR__STATS
 static const gr__norm_attr eps = {GR_DTYPE_NONE, 1e-5};
 static const gr__case cases[] = {
-    {.name = "rows", .n_in = 5, .in = {{3, {2, 3, 16}}, {1, {16}}, {2, {2, 3}, .dtype = GR__STATS}, {2, {2, 3}, RSTD}, {3, {2, 3, 16}}},
+    {.name = "rows", .n_in = 5,
+     .in = {{3, {2, 3, 16}}, {1, {16}}, {2, {2, 3}, .dtype = GR__STATS}, {2, {2, 3}, RSTD}, {3, {2, 3, 16}}},
      .attr = &eps},
     {.name = "add", .n_in = 6,
-     .in = {{2, {5, 37}}, {1, {37}}, {1, {5}, .dtype = GR__STATS}, {1, {5}, RSTD}, {2, {5, 37}}, {2, {5, 37}}}, .attr = &eps},
+     .in = {{2, {5, 37}}, {1, {37}}, {1, {5}, .dtype = GR__STATS}, {1, {5}, RSTD}, {2, {5, 37}}, {2, {5, 37}}},
+     .attr = &eps},
     {.name = "no gamma", .n_in = 5, .in = {{1, {9}}, {-1}, {0, {0}, .dtype = GR__STATS}, {0, {0}, RSTD}, {1, {9}}},
      .attr = &eps},
     {.name = "transposed", .n_in = 5,
-     .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {5, 3}, .dtype = GR__STATS}, {2, {5, 3}, RSTD}, {3, {5, 3, 8}, .swap_b = 1}},
-     .attr = &eps},
+     .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {5, 3}, .dtype = GR__STATS}, {2, {5, 3}, RSTD},
+            {3, {5, 3, 8}, .swap_b = 1}}, .attr = &eps},
     {.name = "misfit", .n_in = 5, .in = {{2, {3, 7}}, {-1}, {1, {3}, .dtype = GR__STATS}, {1, {3}, RSTD}, {2, {3, 8}}},
-     .attr = &eps,
-     .expect = GR_ERR_SHAPE},
+     .attr = &eps, .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_layer_norm_grad = {

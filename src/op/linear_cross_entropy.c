@@ -1,7 +1,7 @@
 /* The cross-entropies of x·Wᵀ against the targets, summed: x (N, C), weight (V, C), targets (N).
- * Outputs loss and count (rank 0), dx (N, C) of the dtype of x, dweight (V, C); the first, second and last are f32 (f64 for
- * f64). dx and dweight are the gradients of the sum, made in the same sweep where they are wanted: what is left for the
- * gradient is a product with one number. */
+ * Outputs loss and count (rank 0), dx (N, C) of the dtype of x, dweight (V, C); the first, second and last are f32
+ * (f64 for f64). dx and dweight are the gradients of the sum, made in the same sweep where they are wanted: what is left
+ * for the gradient is a product with one number. */
 #include "op/rows.h"
 
 #include <math.h>
@@ -40,8 +40,8 @@ static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
     int64_t rows = gr_value_dim(g, x, 0), v = gr_value_dim(g, w, 0);
     gr_value logits = gr_matmul(g, x, w, &(gr_matmul_options){.out_dtype = dtype, .transpose_b = true});
     gr_value loss = gr__node_add(g, &gr__op_cross_entropy, (gr_value[]){logits, targets}, 2, NULL, saved);
-    gr_value id = gr_cast(g, targets, dtype);
-    gr_value counts = gr_mul(g, gr_greater(g, id, gr_scalar(g, dtype, -1)), gr_greater(g, gr_scalar(g, dtype, (double)v), id));
+    gr_value id = gr_cast(g, targets, dtype), below = gr_scalar(g, dtype, -1), above = gr_scalar(g, dtype, (double)v);
+    gr_value counts = gr_mul(g, gr_greater(g, id, below), gr_greater(g, above, id));
     gr_value in[] = {logits, targets, saved[1], gr_fill(g, dtype, 1, &rows, 1)};
     gr_value d = gr_cast(g, gr__node_add(g, &gr__op_cross_entropy_grad, in, 4, NULL, NULL), low);
     out[0] = gr_sum(g, loss, 0, false);
@@ -60,7 +60,8 @@ static double one_row(const gr__args *a, int64_t r, double *logit, bool *counts)
     for (int64_t j = 0; j < v; j++) {
         logit[j] = 0;
         for (int64_t i = 0; i < x->dim[1]; i++)
-            logit[j] += gr__load(x, r * x->stride[0] + i * x->stride[1]) * gr__load(w, j * w->stride[0] + i * w->stride[1]);
+            logit[j] += gr__load(x, r * x->stride[0] + i * x->stride[1]) *
+                        gr__load(w, j * w->stride[0] + i * w->stride[1]);
     }
     gr__arg row = {.data = logit, .dtype = GR_F64, .rank = 1, .dim = {v}, .stride = {1}};
     double lse = gr__row_lse(&row, NULL), loss = lse - logit[t];
@@ -114,7 +115,8 @@ static const gr__case cases[] = {
     {.name = "odd", .n_in = 3, .in = {{2, {7, 5}}, {2, {37, 5}}, {1, {7}, IDS, .hi = 37}}},
     {.name = "outside", .n_in = 3, .in = {{2, {13, 4}}, {2, {3, 4}}, {1, {13}, IDS, .lo = -3, .hi = 6}}},
     {.name = "one", .n_in = 3, .in = {{2, {1, 1}}, {2, {1, 1}}, {1, {1}, IDS, .hi = 1}}},
-    {.name = "transposed", .n_in = 3, .in = {{2, {6, 5}, .swap_b = 1}, {2, {9, 5}, .swap_b = 1}, {1, {6}, IDS, .hi = 9}}},
+    {.name = "transposed", .n_in = 3,
+     .in = {{2, {6, 5}, .swap_b = 1}, {2, {9, 5}, .swap_b = 1}, {1, {6}, IDS, .hi = 9}}},
     {.name = "misfit", .n_in = 3, .in = {{2, {5, 8}}, {2, {16, 7}}, {1, {5}, IDS}}, .expect = GR_ERR_SHAPE},
     {.name = "float targets", .n_in = 3, .in = {{2, {5, 8}}, {2, {16, 8}}, {1, {5}}}, .expect = GR_ERR_DTYPE},
 };

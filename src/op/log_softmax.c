@@ -97,7 +97,7 @@ static const gr__case grad_cases[] = {
 };
 
 const gr__op gr__op_log_softmax_grad = {
-    .name = "log_softmax_grad", .min_in = 2, .max_in = 2, .n_out = 1, .autocast = GR__CAST_F32,
-    .infer = gr__infer_rows, .grad = grad_grad, .grad_reads_in = 3, .decompose = grad_decompose,
-    .reference = grad_reference, .flops = flops, .alias = {2}, .cases = grad_cases, .n_cases = GR__COUNT(grad_cases),
+    .name = "log_softmax_grad", .min_in = 2, .max_in = 2, .n_out = 1, .autocast = GR__CAST_F32, .infer = gr__infer_rows,
+    .grad = grad_grad, .grad_reads_in = 3, .decompose = grad_decompose, .reference = grad_reference, .flops = flops,
+    .alias = {2}, .cases = grad_cases, .n_cases = GR__COUNT(grad_cases),
 };

@@ -120,8 +120,9 @@ static const gr__case cases[] = {
 
 const gr__op gr__op_matmul = {
     .name = "matmul", .min_in = 2, .max_in = 3, .n_out = 1, .attr_bytes = sizeof(gr_matmul_options),
-    .flags = GR__OP_OUT_DTYPE | GR__OP_ACCUMULATE, .autocast = GR__CAST_LOW, .float_in = 3, .infer = infer, .grad = grad,
-    .grad_reads_in = 3, .reference = reference, .flops = flops, .alias = {3}, .cases = cases, .n_cases = GR__COUNT(cases),
+    .flags = GR__OP_OUT_DTYPE | GR__OP_ACCUMULATE, .autocast = GR__CAST_LOW, .float_in = 3, .infer = infer,
+    .grad = grad, .grad_reads_in = 3, .reference = reference, .flops = flops, .alias = {3}, .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_matmul(gr_graph *g, gr_value a, gr_value b, const gr_matmul_options *options)

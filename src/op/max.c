@@ -29,9 +29,9 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_max = {
-    .name = "max", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__reduce_attr), .infer = gr__infer_reduce,
-    .grad = grad, .grad_reads_in = 1, .grad_reads_out = 1, .reference = reference, .flops = flops, .cases = cases,
-    .n_cases = GR__COUNT(cases),
+    .name = "max", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__reduce_attr),
+    .infer = gr__infer_reduce, .grad = grad, .grad_reads_in = 1, .grad_reads_out = 1, .reference = reference,
+    .flops = flops, .cases = cases, .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_max(gr_graph *g, gr_value x, uint32_t axes, bool keep)

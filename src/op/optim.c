@@ -96,7 +96,8 @@ static gr_status reference(const gr__args *x)
             if (gr__has(x, operand[i])) now[i] = gr__load(&x->in[operand[i]], gr__offset(&x->in[operand[i]], index));
         step(a, lr, c1, c2, g, &now[0], &now[1], &now[2], gr__has(x, GR__OPTIM_M));
         for (int i = 0; i < 3; i++)
-            if (gr__has(x, operand[i]) && gr__wanted(x, i)) gr__store(&x->out[i], gr__offset(&x->out[i], index), now[i]);
+            if (gr__has(x, operand[i]) && gr__wanted(x, i))
+                gr__store(&x->out[i], gr__offset(&x->out[i], index), now[i]);
     } while (gr__next_index(x->in[0].rank, x->in[0].dim, index));
     for (int i = 1; i < 3; i++) /* nobody reads it, but it is never left unset */
         if (!gr__has(x, operand[i]) && gr__wanted(x, i)) gr__store(&x->out[i], 0, 0);
@@ -123,15 +124,15 @@ static const gr__case cases[] = {
     {.name = "momentum", .n_in = 7, .attr = &sgd, .in = {P, P, ONE(0.5, 2), ONE(0.01, 0.1), {-1}, {-1}, P}},
     {.name = "nesterov", .n_in = 7, .attr = &nesterov, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P}},
     {.name = "rmsprop", .n_in = 8, .attr = &rmsprop, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, {-1}, V}},
-    {.name = "rmsprop with momentum", .n_in = 8,
-     .attr = &rmsprop, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P, V}},
+    {.name = "rmsprop with momentum", .n_in = 8, .attr = &rmsprop,
+     .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P, V}},
     {.name = "adagrad", .n_in = 8, .attr = &adagrad, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, {-1}, V}},
     {.name = "lion", .n_in = 7, .attr = &lion, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P}},
     {.name = "one", .n_in = 8, .attr = &adamw,
      .in = {{0, {0}, .dtype = GR__STATS}, {0}, ONE(0.5, 2), ONE(0.01, 0.1), ONE(0.1, 1), ONE(0.1, 1),
             {0, {0}, .dtype = GR__STATS}, ONE(0.01, 1)}},
-    {.name = "no v", .n_in = 7,
-     .attr = &adamw, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P}, .expect = GR_ERR_ARGUMENT},
+    {.name = "no v", .n_in = 7, .attr = &adamw, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P},
+     .expect = GR_ERR_ARGUMENT},
     {.name = "misfit", .n_in = 4, .attr = &sgd, .in = {P, {2, {19, 3}}, {-1}, ONE(0.01, 0.1)}, .expect = GR_ERR_SHAPE},
     {.name = "bf16", .n_in = 4, .attr = &sgd, .in = {{1, {3}, .dtype = GR_BF16}, {1, {3}}, {-1}, ONE(0.01, 0.1)},
      .expect = GR_ERR_DTYPE},

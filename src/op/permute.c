@@ -77,7 +77,8 @@ gr_value gr_transpose(gr_graph *g, gr_value x, int axis_a, int axis_b)
     int rank = gr_value_rank(g, x), order[GR_MAX_RANK];
     int a = axis_a < 0 ? axis_a + rank : axis_a, b = axis_b < 0 ? axis_b + rank : axis_b;
     if (x && (a < 0 || a >= rank || b < 0 || b >= rank))
-        return gr__graph_fail(g, GR_ERR_ARGUMENT, "transpose: axes %d and %d of a value with %d axes", axis_a, axis_b, rank);
+        return gr__graph_fail(g, GR_ERR_ARGUMENT, "transpose: axes %d and %d of a value with %d axes", axis_a, axis_b,
+                              rank);
     for (int i = 0; i < rank; i++) order[i] = i == a ? b : i == b ? a : i;
     return gr_permute(g, x, order);
 }

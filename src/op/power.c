@@ -20,8 +20,8 @@ static const gr__case cases[] = {
     {.name = "inverse", .n_in = 1, .in = {{1, {9}, .fill = GR__FILL_AWAY}},
      .attr = &(gr__map_attr){&gr__op_power, -1, 0}},
     {.name = "zeroth", .n_in = 1, .in = {{1, {9}}}, .attr = &(gr__map_attr){&gr__op_power, 0, 0}},
-    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}}, .attr = &numbers,
-     .expect = GR_ERR_DTYPE},
+    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
+     .attr = &numbers, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_power = {

@@ -23,7 +23,8 @@ static void input_gradient(const gr__args *a, const int64_t *index)
     double rstd = gr__load(&a->in[2], gr__offset(&a->in[2], index)), eh = 0;
     int64_t n = dx->dim[dx->rank - 1];
     for (int64_t i = 0; i < n; i++)
-        eh += gr__load(&dy, i * gr__step(&dy)) * gr__vector(a, 1, i, 1) * gr__load(&x, i * gr__step(&x)) * rstd / (double)n;
+        eh += gr__load(&dy, i * gr__step(&dy)) * gr__vector(a, 1, i, 1) * gr__load(&x, i * gr__step(&x)) * rstd /
+              (double)n;
     for (int64_t i = 0; i < n; i++) {
         double e = gr__load(&dy, i * gr__step(&dy)) * gr__vector(a, 1, i, 1);
         double add = gr__has(a, 4) ? gr__load(&a->in[4], gr__row(&a->in[4], index) + i * gr__step(&a->in[4])) : 0;
@@ -60,8 +61,8 @@ static const gr__case cases[] = {
     {.name = "no gamma", .n_in = 4, .in = {{1, {9}}, {-1}, {0, {0}, RSTD}, {1, {9}}}, .attr = &eps},
     {.name = "transposed", .n_in = 4,
      .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {5, 3}, RSTD}, {3, {5, 3, 8}, .swap_b = 1}}, .attr = &eps},
-    {.name = "misfit", .n_in = 4, .in = {{2, {3, 7}}, {-1}, {1, {4}, RSTD}, {2, {3, 7}}}, .attr = &eps,
-     .expect = GR_ERR_SHAPE},
+    {.name = "misfit", .n_in = 4, .in = {{2, {3, 7}}, {-1}, {1, {4}, RSTD}, {2, {3, 7}}},
+     .attr = &eps, .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_rms_norm_grad = {

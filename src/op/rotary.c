@@ -1,4 +1,5 @@
-/* Rotary position embedding: pair i of position t is turned by t*theta^(-2i/D) (Su et al. 2021). The gradient turns back. */
+/* Rotary position embedding: pair i of position t is turned by t*theta^(-2i/D) (Su et al. 2021). The gradient turns
+ * back. */
 #include "op/attr.h"
 
 #include <math.h>
@@ -56,8 +57,8 @@ static const gr__case cases[] = {
      .attr = &plain},
     {.name = "transposed", .n_in = 1, .in = {{4, {2, 3, 5, 4}, .swap_a = 1, .swap_b = 2}}, .attr = &plain},
     {.name = "odd", .n_in = 1, .in = {{4, {2, 5, 3, 7}}}, .attr = &plain, .expect = GR_ERR_SHAPE},
-    {.name = "start size", .n_in = 2, .in = {{4, {2, 5, 3, 4}}, {1, {3}, .dtype = GR_I32}}, .attr = &plain,
-     .expect = GR_ERR_SHAPE},
+    {.name = "start size", .n_in = 2, .in = {{4, {2, 5, 3, 4}}, {1, {3}, .dtype = GR_I32}},
+     .attr = &plain, .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_rotary = {

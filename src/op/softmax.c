@@ -5,7 +5,8 @@
 
 static void grad(gr__grad *c)
 {
-    c->in_grad[0] = gr__node_add(c->g, &gr__op_softmax_grad, (gr_value[]){c->node->out[0], c->out_grad[0]}, 2, NULL, NULL);
+    gr_value in[] = {c->node->out[0], c->out_grad[0]};
+    c->in_grad[0] = gr__node_add(c->g, &gr__op_softmax_grad, in, 2, NULL, NULL);
 }
 
 /* The largest element is held finite, so that a row of -inf stays one; its sum is held above 0. */
@@ -81,7 +82,8 @@ static gr_status grad_reference(const gr__args *a)
     do {
         double sum = 0;
         for (int64_t i = 0; i < n; i++)
-            sum += gr__load(y, gr__row(y, index) + i * gr__step(y)) * gr__load(dy, gr__row(dy, index) + i * gr__step(dy));
+            sum += gr__load(y, gr__row(y, index) + i * gr__step(y)) *
+                   gr__load(dy, gr__row(dy, index) + i * gr__step(dy));
         for (int64_t i = 0; i < n; i++) {
             double v = gr__load(dy, gr__row(dy, index) + i * gr__step(dy)) - sum;
             v *= gr__load(y, gr__row(y, index) + i * gr__step(y));

@@ -25,8 +25,9 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_sum = {
-    .name = "sum", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__reduce_attr), .infer = gr__infer_reduce,
-    .grad = grad, .reference = reference, .flops = flops, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "sum", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__reduce_attr),
+    .infer = gr__infer_reduce, .grad = grad, .reference = reference, .flops = flops, .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_sum(gr_graph *g, gr_value x, uint32_t axes, bool keep)

@@ -32,7 +32,7 @@ typedef struct gr__fuser {
 
 static bool fits_machine(const gr_graph *g, const gr__node *n)
 {
-    if (!n->op->map_op) return false;
+    if (!gr__op_is_map(n->op)) return false;
     for (int i = 0; i < n->n_in; i++) {
         gr_dtype t = gr__value_get(g, n->in[i])->dtype;
         if (t != GR_F32 && t != GR_BF16 && t != GR_I32 && t != GR_U8 && t != GR_BOOL) return false;

@@ -59,6 +59,10 @@ static gr_value neutral(gr__simplifier *s, const gr__node *n)
     }
     if (n->op == &gr__op_mul)
         for (int i = 0; i < 2; i++)
+            if (is_fill(g, n->in[i], &c) && c == 1 && gr__same_shape(gr__value_get(g, n->in[1 - i]), gr__value_get(g, out)))
+                return gr_cast(g, n->in[1 - i], gr_value_dtype(g, out));
+    if (n->op == &gr__op_mul)
+        for (int i = 0; i < 2; i++)
             if (is_fill(g, n->in[i], &c) && same_type(g, n->in[1 - i], out)) return gr_affine(g, n->in[1 - i], c, 0);
     if (n->op == &gr__op_sub && is_fill(g, n->in[1], &c) && c == 0 && same_type(g, n->in[0], out)) return n->in[0];
     if (n->op == &gr__op_affine && ((const gr__map_attr *)n->attr)->p0 == 1 && ((const gr__map_attr *)n->attr)->p1 == 0)
@@ -81,6 +85,13 @@ static gr_value reshapes(gr__simplifier *s, const gr__node *n)
     if (n->op != &gr__op_cast && same_type(g, n->in[0], n->out[0]) && n->op == &gr__op_reshape) return n->in[0];
     if (n->op == &gr__op_cast && same_type(g, n->in[0], n->out[0])) return n->in[0];
     const gr__node *inner = producer_is(g, n->in[0], n->op);
+    if (inner && n->op == &gr__op_cast && same_type(g, inner->in[0], n->out[0])) {
+        /* there and back: nothing is lost on the way through a wider type, and a gradient may keep what it has */
+        gr_dtype x = gr_value_dtype(g, inner->in[0]), between = gr_value_dtype(g, n->in[0]);
+        bool wider = gr__is_float(x) && gr__is_float(between) && gr__wider(x, between) == between;
+        bool gradient = n->flags & GR__NODE_BACKWARD && inner->flags & GR__NODE_BACKWARD;
+        if (wider || (gradient && gr__is_float(x) && gr__is_float(between))) return inner->in[0];
+    }
     if (!inner || n->op != &gr__op_reshape) return 0;
     const gr__value *v = gr__value_get(g, n->out[0]);
     return gr_reshape(g, inner->in[0], v->rank, v->dim);
@@ -124,6 +135,7 @@ static gr_value accumulate(gr__simplifier *s, const gr__node *n)
         gr__place outer = gr__place_enter(g, &like, n->order, n->flags);
         gr__node_add(g, like.op, in, like.op->max_in, like.attr, outs);
         gr__place_leave(g, &outer);
+        for (int k = 1; k < like.n_out; k++) replace(s, like.out[k], outs[k]); /* the old node has no use left */
         return outs[0];
     }
     return 0;
@@ -177,7 +189,7 @@ static gr_status repeated(gr__simplifier *s, const gr__node *n, gr_value *found)
     *found = 0;
     if (n->op->random || n->n_out != 1 || (n->flags & GR__NODE_CLONE)) return GR_OK;
     gr__str key = {0};
-    uint32_t apart = n->flags & (n->op->map_op ? GR__NODE_UPDATE | GR__NODE_BACKWARD : GR__NODE_UPDATE);
+    uint32_t apart = n->flags & (gr__op_is_map(n->op) ? GR__NODE_UPDATE | GR__NODE_BACKWARD : GR__NODE_UPDATE);
     gr__str_add_n(&key, (const char *)&n->op, sizeof n->op);
     gr__str_add_n(&key, (const char *)&apart, sizeof apart);
     gr__str_add_n(&key, (const char *)n->in, (size_t)n->n_in * sizeof *n->in);

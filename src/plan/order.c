@@ -3,9 +3,11 @@
  * is free then), but after every guard. */
 #include "plan/plan.h"
 
+#include "op/op.h"
+
 #include <string.h>
 
-static bool is_map(const gr__op *op) { return op->map_op != 0 || strcmp(op->name, "map") == 0; }
+static bool is_map(const gr__op *op) { return gr__op_is_map(op) || op == &gr__op_map; }
 
 bool gr__plan_may_alias(const gr_graph *g, const gr__node *n, int i, int k)
 {

@@ -255,7 +255,7 @@ static gr__choice choose(gr__placer *p, const gr__node *n, const gr__args *a)
     gr__str_clear(&p->why);
     for (int i = 0; p->backend && i < p->backend->n_rows; i++) {
         const gr__kernel *row = p->backend->rows[i];
-        if (row->op ? row->op != n->op : !n->op->map_op) continue;
+        if (row->op ? row->op != n->op : !gr__op_is_map(n->op)) continue;
         char why[GR__WHY_BYTES] = "";
         if (try_row(row, a, &c, why)) return c;
         gr__str_printf(&p->why, "%s%s: %s", p->why.n ? "; " : "", row->name, why);

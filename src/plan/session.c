@@ -20,6 +20,7 @@ struct gr_session {
     gr_store *store;
     unsigned char *arena;
     void **slot_data;     /* of each slot */
+    bool *borrowed;       /* the slot is a session state of another session */
     gr__arg *arg;         /* of all operands */
     gr__live_call *call;
     gr__control control;
@@ -30,12 +31,35 @@ struct gr_session {
 
 /* ---- making ---- */
 
-static gr_status bind_slots(gr_session *s)
+static bool same_shape(const gr__value *a, const gr__value *b)
+{
+    return a->dtype == b->dtype && a->rank == b->rank && memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) == 0;
+}
+
+/* Memory of the session state v: that of 'with' where it has one of this path. */
+static gr_status bind_session_state(gr_session *s, const gr_session *with, size_t slot, const gr__value *v)
+{
+    for (size_t i = 0; with && i < with->plan->n_slots; i++) {
+        if (with->plan->slot[i].kind != GR__SLOT_SESSION_STATE) continue;
+        const gr__value *o = gr__value_get(with->plan->graph, with->plan->slot[i].state);
+        if (strcmp(o->name, v->name) != 0) continue;
+        GR_FAIL_IF(!same_shape(o, v), GR_ERR_SHAPE, "session state '%s' has another shape or dtype in program '%s' than in '%s'",
+                   v->name, s->plan->program->name, with->plan->program->name);
+        s->slot_data[slot] = with->slot_data[i];
+        s->borrowed[slot] = true;
+        return GR_OK;
+    }
+    s->slot_data[slot] = gr__calloc(1, s->plan->slot[slot].bytes);
+    return s->slot_data[slot] ? GR_OK : gr__fail_memory(v->name, s->plan->slot[slot].bytes);
+}
+
+static gr_status bind_slots(gr_session *s, const gr_session *with)
 {
     const gr_plan *p = s->plan;
     s->arena = gr__alloc_large(p->arena_bytes);
     s->slot_data = gr__calloc(p->n_slots + 1, sizeof *s->slot_data);
-    if (!s->arena || !s->slot_data) {
+    s->borrowed = gr__calloc(p->n_slots + 1, sizeof *s->borrowed);
+    if (!s->arena || !s->slot_data || !s->borrowed) {
         char text[32];
         gr__format_bytes(text, (double)p->arena_bytes);
         return gr__fail(GR_ERR_MEMORY, "out of memory: cannot get %s for program '%s'; use a smaller batch, context or "
@@ -46,8 +70,7 @@ static gr_status bind_slots(gr_session *s)
         if (slot->kind == GR__SLOT_ARENA) {
             s->slot_data[i] = s->arena + slot->offset;
         } else if (slot->kind == GR__SLOT_SESSION_STATE) {
-            s->slot_data[i] = gr__calloc(1, slot->bytes);
-            if (!s->slot_data[i]) return gr__fail_memory(gr__value_get(p->graph, slot->state)->name, slot->bytes);
+            GR_TRY(bind_session_state(s, with, i, gr__value_get(p->graph, slot->state)));
         } else {
             const gr__value *v = gr__value_get(p->graph, slot->state);
             gr_tensor t;
@@ -86,6 +109,11 @@ static gr_status bind_call(gr_session *s, size_t i)
 
 gr_status gr_session_new(const gr_plan *plan, gr_store *store, gr_session **out)
 {
+    return gr_session_new_shared(plan, store, NULL, out);
+}
+
+gr_status gr_session_new_shared(const gr_plan *plan, gr_store *store, const gr_session *with, gr_session **out)
+{
     gr_status status = GR_OK;
     GR_FAIL_IF(!plan || !store || !out, GR_ERR_ARGUMENT, "gr_session_new: an argument is NULL");
     gr_session *s = gr__calloc(1, sizeof *s);
@@ -96,7 +124,7 @@ gr_status gr_session_new(const gr_plan *plan, gr_store *store, gr_session **out)
     s->arg = gr__calloc(plan->n_operands + 1, sizeof *s->arg);
     s->call = gr__calloc(plan->n_steps + 1, sizeof *s->call);
     if (!s->arg || !s->call) GR_TRY_DONE(gr__fail_memory("a session", plan->n_operands * sizeof *s->arg));
-    GR_TRY_DONE(bind_slots(s));
+    GR_TRY_DONE(bind_slots(s, with));
     for (size_t i = 0; i < plan->n_steps; i++) GR_TRY_DONE(bind_call(s, i));
     *out = s;
     s = NULL;
@@ -113,10 +141,11 @@ void gr_session_free(gr_session **session)
     for (size_t i = 0; s->call && i < p->n_steps; i++)
         if (s->call[i].call && s->call[i].call->kernel && s->call[i].call->kernel->release && s->call[i].state)
             s->call[i].call->kernel->release(s->call[i].state);
-    for (size_t i = 0; s->slot_data && i < p->n_slots; i++)
-        if (p->slot[i].kind == GR__SLOT_SESSION_STATE) gr__free(s->slot_data[i]);
+    for (size_t i = 0; s->borrowed && i < p->n_slots; i++)
+        if (p->slot[i].kind == GR__SLOT_SESSION_STATE && !s->borrowed[i]) gr__free(s->slot_data[i]);
     gr__free_large(s->arena, p->arena_bytes);
     gr__free(s->slot_data);
+    gr__free(s->borrowed);
     gr__free(s->arg);
     gr__free(s->call);
     gr__free(s);

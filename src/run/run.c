@@ -24,6 +24,8 @@ static const gr__conf_row root_rows[] = {
     {"out", GR__CONF_STRING, AT(out), 0, 0, NULL, NULL, "the run's folder; default runs/NAME", 0},
 };
 
+const gr__conf_section gr__root_section = {"", root_rows, GR__COUNT(root_rows), "the file itself"};
+
 static bool is_config(const char *path)
 {
     size_t n = strlen(path);

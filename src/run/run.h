@@ -50,6 +50,8 @@ struct gr_run {
     bool finished;         /* the folder holds the final model of this configuration */
 };
 
+extern const gr__conf_section gr__root_section; /* run.c */
+
 /* programs.c: graphs and plans of training and validation; states are declared, nothing is allocated. */
 gr_status gr__run_compile(gr_run *run);
 void gr__run_release_programs(gr_run *run);

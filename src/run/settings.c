@@ -111,6 +111,15 @@ static const gr__conf_row early_rows[] = {
     {"min_delta", GR__CONF_DOUBLE, offsetof(gr__early_rows, min_delta), 0, 1e9, NULL, "0", "what counts as progress", 0},
 };
 
+const gr__conf_section gr__settings_sections[] = {
+    {"train", train_rows, GR__COUNT(train_rows), "steps, batch, checkpoints"},
+    {"train.lr", lr_rows, GR__COUNT(lr_rows), "the learning rate; a number alone is the peak"},
+    {"train.optimizer", optimizer_rows, GR__COUNT(optimizer_rows), "a name alone is the type"},
+    {"train.groups", group_rows, GR__COUNT(group_rows), "a list of maps; the first that matches counts"},
+    {"train.early_stop", early_rows, GR__COUNT(early_rows), "stops when validations get no better; off by default"},
+};
+const size_t gr__n_settings_sections = GR__COUNT(gr__settings_sections);
+
 static gr_optimizer optimizer_of(const gr__optimizer_rows *r)
 {
     gr_optimizer o = r->o;

@@ -29,6 +29,10 @@ typedef struct gr__settings {
     double min_delta;
 } gr__settings;
 
+/* train and what is below it. */
+extern const gr__conf_section gr__settings_sections[];
+extern const size_t gr__n_settings_sections;
+
 /* language: the defaults of language models. */
 gr_status gr__settings_read(const gr__conf *root, bool language, gr__settings *out, gr__arena *arena);
 /* Steps, batch and schedule for this many samples an epoch. */

@@ -2,24 +2,25 @@
 
 #include <string.h>
 
-static const gr__task_kind *const kinds[] = {
+const gr__task_kind *const gr__tasks[] = {
 #define GR_X(name) &gr__task_##name,
 #include "task/tasks.def"
 #undef GR_X
 };
+const size_t gr__n_tasks = GR__COUNT(gr__tasks);
 
 static gr_status find(const gr__conf *root, const gr__task_kind **out)
 {
     const gr__conf *node = gr__conf_get(root, "task");
-    const char *names[GR__COUNT(kinds)], *model = gr__conf_text(root, "model.type", "gpt");
+    const char *names[GR__COUNT(gr__tasks)], *model = gr__conf_text(root, "model.type", "gpt");
     if (!node) { /* a model of numbers wants the vector task */
         *out = strcmp(model, "mlp") == 0 ? &gr__task_vector : &gr__task_text_generation;
         return GR_OK;
     }
-    for (size_t i = 0; i < GR__COUNT(kinds); i++) {
-        names[i] = kinds[i]->name;
-        if (node->text && strcmp(node->text, kinds[i]->name) == 0) {
-            *out = kinds[i];
+    for (size_t i = 0; i < GR__COUNT(gr__tasks); i++) {
+        names[i] = gr__tasks[i]->name;
+        if (node->text && strcmp(node->text, gr__tasks[i]->name) == 0) {
+            *out = gr__tasks[i];
             return GR_OK;
         }
     }

@@ -26,6 +26,8 @@ typedef struct gr__task_kind {
     const char *name, *summary;
     const char *unit;
     bool language;          /* defaults of training as for language models */
+    const gr__conf_section *sections; /* of the configuration that it reads, for help */
+    size_t n_sections;
     size_t bytes;           /* of the struct that begins with gr__task */
     gr_status (*open)(gr__task *t, const gr__task_in *in);
     void (*close)(gr__task *t);
@@ -49,6 +51,8 @@ struct gr__task {
     int64_t units[2];         /* size of the data */
 };
 
+extern const gr__task_kind *const gr__tasks[];
+extern const size_t gr__n_tasks;
 #define GR_X(name) extern const gr__task_kind gr__task_##name;
 #include "task/tasks.def"
 #undef GR_X

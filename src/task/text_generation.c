@@ -41,6 +41,11 @@ static const gr__conf_row tokenizer_rows[] = {
     {"path", GR__CONF_STRING, offsetof(gr__text_options, tokenizer_path), 0, 0, NULL, NULL, "use this tokenizer (a folder or tokenizer.json)", 0},
 };
 
+static const gr__conf_section sections[] = {
+    {"data", data_rows, GR__COUNT(data_rows), "a path alone is the source"},
+    {"tokenizer", tokenizer_rows, GR__COUNT(tokenizer_rows), "a name alone is the type"},
+};
+
 /* ---- tokens ---- */
 
 typedef struct gr__ids {
@@ -278,5 +283,6 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 
 const gr__task_kind gr__task_text_generation = {
     .name = "text-generation", .summary = "a language model on text", .unit = "tok", .language = true,
-    .bytes = sizeof(gr__text_task), .open = open, .close = close, .build = build, .fill = fill, .finish = finish,
+    .sections = sections,
+    .n_sections = GR__COUNT(sections), .bytes = sizeof(gr__text_task), .open = open, .close = close, .build = build, .fill = fill, .finish = finish,
 };

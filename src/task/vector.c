@@ -160,8 +160,11 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
     return 4;
 }
 
+/* The rows of 'data' are the matrix's own, whose number no initialiser knows. */
+static const gr__conf_section sections[] = {{"loss", loss_rows, GR__COUNT(loss_rows), "a name alone is the type"}};
+
 const gr__task_kind gr__task_vector = {
     .name = "vector", .summary = "rows of numbers to numbers: regression, two-class decisions", .unit = "row",
-    .bytes = sizeof(gr__vector_task), .open = open, .close = close, .build = build, .fill = fill, .score = score,
-    .finish = finish,
+    .sections = sections, .n_sections = GR__COUNT(sections), .bytes = sizeof(gr__vector_task), .open = open, .close = close,
+    .build = build, .fill = fill, .score = score, .finish = finish,
 };

@@ -52,11 +52,11 @@ def logits(model, ids, work):
 
 def adamw_steps(model, ids, steps, work):
     """Trains on the one batch ids (B, T + 1), the targets being ids shifted by one: 'steps' AdamW updates with
-    lr 1e-3, betas (0.9, 0.95), eps 1e-8, weight decay 0.1 on every parameter, no clipping, no schedule, f32.
+    lr 1e-3, betas (0.9, 0.95), eps 1e-4, weight decay 0.1 on every parameter, no clipping, no schedule, f32.
     -> losses before each update, parameters after the last by their Hugging Face names."""
     (work / "ids.json").write_text(json.dumps(ids.tolist()))
     out = work / "steps.safetensors"
-    call(PROGRAM, "eval", model, "--ids", work / "ids.json", "--adamw", steps, "--save", out)
+    call(PROGRAM, "eval", model, "--ids", work / "ids.json", "--adamw", f"{steps} 1e-3 0.9 0.95 1e-4 0.1", "--save", out)
     tensors = load_file(out)
     return tensors.pop("losses"), tensors
 

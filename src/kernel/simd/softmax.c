@@ -165,14 +165,18 @@ void GR__KERNEL(cross_entropy)(const void *args, int64_t first, int64_t last)
     for (int64_t r = first; r < last; r++) {
         int64_t target = a->targets[r];
         bool counts = target >= 0 && target < a->v;
-        if (!counts && a->loss) a->loss[r] = 0;
-        if (!counts && a->dlogits.data) zero_row(&a->dlogits, r, a->v);
-        if (!counts && !a->lse) continue;
-        float base = row_base(&a->logits, r, a->v, tile);
-        float sum = row_exp_sum(&a->logits, r, a->v, base, tile);
+        float base = 0, sum = 1;
+        if (counts || a->lse) {
+            base = row_base(&a->logits, r, a->v, tile);
+            sum = row_exp_sum(&a->logits, r, a->v, base, tile);
+        }
         float log_sum = log_one(sum);
         if (a->lse) a->lse[r] = base + log_sum;
-        if (!counts) continue;
+        if (!counts) {
+            if (a->loss) a->loss[r] = 0;
+            if (a->dlogits.data) zero_row(&a->dlogits, r, a->v);
+            continue;
+        }
         float right = get(&a->logits, r, target);
         if (a->loss) {
             a->loss[r] = log_sum - (right - base);

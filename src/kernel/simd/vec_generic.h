@@ -8,7 +8,8 @@ enum { GR__W = 4, GR__MR = 3, GR__NV = 2 }; /* GR__MR x GR__NV vectors: the regi
 
 typedef float vf GR__VECTOR(16);
 typedef int32_t vi GR__VECTOR(16);
-typedef vi vm; /* 0 or -1 in each lane */
+typedef uint32_t vu GR__VECTOR(16); /* wraps around where vi would overflow */
+typedef vi vm;                      /* 0 or -1 in each lane */
 
 GR__INLINE vf vset(float x) { return (vf){x, x, x, x}; }
 GR__INLINE vi iset(int32_t x) { return (vi){x, x, x, x}; }
@@ -26,11 +27,11 @@ GR__INLINE void vstream_end(void) {}
 GR__INLINE vi vbits(vf v) { return (vi)v; }
 GR__INLINE vf vfrombits(vi v) { return (vf)v; }
 
-GR__INLINE vi iadd(vi a, vi b) { return a + b; }
-GR__INLINE vi isub(vi a, vi b) { return a - b; }
+GR__INLINE vi iadd(vi a, vi b) { return (vi)((vu)a + (vu)b); }
+GR__INLINE vi isub(vi a, vi b) { return (vi)((vu)a - (vu)b); }
 GR__INLINE vi iand(vi a, vi b) { return a & b; }
 GR__INLINE vi ior(vi a, vi b) { return a | b; }
-GR__INLINE vi ishl(vi a, int n) { return (vi)((vi)a << n); }
+GR__INLINE vi ishl(vi a, int n) { return (vi)((vu)a << n); }
 GR__INLINE vi isar(vi a, int n) { return a >> n; }
 
 GR__INLINE vf vfromint(vi a)
@@ -53,7 +54,7 @@ GR__INLINE vf vwhole(vf a) { return (a + vset(12582912.0f)) - vset(12582912.0f);
 /* p*2^n for whole n >= -160 and p in (0.5, 2): 0 where that is too small */
 GR__INLINE vf vscale(vf p, vf n)
 {
-    vi y = (vi)p + ((vi)(n + vset(12582912.0f)) << 23);
+    vi y = iadd((vi)p, ishl((vi)(n + vset(12582912.0f)), 23));
     return vselect(vgt(vset(-125.0f), n), vset(0), (vf)y);
 }
 
@@ -89,7 +90,7 @@ GR__INLINE void istream16(uint16_t *p, vi v) { istore16(p, v); }
 GR__INLINE vf vdot_bf16(vf acc, vi a, vi b)
 {
     vi high = iset((int32_t)0xffff0000u);
-    acc = vfma((vf)(a << 16), (vf)(b << 16), acc);
+    acc = vfma((vf)ishl(a, 16), (vf)ishl(b, 16), acc);
     return vfma((vf)(a & high), (vf)(b & high), acc);
 }
 

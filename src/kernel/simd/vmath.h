@@ -84,11 +84,10 @@ GR__INLINE vf vlog1p(vf x)
 {
     vf u = vset(1.0f) + x, one = vset(1.0f);
     vf lost = vselect(vgt(x, one), one - (u - x), x - (u - one));
-    vf y = vlog(u) + lost / u;
+    vf log_u = vlog(u), y = log_u + lost / u;
     vm plain = vge(vset(1e-4f), vabs(x)); /* and where u is 0, infinite or NaN the correction is not wanted */
     y = vselect(plain, x - x * x * vset(0.5f) + x * x * x * vset(0.333333333f), y);
-    vm whole = vgt(vset(INFINITY), vabs(u));
-    y = vselect(whole, y, u);
+    y = vselect(vgt(vset(INFINITY), vabs(u)), y, log_u);
     return vselect(veq(u, vzero()), vset(-INFINITY), y);
 }
 

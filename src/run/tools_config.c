@@ -1,0 +1,85 @@
+/* Help on configurations, printed from the same rows that read them. */
+#include "gradus/tools.h"
+
+#include "data/matrix.h"
+#include "run/run.h"
+
+#include <string.h>
+
+enum { MOST_SECTIONS = 32 };
+
+typedef struct gr__listed {
+    gr__conf_section section;
+    const char *only; /* "model type gpt"; NULL: always */
+} gr__listed;
+
+static size_t list_sections(gr__listed out[MOST_SECTIONS])
+{
+    size_t n = 0;
+    out[n++] = (gr__listed){gr__root_section, NULL};
+    for (size_t t = 0; t < gr__n_tasks; t++)
+        for (size_t i = 0; i < gr__tasks[t]->n_sections && n < MOST_SECTIONS; i++)
+            out[n++] = (gr__listed){gr__tasks[t]->sections[i], gr__tasks[t]->name};
+    if (n < MOST_SECTIONS)
+        out[n++] = (gr__listed){{"data", gr__matrix_rows, gr__n_matrix_rows, "rows of numbers"}, gr__task_vector.name};
+    for (int f = 0; f < gr__n_families && n < MOST_SECTIONS; f++)
+        out[n++] = (gr__listed){{"model", gr__families[f]->rows, gr__families[f]->n_rows, gr__families[f]->summary}, gr__families[f]->name};
+    for (size_t i = 0; i < gr__n_settings_sections && n < MOST_SECTIONS; i++)
+        out[n++] = (gr__listed){gr__settings_sections[i], NULL};
+    return n;
+}
+
+/* "    steps               an integer of at least 0 (default 0)" and the line of help below it. */
+static void add_row(gr__str *s, const gr__conf_row *row)
+{
+    gr__str what = {0};
+    gr__conf_describe(row, &what);
+    gr__str_printf(s, "  %-18s %s\n", row->key, row->doc);
+    gr__str_printf(s, "  %-18s   %s", "", gr__str_get(&what));
+    if (row->flags & GR__CONF_REQUIRED) gr__str_add(s, "; required");
+    else if (row->default_text) gr__str_printf(s, "; default %s", *row->default_text ? row->default_text : "''");
+    gr__str_add(s, "\n");
+    if (what.failed) s->failed = true;
+    gr__str_release(&what);
+}
+
+static void add_section(gr__str *s, const gr__listed *l)
+{
+    bool model = strcmp(l->section.path, "model") == 0;
+    gr__str_add(s, *l->section.path ? l->section.path : "(root)");
+    if (model) gr__str_printf(s, ": {type: %s}", l->only);
+    else if (l->only) gr__str_printf(s, " (task %s)", l->only);
+    gr__str_printf(s, ": %s\n", l->section.doc);
+    for (size_t i = 0; i < l->section.n; i++) add_row(s, &l->section.rows[i]);
+    gr__str_add(s, "\n");
+}
+
+/* "train" takes "train.lr" too. */
+static bool is_wanted(const char *section, const char *path)
+{
+    size_t n = section ? strlen(section) : 0;
+    return !section || (strncmp(path, section, n) == 0 && (path[n] == 0 || path[n] == '.'));
+}
+
+static gr_status unknown_section(const char *section, const gr__listed *l, size_t n)
+{
+    const char *names[MOST_SECTIONS];
+    for (size_t i = 0; i < n; i++) names[i] = l[i].section.path;
+    const char *near = gr__str_nearest(section, names, n);
+    return near && *near ? gr__fail(GR_ERR_NOT_FOUND, "the configuration has no section '%s'; did you mean '%s'?", section, near)
+                         : gr__fail(GR_ERR_NOT_FOUND, "the configuration has no section '%s'; there are data, tokenizer, model, loss, train", section);
+}
+
+gr_status gr_config_help(const char *section, char **out)
+{
+    gr__listed l[MOST_SECTIONS];
+    size_t n = list_sections(l), wanted = 0;
+    gr__str s = {0};
+    for (size_t i = 0; i < n; i++)
+        if (is_wanted(section, l[i].section.path)) wanted++, add_section(&s, &l[i]);
+    gr_status status = gr__str_check(&s);
+    if (status == GR_OK && wanted == 0) status = unknown_section(section, l, n);
+    if (status == GR_OK && !(*out = gr__strdup(gr__str_get(&s)))) status = gr__fail_memory("help", s.n);
+    gr__str_release(&s);
+    return status;
+}

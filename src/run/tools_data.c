@@ -1,0 +1,85 @@
+/* A look at a corpus before training on it. */
+#include "gradus/tools.h"
+
+#include "base/map.h"
+#include "data/corpus.h"
+#include "run/run.h"
+
+#include <string.h>
+
+enum { LEAST_LINE = 16, LONG_LINE = 10000, SHORT_DOCUMENT = 32 };
+
+/* Equal texts are counted by a hash of 64 bits and the length: memory stays small, a collision is one in 10^19. */
+static gr_status seen_before(gr__map *map, const char *text, size_t n, bool *before)
+{
+    uint64_t key[2] = {gr__hash_stable(text, n, 0), n};
+    return gr__map_set(map, key, sizeof key, 1, before);
+}
+
+static gr_status look_at_lines(gr__map *lines, const char *text, size_t n, gr_text_report *r)
+{
+    for (size_t at = 0; at < n;) {
+        const char *end = memchr(text + at, '\n', n - at);
+        size_t length = end ? (size_t)(end - (text + at)) : n - at;
+        bool before = false;
+        if (length >= LEAST_LINE) GR_TRY(seen_before(lines, text + at, length, &before));
+        r->lines++;
+        r->duplicate_lines += before;
+        r->long_lines += length > LONG_LINE;
+        at += length + 1;
+    }
+    return GR_OK;
+}
+
+static void count_characters(const char *text, size_t n, gr_text_report *r, int64_t *characters)
+{
+    *characters = 0;
+    for (size_t i = 0; i < n; i++) {
+        *characters += ((unsigned char)text[i] & 0xC0) != 0x80;
+        if (n - i >= 3 && memcmp(text + i, "\xEF\xBF\xBD", 3) == 0) r->replaced++;
+    }
+    r->characters += *characters;
+}
+
+static gr_status look_at(const gr__corpus *c, gr_text_report *r)
+{
+    gr__map documents = {0}, lines = {0};
+    gr_status status = GR_OK;
+    for (size_t i = 0; i < c->n; i++) {
+        gr_text_source d = c->document[i];
+        int64_t characters;
+        bool before = false;
+        count_characters(d.text, d.n, r, &characters);
+        if (characters == 0) r->empty_documents++;
+        else if (characters < SHORT_DOCUMENT) r->short_documents++;
+        if (d.n) GR_TRY_DONE(seen_before(&documents, d.text, d.n, &before));
+        r->duplicate_documents += before;
+        GR_TRY_DONE(look_at_lines(&lines, d.text, d.n, r));
+    }
+done:
+    gr__map_release(&documents);
+    gr__map_release(&lines);
+    return status;
+}
+
+gr_status gr_text_check(const char *path, gr_text_report *out)
+{
+    gr__corpus c = {0};
+    gr_status status = gr__corpus_read(path, false, &c);
+    if (status == GR_OK) {
+        *out = (gr_text_report){.documents = (int64_t)c.n, .bytes = (int64_t)c.bytes, .skipped_files = (int64_t)c.skipped};
+        status = look_at(&c, out);
+    }
+    gr__corpus_release(&c);
+    return status;
+}
+
+const char *gr_run_source(const gr_run *run)
+{
+    const gr__conf *data = gr__conf_get(run->root, "data"), *source = data;
+    if (data && data->kind == GR__CONF_MAP) {
+        source = gr__conf_get(data, "source");
+        if (gr__conf_is_null(source)) source = gr__conf_get(data, ""); /* a scalar that an override made a map of */
+    }
+    return gr__conf_is_null(source) || source->kind != GR__CONF_SCALAR ? NULL : source->text;
+}
