@@ -25,15 +25,15 @@ IDLE, SPREAD = 0.06, 0.08
 
 
 class Program:
-    def __init__(self, command, threads_on=None):
-        prefix = ["taskset", "-c", threads_on] if threads_on else []
+    def __init__(self, command, cpus=None):
+        prefix = ["taskset", "-c", cpus] if cpus else []
         self.command = command
         self.process = subprocess.Popen(prefix + shlex.split(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True)
         self.seconds, self.loss, self.rss_mib = [], [], 0.0
 
     def run(self, steps):
-        """The answer to "step N"; also kept: the median of its times, losses, memory."""
+        """The times of so many more steps; losses and peak memory are kept."""
         try:
             self.process.stdin.write(f"step {steps}\n")
             self.process.stdin.flush()
@@ -119,8 +119,9 @@ def main():
 
     patience = 0 if o.busy_ok else o.patience
     idle = True
+    us = Program(o.us, o.cpus)
     peers = [Program(command, o.cpus) for command in o.peer]
-    for program in peers:
+    for program in (us, *peers):
         program.run(o.warmup)
     trial = []
     for program in peers:
@@ -130,8 +131,7 @@ def main():
     for program in peers:
         if program is not best:
             program.end()
-    us = Program(o.us, o.cpus)
-    us.run(o.warmup)
+    us.run(1)
     best.loss, us.loss = [], []
     for _ in range(o.pairs):
         for program in (us, best):

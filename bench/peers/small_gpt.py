@@ -90,8 +90,9 @@ def main():
               "median": statistics.median(seconds), "rss_mib": round(peer.rss_mib(), 1), "dtype": o.dtype,
               "mode": o.mode, "threads": o.threads}
     print(peer.json.dumps(result) if o.json else
-          f"small_gpt {o.dtype} {o.mode}: loss {final:.4f} on the last 10 %, {total:.1f} s in all, a step"
-          f" min {min(seconds) * 1e3:.2f} ms, median {result['median'] * 1e3:.2f} ms, peak RSS {peer.rss_mib():.0f} MiB")
+          f"small_gpt {o.dtype} {o.mode}: loss {final:.4f} on the last 10 %, {total:.1f} s in all,"
+          f" a step min {min(seconds) * 1e3:.2f} ms, median {result['median'] * 1e3:.2f} ms,"
+          f" peak RSS {peer.rss_mib():.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,14 @@ GR_API void gr_store_touch(gr_store *store);
  * (seed, path, index): the same for any number of threads. */
 GR_API gr_status gr_store_prepare(gr_store *store, const gr_graph *graph, uint64_t seed);
 
+/* Writes the arrays whose path matches 'pattern' ('*' stands for any characters, '?' for one; NULL: all) as one
+ * safetensors file, atomically. GR_ERR_NOT_FOUND (nothing matches), GR_ERR_IO, GR_ERR_MEMORY. */
+GR_API gr_status gr_store_save(const gr_store *store, const char *pattern, const char *path);
+/* Every tensor of a safetensors file into the array of its name, which is made where the store lacks it. Nothing is
+ * changed before all tensors are known to fit. GR_ERR_SHAPE, GR_ERR_DTYPE (the tensor's name), GR_ERR_CORRUPT,
+ * GR_ERR_NOT_FOUND, GR_ERR_UNSUPPORTED, GR_ERR_IO, GR_ERR_MEMORY. */
+GR_API gr_status gr_store_load(gr_store *store, const char *path);
+
 /* Fills one array: the initialisers of gr_init on (seed, name). t is f32 or f64. GR_ERR_DTYPE, GR_ERR_ARGUMENT,
  * GR_ERR_MEMORY. */
 GR_API gr_status gr_init_fill(const gr_init *init, uint64_t seed, const char *name, gr_tensor *t);

@@ -107,8 +107,17 @@ typedef struct gr_text_report {
 /* path: a file or a folder, read as training does.
  * Status: GR_ERR_NOT_FOUND, GR_ERR_DATA (invalid UTF-8 with its place), GR_ERR_IO, GR_ERR_MEMORY. */
 GR_API gr_status gr_text_check(const char *path, gr_text_report *out);
-/* data.source of an open run; NULL where the text was given from memory. Owned by the run. */
+/* data.source of an open run; NULL where the text came from memory or is built in. Owned by the run. */
 GR_API const char *gr_run_source(const gr_run *run);
+
+/* ---- models and tensors ---------------------------------------------------------------- */
+
+/* gr_model_score() on the text at 'path' (a file or a folder, read as training does; several documents are parted by the
+ * end-of-text token). options may be NULL. GR_ERR_DATA where the model has no tokenizer or the text is too short. */
+GR_API gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_options *options, gr_lm_score *out);
+
+/* Writes n tensors as one .safetensors file, atomically. */
+GR_API gr_status gr_tensors_save(const char *path, const char *const *names, const gr_tensor *tensors, size_t n);
 
 /* ---- for people ------------------------------------------------------------------------ */
 

@@ -1,4 +1,4 @@
-/* The program: commands as data, one parser, one way to print. It sees the library only through gradus/*.h.
+/* The program: commands as data, one parser, one way to print. It sees the library only through the public headers.
  *
  * Results go to standard output, everything else to standard error. A command returns an exit code. */
 #ifndef CLI_H

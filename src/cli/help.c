@@ -18,7 +18,7 @@ static const struct { int code; const char *meaning; } exit_codes[] = {
 
 static void print_option(FILE *out, const cli_option *o)
 {
-    char left[96], choices[96] = "";
+    char left[160], choices[96] = "";
     for (size_t i = 0; o->choices && o->choices[i]; i++)
         snprintf(choices + strlen(choices), sizeof choices - strlen(choices), "%s%s", i ? "|" : "", o->choices[i]);
     const char *value = o->choices ? choices : o->value ? o->value : "";

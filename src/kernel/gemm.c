@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { THIN_ROWS = 4, THIN_COLUMNS = 1024, A_BLOCK_BYTES = 1 << 20, LEAST_WORK = 1 << 18 };
+enum { THIN_ROWS = 4, THIN_COLUMNS = 1024, A_BLOCK_BYTES = 512 << 10, LEAST_WORK = 1 << 18 };
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -23,7 +23,7 @@ static void cut(gr__gemm_plan *p, const gr__simd *simd)
     int64_t rows = GR__GEMM_MOST_ROWS;
     p->group = 1;
     if (p->pack_a) {
-        rows = GR__MIN(GR__MAX(A_BLOCK_BYTES / (4 * GR__MAX(g->k, 1)), 8 * mr), 40 * mr);
+        rows = A_BLOCK_BYTES / (4 * GR__GEMM_UNITS);
         p->group = GR__MAX(512 / simd->nr, 1);
     }
     int64_t blocks = GR__MAX(ceil_div(g->m, rows), 1);
@@ -46,8 +46,8 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g)
     p->thin = !pairs && g->m <= THIN_ROWS && g->b_col == 1 && g->c_dtype == GR_F32;
     cut(p, simd);
     p->b_bytes = line((int64_t)GR__GEMM_UNITS * GR__GEMM_MOST_NR * 4);
-    if (p->pack_a) p->a_bytes = line(p->mc * round_up(g->k, 2) * 4 / (pairs ? 2 : 1));
-    if (g->c_dtype != GR_F32 && g->k > p->kc) p->c_bytes = line(p->mc * GR__GEMM_MOST_NR * 4);
+    if (p->pack_a) p->a_bytes = line(p->mc * GR__GEMM_UNITS * 4);
+    if (g->c_dtype != GR_F32 && g->k > p->kc) p->c_bytes = line(p->mc * p->group * simd->nr * 4);
     if (p->thin) {
         p->pack_a = false;
         p->a_bytes = 0;

@@ -3,6 +3,8 @@
 
 bool gr__dnn_available(void) { return false; }
 
+void gr__dnn_hide(bool on) { (void)on; }
+
 const char *gr__dnn_version(void) { return "none"; }
 
 gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul **out)

@@ -7,6 +7,7 @@
 #include <dnnl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct gr__dnn_matmul {
@@ -30,9 +31,11 @@ typedef struct matrix_desc {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t engine;
 static char version_text[48];
+static bool hidden;
 
 static void make_engine(void)
 {
+    hidden = getenv("GRADUS_NO_ONEDNN") != NULL;
     const dnnl_version_t *v = dnnl_version();
     snprintf(version_text, sizeof version_text, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
@@ -41,7 +44,13 @@ static void make_engine(void)
 bool gr__dnn_available(void)
 {
     pthread_once(&once, make_engine);
-    return engine != NULL;
+    return engine != NULL && !hidden;
+}
+
+void gr__dnn_hide(bool on)
+{
+    pthread_once(&once, make_engine);
+    hidden = on;
 }
 
 const char *gr__dnn_version(void)

@@ -24,6 +24,8 @@ typedef struct gr__dnn_matmul_shape {
 } gr__dnn_matmul_shape;
 
 bool gr__dnn_available(void);
+/* For tests and comparisons: as if it were not there (true), like GRADUS_NO_ONEDNN in the environment. Not while plans are made. */
+void gr__dnn_hide(bool on);
 /* "oneDNN 2.6.3", "none" */
 const char *gr__dnn_version(void);
 

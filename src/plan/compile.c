@@ -42,6 +42,7 @@ static gr_status compile_level(const gr_graph *graph, const char *program, const
     GR_TRY_DONE(gr__graph_extract(graph, program, &p->graph));
     GR_TRY_DONE(run_passes(p->graph, level, !o->no_fuse));
     p->program = &p->graph->program[0];
+    GR_TRY_DONE(gr__plan_keep_old_states(p->graph, &p->graph->program[0]));
     p->recompute = (gr_recompute)(level + 1);
     p->threads = gr_threads();
     sorted = gr__calloc(p->graph->n_nodes + 1, sizeof *sorted);

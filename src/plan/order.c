@@ -3,11 +3,11 @@
  * is free then), but after every guard. */
 #include "plan/plan.h"
 
-#include "op/op.h"
+#include "op/attr.h"
 
 #include <string.h>
 
-static bool is_map(const gr__op *op) { return gr__op_is_map(op) || op == &gr__op_map; }
+bool gr__plan_is_map(const gr__op *op) { return gr__op_is_map(op) || op == &gr__op_map; }
 
 bool gr__plan_may_alias(const gr_graph *g, const gr__node *n, int i, int k)
 {
@@ -15,7 +15,7 @@ bool gr__plan_may_alias(const gr_graph *g, const gr__node *n, int i, int k)
     if (!in || in->dtype != out->dtype || in->rank != out->rank) return false;
     for (int d = 0; d < in->rank; d++)
         if (in->dim[d] != out->dim[d]) return false;
-    return is_map(n->op) || n->op->alias[i] == k + 1;
+    return gr__plan_is_map(n->op) || n->op->alias[i] == k + 1;
 }
 
 typedef struct gr__edges {
@@ -40,14 +40,20 @@ static void find_roots(const gr_graph *g, const int32_t *sorted, size_t n, gr_va
     }
 }
 
-/* The operand of the value's producer that is 'state' and may be overwritten, or -1. */
-static int aliased_operand(const gr_graph *g, gr_value value, gr_value state)
+/* The operand of the value's producer that is 'state' and may be overwritten, or -1: no other operand may see the state
+ * but an element-wise op's that reads each element where it writes it. */
+static int aliased_operand(const gr_graph *g, const gr_value *root, gr_value value, gr_value state)
 {
     const gr__node *p = gr__producer(g, value);
+    int found = -1;
     if (!p || p->op->flags & GR__OP_VIEW) return -1;
-    for (int k = 0; k < p->n_in; k++)
-        if (p->in[k] == state && gr__plan_may_alias(g, p, gr__value_get(g, value)->out_index, k)) return k;
-    return -1;
+    for (int k = 0; k < p->n_in; k++) {
+        if (!p->in[k] || root[p->in[k] - 1] != state) continue;
+        if (p->in[k] != state || (found >= 0 && !gr__plan_is_map(p->op))) return -1;
+        if (found < 0 && gr__plan_may_alias(g, p, gr__value_get(g, value)->out_index, k)) found = k;
+        else if (!gr__plan_is_map(p->op)) return -1;
+    }
+    return found;
 }
 
 static gr_status edges_of_updates(const gr_graph *g, const gr__program *p, const bool *live, const gr_value *root,
@@ -68,10 +74,29 @@ static gr_status edges_of_updates(const gr_graph *g, const gr__program *p, const
         int32_t guard = gr__value_get(g, p->guard[i])->producer;
         for (size_t n = 0; guard >= 0 && n < g->n_nodes; n++)
             if (live[n] && g->node[n].flags & GR__NODE_UPDATE) GR_TRY_DONE(add_edge(e, guard, (int32_t)n));
+        for (size_t u = 0; guard >= 0 && u < p->n_updates; u++) {
+            int32_t n = in_place[u] ? gr__value_get(g, p->update[u].value)->producer : -1;
+            if (n >= 0 && n != guard && !(g->node[n].flags & GR__NODE_UPDATE)) GR_TRY_DONE(add_edge(e, guard, n));
+        }
     }
 done:
     gr__free(writer);
     return status;
+}
+
+/* Outputs and updates that show a state which the program changes get a copy of it: a node that reads the state, so it
+ * runs before the change. */
+gr_status gr__plan_keep_old_states(gr_graph *g, gr__program *p)
+{
+    for (size_t i = 0; i < p->n_outputs + p->n_updates; i++) {
+        gr_value *v = i < p->n_outputs ? &p->output[i].value : &p->update[i - p->n_outputs].value, base = *v;
+        for (const gr__node *n = gr__producer(g, base); n && n->op->flags & GR__OP_VIEW; n = gr__producer(g, base)) base = n->in[0];
+        bool changes = false;
+        for (size_t u = 0; u < p->n_updates; u++) changes = changes || p->update[u].state == base;
+        if (!changes) continue;
+        *v = gr__node_add(g, &gr__op_cast, v, 1, &(gr__cast_attr){gr_value_dtype(g, *v)}, NULL);
+    }
+    return gr_graph_status(g);
 }
 
 gr_status gr__plan_order(gr_graph *g, const gr__program *p, int32_t *sorted, size_t *n, bool *in_place)
@@ -87,7 +112,7 @@ gr_status gr__plan_order(gr_graph *g, const gr__program *p, int32_t *sorted, siz
     GR_TRY_DONE(gr__graph_sort(g, live, NULL, 0, sorted, n));
     find_roots(g, sorted, *n, root);
     for (size_t u = 0; u < p->n_updates; u++)
-        in_place[u] = aliased_operand(g, p->update[u].value, p->update[u].state) >= 0;
+        in_place[u] = aliased_operand(g, root, p->update[u].value, p->update[u].state) >= 0;
     for (int attempt = 0; attempt < 2; attempt++) {
         e.n = 0;
         GR_TRY_DONE(edges_of_updates(g, p, live, root, in_place, &e));

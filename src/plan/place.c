@@ -277,10 +277,13 @@ static bool take_over(gr__placer *p, const gr__node *n, int i, int32_t time)
         if (s->kind != GR__SLOT_ARENA || s->pinned || s->last > time || w->offset || !gr__arg_contiguous(&o.arg) ||
             s->bytes != value_bytes(gr__value_get(p->g, out)))
             continue;
-        bool clash = false; /* another operand sees the slot otherwise, or another result took it */
-        for (int j = 0; j < n->n_in; j++)
-            if (j != k && n->in[j] && plan->where[n->in[j] - 1].slot == w->slot)
-                clash = clash || memcmp(&plan->where[n->in[j] - 1], w, sizeof *w) != 0;
+        bool clash = false; /* another operand sees the slot and is not read element by element, or another result took it */
+        for (int j = 0; j < n->n_in; j++) {
+            if (j == k || !n->in[j] || plan->where[n->in[j] - 1].slot != w->slot) continue;
+            bool same = memcmp(&plan->where[n->in[j] - 1], w, sizeof *w) == 0 &&
+                        gr__same_shape(gr__value_get(p->g, n->in[j]), gr__value_get(p->g, n->in[k]));
+            clash = clash || !same || !gr__plan_is_map(n->op);
+        }
         for (int j = 0; j < i; j++) clash = clash || plan->where[n->out[j] - 1].slot == w->slot;
         if (clash) continue;
         s->last = later(s->last, p->last_use[out - 1]);
@@ -359,6 +362,7 @@ static gr_status place_node(gr__placer *p, int32_t index, int32_t time)
     gr__call s = {.kind = c.kernel ? GR__CALL_KERNEL : GR__CALL_REFERENCE, .kernel = c.kernel, .node = index,
                   .n_in = n->n_in, .n_out = n->n_out, .wanted = wanted, .scratch_slot = -1,
                   .update = (n->flags & GR__NODE_UPDATE) != 0};
+    for (int i = 0; i < n->n_out; i++) s.update = s.update || p->over_state[n->out[i] - 1];
     size_t scratch = c.kernel && c.kernel->scratch_bytes ? c.kernel->scratch_bytes(&a) : 0;
     if (scratch) {
         GR_TRY(new_slot(p, (gr__slot){.bytes = scratch, .first = hoisted ? 0 : time, .last = hoisted ? p->end : time,
@@ -424,22 +428,6 @@ static gr_status place_leaves(gr__placer *p)
     return GR_OK;
 }
 
-/* Outputs and updates whose value lies in a state that the run changes are copied before anything runs. */
-static gr_status save_old_states(gr__placer *p, gr_value *v)
-{
-    const gr__value *x = gr__value_get(p->g, *v);
-    if (x->role != GR__ROLE_STATE || !is_updated(p, *v)) return GR_OK;
-    gr__operand from = operand_of(p, *v);
-    gr__value fresh = *x;
-    fresh.role = GR__ROLE_TEMP;
-    fresh.name = NULL;
-    GR_TRY(gr__grow(&p->g->value, sizeof *p->g->value, p->g->n_values + 1, &p->g->value_capacity));
-    p->g->value[p->g->n_values++] = fresh;
-    *v = (gr_value)p->g->n_values;
-    GR_TRY(own_slot(p, *v, 0, p->end, true));
-    return add_copy(p, 0, false, from, operand_of(p, *v));
-}
-
 static gr_status place_outputs(gr__placer *p)
 {
     const gr__program *pr = p->plan->program;
@@ -451,7 +439,7 @@ static gr_status place_outputs(gr__placer *p)
         to.offset_bytes = 0;
         GR_TRY(new_slot(p, (gr__slot){.bytes = value_bytes(gr__value_get(p->g, v)), .first = p->end, .last = p->end,
                                       .pinned = true}, &to.slot));
-        GR_TRY(add_copy(p, 0, false, from, to));
+        GR_TRY(add_copy(p, -1, false, from, to));
         gr__where *w = &p->plan->where[v - 1];
         w->slot = to.slot;
         w->offset = 0;
@@ -460,19 +448,25 @@ static gr_status place_outputs(gr__placer *p)
     for (size_t i = 0; i < pr->n_updates; i++) {
         gr_value v = pr->update[i].value;
         if (p->over_state[v - 1] == pr->update[i].state) continue;
-        const gr__node *n = gr__producer(p->g, v);
-        GR_TRY(add_copy(p, 0, n && n->flags & GR__NODE_UPDATE, operand_of(p, v), operand_of(p, pr->update[i].state)));
+        GR_TRY(add_copy(p, -1, true, operand_of(p, v), operand_of(p, pr->update[i].state)));
     }
     return GR_OK;
 }
 
+static gr_status place_guard(gr__placer *p, gr_value v)
+{
+    gr__operand o = operand_of(p, v);
+    gr__call s = {.kind = GR__CALL_GUARD, .node = gr__value_get(p->g, v)->producer, .n_in = 1, .scratch_slot = -1, .why = ""};
+    return add_step(p, s, &o, NULL);
+}
+
+/* Behind this node; -1: those of inputs, states and hoisted values, before all others. */
 static gr_status place_guards(gr__placer *p, int32_t node)
 {
     const gr__program *pr = p->plan->program;
     for (size_t i = 0; i < pr->n_guards; i++) {
-        if (gr__value_get(p->g, pr->guard[i])->producer != node) continue;
-        gr__operand o = operand_of(p, pr->guard[i]);
-        GR_TRY(add_step(p, (gr__call){.kind = GR__CALL_GUARD, .node = node, .n_in = 1, .scratch_slot = -1, .why = ""}, &o, NULL));
+        gr_value v = pr->guard[i];
+        if ((p->hoisted[v - 1] ? -1 : gr__value_get(p->g, v)->producer) == node) GR_TRY(place_guard(p, v));
     }
     return GR_OK;
 }
@@ -494,7 +488,7 @@ static gr_status walk(gr__placer *p, bool hoisted)
 static gr_status place_all(gr__placer *p, const bool *in_place)
 {
     gr_plan *plan = p->plan;
-    gr__program *pr = (gr__program *)plan->program;
+    const gr__program *pr = plan->program;
     bool *all = gr__calloc(p->g->n_nodes + 1, sizeof *all);
     if (!all) return gr__fail_memory("a plan", p->g->n_nodes);
     for (size_t i = 0; i < p->n; i++) all[p->sorted[i]] = true;
@@ -509,8 +503,7 @@ static gr_status place_all(gr__placer *p, const bool *in_place)
     GR_TRY(place_leaves(p));
     GR_TRY(walk(p, true));
     plan->n_prepare = plan->n_steps;
-    for (size_t i = 0; i < pr->n_outputs; i++) GR_TRY(save_old_states(p, &pr->output[i].value));
-    for (size_t i = 0; i < pr->n_updates; i++) GR_TRY(save_old_states(p, &pr->update[i].value));
+    GR_TRY(place_guards(p, -1));
     GR_TRY(walk(p, false));
     GR_TRY(place_outputs(p));
     for (size_t i = 0; i < plan->n_slots; i++)
@@ -523,8 +516,7 @@ gr_status gr__plan_place(gr_plan *plan, const gr__backend *backend, const int32_
 {
     gr_status status = GR_OK;
     gr_graph *g = plan->graph;
-    /* save_old_states adds at most one value for each output and update */
-    size_t most = g->n_values + plan->program->n_outputs + plan->program->n_updates + 1;
+    size_t most = g->n_values + 1;
     gr__placer p = {.plan = plan, .g = g, .backend = backend, .sorted = sorted, .n = n, .end = (int32_t)n + 1};
     p.last_use = gr__calloc(most, sizeof *p.last_use);
     p.uses = gr__calloc(most, sizeof *p.uses);

@@ -66,7 +66,9 @@ struct gr_plan {
 /* session.c: a run that leaves the optimiser's updates out, for timing. */
 gr_status gr__session_run_dry(gr_session *session);
 
-/* order.c: live nodes in the order of execution; in_place[i] says that update i is written over its state. */
+/* order.c: before it: values of a state from before the run that are read after it. */
+gr_status gr__plan_keep_old_states(gr_graph *g, gr__program *p);
+/* Live nodes in the order of execution; in_place[i] says that update i is written over its state. */
 gr_status gr__plan_order(gr_graph *g, const gr__program *p, int32_t *sorted, size_t *n, bool *in_place);
 /* place.c */
 gr_status gr__plan_place(gr_plan *plan, const gr__backend *backend, const int32_t *sorted, size_t n,
@@ -79,5 +81,7 @@ extern const gr__kernel gr__kernel_copy;
 
 /* What can be written over what: output i of node n over its operand k. */
 bool gr__plan_may_alias(const gr_graph *g, const gr__node *n, int i, int k);
+/* Element-wise: each element of the result is made from the operands' at its place alone. */
+bool gr__plan_is_map(const gr__op *op);
 
 #endif

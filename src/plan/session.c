@@ -194,12 +194,18 @@ gr_status gr_session_get_state(gr_session *s, const char *path, gr_tensor *out)
 gr_status gr_session_output(gr_session *s, const char *name, gr_tensor *out)
 {
     const gr__program *p = s->plan->program;
-    for (size_t i = 0; i < p->n_outputs; i++)
+    const char *near = NULL;
+    int best = 4;
+    for (size_t i = 0; i < p->n_outputs; i++) {
         if (strcmp(p->output[i].name, name) == 0) {
             describe(s, p->output[i].value, out);
             return GR_OK;
         }
-    return gr__fail(GR_ERR_NOT_FOUND, "program '%s' has no output '%s'", p->name, name);
+        int d = gr__str_distance(name, p->output[i].name, best);
+        if (d < best) best = d, near = p->output[i].name;
+    }
+    return gr__fail(GR_ERR_NOT_FOUND, "program '%s' has no output '%s'%s%s%s", p->name, name, near ? "; did you mean '" : "",
+                    near ? near : "", near ? "'?" : "");
 }
 
 void gr_session_set_control(gr_session *s, const gr_run_control *c)
@@ -256,7 +262,10 @@ gr_status gr_session_run(gr_session *s)
     s->control.ok = true;
     GR_TRY(prepare_states(s));
     GR_TRY(run_range(s, s->plan->n_prepare, s->plan->n_steps));
-    if (s->updates) gr_store_touch(s->store);
+    if (s->updates) { /* what is hoisted depends on no state that the program itself changes */
+        gr_store_touch(s->store);
+        s->prepared_for = gr__store_version(s->store) + 1;
+    }
     GR_FAIL_IF(!s->control.ok, GR_ERR_NUMERIC, "program '%s' met a number that is not finite", s->plan->program->name);
     return GR_OK;
 }
@@ -318,7 +327,7 @@ bool gr_session_profile_at(const gr_session *s, size_t i, gr_profile_row *out)
     if (i >= p->n_steps) return false;
     const gr__live_call *l = &s->call[i];
     const gr__node *n = l->call->node >= 0 ? &p->graph->node[l->call->node] : NULL;
-    *out = (gr_profile_row){.kernel = l->call->kernel ? l->call->kernel->name : n ? n->op->name : "guard",
+    *out = (gr_profile_row){.kernel = l->call->kernel ? l->call->kernel->name : l->call->kind == GR__CALL_REFERENCE ? n->op->name : "guard",
                             .scope = n ? n->scope : "", .runs = l->runs, .seconds = l->best_seconds};
     if (n && n->op->flops && l->call->kernel != &gr__kernel_copy) out->flops = n->op->flops(&l->args);
     for (int k = 0; k < l->call->n_in + l->call->n_out; k++) {

@@ -118,6 +118,15 @@ gr_status gr__run_allocate(gr_run *run)
     return bind(run, run->eval_plan, &run->eval);
 }
 
+gr_status gr__run_begin(gr_run *run)
+{
+    if (run->begun) return GR_OK;
+    if (!run->step && !run->micro) GR_TRY(gr__run_allocate(run));
+    if (run->at.step > 0) GR_TRY(gr__checkpoint_load(run));
+    run->begun = true;
+    return GR_OK;
+}
+
 void gr__run_release_programs(gr_run *run)
 {
     gr_session_free(&run->step);

@@ -47,6 +47,7 @@ struct gr_run {
     int n_changes;
     size_t base_bytes;     /* of the process before the run's memory was touched */
     double valid_loss;
+    bool begun;            /* weights are those of run->at */
     bool finished;         /* the folder holds the final model of this configuration */
 };
 
@@ -57,6 +58,8 @@ gr_status gr__run_compile(gr_run *run);
 void gr__run_release_programs(gr_run *run);
 /* States made and initialised, sessions bound. */
 gr_status gr__run_allocate(gr_run *run);
+/* The same, once, and the checkpoint loaded where there is one. */
+gr_status gr__run_begin(gr_run *run);
 
 /* validate.c */
 /* Mean loss over at most 'samples' validation samples (0: all); metrics may be NULL. */

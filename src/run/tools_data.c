@@ -81,5 +81,6 @@ const char *gr_run_source(const gr_run *run)
         source = gr__conf_get(data, "source");
         if (gr__conf_is_null(source)) source = gr__conf_get(data, ""); /* a scalar that an override made a map of */
     }
-    return gr__conf_is_null(source) || source->kind != GR__CONF_SCALAR ? NULL : source->text;
+    bool none = gr__conf_is_null(source) || source->kind != GR__CONF_SCALAR || strncmp(source->text, "builtin:", 8) == 0;
+    return none ? NULL : source->text;
 }

@@ -277,8 +277,7 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
 {
     gr_status status = GR_OK;
     gr__trainer t = {.run = run, .hooks = hooks};
-    if (!run->step && !run->micro) GR_TRY(gr__run_allocate(run));
-    if (run->at.step > 0) GR_TRY(gr__checkpoint_load(run));
+    GR_TRY(gr__run_begin(run));
     if (run->out) {
         GR_TRY_DONE(write_config(run));
         GR_TRY_DONE(open_log(&t));

@@ -73,5 +73,6 @@ gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric
 gr_status gr_run_evaluate(gr_run *run, gr_metric *out, int capacity, int *n)
 {
     double loss;
+    GR_TRY(gr__run_begin(run));
     return gr__run_validate(run, 0, &loss, out, capacity, n);
 }

@@ -18,14 +18,22 @@ typedef struct gr__draw {
     int64_t per;
 } gr__draw;
 
+/* Box and Muller 1958: two numbers from one draw, elements 2i and 2i+1. In f32, but for the logarithm's argument. */
+static void normal_pair(const gr__draw *d, uint64_t pair, uint64_t attempt, float z[2])
+{
+    uint32_t r[4];
+    gr__philox(d->seed, d->stream + (attempt << 56), pair, r);
+    float radius = sqrtf(-2 * logf(((float)(r[0] >> 8) + 0.5f) * 0x1p-24f)), angle = (float)TWO_PI * ((float)(r[1] >> 8) * 0x1p-24f);
+    z[0] = radius * cosf(angle);
+    z[1] = radius * sinf(angle);
+}
+
 static double normal_at(const gr__draw *d, uint64_t i)
 {
+    float z[2];
     for (uint64_t attempt = 0;; attempt++) {
-        uint32_t r[4];
-        gr__philox(d->seed, d->stream + (attempt << 56), i, r);
-        double u = ((double)r[0] + 0.5) * 0x1p-32, v = (double)r[1] * 0x1p-32;
-        double z = sqrt(-2 * log(u)) * cos(TWO_PI * v);
-        if (d->limit == 0 || fabs(z) <= d->limit || attempt == 127) return z;
+        normal_pair(d, i / 2, attempt, z);
+        if (d->limit == 0 || fabsf(z[i % 2]) <= d->limit || attempt == 127) return z[i % 2];
     }
 }
 
@@ -41,6 +49,14 @@ static void draw_chunk(void *context, int64_t chunk, int thread)
     (void)thread;
     const gr__draw *d = context;
     int64_t n = gr_tensor_count(d->t), end = GR__MIN(n, (chunk + 1) * d->per);
+    if (d->normal && d->limit == 0 && d->t->dtype == GR_F32) {
+        float z[2] = {0};
+        for (int64_t i = chunk * d->per; i < end; i++) {
+            if (i % 2 == 0 || i == chunk * d->per) normal_pair(d, (uint64_t)i / 2, 0, z);
+            ((float *)d->t->data)[i] = (float)(d->a + d->b * z[i % 2]);
+        }
+        return;
+    }
     for (int64_t i = chunk * d->per; i < end; i++) {
         double x = d->normal ? d->a + d->b * normal_at(d, (uint64_t)i) : d->a + (d->b - d->a) * uniform_at(d, (uint64_t)i);
         if (d->t->dtype == GR_F32) {

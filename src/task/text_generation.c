@@ -4,6 +4,7 @@
 
 #include "data/corpus.h"
 #include "data/tokens.h"
+#include "gradus/stories.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,19 +22,20 @@ typedef struct gr__text_options {
     const char *source, *valid_source, *tokenizer_path;
     int tokenizer_type;
     int64_t vocab_size;
+    int64_t story_bytes;
     double valid;
 } gr__text_options;
 
 static const char *const tokenizer_types[] = {"byte", "char", "bpe", NULL};
 
-typedef struct gr__split_options {
-    double train, valid;
-} gr__split_options;
+/* As data.source: small stories in English and Chinese, made on the spot (gradus/stories.h). */
+#define STORIES "builtin:stories"
 
 static const gr__conf_row data_rows[] = {
-    {"source", GR__CONF_STRING, offsetof(gr__text_options, source), 0, 0, NULL, NULL, "a text file, or a folder of .txt and .md files", GR__CONF_MAIN},
+    {"source", GR__CONF_STRING, offsetof(gr__text_options, source), 0, 0, NULL, NULL, "a text file, a folder of .txt and .md files, or " STORIES, GR__CONF_MAIN},
     {"valid_source", GR__CONF_STRING, offsetof(gr__text_options, valid_source), 0, 0, NULL, NULL, "text for validation; default: the end of 'source'", 0},
     {"valid", GR__CONF_DOUBLE, offsetof(gr__text_options, valid), 0, 0.9, NULL, "0.1", "share of the end of 'source' for validation", 0},
+    {"story_bytes", GR__CONF_INT, offsetof(gr__text_options, story_bytes), 1, 1 << 30, NULL, "300000", STORIES ": how much text", 0},
 };
 static const gr__conf_row tokenizer_rows[] = {
     {"type", GR__CONF_ENUM, offsetof(gr__text_options, tokenizer_type), 0, 0, tokenizer_types, "bpe", "byte, char, or bpe trained on the text", GR__CONF_MAIN},
@@ -184,6 +186,11 @@ static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, 
         if (!copy) return gr__fail_memory("the corpus", in->text_bytes);
         GR_TRY(gr__corpus_of_text(copy, in->text_bytes, train));
         GR_FAIL_IF(train->bytes == 0, GR_ERR_DATA, "the corpus is empty");
+    } else if (strcmp(o->source, STORIES) == 0) {
+        char *text;
+        size_t n;
+        GR_TRY(gr_stories_write(&(gr_stories_options){.bytes = (size_t)o->story_bytes}, &text, &n));
+        GR_TRY(gr__corpus_of_text(text, n, train));
     } else {
         GR_TRY(gr__corpus_read(o->source, any, train));
     }

@@ -85,7 +85,8 @@ def randomise(model):
             base = 1.0 if "norm" in name or ".ln_" in name and name.endswith("weight") else 0.0
             p.data = base + 0.2 * torch.randn_like(p)
         else:
-            p.data = torch.randn_like(p) * (0.5 if "embed" in name or "wte" in name or "wpe" in name else p.shape[0] ** -0.5)
+            embedding = "embed" in name or "wte" in name or "wpe" in name
+            p.data = torch.randn_like(p) * (0.5 if embedding else p.shape[0] ** -0.5)
 
 
 def gpt2_model(layers, heads, width, context, vocab, batch):

@@ -5,7 +5,8 @@ All calls of the program stand in this file. A script begins with
     sys.path.append(sys.path.pop(0))        # this folder last: it has a tokenizers.py
     import interop
 
-prints one line per comparison ("ok", "FAILED", "skipped", then what and how far), and ends with sys.exit(interop.end()).
+prints one line per comparison ("ok", "FAILED", "skipped", then what and how far), and ends with
+sys.exit(interop.end()).
 GRADUS_PROGRAM, GRADUS_TOKENIZE, GRADUS_BUILD come from run.sh.
 """
 import json
@@ -56,7 +57,8 @@ def adamw_steps(model, ids, steps, work):
     -> losses before each update, parameters after the last by their Hugging Face names."""
     (work / "ids.json").write_text(json.dumps(ids.tolist()))
     out = work / "steps.safetensors"
-    call(PROGRAM, "eval", model, "--ids", work / "ids.json", "--adamw", f"{steps} 1e-3 0.9 0.95 1e-4 0.1", "--save", out)
+    recipe = f"{steps} 1e-3 0.9 0.95 1e-4 0.1"  # updates, lr, beta1, beta2, eps, weight decay
+    call(PROGRAM, "eval", model, "--ids", work / "ids.json", "--adamw", recipe, "--save", out)
     tensors = load_file(out)
     return tensors.pop("losses"), tensors
 
@@ -129,7 +131,9 @@ def near(name, got, truth, single=None):
         if d >= worst:
             worst, worst_name, peer = d, key, own
     text = f"{worst:.1e} in {worst_name}" + (f" (PyTorch's f32: {peer:.1e})" if single else "")
-    line("FAILED" if failed else "ok", name, text + (f"; {len(failed)} of {len(truth)} tensors too far" if failed else ""))
+    if failed:
+        text += f"; {len(failed)} of {len(truth)} tensors too far"
+    line("FAILED" if failed else "ok", name, text)
 
 
 def attempt(name, function, *arguments):

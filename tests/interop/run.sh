@@ -20,7 +20,10 @@ die() { echo "interop: $*" >&2; exit 1; }
 python=$("$root/bench/env.sh")
 
 build_tokenize() { # the C side of tokenizers.py and of the ids in trained.py
-    cmake --build "$build" --target gradus_static > "$work/log" 2>&1 || { cat "$work/log" >&2; die "no static library"; }
+    cmake --build "$build" --target gradus_static > "$work/log" 2>&1 || {
+        cat "$work/log" >&2
+        die "no static library"
+    }
     local libraries
     libraries=$(pkg-config --libs jansson yaml-0.1 libpcre2-8 libutf8proc zlib)
     if grep -q '^GRADUS_DNNL_LIBRARY:FILEPATH=/' "$build/CMakeCache.txt"; then libraries+=" -ldnnl"; fi
@@ -43,7 +46,9 @@ one() { # NAME: its lines; a script that dies without a line of its own counts a
         ;;
     *)
         "$python" "$here/$1.py" | tee "$work/lines" || status=$?
-        if [ $status != 0 ] && ! grep -q '^FAILED' "$work/lines"; then echo "FAILED  $1.py ended with status $status"; fi
+        if [ $status != 0 ] && ! grep -q '^FAILED' "$work/lines"; then
+            echo "FAILED  $1.py ended with status $status"
+        fi
         ;;
     esac
 }

@@ -16,8 +16,9 @@ from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 
 CASES = [  # name, config, batch, tokens
     ("gpt2 of width 256", GPT2Config(n_layer=4, n_head=4, n_embd=256, n_positions=256, vocab_size=2000), 4, 64),
-    ("llama of width 256", LlamaConfig(num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=2, hidden_size=256,
-                                       intermediate_size=688, max_position_embeddings=256, vocab_size=2000), 4, 64),
+    ("llama of width 256",
+     LlamaConfig(num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=2, hidden_size=256,
+                 intermediate_size=688, max_position_embeddings=256, vocab_size=2000), 4, 64),
     ("gpt2 124M", GPT2Config(), 1, 32),
 ]
 

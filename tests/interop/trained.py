@@ -12,7 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 SENTENCES = ["The old miller counted %d sacks of flour.", "小明今天读了%d本书，很高兴。", "\"Well,\" said Ann, \"that's %d!\"\n",
              "A fox ran past the gate, and %d hens flew up.", "café naïve Ünï %d\n\n"]
 TEXTS = ["The old miller", "小明今天", "\"Well,\" said Ann", "A fox ran past the gate", "café", " a  b\n\nc ", "12345"]
-CASES = [(f"{model} {tokenizer}", model, tokenizer) for tokenizer in ("byte", "char", "bpe") for model in ("gpt", "llama")]
+CASES = [(f"{model} {tokenizer}", model, tokenizer)
+         for tokenizer in ("byte", "char", "bpe") for model in ("gpt", "llama")]
 
 
 def compare(name, model_type, tokenizer_type, work):

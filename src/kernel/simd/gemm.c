@@ -10,9 +10,12 @@ typedef struct task {
     char *c;
     int64_t size;           /* bytes of an element of A and B */
     int64_t i0, rows;       /* of C */
+    int64_t j_first;        /* first column of the block */
     int64_t j0, columns;    /* of the panel */
     int64_t l0, units;      /* of k: first element, packed units of this part */
     float *panel, *block, *sums;
+    const float *from;      /* B of this part: the panel, or B itself */
+    int64_t ldb;
     bool first, last;       /* part of k */
 } task;
 
@@ -47,18 +50,25 @@ static void pack_slow(const task *t, int64_t u0, int64_t j0)
         }
 }
 
+enum { AHEAD = 12 }; /* rows: the machine does not see this stride coming */
+
 static void pack_rows(const task *t)
 {
     const gr__gemm *g = &t->p->g;
     int64_t whole = t->columns / GR__W * GR__W;
     for (int64_t u = 0; u < t->units && !t->pairs; u++) {
         const float *s = (const float *)(const void *)t->b + (t->l0 + u) * g->b_row + t->j0;
+        for (int64_t j = 0; j < whole; j += 16) vprefetch(s + AHEAD * g->b_row + j);
         for (int64_t j = 0; j < whole; j += GR__W) vstore(t->panel + u * GR__NR + j, vload(s + j));
     }
     for (int64_t u = 0; u < t->units && t->pairs; u++) {
         int64_t l = t->l0 + 2 * u;
         const uint16_t *s = (const uint16_t *)(const void *)t->b + l * g->b_row + t->j0;
         bool both = l + 1 < g->k;
+        for (int64_t j = 0; j < whole; j += 32) {
+            vprefetch(s + AHEAD * g->b_row + j);
+            vprefetch(s + (AHEAD + 1) * g->b_row + j);
+        }
         for (int64_t j = 0; j < whole; j += GR__W) {
             vi low = iand(isar(vbits(vload_bf16(s + j)), 16), iset(0xffff));
             vi high = both ? vbits(vload_bf16(s + g->b_row + j)) : iset(0);
@@ -83,27 +93,43 @@ static void pack_columns(const task *t)
     pack_slow(&rest, whole, 0);
 }
 
-static void pack_b(const task *t)
+/* Few rows do not pay for a copy of B, unless its rows collide in the cache. */
+static bool in_place(const task *t)
 {
+    const gr__gemm *g = &t->p->g;
+    return !t->pairs && g->b_col == 1 && t->columns == GR__NR && t->rows <= 2 * GR__MR &&
+           (t->rows <= GR__MR || g->b_row % 1024 != 0);
+}
+
+static void pack_b(task *t)
+{
+    const gr__gemm *g = &t->p->g;
+    t->from = t->panel;
+    t->ldb = GR__NR;
+    if (in_place(t)) {
+        t->from = (const float *)(const void *)t->b + t->l0 * g->b_row + t->j0;
+        t->ldb = g->b_row;
+        return;
+    }
     if (t->columns < GR__NR) memset(t->panel, 0, (size_t)(t->units * GR__NR) * sizeof(float));
-    if (t->p->g.b_col == 1)
+    if (g->b_col == 1)
         pack_rows(t);
-    else if (t->p->g.b_row == 1)
+    else if (g->b_row == 1)
         pack_columns(t);
     else
         pack_slow(t, 0, 0);
 }
 
-/* ---- packing A: all of k, panels of GR__MR rows, each [units][GR__MR] ---- */
+/* ---- packing A: panels of GR__MR rows, each [units][GR__MR] ---- */
 
-enum { STRIP = 256 };
+enum { STRIP = 8 * GR__MR }; /* panels written side by side: no more than a set of L1 has ways */
 
 /* A by columns: a strip of a column (of two columns: pairs) is contiguous, and is dealt out to the panels. */
-static void pack_a_strip(const task *t, int64_t u, int64_t units, int64_t i0, int64_t n)
+static void pack_a_strip(const task *t, int64_t u, int64_t i0, int64_t n)
 {
     const gr__gemm *g = &t->p->g;
-    uint32_t strip[STRIP + 16];
-    int64_t l = t->pairs ? 2 * u : u;
+    uint32_t strip[STRIP];
+    int64_t l = t->l0 + (t->pairs ? 2 * u : u);
     const char *s = t->a + (l * g->a_col + t->i0 + i0) * t->size, *from = s;
     if (t->pairs) {
         const uint16_t *low = (const uint16_t *)(const void *)s, *high = l + 1 < g->k ? low + g->a_col : NULL;
@@ -111,7 +137,7 @@ static void pack_a_strip(const task *t, int64_t u, int64_t units, int64_t i0, in
         from = (const char *)strip;
     }
     for (int64_t i = 0; i < n; i += GR__MR) {
-        float *d = t->block + ((i0 + i) * units + u * GR__MR);
+        float *d = t->block + ((i0 + i) * t->units + u * GR__MR);
         if (i + GR__MR <= n)
             memcpy(d, from + 4 * i, 4 * GR__MR);
         else
@@ -122,16 +148,17 @@ static void pack_a_strip(const task *t, int64_t u, int64_t units, int64_t i0, in
 static void pack_a(const task *t)
 {
     const gr__gemm *g = &t->p->g;
-    int64_t per = t->pairs ? 2 : 1, units = (g->k + per - 1) / per, strip = STRIP / GR__MR * GR__MR;
+    int64_t per = t->pairs ? 2 : 1;
     if (g->a_row == 1) {
-        for (int64_t i = 0; i < t->rows; i += strip)
-            for (int64_t u = 0; u < units; u++) pack_a_strip(t, u, units, i, GR__MIN(strip, t->rows - i));
+        for (int64_t i = 0; i < t->rows; i += STRIP)
+            for (int64_t u = 0; u < t->units; u++) pack_a_strip(t, u, i, GR__MIN(STRIP, t->rows - i));
         return;
     }
     for (int64_t i = 0; i < t->rows; i++) {
-        float *d = t->block + i / GR__MR * GR__MR * units + i % GR__MR;
-        for (int64_t u = 0; u < units; u++) {
-            uint32_t word = unit_at(t, t->a, (t->i0 + i) * g->a_row + u * per * g->a_col, u * per, g->a_col);
+        float *d = t->block + i / GR__MR * GR__MR * t->units + i % GR__MR;
+        for (int64_t u = 0; u < t->units; u++) {
+            int64_t l = t->l0 + u * per;
+            uint32_t word = unit_at(t, t->a, (t->i0 + i) * g->a_row + l * g->a_col, l, g->a_col);
             memcpy(d + u * GR__MR, &word, 4);
         }
     }
@@ -144,7 +171,7 @@ static void finish_row(const task *t, int64_t i, const float *acc)
 {
     const gr__gemm *g = &t->p->g;
     int64_t at = (t->i0 + i) * g->c_row + t->j0;
-    float *sums = t->sums ? t->sums + i * GR__NR : NULL;
+    float *sums = t->sums ? t->sums + i * t->p->group * GR__NR + (t->j0 - t->j_first) : NULL;
     for (int64_t j = 0; j < t->columns; j++) {
         float *c32 = g->c_dtype == GR_F32 ? (float *)(void *)t->c + at + j : NULL;
         uint16_t *c16 = (uint16_t *)(void *)t->c + at + j;
@@ -194,8 +221,7 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     const char *a;
     int64_t row, unit;
     if (t->p->pack_a) {
-        int64_t per = pairs ? 2 : 1, units = (g->k + per - 1) / per;
-        a = (const char *)(t->block + i * units + t->l0 / per * GR__MR);
+        a = (const char *)(t->block + i * t->units);
         row = 4;
         unit = 4 * GR__MR;
     } else {
@@ -205,7 +231,10 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     }
     tile_acc acc;
     tile_zero(&acc, m, GR__NV);
-    tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->panel, GR__NR);
+    if (t->from == t->panel)
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, false);
+    else
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, t->ldb, true);
     tile_to_c(t, i, m, &acc);
 }
 
@@ -247,20 +276,20 @@ GR__INLINE void run_task(const gr__gemm_plan *p, int64_t index, int thread, bool
     set_task(&t, p, index, thread, pairs);
     const gr__gemm *g = &p->g;
     int64_t end = GR__MIN((t.j0 + p->group) * GR__NR, g->n), per = pairs ? 2 : 1;
-    if (p->pack_a) pack_a(&t);
-    for (t.j0 *= GR__NR; t.j0 < end; t.j0 += GR__NR) {
-        t.columns = GR__MIN(GR__NR, g->n - t.j0);
-        t.l0 = 0;
-        do { /* once for k = 0 too */
-            int64_t n = GR__MIN(p->kc, g->k - t.l0);
-            t.units = (n + per - 1) / per;
-            t.first = t.l0 == 0;
-            t.last = t.l0 + n >= g->k;
+    t.j_first = t.j0 * GR__NR;
+    do { /* once for k = 0 too */
+        int64_t n = GR__MIN(p->kc, g->k - t.l0);
+        t.units = (n + per - 1) / per;
+        t.first = t.l0 == 0;
+        t.last = t.l0 + n >= g->k;
+        if (p->pack_a) pack_a(&t);
+        for (t.j0 = t.j_first; t.j0 < end; t.j0 += GR__NR) {
+            t.columns = GR__MIN(GR__NR, g->n - t.j0);
             pack_b(&t);
             run_panel(&t, pairs);
-            t.l0 += p->kc;
-        } while (t.l0 < g->k);
-    }
+        }
+        t.l0 += p->kc;
+    } while (t.l0 < g->k);
 }
 
 /* ---- few rows, B by rows: sums stay in L1, B streams past in whole rows ---- */

@@ -17,14 +17,17 @@ GR__INLINE void tile_zero(tile_acc *acc, int m, int nv)
         for (int v = 0; v < nv; v++) acc->v[i][v] = vset(0);
 }
 
-/* a: rows 'row' bytes apart, units 'unit' bytes apart; b: k rows of 'ldb' words, nv vectors used. m and nv are
+/* far: b comes from memory in large steps, fetch ahead.
+ * a: rows 'row' bytes apart, units 'unit' bytes apart; b: k rows of 'ldb' words, nv vectors used. m and nv are
  * constants where this is inlined, so that the tile lives in registers. */
 GR__INLINE void tile_multiply(tile_acc *acc, int m, int nv, bool pairs, int64_t k, const char *a, int64_t row,
-                              int64_t unit, const float *b, int64_t ldb)
+                              int64_t unit, const float *b, int64_t ldb, bool far)
 {
     for (int64_t l = 0; l < k; l++, a += unit, b += ldb) {
         vf x[GR__NV];
         for (int v = 0; v < nv; v++) x[v] = vload(b + v * GR__W);
+        if (far)
+            for (int v = 0; v < nv; v++) vprefetch(b + 12 * ldb + v * GR__W);
         for (int i = 0; i < m; i++) {
             if (pairs) {
                 int32_t word;

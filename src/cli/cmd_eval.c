@@ -1,0 +1,127 @@
+#include "cli/eval_ids.h"
+#include "cli/out.h"
+#include "gradus/tools.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MOST_METRICS = 16 };
+
+static struct {
+    int64_t batch, context;
+    bool bf16;
+    const char *out, *ids, *logits, *adamw, *save;
+} o;
+
+static const cli_option options[] = {
+    {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "windows at a time (default: chosen from the model)", false},
+    {"context", 0, CLI_INT, &o.context, "N", 1, 1e9, NULL, "tokens of a window (default: the model's context)", false},
+    {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
+    {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run, with a configuration", false},
+    {"ids", 0, CLI_TEXT, &o.ids, "FILE", 0, 0, NULL, "a JSON list of lists of token ids instead of DATA", true},
+    {"logits", 0, CLI_TEXT, &o.logits, "FILE", 0, 0, NULL, "with --ids: writes the logits as safetensors", true},
+    {"adamw", 0, CLI_TEXT, &o.adamw, "TEXT", 0, 0, NULL, "with --ids: 'steps lr beta1 beta2 eps decay'", true},
+    {"save", 0, CLI_TEXT, &o.save, "FILE", 0, 0, NULL, "with --adamw: writes losses and parameters", true},
+};
+
+static bool is_config(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+/* ---- a run ---- */
+
+static int eval_run(const char *config, const char *folder)
+{
+    gr_run *run = NULL;
+    gr_metric m[MOST_METRICS];
+    int n = 0;
+    gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings, .out = folder};
+    gr_status s = gr_run_open(config, &ro, &run);
+    if (s == GR_OK) s = gr_run_evaluate(run, m, MOST_METRICS, &n);
+    if (s == GR_OK && n == 0) {
+        fprintf(stderr, "gradus: the data of '%s' have no validation part; set data.valid\n", config);
+        gr_run_close(&run);
+        return EXIT_INVALID;
+    }
+    if (s != GR_OK) {
+        gr_run_close(&run);
+        return cli_fail(s);
+    }
+    if (n > MOST_METRICS) n = MOST_METRICS;
+    gr_run_plan p = gr_run_describe(run);
+    if (cli.json) {
+        json_open('{');
+        json_int("step", p.start_step);
+        for (int i = 0; i < n; i++) json_number(m[i].name, m[i].value);
+        json_end();
+    } else {
+        if (p.start_step == 0) out_note("no checkpoint in '%s': these are the first weights", p.out);
+        for (int i = 0; i < n; i++) printf("%-14s %.6g\n", m[i].name, m[i].value);
+    }
+    gr_run_close(&run);
+    return EXIT_OK;
+}
+
+/* ---- a model on text ---- */
+
+static gr_status score(gr_model *model)
+{
+    gr_eval_options e = {.batch = o.batch, .context = o.context, .bf16 = o.bf16};
+    gr_lm_score r;
+    gr_status s = gr_model_score_text(model, cli.argument[1], &e, &r);
+    if (s != GR_OK) return s;
+    if (cli.json) {
+        json_open('{');
+        json_number("loss", r.loss);
+        json_number("perplexity", r.perplexity);
+        json_number("bits_per_byte", r.bits_per_byte);
+        json_int("tokens", r.tokens);
+        json_int("bytes", r.bytes);
+        json_end();
+    } else {
+        printf("loss           %.6g\nperplexity     %.6g\nbits_per_byte  %.6g\ntokens         %lld\nbytes          %lld\n", r.loss,
+               r.perplexity, r.bits_per_byte, (long long)r.tokens, (long long)r.bytes);
+    }
+    return GR_OK;
+}
+
+static int eval_model(void)
+{
+    ids_batch ids = {0};
+    gr_model *model = NULL;
+    if (o.ids && !ids_read(o.ids, &ids)) return EXIT_INVALID;
+    gr_status s = gr_model_open(cli.argument[0], &model);
+    if (s == GR_OK && o.adamw) s = eval_adamw(model, &ids, o.adamw, o.save);
+    else if (s == GR_OK && o.ids) s = eval_logits(model, &ids, o.logits);
+    else if (s == GR_OK) s = score(model);
+    gr_model_free(&model);
+    free(ids.id);
+    return s == GR_OK ? EXIT_OK : cli_fail(s);
+}
+
+static int run_command(void)
+{
+    struct stat info;
+    char config[4096];
+    const char *first = cli.argument[0];
+    if (o.ids && !o.adamw && !o.logits) return cli_usage("--ids wants --logits or --adamw");
+    if (o.adamw && (!o.ids || !o.save || !eval_adamw_settings(o.adamw))) return cli_usage("--adamw wants six numbers, --ids and --save");
+    if (cli.n_arguments == 2 || o.ids) return eval_model();
+    if (is_config(first)) return eval_run(first, o.out);
+    snprintf(config, sizeof config, "%s/config.yaml", first);
+    if (stat(config, &info) == 0) return eval_run(config, first);
+    return cli_usage("eval wants MODEL DATA, a configuration, or the folder of a run ('%s' is none)", first);
+}
+
+static const char *const examples[] = {"gradus eval runs/book other.txt", "gradus eval runs/book other.txt --json",
+                                       "gradus eval config.yaml", "gradus eval runs/book", NULL};
+
+const cli_command cmd_eval = {
+    "eval", "Use", "MODEL DATA | CONFIG", "measures a model: loss, perplexity, bits per byte",
+    "With DATA (a text file or folder) the language model MODEL is measured on it. With a configuration, or the folder of a run,\n"
+    "the newest checkpoint is measured on the validation part of its data.",
+    options, COUNT(options), 1, 2, true, examples, run_command,
+};

@@ -1,0 +1,55 @@
+/* Scoring a model on text of any size, and writing tensors. */
+#include "gradus/tools.h"
+
+#include "data/corpus.h"
+#include "format/safetensors.h"
+
+#include <string.h>
+
+typedef struct gr__joined {
+    int32_t *id;
+    size_t n, capacity;
+} gr__joined;
+
+static gr_status add_document(const gr_tokenizer *tok, gr_text_source d, bool part, gr__joined *all)
+{
+    int32_t *ids, eos = gr_tokenizer_special_ids(tok).eos;
+    size_t n;
+    GR_TRY(gr_tokenizer_encode(tok, d.text, d.n, 0, &ids, &n));
+    gr_status s = gr__grow(&all->id, sizeof *all->id, all->n + n + 1, &all->capacity);
+    if (s == GR_OK) {
+        if (n) memcpy(all->id + all->n, ids, n * sizeof *ids);
+        all->n += n;
+        if (part && eos >= 0) all->id[all->n++] = eos;
+    }
+    gr_text_free(ids);
+    return s;
+}
+
+gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_options *options, gr_lm_score *out)
+{
+    const gr_tokenizer *tok = gr_model_tokenizer(model);
+    gr__corpus c = {0};
+    gr__joined all = {0};
+    gr_status status = GR_OK;
+    GR_FAIL_IF(!tok, GR_ERR_DATA, "the model has no tokenizer, so it cannot read text");
+    bool any = gr_tokenizer_type_of(tok) == GR_TOKENIZER_BYTE;
+    GR_TRY_DONE(gr__corpus_read(path, any, &c));
+    for (size_t i = 0; i < c.n; i++) GR_TRY_DONE(add_document(tok, c.document[i], c.n > 1, &all));
+    if (all.n < 2) status = gr__fail(GR_ERR_DATA, "'%s' is too short to be scored: %zu tokens, at least 2 are needed", path, all.n);
+    else status = gr_model_score(model, all.id, (int64_t)all.n, options, out);
+done:
+    gr__free(all.id);
+    gr__corpus_release(&c);
+    return status;
+}
+
+gr_status gr_tensors_save(const char *path, const char *const *names, const gr_tensor *tensors, size_t n)
+{
+    gr__named_tensor *t = gr__calloc(n ? n : 1, sizeof *t);
+    if (!t) return gr__fail_memory("a list of tensors", n * sizeof *t);
+    for (size_t i = 0; i < n; i++) t[i] = (gr__named_tensor){names[i], tensors[i]};
+    gr_status s = gr__safetensors_write(path, t, n, NULL, 0);
+    gr__free(t);
+    return s;
+}
