@@ -29,7 +29,7 @@ static void show_loss(gr_run *run, const char *when)
 int main(int argc, char **argv)
 {
     const char *set[64] = {"tokenizer.type=bpe", "tokenizer.vocab_size=1024", "model.type=gpt", "model.layers=4",
-                           "model.heads=4", "model.width=128", "model.context=64", "train.batch=16", "train.epochs=10",
+                           "model.heads=4", "model.width=128", "model.context=64", "train.batch=8", "train.epochs=10",
                            "train.optimizer=adam", "train.lr=1e-4", "train.lr.schedule=constant"};
     int n = 12;
     for (int i = 1; i < argc && n < 64; i++) set[n++] = argv[i]; /* the later one wins */

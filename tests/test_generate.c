@@ -1,5 +1,5 @@
-/* Text from models: stories260K against llama2.c's own answer, decoding with caches against the whole forward pass, stop
- * texts, streaming, sampling, overflow of the context. */
+/* Text from models: stories260K against llama2.c's own answer, decoding with caches against the whole forward pass,
+ * stop texts, streaming, sampling, overflow of the context. */
 #include "tests/test.h"
 
 #include "base/json.h"
@@ -35,7 +35,8 @@ static gr_model *make_model(const char *text)
 }
 
 static const char *const small_gpt = "type: gpt\nlayers: 2\nheads: 2\nwidth: 16\ncontext: 48\n";
-static const char *const small_llama = "type: llama\nlayers: 2\nheads: 4\nkv_heads: 2\nwidth: 32\ncontext: 48\ntied: false\n";
+static const char *const small_llama =
+    "type: llama\nlayers: 2\nheads: 4\nkv_heads: 2\nwidth: 32\ncontext: 48\ntied: false\n";
 
 /* ---- stories260K ---- */
 
@@ -112,7 +113,8 @@ static void stories_survive_saving(void **state)
     gr_lm_score sa, sb;
     int32_t *ids;
     size_t n;
-    const char *dir = test_tmpdir(), *tale = "Once upon a time, there was a little dog. He liked to run in the park with Tom.";
+    const char *dir = test_tmpdir(),
+               *tale = "Once upon a time, there was a little dog. He liked to run in the park with Tom.";
     assert_ok(gr_model_save(m, dir));
     assert_ok(gr_model_open(dir, &again));
     assert_string_equal(gr_model_family(again), "llama");
@@ -149,7 +151,7 @@ static double apart(const float *a, const float *b, int64_t n)
     return most / scale;
 }
 
-/* Logits behind each position from the whole forward pass, token by token, and in pieces of all sizes after rewinding. */
+/* Logits behind each position: from the whole forward pass, token by token, and in pieces of all sizes, rewound. */
 static void caches_change_nothing_of(const char *conf)
 {
     gr_model *m = make_model(conf);
@@ -308,11 +310,21 @@ static void options_are_checked(void **state)
         gr_generate_options o;
         const char *word;
     } wrong[] = {
-        {{.temperature = -1}, "temperature"}, {{.temperature = NAN}, "temperature"}, {{.temperature = INFINITY}, "temperature"},
-        {{.top_k = -1}, "top_k"},             {{.top_p = 1.5}, "top_p"},             {{.top_p = NAN}, "top_p"},
-        {{.min_p = -0.1}, "min_p"},           {{.min_p = NAN}, "min_p"},             {{.repetition_penalty = -2}, "penalty"},
-        {{.repetition_penalty = NAN}, "penalty"}, {{.max_tokens = -1}, "max_tokens"}, {{.n_stop = 1}, "stop"},
-        {{.n_stop = -1}, "stop"},             {{.n_stop = 1, .stop = empty}, "empty"}, {{.n_stop = 1, .stop = broken}, "UTF-8"},
+        {{.temperature = -1}, "temperature"},
+        {{.temperature = NAN}, "temperature"},
+        {{.temperature = INFINITY}, "temperature"},
+        {{.top_k = -1}, "top_k"},
+        {{.top_p = 1.5}, "top_p"},
+        {{.top_p = NAN}, "top_p"},
+        {{.min_p = -0.1}, "min_p"},
+        {{.min_p = NAN}, "min_p"},
+        {{.repetition_penalty = -2}, "penalty"},
+        {{.repetition_penalty = NAN}, "penalty"},
+        {{.max_tokens = -1}, "max_tokens"},
+        {{.n_stop = 1}, "stop"},
+        {{.n_stop = -1}, "stop"},
+        {{.n_stop = 1, .stop = empty}, "empty"},
+        {{.n_stop = 1, .stop = broken}, "UTF-8"},
     };
     for (size_t i = 0; i < GR__COUNT(wrong); i++)
         assert_fails(gr_generate(m, "x", &wrong[i].o, NULL, NULL, &text, NULL), GR_ERR_ARGUMENT, wrong[i].word);
@@ -385,6 +397,71 @@ static void draws_follow_the_options(void **state)
     gr__sampler_free(&s);
 }
 
+/* ---- no memory ---- */
+
+typedef struct scarce {
+    long left; /* allocations until one fails; below 0: it has */
+} scarce;
+
+static void *scarce_resize(void *user, void *pointer, size_t old_size, size_t size, size_t alignment)
+{
+    scarce *s = user;
+    void *fresh = NULL;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    if (s->left-- == 0) return NULL;
+    if (posix_memalign(&fresh, alignment, size) != 0) return NULL;
+    if (pointer) {
+        memcpy(fresh, pointer, GR__MIN(old_size, size));
+        free(pointer);
+    }
+    return fresh;
+}
+
+static gr_status everything(const char *dir)
+{
+    gr_model *m = NULL;
+    char *text = NULL;
+    gr_lm_score score;
+    static const int32_t ids[] = {72, 101, 108, 108, 111};
+    gr_status status = gr_model_open(dir, &m);
+    if (status == GR_OK) status = gr_generate(m, "Hi", &(gr_generate_options){.max_tokens = 2}, NULL, NULL, &text, NULL);
+    if (status == GR_OK) status = gr_model_score(m, ids, 5, NULL, &score);
+    if (status == GR_OK) status = gr_model_save(m, dir);
+    gr_text_free(text);
+    gr_model_free(&m);
+    return status;
+}
+
+/* Each of the first allocations fails once, then every so-manieth: a status, no leak (under the sanitizer), no crash. */
+static void lost_allocations_are_borne(void **state)
+{
+    (void)state;
+    const char *dir = test_tmpdir();
+    scarce s = {0};
+    gr_model *m = make_model("type: gpt\nlayers: 1\nheads: 1\nwidth: 4\ncontext: 4\n");
+    assert_ok(gr_model_save(m, dir));
+    gr_model_free(&m);
+    assert_ok(everything(dir)); /* what is made once for the process is made now */
+    int failures = 0;
+    for (long n = 0;; n += n < 300 ? 1 : 97) {
+        s.left = n;
+        gr_set_allocator(&(gr_allocator){.resize = scarce_resize, .user = &s});
+        gr_status status = everything(dir);
+        gr_set_allocator(NULL);
+        if (s.left >= 0) { /* none failed */
+            assert_int_equal(status, GR_OK);
+            break;
+        }
+        if (status == GR_OK) continue; /* it could do without */
+        if (status != GR_ERR_MEMORY) fail_msg("allocation %ld: %s: %s", n, gr_status_name(status), gr_message());
+        failures++;
+    }
+    assert_true(failures > 300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +473,7 @@ int main(void)
         cmocka_unit_test(long_texts_drop_the_oldest_half),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(draws_follow_the_options),
+        cmocka_unit_test(lost_allocations_are_borne),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,7 +108,7 @@ static void note_kernels(const gr_plan *plan, const op_run *r, const way *w)
 /* Both sides round: the reference from f64, the kernel on its way too. */
 static double bound_of(const op_run *r, const gr__arg *out)
 {
-    double b = out->dtype == GR_BF16 ? 0x1p-7 : r->dtype == GR_BF16 ? 0x1p-8 : 4e-6;
+    double b = out->dtype == GR_BF16 ? 0x1p-8 : r->dtype == GR_BF16 ? 0x1p-9 : 1e-6;
     double k = r->op == &gr__op_matmul ? (double)r->in[0].dim[r->in[0].rank - 1]
                : r->op == &gr__op_linear_cross_entropy ? (double)(r->in[0].dim[0] + r->in[0].dim[1])
                : product(r->op) ? (double)r->in[1].dim[1] : 1;

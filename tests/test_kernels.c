@@ -1,5 +1,5 @@
-/* Every kernel against plain loops in double, at every ISA level of this machine, with sizes that fit no vector. The f32
- * kernels that are bound by memory must give the same bits at every level and for any number of threads. */
+/* Every kernel against plain loops in double, at every ISA level of this machine, with sizes that fit no vector. The
+ * f32 kernels that are bound by memory must give the same bits at every level and for any number of threads. */
 #include "tests/test.h"
 
 #include "base/alloc.h"
@@ -62,8 +62,8 @@ static void near_at(double got, double wanted, double tolerance, const char *wha
 {
     bool same = got == wanted || fabs(got - wanted) <= tolerance || (isnan(got) && isnan(wanted));
     if (!same)
-        fail_msg("line %d, level %s: %s[%lld] is %.9g, wanted %.9g", line, gr__cpu_level_name(gr__cpu_get_level()), what,
-                 (long long)i, got, wanted);
+        fail_msg("line %d, level %s: %s[%lld] is %.9g, wanted %.9g", line, gr__cpu_level_name(gr__cpu_get_level()),
+                 what, (long long)i, got, wanted);
 }
 #define near(got, wanted, tolerance, what, i) near_at((got), (wanted), (tolerance), (what), (int64_t)(i), __LINE__)
 
@@ -187,8 +187,14 @@ static void norms(void **state)
 
 static void check_softmax(int64_t rows, int64_t c, gr_dtype dtype, bool log_form)
 {
-    void *x = values(rows * c, dtype), *dy = values(rows * c, dtype), *y = memory(rows * c * 4), *dx = memory(rows * c * 4);
-    gr__softmax s = {.rows = rows, .c = c, .log = log_form, .x = {x, dtype, c}, .y = {y, dtype, c}, .dy = {dy, dtype, c},
+    void *x = values(rows * c, dtype), *dy = values(rows * c, dtype), *y = memory(rows * c * 4),
+         *dx = memory(rows * c * 4);
+    gr__softmax s = {.rows = rows,
+                     .c = c,
+                     .log = log_form,
+                     .x = {x, dtype, c},
+                     .y = {y, dtype, c},
+                     .dy = {dy, dtype, c},
                      .dx = {dx, dtype, c}};
     gr__softmax_forward(&s);
     gr__softmax_backward(&s);
@@ -324,8 +330,13 @@ static void optim_level(void)
     for (int d = 0; d < 2; d++)
         for (int kind = 0; kind < GR__OPTIM_COUNT; kind++)
             for (int way = 0; way < 4; way++)
-                check_optim((gr__optim){.kind = (gr__optim_kind)kind, .beta1 = way == 3 ? 0 : 0.9, .beta2 = 0.95,
-                                        .correction1 = 0.3, .correction2 = 0.2, .coupled = way == 1, .nesterov = way >= 2},
+                check_optim((gr__optim){.kind = (gr__optim_kind)kind,
+                                        .beta1 = way == 3 ? 0 : 0.9,
+                                        .beta2 = 0.95,
+                                        .correction1 = 0.3,
+                                        .correction2 = 0.2,
+                                        .coupled = way == 1,
+                                        .nesterov = way >= 2},
                             two_dtypes[d]);
 }
 
@@ -335,8 +346,20 @@ static void adamw_bits(void *result)
 {
     float *p = result, *g = floats(ADAM_N), *m = floats(ADAM_N), *v = floats(ADAM_N);
     for (int i = 0; i < ADAM_N; i++) p[i] = number(), v[i] = fabsf(v[i]);
-    gr__optim o = {.kind = GR__OPTIM_ADAMW, .count = ADAM_N, .p = p, .m = m, .v = v, .g = g, .g_dtype = GR_F32, .gscale = 1,
-                   .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .correction1 = 0.1, .correction2 = 0.05};
+    gr__optim o = {.kind = GR__OPTIM_ADAMW,
+                   .count = ADAM_N,
+                   .p = p,
+                   .m = m,
+                   .v = v,
+                   .g = g,
+                   .g_dtype = GR_F32,
+                   .gscale = 1,
+                   .lr = 1e-3,
+                   .beta1 = 0.9,
+                   .beta2 = 0.95,
+                   .eps = 1e-8,
+                   .correction1 = 0.1,
+                   .correction2 = 0.05};
     gr__optim_run(&o);
     gr__free(g), gr__free(m), gr__free(v);
 }
@@ -386,7 +409,8 @@ static void embeddings(void **state)
 
 /* ---- reductions ---- */
 
-static void check_reduce(gr__reduce_kind kind, int64_t outer, int64_t n, int64_t inner, gr_dtype xd, gr_dtype yd, bool add)
+static void check_reduce(gr__reduce_kind kind, int64_t outer, int64_t n, int64_t inner, gr_dtype xd, gr_dtype yd,
+                         bool add)
 {
     void *x = values(outer * n * inner, xd), *y = values(outer * inner, yd);
     bool extreme = kind == GR__REDUCE_MAX || kind == GR__REDUCE_MIN;
@@ -409,7 +433,8 @@ static void check_reduce(gr__reduce_kind kind, int64_t outer, int64_t n, int64_t
                 else want += kind == GR__REDUCE_SUM_SQUARES ? v * v : kind == GR__REDUCE_MEAN ? v / (double)n : v;
                 size += kind == GR__REDUCE_SUM_SQUARES ? v * v : fabs(v);
             }
-            double tolerance = slack(yd, want + old[o * inner + i], extreme ? 0 : 2e-7 * (8 + sqrt((double)n)) * (1 + size));
+            double tolerance =
+                slack(yd, want + old[o * inner + i], extreme ? 0 : 2e-7 * (8 + sqrt((double)n)) * (1 + size));
             near(at(y, yd, o * inner + i), want + old[o * inner + i], tolerance, "reduced", i);
             if (extreme) near((double)arg[o * inner + i], (double)best, 0, "arg", i);
         }
@@ -470,8 +495,8 @@ static void check_cast(gr_dtype to, gr_dtype from)
     gr_tensor s = {from, 1, {n}, memory(n * 8)}, d = {to, 1, {n}, memory(n * 8)}, w = {to, 1, {n}, memory(n * 8)};
     for (int64_t i = 0; i < n; i++) gr_tensor_set(&s, i, (double)number() * (i % 3 ? 1 : 40000));
     if (from == GR_F32) {
-        uint32_t special[] = {0x7f800000, 0xff800000, 0x7fc00000, 0x00000001, 0x80000000, 0x3f808000, 0x3f818000, 0x7f7fffff,
-                              0x477fefff, 0x477ff000, 0x33000000, 0x33000001, 0x387fffff};
+        uint32_t special[] = {0x7f800000, 0xff800000, 0x7fc00000, 0x00000001, 0x80000000, 0x3f808000, 0x3f818000,
+                              0x7f7fffff, 0x477fefff, 0x477ff000, 0x33000000, 0x33000001, 0x387fffff};
         memcpy(s.data, special, sizeof special);
     }
     gr__cast(d.data, to, s.data, from, n);
@@ -576,9 +601,19 @@ static void rotary_level(void)
         gr_dtype dtype = two_dtypes[way & 1];
         void *x = values(n, dtype), *y = memory(n * 4), *back = memory(n * 4);
         int32_t start[B] = {0, 500};
-        gr__rotary r = {.batch = B, .t = T, .heads = H, .d = d, .turned = sizes[way / 4][1], .x = x, .y = y,
-                        .x_stride = {T * H * d, H * d, d}, .y_stride = {T * H * d, d, T * d}, .dtype = dtype, .start = start,
-                        .theta = 10000, .interleaved = way & 2};
+        gr__rotary r = {.batch = B,
+                        .t = T,
+                        .heads = H,
+                        .d = d,
+                        .turned = sizes[way / 4][1],
+                        .x = x,
+                        .y = y,
+                        .x_stride = {T * H * d, H * d, d},
+                        .y_stride = {T * H * d, d, T * d},
+                        .dtype = dtype,
+                        .start = start,
+                        .theta = 10000,
+                        .interleaved = way & 2};
         gr__rotary_run(&r);
         for (int64_t b = 0; b < B; b++)
             for (int64_t t = 0; t < T; t++)
@@ -588,7 +623,8 @@ static void rotary_level(void)
                         int64_t pair = r.interleaved ? i / 2 : i % half, first = r.interleaved ? i & ~(int64_t)1 : pair;
                         int64_t second = r.interleaved ? first + 1 : pair + half;
                         double angle = (double)(start[b] + t) * pow(10000, -2.0 * (double)pair / (double)turned);
-                        double p = at(x, dtype, base + GR__MIN(first, d - 1)), q = at(x, dtype, base + GR__MIN(second, d - 1));
+                        double p = at(x, dtype, base + GR__MIN(first, d - 1)),
+                               q = at(x, dtype, base + GR__MIN(second, d - 1));
                         double want = i == first ? p * cos(angle) - q * sin(angle) : q * cos(angle) + p * sin(angle);
                         if (i >= turned) want = at(x, dtype, base + i);
                         near(at(y, dtype, ((b * H + h) * T + t) * d + i), want, slack(dtype, 4, 1e-4) , "rotary", i);
@@ -598,7 +634,8 @@ static void rotary_level(void)
         memcpy(u.x_stride, r.y_stride, sizeof u.x_stride);
         memcpy(u.y_stride, r.x_stride, sizeof u.y_stride);
         gr__rotary_run(&u);
-        for (int64_t i = 0; i < n; i++) near(at(back, dtype, i), at(x, dtype, i), slack(dtype, 4, 1e-5), "turned back", i);
+        for (int64_t i = 0; i < n; i++)
+            near(at(back, dtype, i), at(x, dtype, i), slack(dtype, 4, 1e-5), "turned back", i);
         gr__free(x), gr__free(y), gr__free(back);
     }
 }
@@ -629,24 +666,65 @@ static const struct range {
     gr__map_op op;
     double low, high, ulp, absolute;
 } ranges[] = {
-    {GR__MAP_EXP, -103, 88.7, 2.5, 3e-45}, {GR__MAP_LOG, 1e-44, 3e38, 2, 0}, {GR__MAP_LOG1P, -0.999, 1e6, 4, 1e-10},
-    {GR__MAP_TANH, -12, 12, 3, 0}, {GR__MAP_ERF, -5, 5, 3, 0}, {GR__MAP_SIGMOID, -80, 80, 4, 0},
-    {GR__MAP_SIN, -1e5, 1e5, 1, 1e-9}, {GR__MAP_COS, -1e5, 1e5, 1, 1e-9}, {GR__MAP_SOFTPLUS, -80, 80, 6, 0},
-    {GR__MAP_ELU, -20, 5, 6, 0}, {GR__MAP_GELU, -6, 6, 3, 4e-7}, {GR__MAP_GELU_TANH, -8, 8, 4, 1e-6},
-    {GR__MAP_SILU, -80, 30, 6, 0}, {GR__MAP_SQRT, 0, 1e30, 0.51, 0}, {GR__MAP_RSQRT, 1e-30, 1e30, 1.1, 0},
-    {GR__MAP_RECIP, -9, 9, 0.51, 0}, {GR__MAP_FLOOR, -1e7, 1e7, 0, 0}, {GR__MAP_ROUND, -1e7, 1e7, 0, 0},
-    {GR__MAP_FLOOR, -3, 3, 0, 0}, {GR__MAP_ROUND, -3, 3, 0, 0}, {GR__MAP_SIGN, -1, 1, 0, 0}, {GR__MAP_ABS, -1, 1, 0, 0},
-    {GR__MAP_NEG, -1, 1, 0, 0}, {GR__MAP_SQUARE, -9, 9, 0.51, 0}, {GR__MAP_RELU, -9, 9, 0, 0},
-    {GR__MAP_LEAKY_RELU, -9, 9, 1, 0}, {GR__MAP_CLAMP, -9, 9, 1, 0}, {GR__MAP_ROUND_BF16, -9, 9, 0, 0},
-    {GR__MAP_ADD_C, -9, 9, 1, 0}, {GR__MAP_MUL_C, -9, 9, 1, 0}, {GR__MAP_AFFINE, -9, 9, 1, 1e-6}, {GR__MAP_COPY, -9, 9, 0, 0},
-    {GR__MAP_CONST, -9, 9, 0.51, 0}, {GR__MAP_POW_C, 0, 50, 1, 1e-44}, {GR__MAP_GELU_GRAD, -8, 8, 4, 2e-6},
-    {GR__MAP_GELU_TANH_GRAD, -9, 9, 4, 3e-6}, {GR__MAP_SILU_GRAD, -60, 60, 6, 2e-6}, {GR__MAP_SOFTPLUS_GRAD, -60, 60, 6, 0},
-    {GR__MAP_RELU_GRAD, -5, 5, 0, 0}, {GR__MAP_LEAKY_RELU_GRAD, -5, 5, 1, 0}, {GR__MAP_ELU_GRAD, -9, 5, 4, 0},
-    {GR__MAP_SIGMOID_GRAD, 0, 1, 2, 1e-6}, {GR__MAP_TANH_GRAD, -1, 1, 2, 1e-6}, {GR__MAP_CLAMP_GRAD, -2, 2, 0, 0},
-    {GR__MAP_ERF_GRAD, -5, 5, 4, 2e-7}, {GR__MAP_ADD, -9, 9, 0.51, 0}, {GR__MAP_SUB, -9, 9, 0.51, 0},
-    {GR__MAP_MUL, -9, 9, 0.51, 0}, {GR__MAP_DIV, -9, 9, 0.51, 0}, {GR__MAP_MULADD, -9, 9, 1, 1e-6}, {GR__MAP_MAX, -9, 9, 0, 0},
-    {GR__MAP_MIN, -9, 9, 0, 0}, {GR__MAP_POW, 0, 20, 1, 1e-44}, {GR__MAP_GT, -2, 2, 0, 0}, {GR__MAP_GE, -2, 2, 0, 0},
-    {GR__MAP_LT, -2, 2, 0, 0}, {GR__MAP_LE, -2, 2, 0, 0}, {GR__MAP_EQ, -2, 2, 0, 0}, {GR__MAP_NE, -2, 2, 0, 0},
+    {GR__MAP_EXP, -103, 88.7, 2.5, 3e-45},
+    {GR__MAP_LOG, 1e-44, 3e38, 2, 0},
+    {GR__MAP_LOG1P, -0.999, 1e6, 4, 1e-10},
+    {GR__MAP_TANH, -12, 12, 3, 0},
+    {GR__MAP_ERF, -5, 5, 3, 0},
+    {GR__MAP_SIGMOID, -80, 80, 4, 0},
+    {GR__MAP_SIN, -1e5, 1e5, 1, 1e-9},
+    {GR__MAP_COS, -1e5, 1e5, 1, 1e-9},
+    {GR__MAP_SOFTPLUS, -80, 80, 6, 0},
+    {GR__MAP_ELU, -20, 5, 6, 0},
+    {GR__MAP_GELU, -6, 6, 3, 4e-7},
+    {GR__MAP_GELU_TANH, -8, 8, 4, 1e-6},
+    {GR__MAP_SILU, -80, 30, 6, 0},
+    {GR__MAP_SQRT, 0, 1e30, 0.51, 0},
+    {GR__MAP_RSQRT, 1e-30, 1e30, 1.1, 0},
+    {GR__MAP_RECIP, -9, 9, 0.51, 0},
+    {GR__MAP_FLOOR, -1e7, 1e7, 0, 0},
+    {GR__MAP_ROUND, -1e7, 1e7, 0, 0},
+    {GR__MAP_FLOOR, -3, 3, 0, 0},
+    {GR__MAP_ROUND, -3, 3, 0, 0},
+    {GR__MAP_SIGN, -1, 1, 0, 0},
+    {GR__MAP_ABS, -1, 1, 0, 0},
+    {GR__MAP_NEG, -1, 1, 0, 0},
+    {GR__MAP_SQUARE, -9, 9, 0.51, 0},
+    {GR__MAP_RELU, -9, 9, 0, 0},
+    {GR__MAP_LEAKY_RELU, -9, 9, 1, 0},
+    {GR__MAP_CLAMP, -9, 9, 1, 0},
+    {GR__MAP_ROUND_BF16, -9, 9, 0, 0},
+    {GR__MAP_ADD_C, -9, 9, 1, 0},
+    {GR__MAP_MUL_C, -9, 9, 1, 0},
+    {GR__MAP_AFFINE, -9, 9, 1, 1e-6},
+    {GR__MAP_COPY, -9, 9, 0, 0},
+    {GR__MAP_CONST, -9, 9, 0.51, 0},
+    {GR__MAP_POW_C, 0, 50, 1, 1e-44},
+    {GR__MAP_GELU_GRAD, -8, 8, 4, 2e-6},
+    {GR__MAP_GELU_TANH_GRAD, -9, 9, 4, 3e-6},
+    {GR__MAP_SILU_GRAD, -60, 60, 6, 2e-6},
+    {GR__MAP_SOFTPLUS_GRAD, -60, 60, 6, 0},
+    {GR__MAP_RELU_GRAD, -5, 5, 0, 0},
+    {GR__MAP_LEAKY_RELU_GRAD, -5, 5, 1, 0},
+    {GR__MAP_ELU_GRAD, -9, 5, 4, 0},
+    {GR__MAP_SIGMOID_GRAD, 0, 1, 2, 1e-6},
+    {GR__MAP_TANH_GRAD, -1, 1, 2, 1e-6},
+    {GR__MAP_CLAMP_GRAD, -2, 2, 0, 0},
+    {GR__MAP_ERF_GRAD, -5, 5, 4, 2e-7},
+    {GR__MAP_ADD, -9, 9, 0.51, 0},
+    {GR__MAP_SUB, -9, 9, 0.51, 0},
+    {GR__MAP_MUL, -9, 9, 0.51, 0},
+    {GR__MAP_DIV, -9, 9, 0.51, 0},
+    {GR__MAP_MULADD, -9, 9, 1, 1e-6},
+    {GR__MAP_MAX, -9, 9, 0, 0},
+    {GR__MAP_MIN, -9, 9, 0, 0},
+    {GR__MAP_POW, 0, 20, 1, 1e-44},
+    {GR__MAP_GT, -2, 2, 0, 0},
+    {GR__MAP_GE, -2, 2, 0, 0},
+    {GR__MAP_LT, -2, 2, 0, 0},
+    {GR__MAP_LE, -2, 2, 0, 0},
+    {GR__MAP_EQ, -2, 2, 0, 0},
+    {GR__MAP_NE, -2, 2, 0, 0},
     {GR__MAP_WHERE, -2, 2, 0, 0},
 };
 
@@ -692,9 +770,10 @@ static void function_level(void)
 static void special_level(void)
 {
     static const float in[] = {NAN, INFINITY, -INFINITY, 0, -0.0f, 1, -1, 1e-40f};
-    static const gr__map_op op[] = {GR__MAP_EXP, GR__MAP_LOG, GR__MAP_LOG1P, GR__MAP_TANH, GR__MAP_ERF, GR__MAP_SIGMOID,
-                                    GR__MAP_SOFTPLUS, GR__MAP_RELU, GR__MAP_FLOOR, GR__MAP_ROUND, GR__MAP_ROUND_BF16,
-                                    GR__MAP_CLAMP, GR__MAP_POW_C, GR__MAP_SQRT, GR__MAP_RECIP, GR__MAP_SIGN, GR__MAP_NEG};
+    static const gr__map_op op[] = {GR__MAP_EXP,        GR__MAP_LOG,      GR__MAP_LOG1P, GR__MAP_TANH,  GR__MAP_ERF,
+                                    GR__MAP_SIGMOID,    GR__MAP_SOFTPLUS, GR__MAP_RELU,  GR__MAP_FLOOR, GR__MAP_ROUND,
+                                    GR__MAP_ROUND_BF16, GR__MAP_CLAMP,    GR__MAP_POW_C, GR__MAP_SQRT,  GR__MAP_RECIP,
+                                    GR__MAP_SIGN,       GR__MAP_NEG};
     for (size_t k = 0; k < GR__COUNT(op); k++) {
         float y[8];
         gr__map_job m = {.rank = 1, .dim = {8}, .n_code = 1, .n_inputs = 1, .n_outputs = 1, .output_register = {1},
@@ -717,7 +796,12 @@ static void check_program(int64_t inner, gr_dtype xd, gr_dtype yd, bool in_place
     void *x = values(n, xd), *y = in_place ? x : memory(n * 4);
     float *scale = floats(inner), *bias = floats(12);
     double *want = memory(n * 8);
-    gr__map_job m = {.rank = 3, .dim = {4, 3, inner}, .n_code = 2, .n_inputs = 3, .n_outputs = 1, .output_register = {4},
+    gr__map_job m = {.rank = 3,
+                     .dim = {4, 3, inner},
+                     .n_code = 2,
+                     .n_inputs = 3,
+                     .n_outputs = 1,
+                     .output_register = {4},
                      .code = {{GR__MAP_MULADD, 3, 0, 1, 2, 0, 0}, {GR__MAP_MUL_C, 4, 3, 0, 0, 2, 0}},
                      .input = {{x, xd, {3 * inner, inner, 1}}, {scale, GR_F32, {0, 0, 1}}, {bias, GR_F32, {1, 4, 0}}},
                      .output = {{y, yd, {3 * inner, inner, 1}}}};
@@ -805,7 +889,10 @@ static void *matrix(int64_t n, gr_dtype dtype)
     return x;
 }
 
-static double item(const void *x, gr_dtype dtype, int64_t i) { return dtype == GR_F64 ? ((const double *)x)[i] : at(x, dtype, i); }
+static double item(const void *x, gr_dtype dtype, int64_t i)
+{
+    return dtype == GR_F64 ? ((const double *)x)[i] : at(x, dtype, i);
+}
 
 static void check_product(product q)
 {
@@ -902,10 +989,24 @@ static void products(void **state)
 static void check_dnn(product q, bool scratchpad)
 {
     int64_t la = (q.ta ? q.m : q.k), lb = (q.tb ? q.k : q.n);
-    gr__dnn_matmul_shape s = {.batch = q.batch, .m = q.m, .n = q.n, .k = q.k, .a_dtype = q.dtype, .b_dtype = q.dtype,
-                              .c_dtype = q.c_dtype, .a_row = q.ta ? 1 : la, .a_col = q.ta ? la : 1, .a_batch = q.m * q.k,
-                              .b_row = q.tb ? 1 : lb, .b_col = q.tb ? lb : 1, .b_batch = q.n * q.k, .c_row = q.n,
-                              .c_col = 1, .c_batch = q.m * q.n, .accumulate = q.accumulate, .bias = q.bias,
+    gr__dnn_matmul_shape s = {.batch = q.batch,
+                              .m = q.m,
+                              .n = q.n,
+                              .k = q.k,
+                              .a_dtype = q.dtype,
+                              .b_dtype = q.dtype,
+                              .c_dtype = q.c_dtype,
+                              .a_row = q.ta ? 1 : la,
+                              .a_col = q.ta ? la : 1,
+                              .a_batch = q.m * q.k,
+                              .b_row = q.tb ? 1 : lb,
+                              .b_col = q.tb ? lb : 1,
+                              .b_batch = q.n * q.k,
+                              .c_row = q.n,
+                              .c_col = 1,
+                              .c_batch = q.m * q.n,
+                              .accumulate = q.accumulate,
+                              .bias = q.bias,
                               .scratchpad = scratchpad};
     gr__dnn_matmul *mm = NULL;
     gr_status status = gr__dnn_matmul_new(&s, &mm);
@@ -969,15 +1070,28 @@ static void build(world *w, look l)
 {
     w->nq = l.batch * l.tq * l.heads * l.d, w->nk = l.batch * l.tk * l.kv_heads * l.d;
     gr__attention *a = &w->a;
-    *a = (gr__attention){.batch = l.batch, .heads = l.heads, .kv_heads = l.kv_heads, .tq = l.tq, .tk = l.tk, .d = l.d,
-                         .dtype = l.dtype, .kv_dtype = l.kv_dtype, .scale = 0.4f, .causal = l.causal, .window = l.window};
-    a->q = values(w->nq, l.dtype), a->dout = values(w->nq, l.dtype), a->o = memory(w->nq * 4), a->dq = memory(w->nq * 4);
-    a->k = values(w->nk, l.kv_dtype), a->v = values(w->nk, l.kv_dtype), a->dk = memory(w->nk * 4), a->dv = memory(w->nk * 4);
+    *a = (gr__attention){.batch = l.batch,
+                         .heads = l.heads,
+                         .kv_heads = l.kv_heads,
+                         .tq = l.tq,
+                         .tk = l.tk,
+                         .d = l.d,
+                         .dtype = l.dtype,
+                         .kv_dtype = l.kv_dtype,
+                         .scale = 0.4f,
+                         .causal = l.causal,
+                         .window = l.window};
+    a->q = values(w->nq, l.dtype), a->dout = values(w->nq, l.dtype), a->o = memory(w->nq * 4),
+    a->dq = memory(w->nq * 4);
+    a->k = values(w->nk, l.kv_dtype), a->v = values(w->nk, l.kv_dtype), a->dk = memory(w->nk * 4),
+    a->dv = memory(w->nk * 4);
     a->lse = memory(l.batch * l.heads * l.tq * 4);
-    int64_t *q_side[] = {a->q_stride, a->o_stride, a->dq_stride}, *k_side[] = {a->k_stride, a->v_stride, a->dk_stride, a->dv_stride};
+    int64_t *q_side[] = {a->q_stride, a->o_stride, a->dq_stride},
+            *k_side[] = {a->k_stride, a->v_stride, a->dk_stride, a->dv_stride};
     for (int i = 0; i < 3; i++) set_strides(q_side[i], l.tq, l.heads, l.d);
     for (int i = 0; i < 4; i++) set_strides(k_side[i], l.tk, l.kv_heads, l.d);
-    a->dout_stride[0] = l.tq * l.heads * l.d, a->dout_stride[1] = l.d, a->dout_stride[2] = l.tq * l.d; /* (B, H, T, D) */
+    a->dout_stride[0] = l.tq * l.heads * l.d, a->dout_stride[1] = l.d,
+    a->dout_stride[2] = l.tq * l.d; /* (B, H, T, D) */
     w->start[0] = (int32_t)(l.tk - l.tq), w->start[1] = 3;
     w->length[0] = (int32_t)l.tk - 1, w->length[1] = 0;
     if (l.starts) a->q_start = w->start;
@@ -988,7 +1102,8 @@ static void build(world *w, look l)
     if (!l.mask) gr__free(mask);
     int threads = gr_threads();
     assert_ok(gr_set_threads(4));
-    a->scratch = memory((int64_t)(gr__attention_forward_scratch_bytes(a) + 8 * gr__attention_backward_scratch_bytes(a)));
+    a->scratch =
+        memory((int64_t)(gr__attention_forward_scratch_bytes(a) + 8 * gr__attention_backward_scratch_bytes(a)));
     assert_ok(gr_set_threads(threads));
 }
 

@@ -1,5 +1,5 @@
-/* Small GPT-2 and Llama models against PyTorch's answers (tests/golden/make_models.py): logits, loss, every gradient, ten
- * AdamW steps, greedy continuation; and an MLP with Adam. */
+/* Small GPT-2 and Llama models against PyTorch's answers (tests/golden/make_models.py): logits, loss, every gradient,
+ * ten AdamW steps, greedy continuation; and an MLP with Adam. */
 #include "tests/test.h"
 
 #include "format/weights.h"
@@ -187,12 +187,14 @@ static void logits_and_greedy_are_pytorchs(void **state)
         gr_lm_decoder *d;
         const float *logits;
         subject_open(&s, folders[f]);
-        const gr__stored *want = gr__safetensors_find(s.golden, "logits"), *greedy = gr__safetensors_find(s.golden, "greedy");
+        const gr__stored *want = gr__safetensors_find(s.golden, "logits"),
+                         *greedy = gr__safetensors_find(s.golden, "greedy");
         gr_tensor t = want->tensor;
         int64_t vocab = t.dim[2];
         t.dtype = GR_F32;
         t.data = malloc(gr_tensor_size_bytes(&t));
-        assert_ok(gr_model_logits(s.model, gr__safetensors_find(s.golden, "ids")->tensor.data, s.batch, s.time, t.data));
+        assert_ok(
+            gr_model_logits(s.model, gr__safetensors_find(s.golden, "ids")->tensor.data, s.batch, s.time, t.data));
         check(s.name, "logits", &t, s.golden, 1e-4);
         free(t.data);
         const int32_t *ids = greedy->tensor.data;

@@ -27,9 +27,11 @@ static gr_model *make_model(const char *text, int64_t inputs, int64_t outputs)
 
 static const char *const confs[] = {
     "type: gpt\nlayers: 2\nheads: 2\nwidth: 8\ncontext: 6\n",
-    "type: gpt\nlayers: 1\nheads: 1\nwidth: 6\ncontext: 6\nbias: false\ntied: false\nhidden: 7\nactivation: relu\ndropout: 0.1\n",
+    "type: gpt\nlayers: 1\nheads: 1\nwidth: 6\ncontext: 6\nbias: false\ntied: false\nhidden: 7\nactivation: relu\n"
+    "dropout: 0.1\n",
     "type: llama\nlayers: 2\nheads: 4\nkv_heads: 2\nwidth: 8\nhidden: 5\ncontext: 6\n",
-    "type: llama\nlayers: 1\nheads: 2\nwidth: 8\nhead_dim: 6\ncontext: 6\ntied: false\nattention_bias: true\nmlp_bias: true\n",
+    "type: llama\nlayers: 1\nheads: 2\nwidth: 8\nhead_dim: 6\ncontext: 6\ntied: false\nattention_bias: true\n"
+    "mlp_bias: true\n",
 };
 
 static void same_logits(gr_model *a, gr_model *b)
@@ -94,8 +96,8 @@ static void missing_biases_are_zeros(void **state)
     gr__weights *w;
     gr_tensor t;
     const char *dir = test_tmpdir();
-    static const char *const names[] = {"transformer.h.0.ln_1.bias", "transformer.h.0.attn.c_attn.bias", "transformer.ln_f.bias",
-                                        "transformer.h.0.mlp.c_fc.bias"};
+    static const char *const names[] = {"transformer.h.0.ln_1.bias", "transformer.h.0.attn.c_attn.bias",
+                                        "transformer.ln_f.bias", "transformer.h.0.mlp.c_fc.bias"};
     static const int64_t sizes[] = {6, 18, 6, 7};
     assert_ok(gr_model_save(m, dir));
     assert_ok(gr__weights_open(dir, &w));
@@ -182,7 +184,8 @@ static void older_files_open(void **state)
     pack_read(&p, &w, dir);
     size_t wte = pack_find(&p, "transformer.wte.weight");
     pack_add(&p, "lm_head.weight", p.item[wte].tensor);
-    pack_add(&p, "transformer.h.0.attn.bias", (gr_tensor){.dtype = GR_F32, .rank = 4, .dim = {1, 1, 6, 6}, .data = mask});
+    pack_add(&p, "transformer.h.0.attn.bias",
+             (gr_tensor){.dtype = GR_F32, .rank = 4, .dim = {1, 1, 6, 6}, .data = mask});
     pack_add(&p, "transformer.h.1.attn.masked_bias", (gr_tensor){.dtype = GR_F32, .data = mask});
     for (size_t i = 0; i < p.n; i++)
         if (strncmp(p.name[i], "transformer.", 12) == 0) memmove(p.name[i], p.name[i] + 12, strlen(p.name[i]) - 11);
@@ -249,7 +252,8 @@ static char *read_text(const char *dir, const char *name, size_t *n)
 }
 
 /* config.json with 'from' replaced by 'to'. */
-static void refuses(const char *dir, const char *text, const char *from, const char *to, gr_status status, const char *word)
+static void refuses(const char *dir, const char *text, const char *from, const char *to, gr_status status,
+                    const char *word)
 {
     char changed[4096];
     gr_model *m;
@@ -271,7 +275,8 @@ static void refusals_name_the_key(void **state)
     char *t = read_text(dir, "config.json", &n);
     refuses(dir, t, "\"llama\"", "\"lama\"", GR_ERR_UNSUPPORTED, "did you mean 'llama'");
     refuses(dir, t, "\"model_type\"", "\"model_kind\"", GR_ERR_CORRUPT, "'model_type' is missing");
-    refuses(dir, t, "\"rope_scaling\": null", "\"rope_scaling\": {\"rope_type\": \"llama3\"}", GR_ERR_UNSUPPORTED, "rope_scaling");
+    refuses(dir, t, "\"rope_scaling\": null", "\"rope_scaling\": {\"rope_type\": \"llama3\"}", GR_ERR_UNSUPPORTED,
+            "rope_scaling");
     refuses(dir, t, "\"rope_scaling\": null", "\"sliding_window\": 4", GR_ERR_UNSUPPORTED, "sliding_window");
     refuses(dir, t, "\"silu\"", "\"gelu\"", GR_ERR_UNSUPPORTED, "hidden_act");
     refuses(dir, t, "\"hidden_size\": 8", "\"hidden_size\": 8.5", GR_ERR_CORRUPT, "hidden_size");
@@ -280,7 +285,8 @@ static void refusals_name_the_key(void **state)
     refuses(dir, t, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", GR_ERR_CORRUPT, "no place");
     refuses(dir, t, "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3", GR_ERR_CORRUPT, "kv_heads");
     refuses(dir, t, "\"attention_bias\": false", "\"attention_bias\": true", GR_ERR_CORRUPT, "q_proj.bias' is missing");
-    refuses(dir, t, "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", GR_ERR_CORRUPT, "lm_head.weight");
+    refuses(dir, t, "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", GR_ERR_CORRUPT,
+            "lm_head.weight");
     gr__free(t);
     m = make_model(confs[0], 0, 0);
     gr_tensor bias;
@@ -364,7 +370,8 @@ static void open_mutant(const char *dir, int *opened)
 
 static void mutate(gr__rng *r, const char *text, size_t n, char *out, size_t *n_out)
 {
-    static const char *const bits[] = {"-1", "0", "99999999999", "1e308", "null", "true", "\"\"", "[]", "{}", "\"", ",", "2147483648", "7"};
+    static const char *const bits[] = {"-1", "0",  "99999999999", "1e308", "null",       "true", "\"\"",
+                                       "[]", "{}", "\"",          ",",     "2147483648", "7"};
     memcpy(out, text, n);
     *n_out = n;
     if (gr__rng_below(r, 10) == 0) *n_out = (size_t)gr__rng_below(r, n);
@@ -375,7 +382,8 @@ static void mutate(gr__rng *r, const char *text, size_t n, char *out, size_t *n_
         if (what == 1) out[at] = (char)('0' + gr__rng_below(r, 10));
         if (what == 2) memmove(out + at, out + at + 1, --*n_out - at);
         if (what == 3) { /* another value for a key */
-            char *colon = memchr(out + at, ':', *n_out - at), *end = colon ? memchr(colon, ',', *n_out - (size_t)(colon - out)) : NULL;
+            char *colon = memchr(out + at, ':', *n_out - at),
+                 *end = colon ? memchr(colon, ',', *n_out - (size_t)(colon - out)) : NULL;
             const char *bit = bits[gr__rng_below(r, GR__COUNT(bits))];
             if (!end) continue;
             size_t tail = *n_out - (size_t)(end - out), size = strlen(bit);
@@ -444,7 +452,8 @@ static void broken_weights_never_crash(void **state)
 static void broken_bins_never_crash(void **state)
 {
     (void)state;
-    const char *bin = test_data("models/stories260K/stories260K.bin"), *tok = test_data("models/stories260K/tok512.bin");
+    const char *bin = test_data("models/stories260K/stories260K.bin"),
+               *tok = test_data("models/stories260K/tok512.bin");
     if (!bin || !tok) skip();
     gr__rng r = gr__rng_make(22, 1);
     char *text, *t, path[300];

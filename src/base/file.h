@@ -68,7 +68,7 @@ bool gr__path_is_base(const char *name);
 
 /* ---- fault injection (tests) ----
  * Called before each system call of this layer with its name ("open", "write", "fsync", "rename", ...) and path; a
- * non-zero result is the errno that the call then fails with. NULL: none. */
+ * positive result is the errno that the call then fails with, -n makes a read or write of at most n bytes. NULL: none. */
 void gr__file_set_fault(int (*fault)(void *user, const char *call, const char *path), void *user);
 
 #endif

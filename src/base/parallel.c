@@ -2,9 +2,10 @@
 #include "base/parallel_int.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
-static int wanted;
+static atomic_int wanted;
 
 static int default_threads(void)
 {
@@ -27,8 +28,9 @@ gr_status gr_set_threads(int threads)
 
 int gr_threads(void)
 {
-    if (wanted == 0) wanted = default_threads();
-    return wanted;
+    int n = atomic_load_explicit(&wanted, memory_order_relaxed);
+    if (n == 0) atomic_store(&wanted, n = default_threads());
+    return n;
 }
 
 int gr__parallel_width(void) { return gr_threads(); }

@@ -35,6 +35,7 @@ double gr__rng_normal(gr__rng *r)
 
 uint64_t gr__permute(uint64_t seed, uint64_t n, uint64_t i)
 {
+    if (n < 2) return 0;
     int half = 1;
     while (half < 32 && (uint64_t)1 << 2 * half < n) half++;
     uint64_t mask = ((uint64_t)1 << half) - 1;

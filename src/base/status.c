@@ -21,11 +21,19 @@ const char *gr_status_name(gr_status status)
     return (unsigned)status < GR_STATUS_COUNT ? names[status] : "unknown";
 }
 
+/* Names from files may hold control characters: they must not reach a terminal. */
+static void take(const char fresh[MESSAGE_BYTES])
+{
+    size_t i = 0;
+    for (; fresh[i]; i++) message[i] = ((unsigned char)fresh[i] < 0x20 && fresh[i] != '\n' && fresh[i] != '\t') || fresh[i] == 0x7f ? '?' : fresh[i];
+    message[i] = 0;
+}
+
 gr_status gr__fail_va(gr_status status, const char *format, va_list args)
 {
     char fresh[MESSAGE_BYTES]; /* an argument may be the old message */
     vsnprintf(fresh, sizeof fresh, format, args);
-    memcpy(message, fresh, sizeof message);
+    take(fresh);
     return status;
 }
 
@@ -47,7 +55,7 @@ gr_status gr__fail_prefix(gr_status status, const char *format, ...)
     va_end(args);
     if (n >= 0 && n < MESSAGE_BYTES - 3)
         snprintf(fresh + n, sizeof fresh - (size_t)n, ": %.*s", MESSAGE_BYTES - 3 - n, message);
-    memcpy(message, fresh, sizeof message);
+    take(fresh);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,11 +133,15 @@ bool gr__str_glob(const char *pattern, const char *text)
 }
 
 /* strtod with the decimal point of the C locale, whatever the host program set. */
+static locale_t the_c_locale;
+
+static void make_c_locale(void) { the_c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
+
 static locale_t c_locale(void)
 {
-    static locale_t c;
-    if (!c) c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    return c;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_c_locale);
+    return the_c_locale;
 }
 
 bool gr__parse_double(const char *text, double *out)

@@ -24,6 +24,7 @@ typedef struct progress {
     double point[MOST_POINTS]; /* averages of the loss, every 'stride' steps */
     size_t n_points;
     int64_t stride, steps_seen;
+    double loss;            /* average of the last 20 steps or so */
 } progress;
 
 static double now(void)
@@ -37,13 +38,15 @@ static double now(void)
 
 static void remember(progress *u, double loss)
 {
+    double share = u->steps_seen < 20 ? 1.0 / (double)(u->steps_seen + 1) : 0.05;
+    if (isfinite(loss)) u->loss += share * (loss - u->loss);
     if (u->steps_seen++ % u->stride) return;
     if (u->n_points == MOST_POINTS) {
         for (size_t i = 0; i < MOST_POINTS / 2; i++) u->point[i] = u->point[2 * i];
         u->n_points = MOST_POINTS / 2;
         u->stride *= 2;
     }
-    u->point[u->n_points++] = loss;
+    u->point[u->n_points++] = u->loss;
 }
 
 /* Every point of the run in SPARK_WIDTH columns. */
@@ -110,7 +113,7 @@ static void compose(const progress *u, const gr_progress *p, bool moving, line *
         bar(share, text, sizeof text);
         add(l, "%s %3.0f %%", text, 100 * share);
     }
-    add(l, "loss %.4g", isfinite(p->loss_average) ? p->loss_average : p->loss);
+    add(l, "loss %.4g", u->loss);
     if (isfinite(p->valid_loss)) add(l, "valid %.4g", p->valid_loss);
     add(l, "lr %.2e", p->learning_rate);
     if (isfinite(p->grad_norm)) add(l, "grad %.3g", p->grad_norm);
@@ -165,7 +168,7 @@ static void json_step(progress *u, const gr_progress *p)
     json_int("steps", p->steps);
     json_number("epoch", p->epoch);
     json_number("loss", p->loss);
-    json_number("loss_average", p->loss_average);
+    json_number("loss_average", u->loss);
     json_number("lr", p->learning_rate);
     json_number("grad_norm", p->grad_norm);
     json_number("units_per_second", p->units_per_second);
@@ -193,7 +196,7 @@ static void json_event(gr_run_event event, const gr_progress *p, const char *tex
 static void on_event(void *user, gr_run_event event, const gr_progress *p, const char *text)
 {
     progress *u = user;
-    if (event == GR_EVENT_STEP) remember(u, p->loss_average);
+    if (event == GR_EVENT_STEP) remember(u, p->loss);
     if (cli.json) {
         if (event == GR_EVENT_STEP) json_step(u, p);
         else json_event(event, p, text);

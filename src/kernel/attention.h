@@ -21,7 +21,7 @@ typedef struct gr__attention {
     void *o;                     /* (B, Tq, H, D): out of forward, read by backward */
     int64_t o_stride[3];
     float *lse;                  /* (B, H, Tq): out of forward (NULL: not wanted), read by backward */
-    float scale;                 /* mostly 1/sqrt(d) */
+    float scale;                 /* > 0; mostly 1/sqrt(d) */
     bool causal;
     int64_t window;              /* 0: none */
     const int32_t *q_start;      /* (B); NULL: 0 */

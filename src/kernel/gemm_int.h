@@ -1,8 +1,8 @@
 /* Between gemm.c (plan, scratch) and simd/gemm.c (packing and register tiles).
  *
- * C is cut into blocks of mc rows and 'group' panels of nr columns; a task computes one block, kc elements of k after kc
- * elements of k. It packs B, and A where that cannot be read in place, into 4-byte units (an f32, or a pair of bf16 that
- * follow each other in k):
+ * C is cut into blocks of mc rows and 'group' panels of nr columns; a task computes one block, kc elements of k after
+ * kc elements of k. It packs B, and A where that cannot be read in place, into 4-byte units (an f32, or a pair of bf16
+ * that follow each other in k):
  *
  *     b panel: [unit of k][nr]          a block: panels of mr rows, each [unit of k][mr]
  *

@@ -24,7 +24,8 @@ typedef struct gr__cross_entropy {
     const int32_t *targets;   /* (rows); a value outside 0 .. v-1 means: this row does not count */
     float *loss;              /* out, optional (rows): lse - logit[target]; 0 where the row does not count */
     float *lse;               /* out, optional (rows) */
-    gr__rows dlogits;         /* out, optional (rows, v): (softmax - onehot)*scale; may be logits; 0 in rows that do not count */
+    gr__rows dlogits;         /* out, optional (rows, v): (softmax - onehot)*scale, 0 in rows that do not count;
+                                 may be logits */
     double scale;
     double smoothing;         /* label smoothing in [0, 1): target = (1-s)*onehot + s/v; 0: none */
 } gr__cross_entropy;

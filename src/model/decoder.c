@@ -1,8 +1,8 @@
 /* Decoding with caches: two plans of the same model, one for a single token and one for a chunk of a prompt, whose
  * sessions share the caches of keys and values.
  *
- *   chunk: | id id id id . . . . |   the last chunk is padded: what padding writes into the caches lies behind 'at', where
- *                        ^last       no query looks, and is written over by what comes next
+ *   chunk: | id id id id . . . . |   the last chunk is padded: what padding writes into the caches lies behind 'at',
+ *                        ^last       where no query looks, and is written over by what comes next
  */
 #include "gradus/ops.h"
 #include "gradus/plan.h"
@@ -82,8 +82,8 @@ gr_status gr_lm_decoder_new(gr_model *model, int64_t context, bool bf16, gr_lm_d
     GR_FAIL_IF(!model || !out, GR_ERR_ARGUMENT, "gr_lm_decoder_new: an argument is NULL");
     GR_TRY(gr__model_want_lm(model, "decoding"));
     int64_t most = model->family->describe(model->config).context;
-    GR_FAIL_IF(context < 0 || context > most, GR_ERR_ARGUMENT, "a context of %lld tokens is not possible; the model's is %lld",
-               (long long)context, (long long)most);
+    GR_FAIL_IF(context < 0 || context > most, GR_ERR_ARGUMENT,
+               "a context of %lld tokens is not possible; the model's is %lld", (long long)context, (long long)most);
     gr_lm_decoder *d = gr__calloc(1, sizeof *d);
     if (!d) return gr__fail_memory("a decoder", sizeof *d);
     d->model = model;

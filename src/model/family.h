@@ -8,7 +8,10 @@
 #include "base/json.h"
 #include "conf/schema.h"
 
-typedef enum gr__family_kind { GR__KIND_LM, GR__KIND_VECTOR } gr__family_kind; /* token ids, or rows of numbers, go in */
+typedef enum gr__family_kind {
+    GR__KIND_LM,
+    GR__KIND_VECTOR
+} gr__family_kind; /* token ids, or rows of numbers, go in */
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {

@@ -1,5 +1,5 @@
-/* Text from a model: prompt -> ids -> decoder -> sampler -> text that is certain. Text that could still become a stop text
- * is held back; what the tokenizer's decoder holds back of a character never comes this far. */
+/* Text from a model: prompt -> ids -> decoder -> sampler -> text that is certain. Text that could still become a stop
+ * text is held back; what the tokenizer's decoder holds back of a character never comes this far. */
 #include "gradus/plan.h"
 #include "base/clock.h"
 #include "model/family.h"
@@ -209,8 +209,8 @@ static gr_status run_all(run *r, writer *w, const char *prompt, gr_generate_resu
     return loop(r, w, most, result);
 }
 
-gr_status gr_generate(gr_model *model, const char *prompt, const gr_generate_options *options, gr_text_fn fn, void *user,
-                      char **text, gr_generate_result *result)
+gr_status gr_generate(gr_model *model, const char *prompt, const gr_generate_options *options, gr_text_fn fn,
+                      void *user, char **text, gr_generate_result *result)
 {
     static const gr_generate_options defaults;
     GR_FAIL_IF(!model || !prompt, GR_ERR_ARGUMENT, "gr_generate: an argument is NULL");

@@ -1,5 +1,5 @@
-/* GPT-2 (Radford et al. 2019): learned positions, LayerNorm before each part, GELU, weights (in, out). Names and shapes are
- * those of Hugging Face's GPT2LMHeadModel.
+/* GPT-2 (Radford et al. 2019): learned positions, LayerNorm before each part, GELU, weights (in, out). Names and shapes
+ * are those of Hugging Face's GPT2LMHeadModel.
  *
  *   x = wte[ids] + wpe[0..T-1]
  *   x = x + c_proj(attention(c_attn(ln_1(x))));  x = x + c_proj(gelu(c_fc(ln_2(x))))     for each layer
@@ -39,7 +39,8 @@ static const gr__conf_row rows[] = {
     {"dropout", GR__CONF_DOUBLE, AT(dropout), 0, 1, NULL, "0",
      "of the embedding and both residual branches (not of attention probabilities)", GR__CONF_BELOW_MAX},
     {"activation", GR__CONF_ENUM, AT(activation), 0, 0, activations, "gelu_tanh", "inside the MLP", 0},
-    {"norm_eps", GR__CONF_DOUBLE, AT(norm_eps), 0, 1, NULL, "1e-5", "added to the variance in norms", GR__CONF_ABOVE_MIN},
+    {"norm_eps", GR__CONF_DOUBLE, AT(norm_eps), 0, 1, NULL, "1e-5", "added to the variance in norms",
+     GR__CONF_ABOVE_MIN},
 };
 
 static gr_status finish(void *config, const gr__facts *facts)
@@ -191,10 +192,23 @@ static const char *const ignored[] = {"*h.*.attn.bias", "*h.*.attn.masked_bias",
 static const char *const biased[] = {"*h.*.weight", "*ln_f.weight", NULL};
 
 const gr__family gr__family_gpt = {
-    .name = "gpt", .hf_type = "gpt2", .hf_class = "GPT2LMHeadModel",
-    .summary = "GPT-2: learned positions, LayerNorm, GELU", .kind = GR__KIND_LM, .config_bytes = sizeof(gpt_config),
-    .rows = rows, .n_rows = GR__COUNT(rows), .finish = finish, .build_lm = build_lm, .read_json = read_json,
-    .write_json = write_json, .describe = describe, .prefix = "transformer.", .ignored = ignored, .head = "lm_head.weight",
-    .embedding = "transformer.wte.weight", .zero_biases = zero_biases,
+    .name = "gpt",
+    .hf_type = "gpt2",
+    .hf_class = "GPT2LMHeadModel",
+    .summary = "GPT-2: learned positions, LayerNorm, GELU",
+    .kind = GR__KIND_LM,
+    .config_bytes = sizeof(gpt_config),
+    .rows = rows,
+    .n_rows = GR__COUNT(rows),
+    .finish = finish,
+    .build_lm = build_lm,
+    .read_json = read_json,
+    .write_json = write_json,
+    .describe = describe,
+    .prefix = "transformer.",
+    .ignored = ignored,
+    .head = "lm_head.weight",
+    .embedding = "transformer.wte.weight",
+    .zero_biases = zero_biases,
     .biased = biased,
 };

@@ -31,8 +31,8 @@ gr_status gr__hf_double(gr__json root, const char *key, double low, double high,
     gr__json v = given(root, key);
     double x;
     if (!v) return GR_OK;
-    GR_FAIL_IF(!gr__json_double(v, &x) || !(x >= low && x <= high), GR_ERR_CORRUPT, "'%s' must be a number from %g to %g",
-               key, low, high);
+    GR_FAIL_IF(!gr__json_double(v, &x) || !(x >= low && x <= high), GR_ERR_CORRUPT,
+               "'%s' must be a number from %g to %g", key, low, high);
     *out = x;
     return GR_OK;
 }

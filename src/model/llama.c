@@ -1,5 +1,5 @@
-/* Llama (Touvron et al. 2023): RMSNorm before each part, rotary positions in halves, SwiGLU, grouped keys and values. Names
- * and shapes are those of Hugging Face's LlamaForCausalLM, whose rows of q_proj and k_proj are ordered for rotary halves.
+/* Llama (Touvron et al. 2023): RMSNorm before each part, rotary positions in halves, SwiGLU, grouped keys and values.
+ * Names and shapes are those of Hugging Face's LlamaForCausalLM, whose q_proj and k_proj are ordered for halves.
  *
  *   x = embed_tokens[ids]
  *   x = x + o_proj(attention(rotary(q), rotary(k), v));  x = x + down(silu(gate(h))*up(h))     for each layer
@@ -29,7 +29,8 @@ static const gr__conf_row rows[] = {
     {"vocab", GR__CONF_INT, AT(vocab), 0, GR__MOST_VOCAB, NULL, "0", "rows of the embedding; 0: as the tokenizer", 0},
     {"tied", GR__CONF_BOOL, AT(tied), 0, 0, NULL, "true", "the output matrix is the embedding", 0},
     {"rope_theta", GR__CONF_DOUBLE, AT(rope_theta), 1, 1e12, NULL, "10000", "base of the rotary positions", 0},
-    {"norm_eps", GR__CONF_DOUBLE, AT(norm_eps), 0, 1, NULL, "1e-5", "added to the mean square in norms", GR__CONF_ABOVE_MIN},
+    {"norm_eps", GR__CONF_DOUBLE, AT(norm_eps), 0, 1, NULL, "1e-5", "added to the mean square in norms",
+     GR__CONF_ABOVE_MIN},
     {"attention_bias", GR__CONF_BOOL, AT(attention_bias), 0, 0, NULL, "false", "biases in attention", 0},
     {"mlp_bias", GR__CONF_BOOL, AT(mlp_bias), 0, 0, NULL, "false", "biases in the MLP", 0},
 };
@@ -41,8 +42,8 @@ static gr_status finish(void *config, const gr__facts *facts)
     if (c->hidden == 0) c->hidden = ((8 * c->width + 2) / 3 + 31) / 32 * 32;
     GR_FAIL_IF(c->heads % c->kv_heads != 0, GR_ERR_CONFIG, "'heads' %lld is not a multiple of 'kv_heads' %lld",
                (long long)c->heads, (long long)c->kv_heads);
-    GR_FAIL_IF(c->head_dim == 0 && c->width % c->heads != 0, GR_ERR_CONFIG, "'width' %lld is not a multiple of 'heads' %lld",
-               (long long)c->width, (long long)c->heads);
+    GR_FAIL_IF(c->head_dim == 0 && c->width % c->heads != 0, GR_ERR_CONFIG,
+               "'width' %lld is not a multiple of 'heads' %lld", (long long)c->width, (long long)c->heads);
     if (c->head_dim == 0) c->head_dim = c->width / c->heads;
     GR_FAIL_IF(c->head_dim % 2 != 0, GR_ERR_CONFIG, "the size of a head, %lld, must be even for rotary positions",
                (long long)c->head_dim);
@@ -64,7 +65,8 @@ static gr_value norm(gr_graph *g, const llama_config *c, const char *name, gr_va
 }
 
 /* x (B, T, C) -> (B, T, heads, D) */
-static gr_value project(gr_graph *g, const llama_config *c, const gr__lm_in *in, const char *name, gr_value x, int64_t heads)
+static gr_value project(gr_graph *g, const llama_config *c, const gr__lm_in *in, const char *name, gr_value x,
+                        int64_t heads)
 {
     int64_t dim[] = {in->batch, in->time, heads, c->head_dim};
     return gr_reshape(g, linear(g, name, x, heads * c->head_dim, c->attention_bias), 4, dim);
@@ -125,8 +127,8 @@ static gr_status read_rope(gr__json root, llama_config *c)
         GR_FAIL_IF(gr__json_kind_of(v) != GR__JSON_OBJECT, GR_ERR_CORRUPT, "'%s' must be a map", keys[i]);
         GR_TRY(gr__hf_text(v, "type", &type)); /* the older name */
         GR_TRY(gr__hf_text(v, "rope_type", &type));
-        GR_FAIL_IF(strcmp(type, "default") != 0, GR_ERR_UNSUPPORTED, "'%s': type '%.100s' is not supported, only 'default'",
-                   keys[i], type);
+        GR_FAIL_IF(strcmp(type, "default") != 0, GR_ERR_UNSUPPORTED,
+                   "'%s': type '%.100s' is not supported, only 'default'", keys[i], type);
         GR_TRY(gr__hf_double(v, "rope_theta", 1, 1e12, &c->rope_theta));
         double turned = 1;
         GR_TRY(gr__hf_double(v, "partial_rotary_factor", 0, 1, &turned));
@@ -163,7 +165,8 @@ static gr_status read_json(gr__json root, void *config, gr__arena *arena)
                "'hidden_act': '%.100s' is not supported, only 'silu'", activation);
     GR_TRY(gr__hf_int(root, "sliding_window", 0, INT64_MAX, &window));
     GR_TRY(gr__hf_bool(root, "use_sliding_window", &window_used));
-    GR_FAIL_IF(window_used && window > 0 && window < c->context, GR_ERR_UNSUPPORTED, "'sliding_window' is not supported");
+    GR_FAIL_IF(window_used && window > 0 && window < c->context, GR_ERR_UNSUPPORTED,
+               "'sliding_window' is not supported");
     return read_rope(root, c);
 }
 
@@ -207,9 +210,21 @@ static gr_model_info describe(const void *config)
 static const char *const ignored[] = {"*rotary_emb.inv_freq", NULL};
 
 const gr__family gr__family_llama = {
-    .name = "llama", .hf_type = "llama", .hf_class = "LlamaForCausalLM",
-    .summary = "Llama: rotary positions, RMSNorm, SwiGLU, grouped heads", .kind = GR__KIND_LM,
-    .config_bytes = sizeof(llama_config), .rows = rows, .n_rows = GR__COUNT(rows), .finish = finish, .build_lm = build_lm,
-    .read_json = read_json, .write_json = write_json, .describe = describe, .prefix = "model.", .ignored = ignored,
-    .head = "lm_head.weight", .embedding = "model.embed_tokens.weight",
+    .name = "llama",
+    .hf_type = "llama",
+    .hf_class = "LlamaForCausalLM",
+    .summary = "Llama: rotary positions, RMSNorm, SwiGLU, grouped heads",
+    .kind = GR__KIND_LM,
+    .config_bytes = sizeof(llama_config),
+    .rows = rows,
+    .n_rows = GR__COUNT(rows),
+    .finish = finish,
+    .build_lm = build_lm,
+    .read_json = read_json,
+    .write_json = write_json,
+    .describe = describe,
+    .prefix = "model.",
+    .ignored = ignored,
+    .head = "lm_head.weight",
+    .embedding = "model.embed_tokens.weight",
 };

@@ -26,7 +26,7 @@ gr_status gr__lm_vocab(int64_t *vocab, const gr__facts *facts)
 {
     if (*vocab == 0) *vocab = facts->vocab;
     GR_FAIL_IF(*vocab == 0, GR_ERR_CONFIG, "'vocab' must be given: there is no tokenizer to take it from");
-    GR_FAIL_IF(*vocab < facts->vocab, GR_ERR_CONFIG, "'vocab' is %lld, but the tokenizer has %lld ids", (long long)*vocab,
-               (long long)facts->vocab);
+    GR_FAIL_IF(*vocab < facts->vocab, GR_ERR_CONFIG, "'vocab' is %lld, but the tokenizer has %lld ids",
+               (long long)*vocab, (long long)facts->vocab);
     return GR_OK;
 }

@@ -46,7 +46,8 @@ _Static_assert(GR__COUNT(inits) == GR_INIT_KIND_COUNT + 2, "an initialiser witho
 #define INIT_DOC "default: uniform within 1/sqrt(inputs of the layer), as PyTorch"
 static const gr__conf_row rows[] = {
     {"inputs", GR__CONF_INT, AT(inputs), 0, MOST_SIZE, NULL, "0", "columns of x; 0: as the data", 0},
-    {"hidden", GR__CONF_INT_LIST, AT(hidden), 1, MOST_SIZE, NULL, "[64]", "sizes of the layers between; [] for none", 0},
+    {"hidden", GR__CONF_INT_LIST, AT(hidden), 1, MOST_SIZE, NULL, "[64]", "sizes of the layers between; [] for none",
+     0},
     {"outputs", GR__CONF_INT, AT(outputs), 0, MOST_SIZE, NULL, "0", "columns of y; 0: as the data", 0},
     {"activation", GR__CONF_ENUM, AT(activation), 0, 0, activations, "relu", "behind every layer but the last", 0},
     {"output_activation", GR__CONF_ENUM, AT(output_activation), 0, 0, output_activations, "none",
@@ -76,8 +77,8 @@ static gr_status check_init(const char *key, const mlp_init *from, bool bias)
                "'%s: uniform' needs '%s_a' below '%s_b'", key, key, key);
     GR_FAIL_IF((kind == GR_INIT_NORMAL || kind == GR_INIT_TRUNCATED_NORMAL) && !(from->b > 0), GR_ERR_CONFIG,
                "'%s: %s' needs its deviation '%s_b' above 0", key, inits[from->kind], key);
-    GR_FAIL_IF(bias && kind > (int)GR_INIT_TRUNCATED_NORMAL, GR_ERR_CONFIG, "'%s: %s' is for matrices, not for biases", key,
-               inits[from->kind]);
+    GR_FAIL_IF(bias && kind > (int)GR_INIT_TRUNCATED_NORMAL, GR_ERR_CONFIG, "'%s: %s' is for matrices, not for biases",
+               key, inits[from->kind]);
     return GR_OK;
 }
 
@@ -85,15 +86,16 @@ static gr_status take_fact(const char *key, int64_t fact, int64_t *out)
 {
     if (*out == 0) *out = fact;
     GR_FAIL_IF(*out == 0, GR_ERR_CONFIG, "'%s' must be given: there are no data to take it from", key);
-    GR_FAIL_IF(fact && *out != fact, GR_ERR_CONFIG, "'%s' is %lld, but the data have %lld columns", key, (long long)*out,
-               (long long)fact);
+    GR_FAIL_IF(fact && *out != fact, GR_ERR_CONFIG, "'%s' is %lld, but the data have %lld columns", key,
+               (long long)*out, (long long)fact);
     return GR_OK;
 }
 
 static gr_status finish(void *config, const gr__facts *facts)
 {
     mlp_config *c = config;
-    GR_FAIL_IF(c->hidden.n > MOST_LAYERS, GR_ERR_CONFIG, "'hidden' has %zu layers; %d are possible", c->hidden.n, MOST_LAYERS);
+    GR_FAIL_IF(c->hidden.n > MOST_LAYERS, GR_ERR_CONFIG, "'hidden' has %zu layers; %d are possible", c->hidden.n,
+               MOST_LAYERS);
     GR_TRY(take_fact("inputs", facts->inputs, &c->inputs));
     GR_TRY(take_fact("outputs", facts->outputs, &c->outputs));
     GR_TRY(check_init("init", &c->init, false));
@@ -106,7 +108,8 @@ static gr_value build_vector(gr_graph *g, const void *config, gr_value x, bool t
 {
     const mlp_config *c = config;
     gr_init weight, bias;
-    gr_linear_options o = {.no_bias = !c->bias, .init = init_of(&c->init, &weight), .bias_init = init_of(&c->bias_init, &bias)};
+    gr_linear_options o = {
+        .no_bias = !c->bias, .init = init_of(&c->init, &weight), .bias_init = init_of(&c->bias_init, &bias)};
     char name[32];
     int module = 0;
     gr_scope_push(g, "net");
@@ -219,9 +222,19 @@ static gr_model_info describe(const void *config)
 }
 
 const gr__family gr__family_mlp = {
-    .name = "mlp", .hf_type = "gradus_mlp", .hf_class = "GradusMlp",
-    .summary = "multi-layer perceptron: rows of numbers in and out", .kind = GR__KIND_VECTOR,
-    .config_bytes = sizeof(mlp_config), .rows = rows, .n_rows = GR__COUNT(rows), .finish = finish,
-    .build_vector = build_vector, .sizes = sizes, .activate = activate, .read_json = read_json, .write_json = write_json,
+    .name = "mlp",
+    .hf_type = "gradus_mlp",
+    .hf_class = "GradusMlp",
+    .summary = "multi-layer perceptron: rows of numbers in and out",
+    .kind = GR__KIND_VECTOR,
+    .config_bytes = sizeof(mlp_config),
+    .rows = rows,
+    .n_rows = GR__COUNT(rows),
+    .finish = finish,
+    .build_vector = build_vector,
+    .sizes = sizes,
+    .activate = activate,
+    .read_json = read_json,
+    .write_json = write_json,
     .describe = describe,
 };

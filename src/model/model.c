@@ -70,7 +70,7 @@ gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
 
 /* ---- from a configuration ---- */
 
-/* The family's rows and 'type' in one table, so that unknown keys are told apart; 'type' itself lies behind the struct. */
+/* The family's rows and 'type' in one table, so that unknown keys are refused; 'type' itself lies behind the struct. */
 static gr_status read_section(gr_model *m, const gr__conf *section)
 {
     const gr__family *f = m->family;
@@ -150,8 +150,9 @@ gr_status gr__model_check_ids(const gr_model *m, const int32_t *ids, int64_t n)
 {
     int64_t vocab = m->family->describe(m->config).vocab;
     for (int64_t i = 0; i < n; i++)
-        GR_FAIL_IF(ids[i] < 0 || ids[i] >= vocab, GR_ERR_DATA, "token id %d at position %lld is outside the vocabulary of %lld",
-                   (int)ids[i], (long long)i, (long long)vocab);
+        GR_FAIL_IF(ids[i] < 0 || ids[i] >= vocab, GR_ERR_DATA,
+                   "token id %d at position %lld is outside the vocabulary of %lld", (int)ids[i], (long long)i,
+                   (long long)vocab);
     return GR_OK;
 }
 

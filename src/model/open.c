@@ -1,5 +1,5 @@
-/* Opening a Hugging Face folder. Nothing is allocated for the weights before every tensor of the layout was found in the
- * file with its shape: what a hostile config.json asks for cannot be more than the file holds. */
+/* Opening a Hugging Face folder. Nothing is allocated for the weights before every tensor of the layout was found in
+ * the file with its shape: what a hostile config.json asks for cannot be more than the file holds. */
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -158,8 +158,8 @@ static gr_status check_tied(const loader *l, const gr__stored *t, bool *is)
         if (p < 0 || strcmp(param_at(l, p)->name, f->embedding) != 0) continue;
         GR_FAIL_IF(strcmp(e->type, t->type) != 0 || e->size_bytes != t->size_bytes ||
                        memcmp(e->tensor.data, t->tensor.data, t->size_bytes) != 0,
-                   GR_ERR_CORRUPT, "tensor '%s' differs from '%s', but 'tie_word_embeddings' says that they are one", t->name,
-                   e->name);
+                   GR_ERR_CORRUPT, "tensor '%s' differs from '%s', but 'tie_word_embeddings' says that they are one",
+                   t->name, e->name);
     }
     return GR_OK;
 }
@@ -173,15 +173,17 @@ static gr_status check_one(const loader *l, int i, const gr__stored *t)
 {
     const gr__value *v = param_at(l, i);
     gr_dtype d = t->tensor.dtype;
-    GR_FAIL_IF(d == GR_DTYPE_NONE, GR_ERR_UNSUPPORTED, "tensor '%s' is of type %s, which is not supported", t->name, t->type);
+    GR_FAIL_IF(d == GR_DTYPE_NONE, GR_ERR_UNSUPPORTED, "tensor '%s' is of type %s, which is not supported", t->name,
+               t->type);
     GR_FAIL_IF(d != GR_F32 && d != GR_F64 && d != GR_BF16 && d != GR_F16, GR_ERR_CORRUPT,
                "tensor '%s' is of type %s; weights must be floats", t->name, t->type);
     bool same = t->tensor.rank == v->rank;
     for (int k = 0; same && k < v->rank; k++) same = t->tensor.dim[k] == v->dim[k];
     if (same) return GR_OK;
     gr__str found = {0}, wanted = {0};
-    gr_status status = gr__fail(GR_ERR_CORRUPT, "tensor '%s' is %s in the file, config.json needs %s", t->name,
-                                shape_text(&found, t->tensor.rank, t->tensor.dim), shape_text(&wanted, v->rank, v->dim));
+    gr_status status =
+        gr__fail(GR_ERR_CORRUPT, "tensor '%s' is %s in the file, config.json needs %s", t->name,
+                 shape_text(&found, t->tensor.rank, t->tensor.dim), shape_text(&wanted, v->rank, v->dim));
     gr__str_release(&found);
     gr__str_release(&wanted);
     return status;
@@ -207,7 +209,8 @@ static gr_status match(loader *l)
     }
     for (int i = 0; i < l->n; i++) {
         GR_FAIL_IF(!l->stored[i], GR_ERR_CORRUPT, "tensor '%s' is missing%s%s%s", param_at(l, i)->name,
-                   extra ? "; '" : "", extra ? extra->name : "", extra ? "' is there, which the configuration has no use for" : "");
+                   extra ? "; '" : "", extra ? extra->name : "",
+                   extra ? "' is there, which the configuration has no use for" : "");
         GR_TRY(check_one(l, i, l->stored[i]));
     }
     GR_FAIL_IF(extra, GR_ERR_CORRUPT, "tensor '%s' has no place in the model that config.json describes", extra->name);
@@ -306,15 +309,18 @@ static gr_status open_bin_folder(const char *folder, gr_model **out)
     for (size_t i = 0; i < n; i++) {
         if (!ends_with(names[i], ".bin") || strncmp(names[i], "tok", 3) == 0) continue;
         if (found) {
-            status = gr__fail(GR_ERR_NOT_FOUND, "cannot open '%s': it holds no config.json, and both '%s' and '%s'; name one",
-                              folder, found, names[i]);
+            status = gr__fail(GR_ERR_NOT_FOUND,
+                              "cannot open '%s': it holds no config.json, and both '%s' and '%s'; name one", folder,
+                              found, names[i]);
             break;
         }
         found = names[i];
     }
     if (status == GR_OK && !found)
-        status = gr__fail(GR_ERR_NOT_FOUND, "cannot open '%s': it holds no config.json; is it a model's folder?", folder);
-    if (status == GR_OK && !(path = gr__path_join(folder, found))) status = gr__fail_memory("a file name", strlen(folder));
+        status =
+            gr__fail(GR_ERR_NOT_FOUND, "cannot open '%s': it holds no config.json; is it a model's folder?", folder);
+    if (status == GR_OK && !(path = gr__path_join(folder, found)))
+        status = gr__fail_memory("a file name", strlen(folder));
     if (status == GR_OK) status = gr__model_open_llama2c(path, out);
     gr__free(path);
     gr__names_free(names, n);

@@ -1,5 +1,5 @@
-/* llama2.c's models as Llama models. It turns neighbours (2i, 2i+1) where Hugging Face turns halves (i, i + D/2), so the
- * rows of each head of q and k are put in the order of halves, as Hugging Face does with Meta's weights. */
+/* llama2.c's models as Llama models. It turns neighbours (2i, 2i+1) where Hugging Face turns halves (i, i + D/2), so
+ * the rows of each head of q and k are put in the order of halves, as Hugging Face does with Meta's weights. */
 #include "format/llama2c.h"
 #include "graph/graph.h"
 #include "model/family.h"

@@ -26,8 +26,8 @@ struct gr__sampler {
 
 static gr_status check(const gr_generate_options *o)
 {
-    GR_FAIL_IF(!(o->temperature >= 0) || isinf(o->temperature), GR_ERR_ARGUMENT, "temperature %g is not possible; it is 0 or above",
-               o->temperature);
+    GR_FAIL_IF(!(o->temperature >= 0) || isinf(o->temperature), GR_ERR_ARGUMENT,
+               "temperature %g is not possible; it is 0 or above", o->temperature);
     GR_FAIL_IF(o->top_k < 0, GR_ERR_ARGUMENT, "top_k %lld is below 0", (long long)o->top_k);
     GR_FAIL_IF(!(o->top_p >= 0 && o->top_p <= 1), GR_ERR_ARGUMENT, "top_p %g is not from 0 to 1", o->top_p);
     GR_FAIL_IF(!(o->min_p >= 0 && o->min_p <= 1), GR_ERR_ARGUMENT, "min_p %g is not from 0 to 1", o->min_p);
@@ -103,8 +103,8 @@ static int64_t narrow(gr__sampler *s, float best)
         item[i].p = exp(((double)item[i].logit - (double)best) / o->temperature);
         if (o->top_k == 0) sum += item[i].p;
     }
-    /* Without top_k most tokens can be left out before the sort: fewer than V of them, each below (1-top_p)/V, cannot be
-     * needed to reach top_p; nor what min_p drops. */
+    /* Without top_k most tokens can be left out before the sort: fewer than V of them, each below (1-top_p)/V, cannot
+     * be needed to reach top_p; nor what min_p drops. */
     double least = o->top_k == 0 ? fmax((1 - o->top_p) * sum / (double)s->vocab, o->top_p == 1 ? o->min_p : 0) : 0;
     for (int64_t i = 0; i < s->vocab; i++)
         if (item[i].p >= least && (item[i].p > 0 || o->top_k)) item[n++] = item[i];

@@ -85,7 +85,8 @@ gr_status gr_model_score(gr_model *m, const int32_t *ids, int64_t n, const gr_ev
     uint64_t bytes = 0;
     double sum = 0;
     if (m->tokenizer)
-        GR_TRY(gr_tokenizer_text_size(m->tokenizer, ids + 1, (size_t)(n - 1), GR_DECODE_BYTES | GR_DECODE_CONTINUE, &bytes));
+        GR_TRY(gr_tokenizer_text_size(m->tokenizer, ids + 1, (size_t)(n - 1), GR_DECODE_BYTES | GR_DECODE_CONTINUE,
+                                      &bytes));
     bench b = {0};
     gr_status status = score_new(m, batch, time, o.bf16, &b);
     if (status == GR_OK) status = score_run(&b, ids, n, batch, time, &sum);

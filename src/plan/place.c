@@ -227,7 +227,8 @@ typedef struct gr__choice {
     uint32_t copies;          /* operands to make contiguous first */
 } gr__choice;
 
-static bool try_row(const gr__kernel *row, const gr__args *like, gr__choice *out, char *why)
+/* strided: the operands that need not be contiguous. */
+static bool try_row(const gr__kernel *row, const gr__args *like, uint32_t strided, gr__choice *out, char *why)
 {
     gr__arg in[GR__MAX_IN];
     gr__args a = *like;
@@ -235,7 +236,7 @@ static bool try_row(const gr__kernel *row, const gr__args *like, gr__choice *out
     out->copies = 0;
     for (int k = 0; k < a.n_in; k++) {
         in[k] = like->in[k];
-        if (gr__arg_there(&in[k]) && !(row->in_strided >> k & 1) && !gr__arg_contiguous(&in[k])) {
+        if (gr__arg_there(&in[k]) && !(strided >> k & 1) && !gr__arg_contiguous(&in[k])) {
             out->copies |= 1u << k;
             gr__arg_strides(&in[k]);
         }
@@ -249,17 +250,19 @@ static bool try_row(const gr__kernel *row, const gr__args *like, gr__choice *out
     return !row->applicable || row->applicable(&a, why);
 }
 
+/* A row that refuses operands as they lie may take copies of them: better than the reference. */
 static gr__choice choose(gr__placer *p, const gr__node *n, const gr__args *a)
 {
     gr__choice c = {0};
+    char why[GR__WHY_BYTES] = "";
     gr__str_clear(&p->why);
-    for (int i = 0; p->backend && i < p->backend->n_rows; i++) {
-        const gr__kernel *row = p->backend->rows[i];
-        if (row->op ? row->op != n->op : !gr__op_is_map(n->op)) continue;
-        char why[GR__WHY_BYTES] = "";
-        if (try_row(row, a, &c, why)) return c;
-        gr__str_printf(&p->why, "%s%s: %s", p->why.n ? "; " : "", row->name, why);
-    }
+    for (int copied = 0; copied < 2; copied++)
+        for (int i = 0; p->backend && i < p->backend->n_rows; i++) {
+            const gr__kernel *row = p->backend->rows[i];
+            if (row->op ? row->op != n->op : !gr__op_is_map(n->op)) continue;
+            if (try_row(row, a, copied ? 0 : row->in_strided, &c, why)) return c;
+            if (!copied) gr__str_printf(&p->why, "%s%s: %s", p->why.n ? "; " : "", row->name, why);
+        }
     return (gr__choice){0};
 }
 
@@ -396,6 +399,14 @@ static gr_status place_view(gr__placer *p, int32_t index, int32_t time)
     return GR_OK;
 }
 
+/* The same elements at the same addresses; the stride of an axis of one means nothing. */
+static bool same_place(const gr__operand *a, const gr__operand *b)
+{
+    bool same = a->slot == b->slot && a->offset_bytes == b->offset_bytes;
+    for (int i = 0; i < a->arg.rank; i++) same = same && (a->arg.dim[i] == 1 || a->arg.stride[i] == b->arg.stride[i]);
+    return same;
+}
+
 static gr_status place_concat_node(gr__placer *p, int32_t index, int32_t time)
 {
     const gr__node *n = &p->g->node[index];
@@ -404,9 +415,7 @@ static gr_status place_concat_node(gr__placer *p, int32_t index, int32_t time)
     else GR_TRY(place_concat(p, n->out[0], time));
     for (int k = 0; k < n->n_in; k++) {
         gr__operand from = operand_of(p, n->in[k]), to = concat_part(p, n, k);
-        bool there = from.slot == to.slot && from.offset_bytes == to.offset_bytes &&
-                     memcmp(from.arg.stride, to.arg.stride, sizeof from.arg.stride) == 0;
-        if (!there) GR_TRY(add_copy(p, index, (n->flags & GR__NODE_UPDATE) != 0, from, to));
+        if (!same_place(&from, &to)) GR_TRY(add_copy(p, index, (n->flags & GR__NODE_UPDATE) != 0, from, to));
     }
     return GR_OK;
 }

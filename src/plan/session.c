@@ -43,8 +43,9 @@ static gr_status bind_session_state(gr_session *s, const gr_session *with, size_
         if (with->plan->slot[i].kind != GR__SLOT_SESSION_STATE) continue;
         const gr__value *o = gr__value_get(with->plan->graph, with->plan->slot[i].state);
         if (strcmp(o->name, v->name) != 0) continue;
-        GR_FAIL_IF(!same_shape(o, v), GR_ERR_SHAPE, "session state '%s' has another shape or dtype in program '%s' than in '%s'",
-                   v->name, s->plan->program->name, with->plan->program->name);
+        GR_FAIL_IF(!same_shape(o, v), GR_ERR_SHAPE,
+                   "session state '%s' has another shape or dtype in program '%s' than in '%s'", v->name,
+                   s->plan->program->name, with->plan->program->name);
         s->slot_data[slot] = with->slot_data[i];
         s->borrowed[slot] = true;
         return GR_OK;

@@ -85,13 +85,13 @@ static gr_status read_metrics(gr__report *r, const char *folder)
     return status;
 }
 
-/* The exponential average that the progress line shows. */
+/* The mean of the first 20 steps, an exponential average from then on. */
 static gr_status smooth(gr__report *r)
 {
     const gr__curve *c = &r->curve[LOSS];
-    double average = NAN;
+    double average = 0, seen = 0;
     for (size_t i = 0; i < c->n; i++) {
-        if (isfinite(c->y[i])) average = isnan(average) ? c->y[i] : 0.98 * average + 0.02 * c->y[i];
+        if (isfinite(c->y[i])) average += fmax(1 / ++seen, 0.05) * (c->y[i] - average);
         GR_TRY(add_point(&r->average, c->x[i], average));
     }
     return GR_OK;

@@ -38,7 +38,7 @@ static char *stem_of(gr__arena *arena, const char *path)
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
     size_t from = n;
-    while (from > 0 && path[from - 1] != '/') from--;
+    while (from > 0 && path[from - 1] != '/' && path[from - 1] != ':') from--;
     const char *dot = memchr(path + from, '.', n - from);
     size_t end = dot && dot > path + from ? (size_t)(dot - path) : n;
     return gr__arena_strndup(arena, path + from, end - from);
@@ -49,7 +49,8 @@ static gr_status read_root(gr_run *run, const char *path, const gr_run_options *
     if (path && is_config(path)) {
         GR_TRY(gr__conf_load(path, &run->arena, &run->root));
     } else {
-        if (path) GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist; give a text file, a folder, or a .yaml "
+        bool made = path && strncmp(path, "builtin:", 8) == 0;
+        if (path && !made) GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist; give a text file, a folder, or a .yaml "
                              "configuration", path);
         run->root = gr__conf_new(GR__CONF_MAP, &run->arena);
         if (!run->root) return gr__fail_memory("a configuration", 64);

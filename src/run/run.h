@@ -47,6 +47,9 @@ struct gr_run {
     int n_changes;
     size_t base_bytes;     /* of the process before the run's memory was touched */
     double valid_loss;
+    gr_metric last[16];    /* of the validation over all samples after step last_step */
+    int n_last;
+    int64_t last_step;
     bool begun;            /* weights are those of run->at */
     bool finished;         /* the folder holds the final model of this configuration */
 };

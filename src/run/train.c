@@ -192,6 +192,11 @@ static gr_status validate(gr__trainer *t, bool last, bool *best, bool *stop)
     GR_TRY(gr__run_validate(run, samples, &run->valid_loss, m, 16, &n));
     if (n == 0) return GR_OK;
     t->progress.valid_loss = run->valid_loss;
+    if (last) {
+        memcpy(run->last, m, sizeof m);
+        run->n_last = n;
+        run->last_step = run->at.step;
+    }
     GR_TRY(log_metrics(t, m, n));
     run->at.plateau.scale = run->set.schedule.kind == GR_SCHEDULE_REDUCE_ON_PLATEAU
                                 ? gr_plateau_feed(&run->at.plateau, &run->set.schedule, run->valid_loss)

@@ -74,5 +74,8 @@ gr_status gr_run_evaluate(gr_run *run, gr_metric *out, int capacity, int *n)
 {
     double loss;
     GR_TRY(gr__run_begin(run));
-    return gr__run_validate(run, 0, &loss, out, capacity, n);
+    if (run->n_last == 0 || run->last_step != run->at.step) return gr__run_validate(run, 0, &loss, out, capacity, n);
+    for (int i = 0; i < run->n_last && i < capacity; i++) out[i] = run->last[i]; /* training has just done it */
+    *n = run->n_last;
+    return GR_OK;
 }

@@ -83,17 +83,11 @@ def encode(model, texts):
     return [json.loads(line)["ids"] for line in call(TOKENIZE, "encode", model, text=lines.encode()).splitlines()]
 
 
-def deep_mlp(initial, data, folder):
-    """Example c with given weights and data: 100 full-batch updates, Adam 1e-3, MSE.
-    initial: layers.<i>.{weight,bias}, weight (out, in); data: x (N, 1024), y (N, 1).
-    -> {1, 10, 100: parameters after so many updates}, or None while there is no such program."""
-    program = pathlib.Path(os.environ.get("GRADUS_DEEP_MLP", BUILD / "examples" / "deep_mlp"))
-    if not program.exists():
-        return None
-    save_file(initial, folder / "init.safetensors")
-    save_file(data, folder / "data.safetensors")
-    call(program, "--init", folder / "init.safetensors", "--data", folder / "data.safetensors", "--out", folder)
-    return {n: load_file(folder / f"step{n}.safetensors") for n in (1, 10, 100)}
+def tower(folder):
+    """Runs examples/tower.c. -> x and y; {0, 1, 10, 100: parameters after so many updates}."""
+    call(BUILD / "examples" / "tower", folder)
+    return (load_file(folder / "data.safetensors"),
+            {n: load_file(folder / f"weights-{n}.safetensors") for n in (0, 1, 10, 100)})
 
 
 # ---- judging ------------------------------------------------------------------------------------------------

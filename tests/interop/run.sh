@@ -19,10 +19,10 @@ die() { echo "interop: $*" >&2; exit 1; }
 [ -x "$build/gradus" ] || die "there is no program in '$build'"
 python=$("$root/bench/env.sh")
 
-build_tokenize() { # the C side of tokenizers.py and of the ids in trained.py
-    cmake --build "$build" --target gradus_static > "$work/log" 2>&1 || {
+build_helpers() { # the C side of tokenizers.py and of the ids in trained.py; the example of mlp.py
+    cmake --build "$build" --target gradus_static example_tower > "$work/log" 2>&1 || {
         cat "$work/log" >&2
-        die "no static library"
+        die "no static library, or no example"
     }
     local libraries
     libraries=$(pkg-config --libs jansson yaml-0.1 libpcre2-8 libutf8proc zlib)
@@ -31,7 +31,7 @@ build_tokenize() { # the C side of tokenizers.py and of the ids in trained.py
     "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -fopenmp -I"$root/src" -I"$root/include" "$here/tokenize_main.c" \
         "$build/libgradus_static.a" $libraries -lpthread -ldl -lm -o "$work/tokenize"
 }
-build_tokenize
+build_helpers
 
 export GRADUS_BUILD=$build GRADUS_PROGRAM=$build/gradus GRADUS_TOKENIZE=$work/tokenize
 export PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 CUDA_VISIBLE_DEVICES=

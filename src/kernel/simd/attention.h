@@ -44,7 +44,8 @@ typedef struct head {
 
 GR__INLINE size_t size_of(gr_dtype dtype) { return dtype == GR_F32 ? 4 : 2; }
 
-GR__INLINE const char *at_const(const void *base, const int64_t stride[3], gr_dtype dtype, int64_t b, int64_t t, int64_t h)
+GR__INLINE const char *at_const(const void *base, const int64_t stride[3], gr_dtype dtype, int64_t b, int64_t t,
+                                int64_t h)
 {
     return (const char *)base + (b * stride[0] + t * stride[1] + h * stride[2]) * (int64_t)size_of(dtype);
 }
@@ -52,7 +53,8 @@ GR__INLINE const char *at_const(const void *base, const int64_t stride[3], gr_dt
 GR__INLINE void head_set_queries(head *x, int64_t q0, int64_t rows)
 {
     const gr__attention *a = x->a;
-    int64_t keys = a->kv_len ? GR__MIN(GR__MAX(a->kv_len[x->b], 0), a->tk) : a->tk, start = a->q_start ? a->q_start[x->b] : 0;
+    int64_t keys = a->kv_len ? GR__MIN(GR__MAX(a->kv_len[x->b], 0), a->tk) : a->tk;
+    int64_t start = a->q_start ? a->q_start[x->b] : 0;
     x->q0 = q0;
     x->rows = rows;
     x->columns = round16(rows);

@@ -83,7 +83,8 @@ static void load_queries(backward *w, bool pairs, int64_t q0, int64_t rows)
         gather_pairs(x, w->dqt, a->dout, a->dout_stride);
         transpose_block(w->dot, w->dqt, x->columns, words);
         interleave_rows(w->q, at_const(a->q, a->q_stride, GR_BF16, x->b, q0, x->h), step_q, rows, a->d, x->p->dp);
-        interleave_rows(w->dout, at_const(a->dout, a->dout_stride, GR_BF16, x->b, q0, x->h), step_o, rows, a->d, x->p->dp);
+        interleave_rows(w->dout, at_const(a->dout, a->dout_stride, GR_BF16, x->b, q0, x->h), step_o, rows, a->d,
+                        x->p->dp);
     } else {
         gather_rows(x, w->q, a->q, a->q_stride);
         transpose_block(w->qt, w->q, x->columns, x->p->dp);

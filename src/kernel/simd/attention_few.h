@@ -99,7 +99,8 @@ GR__INLINE void few_query(head *x, int64_t t, gr_dtype dtype, float *q, float *o
     memset(o, 0, (size_t)x->p->dp * 4);
     for (int64_t k0 = x->k_first; k0 < x->k_end; k0 += GR__BK) {
         int64_t n = GR__MIN(GR__BK, x->k_end - k0);
-        keys k = load_keys(x, a->k, a->k_stride, k0, n, true, NULL), v = load_keys(x, a->v, a->v_stride, k0, n, true, NULL);
+        keys k = load_keys(x, a->k, a->k_stride, k0, n, true, NULL),
+             v = load_keys(x, a->v, a->v_stride, k0, n, true, NULL);
         few_scores(s, q, k, dtype, n, a->d);
         few_mask(x, s, k0, n);
         float alpha = few_softmax(s, n, c, &most, &sum);

@@ -147,7 +147,10 @@ GR__INLINE void run_forward(const gr__attention_plan *p, int64_t task, int threa
     write_output(&f);
 }
 
-void GR__KERNEL(attention_forward)(const void *plan, int64_t task, int thread) { run_forward(plan, task, thread, false); }
+void GR__KERNEL(attention_forward)(const void *plan, int64_t task, int thread)
+{
+    run_forward(plan, task, thread, false);
+}
 
 void GR__KERNEL(attention_forward_bf16)(const void *plan, int64_t task, int thread)
 {

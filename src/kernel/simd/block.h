@@ -1,4 +1,5 @@
-/* Products of small matrices in cache, for attention: C (m, n) = [C*alpha +] A*B. n is a multiple of GR__W; m and k are any. */
+/* Products of small matrices in cache, for attention: C (m, n) = [C*alpha +] A*B. n is a multiple of GR__W; m and k are
+ * any. */
 #ifndef GR__BLOCK_H
 #define GR__BLOCK_H
 
@@ -27,7 +28,8 @@ GR__INLINE void block_tile(const block_job *j, bool pairs, int64_t row, int64_t 
                 acc.v[i][v] = vload(c + i * j->ldc + v * GR__W);
                 if (j->alpha) acc.v[i][v] = acc.v[i][v] * vload(j->alpha + column + v * GR__W);
             }
-    tile_multiply(&acc, m, nv, pairs, j->k, (const char *)j->a + row * j->row, j->row, j->unit, j->b + column, j->ldb, false);
+    tile_multiply(&acc, m, nv, pairs, j->k, (const char *)j->a + row * j->row, j->row, j->unit, j->b + column, j->ldb,
+                  false);
     for (int i = 0; i < m; i++)
         for (int v = 0; v < nv; v++) vstore(c + i * j->ldc + v * GR__W, acc.v[i][v]);
 }

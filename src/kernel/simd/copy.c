@@ -68,6 +68,13 @@ enum { SIDE = 32 }; /* blocks of SIDE x SIDE: both sides stay in L1 */
 static void transpose_block(const gr__transpose *t, const char *src, char *dst, int64_t r, int64_t c)
 {
     int64_t rows = GR__MIN(SIDE, t->rows - r), columns = GR__MIN(SIDE, t->cols - c);
+    if (t->size_bytes == 4 && rows == SIDE && columns == SIDE) {
+        for (int64_t j = c; j < c + SIDE; j += GR__W)
+            for (int64_t i = r; i < r + SIDE; i += GR__W)
+                transpose_words((float *)(void *)dst + j * t->dst_ld + i, t->dst_ld, src + (i * t->src_ld + j) * 4,
+                                t->src_ld * 4);
+        return;
+    }
     switch (t->size_bytes) {
     case 1: TRANSPOSE_BLOCK(uint8_t) break;
     case 2: TRANSPOSE_BLOCK(uint16_t) break;

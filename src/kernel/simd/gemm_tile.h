@@ -1,5 +1,6 @@
 /* The register tile of matrix products: up to GR__MR rows times GR__NV vectors, summed over k in sequence. Shared by
- * gemm.c and the attention files. Operands are in units of 4 bytes: an f32, or a pair of bf16 that follow each other in k. */
+ * gemm.c and the attention files. Operands are in units of 4 bytes: an f32, or a pair of bf16 that follow each other in
+ * k. */
 #ifndef GR__GEMM_TILE_H
 #define GR__GEMM_TILE_H
 

@@ -1,5 +1,5 @@
-/* The interpreter of element-wise programs: registers are tiles of GR__MAP_TILE floats on the stack. Whole f32 tiles are
- * read where they lie, and the result of the last instruction goes straight to memory. */
+/* The interpreter of element-wise programs: registers are tiles of GR__MAP_TILE floats on the stack. Whole f32 tiles
+ * are read where they lie, and the result of the last instruction goes straight to memory. */
 #include "kernel/map.h"
 #include "kernel/simd/map_fn.h"
 #include "kernel/simd_int.h"
@@ -75,7 +75,10 @@ static void store_run(const gr__map_operand *out, int64_t to, const float *s, in
     case GR_I32: {
         int32_t *d = (int32_t *)out->data + to;
         for (int64_t i = 0; i < n; i++)
-            d[i] = s[i] != s[i] ? 0 : s[i] >= 2147483648.0f ? INT32_MAX : s[i] <= -2147483648.0f ? INT32_MIN : (int32_t)s[i];
+            d[i] = s[i] != s[i]             ? 0
+                   : s[i] >= 2147483648.0f  ? INT32_MAX
+                   : s[i] <= -2147483648.0f ? INT32_MIN
+                                            : (int32_t)s[i];
         break;
     }
     default: {
@@ -191,7 +194,8 @@ static float *direct_output(const machine *m)
 {
     const gr__map_job *map = m->plan->map;
     const gr__map_operand *out = &map->output[0];
-    if (map->n_outputs != 1 || map->n_code == 0 || out->dtype != GR_F32 || m->rows != 1 || m->n % GR__LANES) return NULL;
+    if (map->n_outputs != 1 || map->n_code == 0 || out->dtype != GR_F32 || m->rows != 1 || m->n % GR__LANES)
+        return NULL;
     if (map->code[map->n_code - 1].dst != map->output_register[0]) return NULL;
     return (float *)out->data + offset_of(m->plan, m->plan->out_stride[0], m->row) + m->at;
 }

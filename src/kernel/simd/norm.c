@@ -1,5 +1,5 @@
-/* Layer norm and RMS norm, forward and backward, row by row. Sums run over 16 virtual lanes; padding is chosen so that it
- * adds nothing. */
+/* Layer norm and RMS norm, forward and backward, row by row. Sums run over 16 virtual lanes; padding is chosen so that
+ * it adds nothing. */
 #include "kernel/simd_int.h"
 #include "kernel/simd/tile.h"
 
@@ -73,7 +73,7 @@ void GR__KERNEL(layer_norm_forward)(const void *args, int64_t first, int64_t las
         float mean = row_sum(&a->x, r, a->c, step, tile) / (float)a->c;
         float variance = row_squares(&a->x, r, a->c, step, mean, tile) / (float)a->c;
         float rstd = 1.0f / sqrtf(variance + (float)a->eps);
-        row_normalise(a, r, step, mean, rstd, a->beta);
+        if (a->y.data) row_normalise(a, r, step, mean, rstd, a->beta); /* else only the statistics are wanted */
         if (a->mean) a->mean[r] = mean;
         if (a->rstd) a->rstd[r] = rstd;
     }
@@ -86,7 +86,7 @@ void GR__KERNEL(rms_norm_forward)(const void *args, int64_t first, int64_t last)
     int64_t step = step_of(a->c, plain_forward(a));
     for (int64_t r = first; r < last; r++) {
         float rstd = 1.0f / sqrtf(row_squares(&a->x, r, a->c, step, 0, tile) / (float)a->c + (float)a->eps);
-        row_normalise(a, r, step, 0, rstd, NULL);
+        if (a->y.data) row_normalise(a, r, step, 0, rstd, NULL);
         if (a->rstd) a->rstd[r] = rstd;
     }
 }

@@ -70,7 +70,8 @@ GR__INLINE void one_vector(const setting *s, step_fn *fn, bool coupled, float *p
 }
 
 /* The loop of one kind; inlined into each, so that fn, m and v are known there. */
-GR__INLINE void sweep(const gr__optim *o, const setting *s, step_fn *fn, float *m, float *v, int64_t first, int64_t last)
+GR__INLINE void sweep(const gr__optim *o, const setting *s, step_fn *fn, float *m, float *v, int64_t first,
+                      int64_t last)
 {
     const float *g32 = o->g_dtype == GR_F32 ? o->g : NULL;
     const uint16_t *g16 = o->g_dtype == GR_F32 ? NULL : o->g;

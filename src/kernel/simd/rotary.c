@@ -51,7 +51,8 @@ GR__INLINE void put(void *p, gr_dtype dtype, int64_t i, float v)
 }
 
 /* The pair (a, b) number i lies at i*step and i*step + apart; x may be y, so each pair is read before it is written. */
-GR__INLINE void turn_pairs(const void *x, void *y, gr_dtype dtype, const turn *t, int64_t n, int64_t step, int64_t apart)
+GR__INLINE void turn_pairs(const void *x, void *y, gr_dtype dtype, const turn *t, int64_t n, int64_t step,
+                           int64_t apart)
 {
     int64_t i = 0;
     for (; step == 1 && i + GR__W <= n; i += GR__W) {

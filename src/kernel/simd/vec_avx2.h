@@ -25,6 +25,14 @@ GR__INLINE vi iand(vi a, vi b) { return _mm256_and_si256(a, b); }
 GR__INLINE vi ior(vi a, vi b) { return _mm256_or_si256(a, b); }
 GR__INLINE vi ishl(vi a, int n) { return _mm256_slli_epi32(a, n); }
 GR__INLINE vi isar(vi a, int n) { return _mm256_srai_epi32(a, n); }
+GR__INLINE vi ixor(vi a, vi b) { return _mm256_xor_si256(a, b); }
+/* The 64-bit products a*k of unsigned lanes, low and high words. */
+GR__INLINE void imul_wide(vi a, uint32_t k, vi *low, vi *high)
+{
+    vi even = _mm256_mul_epu32(a, iset((int32_t)k)), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), iset((int32_t)k));
+    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+}
 GR__INLINE vf vfromint(vi a) { return _mm256_cvtepi32_ps(a); }
 GR__INLINE vm vgt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 GR__INLINE vm vge(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }

@@ -25,6 +25,14 @@ GR__INLINE vi iand(vi a, vi b) { return _mm512_and_si512(a, b); }
 GR__INLINE vi ior(vi a, vi b) { return _mm512_or_si512(a, b); }
 GR__INLINE vi ishl(vi a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
 GR__INLINE vi isar(vi a, int n) { return _mm512_srai_epi32(a, (unsigned)n); }
+GR__INLINE vi ixor(vi a, vi b) { return _mm512_xor_si512(a, b); }
+/* The 64-bit products a*k of unsigned lanes, low and high words. */
+GR__INLINE void imul_wide(vi a, uint32_t k, vi *low, vi *high)
+{
+    vi even = _mm512_mul_epu32(a, iset((int32_t)k)), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), iset((int32_t)k));
+    *low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+    *high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+}
 GR__INLINE vf vfromint(vi a) { return _mm512_cvtepi32_ps(a); }
 GR__INLINE vm vgt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 GR__INLINE vm vge(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }

@@ -35,6 +35,16 @@ GR__INLINE vi ior(vi a, vi b) { return a | b; }
 GR__INLINE vi ishl(vi a, int n) { return (vi)((vu)a << n); }
 GR__INLINE vi isar(vi a, int n) { return a >> n; }
 
+GR__INLINE vi ixor(vi a, vi b) { return a ^ b; }
+/* The 64-bit products a*k of unsigned lanes, low and high words. */
+GR__INLINE void imul_wide(vi a, uint32_t k, vi *low, vi *high)
+{
+    for (int i = 0; i < GR__W; i++) {
+        uint64_t product = (uint64_t)k * (uint32_t)a[i];
+        (*low)[i] = (int32_t)(uint32_t)product;
+        (*high)[i] = (int32_t)(product >> 32);
+    }
+}
 GR__INLINE vf vfromint(vi a)
 {
     vf v;

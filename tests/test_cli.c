@@ -1,0 +1,456 @@
+/* The program as people use it: exit codes, messages, JSON, a small run, and runs that are stopped or killed. */
+#include "tests/test.h"
+
+#include "base/file.h"
+#include "base/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_WORDS = 40, MOST_OUTPUT = 1 << 20, KILLED = 1000 };
+
+static char program[4096];
+static const char *folder; /* all files of this test */
+
+/* ---- running the program ---- */
+
+typedef struct result {
+    int code; /* KILLED + signal where it was killed */
+    char out[MOST_OUTPUT], err[MOST_OUTPUT];
+} result;
+
+static result last;
+
+/* Starts it with its outputs in files below 'folder'. words end with NULL. */
+static pid_t start(const char *const *words)
+{
+    const char *argv[MOST_WORDS + 2] = {program};
+    for (int i = 0; i < MOST_WORDS && words[i]; i++) argv[i + 1] = words[i];
+    pid_t pid = fork();
+    if (pid != 0) return pid;
+    int out = open("out.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644), err = open("err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (dup2(out, 1) < 0 || dup2(err, 2) < 0) _exit(99);
+    execv(program, (char *const *)(uintptr_t)argv);
+    _exit(99);
+}
+
+static void read_text(const char *path, char *text)
+{
+    FILE *file = fopen(path, "rb");
+    size_t n = file ? fread(text, 1, MOST_OUTPUT - 1, file) : 0;
+    text[n] = 0;
+    if (file) fclose(file);
+}
+
+static int finish(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    last.code = WIFEXITED(status) ? WEXITSTATUS(status) : KILLED + WTERMSIG(status);
+    read_text("out.txt", last.out);
+    read_text("err.txt", last.err);
+    return last.code;
+}
+
+#define run(...) finish(start((const char *const[]){__VA_ARGS__, NULL}))
+
+static void expect(int code, const char *part_of_stderr)
+{
+    if (last.code != code) fail_msg("exit code %d instead of %d; it said: %.2000s", last.code, code, last.err);
+    if (part_of_stderr && !strstr(last.err, part_of_stderr)) fail_msg("no '%s' in: %.2000s", part_of_stderr, last.err);
+    if (strstr(last.err, "Sanitizer")) fail_msg("%.4000s", last.err);
+}
+
+static gr__json_doc *json_of(const char *text, size_t n)
+{
+    gr__json_doc *doc = NULL;
+    assert_ok(gr__json_parse(text, n, "standard output", &doc));
+    return doc;
+}
+
+/* Each line of standard output is JSON; returns how many. */
+static int count_json_lines(void)
+{
+    int n = 0;
+    for (const char *at = last.out; *at;) {
+        size_t length = strcspn(at, "\n");
+        gr__json_doc *doc = json_of(at, length);
+        gr__json_free(&doc);
+        at += length + (at[length] == '\n');
+        n++;
+    }
+    return n;
+}
+
+static bool has_key(const char *key)
+{
+    gr__json_doc *doc = json_of(last.out, strlen(last.out));
+    bool there = gr__json_get(gr__json_root(doc), key) != NULL;
+    gr__json_free(&doc);
+    return there;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    const char *given = getenv("GRADUS_PROGRAM");
+    char self[4000];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (given) snprintf(program, sizeof program, "%s", given);
+    else if (n > 0) {
+        self[n] = 0;
+        *strrchr(self, '/') = 0;
+        snprintf(program, sizeof program, "%s/../gradus", self);
+    }
+    folder = test_tmpdir();
+    if (chdir(folder) != 0) return -1;
+    unsetenv("NO_COLOR");
+    FILE *text = fopen("book.txt", "wb");
+    for (int i = 0; text && i < 400; i++) fprintf(text, "Line %d of a small book about %s.\n", i, i % 3 ? "boats" : "birds");
+    return text && fclose(text) == 0 ? 0 : -1;
+}
+
+/* A program that is not there is no failure of these tests. */
+#define need_program() \
+    do { \
+        if (access(program, X_OK) != 0) test_skip("the program was not built"); \
+    } while (0)
+
+/* ---- usage ---- */
+
+static void wrong_use(void **state)
+{
+    (void)state;
+    need_program();
+    run("trian", "x");
+    expect(2, "did you mean 'train'?");
+    run("train", "book.txt", "--frehs");
+    expect(2, "did you mean '--fresh'?");
+    run("generate");
+    expect(2, "generate wants MODEL");
+    run("generate", "m", "--temperature", "hot");
+    expect(2, "--temperature wants a number from 0 to 100, not 'hot'");
+    run("generate", "m", "--top-k=1.5");
+    expect(2, "--top-k wants a whole number");
+    run("generate", "m", "--max-tokens");
+    expect(2, "--max-tokens wants a value");
+    run("generate", "m", "--bf16=yes");
+    expect(2, "--bf16 takes no value");
+    run("generate", "m", "--color", "alwasy");
+    expect(2, "did you mean 'always'?");
+    run("generate", "m", "two");
+    expect(2, "'two' is one argument too many");
+    run("train", "book.txt", "--fresh", "--resume");
+    expect(2, "exclude each other");
+    run("train", "book.txt", "--time-limit", "soon");
+    expect(2, "a time such as 90s");
+    run("help", "trian");
+    expect(2, "did you mean 'train'?");
+    run("-z");
+    expect(2, "no option '-z'");
+}
+
+static void pages_of_help(void **state)
+{
+    (void)state;
+    need_program();
+    static const char *const names[] = {"demo", "train", "generate", "eval", "check", "inspect", "doctor", "help", "version"};
+    for (size_t i = 0; i < GR__COUNT(names); i++) {
+        run(names[i], "-h");
+        expect(0, NULL);
+        assert_non_null(strstr(last.out, "usage: gradus "));
+        assert_non_null(strstr(last.out, "Exit codes"));
+        assert_null(strchr(last.out, '\033'));
+    }
+    run("help", "config", "train.lr");
+    expect(0, NULL);
+    assert_non_null(strstr(last.out, "schedule"));
+    assert_null(strstr(last.out, "vocab_size"));
+    run("help", "config");
+    expect(0, NULL);
+    assert_non_null(strstr(last.out, "vocab_size"));
+    run("help", "config", "trian");
+    expect(2, "did you mean 'train'?");
+    run("-h", "--color", "always");
+    expect(0, NULL);
+    assert_non_null(strchr(last.out, '\033'));
+    run("version", "--json");
+    expect(0, NULL);
+    assert_true(has_key("version"));
+}
+
+/* ---- bad input ---- */
+
+static void bad_input(void **state)
+{
+    (void)state;
+    need_program();
+    test_write(folder, "bad.yaml", "data: book.txt\ntrain:\n  bacth: 4\n", 33);
+    run("train", "bad.yaml");
+    expect(3, "bad.yaml:3:3:");
+    expect(3, "did you mean 'batch'?");
+    run("train", "nowhere.txt");
+    expect(3, "'nowhere.txt' does not exist");
+    run("train", "book.txt", "model.widht=3", "--dry-run");
+    expect(3, "did you mean 'width'?");
+    run("train", "book.txt", "model.type=transformr", "--dry-run");
+    expect(3, NULL);
+    run("generate", "nowhere");
+    expect(3, "nowhere");
+    run("inspect", "nowhere.safetensors", "--json");
+    expect(3, "does not exist");
+    assert_true(has_key("error") && has_key("message"));
+    test_write(folder, "cut.safetensors", "\x40\0\0\0\0\0\0\0{\"a\":", 13);
+    run("inspect", "cut.safetensors");
+    expect(3, "cut.safetensors");
+    test_write(folder, "empty.txt", "", 0);
+    run("train", "empty.txt");
+    expect(3, "empty");
+    test_write(folder, "latin.txt", "caf\xe9 and more of it\n", 20);
+    run("train", "latin.txt");
+    expect(3, "offset 3");
+    test_write(folder, "short.txt", "too short a text\n", 17);
+    run("train", "short.txt", "tokenizer.type=byte");
+    expect(3, "context");
+    test_write(folder, "notes.odt", "x", 1);
+    run("inspect", "notes.odt");
+    expect(4, "no kind that inspect knows");
+    run("train", "book.txt", "--resume", "--out", "none-yet", "-q");
+    expect(3, "no checkpoint");
+}
+
+static void standard_output_fails(void **state)
+{
+    (void)state;
+    need_program();
+    if (access("/dev/full", W_OK) != 0) test_skip("there is no /dev/full");
+    char command[5000];
+    snprintf(command, sizeof command, "'%s' help > /dev/full 2> err.txt", program);
+    int status = system(command);
+    assert_int_equal(WEXITSTATUS(status), 1);
+    read_text("err.txt", last.err);
+    assert_non_null(strstr(last.err, "No space left"));
+    snprintf(command, sizeof command, "'%s' help config 2> err.txt | head -n 1 > /dev/null", program);
+    assert_int_equal(system(command), 0);
+    read_text("err.txt", last.err);
+    assert_string_equal(last.err, "");
+}
+
+/* ---- a small run and what follows from it ---- */
+
+#define SMALL                                                                                                   \
+    "train", "book.txt", "tokenizer.type=char", "model.layers=1", "model.heads=2", "model.width=16",            \
+        "model.context=16", "train.batch=4", "train.steps=5", "--seed", "3"
+
+static void small_run(void **state)
+{
+    (void)state;
+    need_program();
+    run(SMALL, "--dry-run", "--json", "--out", "small");
+    expect(0, NULL);
+    assert_true(has_key("parameters") && has_key("memory") && has_key("config"));
+    assert_int_not_equal(access("small", F_OK), 0);
+    run(SMALL, "--out", "small", "--json");
+    expect(0, NULL);
+    assert_true(count_json_lines() >= 4); /* start, a step, a validation, the end */
+    run("generate", "small", "--prompt", "Line", "--max-tokens", "12", "--temperature", "0");
+    expect(0, NULL);
+    char text[MOST_OUTPUT];
+    memcpy(text, last.out, sizeof text);
+    run("generate", "small", "--prompt", "Line", "--max-tokens", "12", "--temperature=0", "--json");
+    expect(0, NULL);
+    gr__json_doc *doc = json_of(last.out, strlen(last.out));
+    const char *same;
+    size_t n;
+    int64_t tokens;
+    assert_true(gr__json_string(gr__json_get(gr__json_root(doc), "text"), &same, &n));
+    assert_string_equal(same, text);
+    assert_true(gr__json_int(gr__json_get(gr__json_root(doc), "tokens"), &tokens));
+    assert_int_equal(tokens, 12);
+    gr__json_free(&doc);
+    run("eval", "small", "book.txt", "--json");
+    expect(0, NULL);
+    assert_true(has_key("loss") && has_key("perplexity") && has_key("bits_per_byte"));
+    run("eval", "small", "--json");
+    expect(0, NULL);
+    assert_true(has_key("loss"));
+    run("inspect", "small", "--stats", "--json");
+    expect(0, NULL);
+    assert_true(has_key("tensors") && has_key("config") && has_key("tokenizer"));
+    run("inspect", "small/model.safetensors", "--tensors");
+    expect(0, NULL);
+    assert_non_null(strstr(last.out, "wte.weight"));
+    run("tokenize", "small", "Line 7");
+    expect(0, NULL);
+    assert_int_equal(count_json_lines(), 1);
+    assert_int_equal(access("small/report.html", R_OK), 0);
+}
+
+static void quiet_run(void **state)
+{
+    (void)state;
+    need_program();
+    run(SMALL, "--out", "quiet", "-q");
+    expect(0, NULL);
+    assert_string_equal(last.out, "");
+    assert_string_equal(last.err, "");
+}
+
+static void looks(void **state)
+{
+    (void)state;
+    need_program();
+    run("check", "book.txt", "tokenizer.type=byte", "model.context=32", "--json");
+    expect(0, NULL);
+    assert_true(has_key("text") && has_key("warnings") && has_key("ok"));
+    FILE *twice = fopen("twice.txt", "wb");
+    assert_non_null(twice);
+    for (int i = 0; i < 200; i++) fprintf(twice, "the same line again and again\n");
+    fclose(twice);
+    run("check", "twice.txt", "tokenizer.type=byte", "model.context=32", "--strict");
+    expect(5, NULL);
+    assert_non_null(strstr(last.out, "repeat an earlier one"));
+    run("check", "book.txt", "tokenizer.type=byte", "model.layers=1", "model.width=16", "model.context=8", "--gradients");
+    expect(0, NULL);
+    run("doctor", "--json");
+    expect(0, NULL);
+    assert_true(has_key("isa") && has_key("selftest"));
+}
+
+/* ---- stopped and killed ---- */
+
+#define LONG                                                                                                    \
+    "train", "book.txt", "tokenizer.type=char", "model.layers=2", "model.heads=2", "model.width=32",            \
+        "model.context=32", "model.dropout=0.1", "train.batch=8", "train.steps=150", "train.checkpoint_every=20", \
+        "train.eval_every=50", "--seed", "3", "-q", "--out"
+
+static void sleep_ms(long ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+/* Waits until metrics.jsonl of a run has so many lines, or the run has ended. */
+static bool wait_for_lines(pid_t pid, const char *path, int lines)
+{
+    static char text[MOST_OUTPUT];
+    for (int i = 0; i < 20000; i++) {
+        int n = 0, status;
+        read_text(path, text);
+        for (const char *c = text; *c; c++) n += *c == '\n';
+        if (n >= lines) return true;
+        if (waitpid(pid, &status, WNOHANG | WNOWAIT) > 0) return false;
+        siginfo_t info = {0};
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid) return false;
+        sleep_ms(2);
+    }
+    return false;
+}
+
+static void assert_same_file(const char *a, const char *b)
+{
+    char *x, *y;
+    size_t nx, ny;
+    assert_ok(gr__file_read(a, 1 << 30, &x, &nx));
+    assert_ok(gr__file_read(b, 1 << 30, &y, &ny));
+    if (nx != ny || memcmp(x, y, nx) != 0) fail_msg("'%s' and '%s' differ", a, b);
+    gr__free(x);
+    gr__free(y);
+}
+
+/* metrics.jsonl without the values of "seconds" and "units_per_second". */
+static char *metrics_of(const char *path)
+{
+    char *text, *out;
+    size_t n, k = 0;
+    assert_ok(gr__file_read(path, 1 << 30, &text, &n));
+    out = malloc(n + 1);
+    assert_non_null(out);
+    for (const char *at = text; *at;) {
+        const char *time = strstr(at, ", \"seconds\""), *end = at + strcspn(at, "\n");
+        size_t length = time && time < end ? (size_t)(time - at) : (size_t)(end - at);
+        memcpy(out + k, at, length);
+        k += length;
+        out[k++] = '\n';
+        at = end + (*end == '\n');
+    }
+    out[k] = 0;
+    gr__free(text);
+    return out;
+}
+
+static void assert_same_run(const char *name)
+{
+    char a[256], b[256];
+    snprintf(a, sizeof a, "%s/model.safetensors", name);
+    assert_same_file(a, "straight/model.safetensors");
+    snprintf(b, sizeof b, "%s/metrics.jsonl", name);
+    char *x = metrics_of(b), *y = metrics_of("straight/metrics.jsonl");
+    assert_string_equal(x, y);
+    free(x);
+    free(y);
+}
+
+static void interrupted(const char *name, int number, int lines, int code)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", name);
+    pid_t pid = start((const char *const[]){LONG, name, NULL});
+    assert_true(wait_for_lines(pid, path, lines));
+    kill(pid, number);
+    finish(pid);
+    expect(code, NULL);
+}
+
+static void goes_on_after_signals(void **state)
+{
+    (void)state;
+    need_program();
+    run(LONG, "straight");
+    expect(0, NULL);
+    interrupted("stopped", SIGTERM, 10, 75);
+    interrupted("stopped", SIGINT, 60, 75);
+    run(LONG, "stopped", "--resume");
+    expect(0, NULL);
+    assert_same_run("stopped");
+}
+
+static void goes_on_after_kill(void **state)
+{
+    (void)state;
+    need_program();
+    if (access("straight/model.safetensors", R_OK) != 0) run(LONG, "straight");
+    interrupted("killed", SIGKILL, 7, KILLED + SIGKILL); /* before the first checkpoint */
+    interrupted("killed", SIGKILL, 45, KILLED + SIGKILL);
+    interrupted("killed", SIGKILL, 130, KILLED + SIGKILL);
+    run(LONG, "killed");
+    expect(0, NULL);
+    assert_same_run("killed");
+}
+
+static void time_limit(void **state)
+{
+    (void)state;
+    need_program();
+    run(LONG, "limited", "--time-limit", "0.01s");
+    expect(75, "goes on");
+    run(LONG, "limited");
+    expect(0, NULL);
+    assert_same_file("limited/model.safetensors", "straight/model.safetensors");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_use),  cmocka_unit_test(pages_of_help), cmocka_unit_test(bad_input), cmocka_unit_test(standard_output_fails),
+        cmocka_unit_test(small_run),  cmocka_unit_test(quiet_run),     cmocka_unit_test(looks),
+        cmocka_unit_test(goes_on_after_signals), cmocka_unit_test(goes_on_after_kill), cmocka_unit_test(time_limit),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
