@@ -150,7 +150,7 @@ static void digits_program(void **state)
 static void story_gpt_program(void **state)
 {
     (void)state;
-    const char *text = run_example("story_gpt train.epochs=0 train.steps=40 model.width=64 model.layers=2 train.lr=1e-3");
+    const char *text = run_example("story_gpt train.epochs=0 train.steps=100 model.width=64 model.layers=2 train.lr=1e-3");
     double before = number_after(text, "before  loss "), after = number_after(text, "after   loss ");
     assert_true(before > 6 && before < 8);
     assert_true(after < before - 1);

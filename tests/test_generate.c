@@ -427,7 +427,8 @@ static gr_status everything(const char *dir)
     gr_lm_score score;
     static const int32_t ids[] = {72, 101, 108, 108, 111};
     gr_status status = gr_model_open(dir, &m);
-    if (status == GR_OK) status = gr_generate(m, "Hi", &(gr_generate_options){.max_tokens = 2}, NULL, NULL, &text, NULL);
+    if (status == GR_OK)
+        status = gr_generate(m, "Hi", &(gr_generate_options){.max_tokens = 2}, NULL, NULL, &text, NULL);
     if (status == GR_OK) status = gr_model_score(m, ids, 5, NULL, &score);
     if (status == GR_OK) status = gr_model_save(m, dir);
     gr_text_free(text);
@@ -435,7 +436,7 @@ static gr_status everything(const char *dir)
     return status;
 }
 
-/* Each of the first allocations fails once, then every so-manieth: a status, no leak (under the sanitizer), no crash. */
+/* Each of the first allocations fails once, then some: a status, no leak (under the sanitizer), no crash. */
 static void lost_allocations_are_borne(void **state)
 {
     (void)state;

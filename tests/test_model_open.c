@@ -6,6 +6,7 @@
 #include "format/weights.h"
 #include "model/family.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,6 +110,71 @@ static void missing_biases_are_zeros(void **state)
         for (int64_t k = 0; k < sizes[i]; k++) assert_true(gr_tensor_get(&t, k) == 0);
     }
     gr__weights_close(&w);
+    gr_model_free(&m);
+}
+
+/* ---- beginnings ---- */
+
+static double deviation(gr_model *m, const char *path, double *most)
+{
+    gr_tensor t;
+    double sum = 0;
+    assert_ok(gr_store_get(gr_model_store(m), path, &t));
+    *most = 0;
+    for (int64_t i = 0, n = gr_tensor_count(&t); i < n; i++) {
+        double x = gr_tensor_get(&t, i);
+        sum += x * x / (double)n;
+        *most = fmax(*most, fabs(x));
+    }
+    return sqrt(sum);
+}
+
+static void weights_begin_as_published(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        double deviation;
+    } want[] = {
+        {"transformer.wte.weight", 0.02},
+        {"transformer.h.1.attn.c_attn.weight", 0.02},
+        {"transformer.h.1.attn.c_proj.weight", 0.02 / 2},
+        {"transformer.h.0.mlp.c_proj.weight", 0.02 / 2},
+        {"transformer.h.0.ln_1.weight", 1},
+        {"transformer.h.0.mlp.c_fc.bias", 0},
+    };
+    gr_model *m = make_model("type: gpt\nlayers: 2\nheads: 2\nwidth: 64\ncontext: 6\ndropout: 0.5\n", 0, 0);
+    double most;
+    for (size_t i = 0; i < GR__COUNT(want); i++) {
+        double d = deviation(m, want[i].path, &most);
+        if (!(fabs(d - want[i].deviation) <= 0.08 * want[i].deviation))
+            fail_msg("'%s' begins with %g", want[i].path, d);
+    }
+    for (int train = 0; train < 2; train++) { /* the embedding and two branches of each layer */
+        gr_graph *g;
+        gr_lm_values v;
+        char *text;
+        int n = 0;
+        assert_ok(gr_graph_new(&g));
+        assert_ok(gr_model_build_lm(m, g, 1, 6, train, &v));
+        gr_output(g, "p", "hidden", v.hidden);
+        assert_ok(gr_graph_print(g, &text));
+        for (const char *at = text; (at = strstr(at, " dropout")) != NULL; at++) n++;
+        assert_int_equal(n, train ? 5 : 0);
+        gr_text_free(text);
+        gr_graph_free(&g);
+    }
+    gr_model_free(&m);
+    m = make_model("type: mlp\nhidden: [100]\n", 25, 100);
+    deviation(m, "net.0.weight", &most);
+    assert_true(most <= 0.2 && most > 0.195);
+    deviation(m, "net.2.bias", &most);
+    assert_true(most <= 0.1 && most > 0.08);
+    gr_model_free(&m);
+    m = make_model("type: mlp\nhidden: [100]\ninit: he_uniform\nbias_init: constant\nbias_init_a: 0.5\n", 24, 1);
+    deviation(m, "net.0.weight", &most);
+    assert_true(most <= 0.5 && most > 0.49); /* sqrt(6/24) */
+    assert_true(fabs(deviation(m, "net.0.bias", &most) - 0.5) < 1e-9);
     gr_model_free(&m);
 }
 
@@ -485,6 +551,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_models_open_again),
         cmocka_unit_test(missing_biases_are_zeros),
+        cmocka_unit_test(weights_begin_as_published),
         cmocka_unit_test(older_files_open),
         cmocka_unit_test(wrong_tensors_are_named),
         cmocka_unit_test(refusals_name_the_key),

@@ -172,6 +172,10 @@ void gr__format_double(char out[32], double value)
         snprintf(out, 32, "%s", isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
         return;
     }
+    if (value == floor(value) && fabs(value) < 1e6) { /* 100, not 1e+02 */
+        snprintf(out, 32, "%.0f", value);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         double back;
         snprintf(out, 32, "%.*g", digits, value);

@@ -281,6 +281,8 @@ static void json_case(const gr_bench *bench, const samples *r, const gr_bench_li
     json_number("limit", bound);
     json_number("share", bound / m);
     json_number("flops", i.flops);
+    json_number("read_bytes", i.read_bytes);
+    json_number("copied_bytes", i.copied_bytes);
     json_number("mfu", i.flops / m / peak_of(l, i.bf16));
     json_number("units", i.units);
     json_text("unit", i.unit);

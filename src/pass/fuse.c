@@ -221,8 +221,8 @@ static gr_status emit(gr__fuser *f, const gr__group *gp)
     gr_graph *g = f->g;
     gr__program_draft d;
     if (!draft(f, gp, &d)) return GR_OK; /* a single op that does not fit stays as it is */
-    gr__node copy = g->node[gp->member[gp->n - 1]], *last = &copy; /* adding moves nodes */
-    gr__place outer = gr__place_enter(g, last, last->order, last->flags);
+    gr__node first = g->node[gp->member[0]], last = g->node[gp->member[gp->n - 1]]; /* adding moves nodes */
+    gr__place outer = gr__place_enter(g, &first, last.order, last.flags);
     gr_value outs[GR__MAX_OUT] = {0};
     gr__node_add(g, &gr__op_map, d.in, d.n_in, &d.attr, outs);
     gr__place_leave(g, &outer);

@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include "base/clock.h"
+#include "op/map.h"
 #include "store/store.h"
 
 #include <math.h>
@@ -288,7 +289,26 @@ static bool all_finite(const gr__arg *a)
     return true;
 }
 
-gr_status gr_session_find_nonfinite(gr_session *s)
+/* "'log'", "'map' (mul, log)" */
+static void add_op(gr__str *s, const gr__node *n)
+{
+    gr__str_printf(s, "'%s'", n->op->name);
+    const gr__fused_attr *f = n->op == &gr__op_map ? n->attr : NULL;
+    for (int i = 0; f && i < f->n_code; i++) gr__str_printf(s, "%s%s", i ? ", " : " (", gr__map_op_name(f->code[i].op));
+    if (f) gr__str_add(s, ")");
+}
+
+static gr_status name_result(const gr__node *n)
+{
+    gr__str op = {0};
+    add_op(&op, n);
+    gr__fail(GR_ERR_NUMERIC, "%s%sthe result of %s%s is not finite", n->scope, *n->scope ? ": " : "", gr__str_get(&op),
+             n->flags & GR__NODE_BACKWARD ? " in the gradient" : "");
+    gr__str_release(&op);
+    return GR_ERR_NUMERIC;
+}
+
+static gr_status check_states(const gr_session *s)
 {
     const gr_plan *p = s->plan;
     for (size_t i = 0; i < p->n_slots; i++) {
@@ -299,6 +319,13 @@ gr_status gr_session_find_nonfinite(gr_session *s)
         gr__arg_strides(&a);
         GR_FAIL_IF(!all_finite(&a), GR_ERR_NUMERIC, "state '%s' holds a number that is not finite", v->name);
     }
+    return GR_OK;
+}
+
+gr_status gr_session_find_nonfinite(gr_session *s)
+{
+    const gr_plan *p = s->plan;
+    GR_TRY(check_states(s));
     for (size_t i = 0; i < p->n_steps; i++) {
         gr__live_call *l = &s->call[i];
         const gr__node *n = l->call->node >= 0 ? &p->graph->node[l->call->node] : NULL;
@@ -306,9 +333,7 @@ gr_status gr_session_find_nonfinite(gr_session *s)
         s->control.ok = true;
         GR_TRY(run_call(s, l));
         for (int k = 0; n && k < l->call->n_out; k++)
-            GR_FAIL_IF(!all_finite(&l->args.out[k]), GR_ERR_NUMERIC,
-                       "%s%sthe result of '%s'%s is not finite", n->scope, *n->scope ? ": " : "", n->op->name,
-                       n->flags & GR__NODE_BACKWARD ? " in the gradient" : "");
+            if (!all_finite(&l->args.out[k])) return name_result(n);
     }
     return GR_OK;
 }

@@ -55,7 +55,7 @@ static void describe(gr_bench *b, const product *p)
 static gr_status make_data(product *p, bool cold)
 {
     gr__gemm *g = &p->own;
-    size_t size = gr_dtype_size_bytes(g->dtype), total, a_bytes = line((size_t)(g->m * g->k) * size);
+    size_t total = 0, size = gr_dtype_size_bytes(g->dtype), a_bytes = line((size_t)(g->m * g->k) * size);
     size_t c_bytes = line((size_t)(g->m * g->n) * sizeof(float));
     size_t scratch = p->dnn ? gr__dnn_matmul_scratch_bytes(p->dnn) : gr__gemm_scratch_bytes(g);
     p->b_bytes = line((size_t)(g->k * g->n) * size);

@@ -2,6 +2,8 @@
  * updates, and 'clear' drops what a skipped step had added. */
 #include "run/run.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 /* Weight decay is for matrices: every vector gets a group of its own without it, behind the user's groups. */
@@ -115,7 +117,9 @@ gr_status gr__run_allocate(gr_run *run)
     GR_TRY(bind(run, run->micro_plan, &run->micro));
     GR_TRY(bind(run, run->apply_plan, &run->apply));
     GR_TRY(bind(run, run->clear_plan, &run->clear));
-    return bind(run, run->eval_plan, &run->eval);
+    GR_TRY(bind(run, run->eval_plan, &run->eval));
+    run->bound_bytes = gr__rss_bytes();
+    return GR_OK;
 }
 
 gr_status gr__run_begin(gr_run *run)

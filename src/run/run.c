@@ -156,7 +156,8 @@ gr_run_plan gr_run_describe(const gr_run *run)
     p.activation_bytes = arena_of(run->step_plan) + arena_of(run->micro_plan) + arena_of(run->apply_plan) +
                          arena_of(run->clear_plan) + arena_of(run->eval_plan);
     p.total_bytes = p.weight_bytes + p.optimizer_bytes + p.gradient_bytes + p.activation_bytes;
-    p.process_bytes = run->base_bytes + p.total_bytes;
+    /* bound programs hold their weights and oneDNN's code already; the rest is touched by the first step */
+    p.process_bytes = run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
     p.vocab = gr_model_describe(t->model).vocab;
     p.trainable = p.parameters;
     return p;

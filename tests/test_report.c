@@ -1,0 +1,171 @@
+/* The report of a run folder, also of one that was cut off in the middle of a line. */
+#include "tests/test.h"
+
+#include "base/file.h"
+#include "gradus/tools.h"
+
+#include <math.h>
+#include <string.h>
+
+static char *page_of(const char *folder, const gr_report_options *o)
+{
+    char path[4200], *text;
+    size_t n;
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    assert_ok(gr_report_write(folder, path, o));
+    assert_ok(gr__file_read(path, 1 << 24, &text, &n));
+    assert_int_equal(strlen(text), n);
+    return text;
+}
+
+static int count(const char *text, const char *part)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part)) n++;
+    return n;
+}
+
+static void full_report(void **state)
+{
+    (void)state;
+    const char *folder = test_tmpdir();
+    char lines[8192];
+    size_t n = 0;
+    for (int i = 1; i <= 40; i++)
+        n += (size_t)snprintf(lines + n, sizeof lines - n, "{\"step\": %d, \"loss\": %g, \"lr\": 0.001, \"grad_norm\": 1.5, \"units\": %d, "
+                              "\"seconds\": %g, \"units_per_second\": 1000}\n", i, 4.0 / i, i * 10, i * 0.01);
+    n += (size_t)snprintf(lines + n, sizeof lines - n, "{\"step\": 40, \"valid_loss\": 0.1234, \"valid_perplexity\": 1.13}\n{\"step\": 41, \"lo");
+    test_write(folder, "metrics.jsonl", lines, n);
+    const char config[] = "model:\n  type: gpt # <b>\n", card[] = "{\"model_type\": \"gpt2\", \"n_layer\": 2, \"tie\": true, \"list\": [1]}";
+    test_write(folder, "config.yaml", config, strlen(config));
+    test_write(folder, "config.json", card, strlen(card));
+    const char *titles[] = {"Before"}, *samples[] = {"Once <script>alert(1)</script> 很久以前"};
+    char *page = page_of(folder, &(gr_report_options){.title = "A & B", .sample_titles = titles, .samples = samples, .n_samples = 1});
+    assert_int_equal(count(page, "<svg"), 4); /* loss, rate, norm, throughput */
+    assert_non_null(strstr(page, "A &amp; B"));
+    assert_non_null(strstr(page, "0.1234"));
+    assert_non_null(strstr(page, "&lt;script&gt;"));
+    assert_non_null(strstr(page, "&lt;b&gt;"));
+    assert_non_null(strstr(page, "很久以前"));
+    assert_non_null(strstr(page, "n_layer"));
+    assert_null(strstr(page, "<script"));
+    assert_int_equal(count(page, "http"), count(page, "http://www.w3.org")); /* nothing is loaded */
+    gr__free(page);
+    test_rmtree(folder);
+}
+
+static void numbers_that_are_not_finite(void **state)
+{
+    (void)state;
+    const char *folder = test_tmpdir(), text[] = "{\"step\": 1, \"loss\": null, \"grad_norm\": null}\n{\"step\": 2, \"loss\": 1}\nnonsense\n\n[1]\n";
+    test_write(folder, "metrics.jsonl", text, strlen(text));
+    char *page = page_of(folder, NULL);
+    assert_non_null(strstr(page, "<svg"));
+    assert_null(strstr(page, ">nan"));
+    assert_null(strstr(page, "\"nan"));
+    gr__free(page);
+    test_write(folder, "metrics.jsonl", "", 0);
+    page = page_of(folder, NULL);
+    gr__free(page);
+    test_rmtree(folder);
+}
+
+static void no_run(void **state)
+{
+    (void)state;
+    const char *folder = test_tmpdir();
+    char path[4200];
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    assert_fails(gr_report_write(folder, path, NULL), GR_ERR_NOT_FOUND, "metrics.jsonl");
+    assert_false(gr__file_exists(path));
+    test_rmtree(folder);
+}
+
+/* ---- the other tools ---- */
+
+static void text_is_checked(void **state)
+{
+    (void)state;
+    const char *folder = test_tmpdir();
+    const char *twice = "this is the same line twice\nthis is the same line twice\nshort\nshort\n", *tiny = "hi";
+    test_write(folder, "a.txt", twice, strlen(twice));
+    test_write(folder, "b.md", twice, strlen(twice));
+    test_write(folder, "c.txt", tiny, strlen(tiny));
+    test_write(folder, "d.bin", tiny, strlen(tiny));
+    gr_text_report r;
+    assert_ok(gr_text_check(folder, &r));
+    assert_int_equal(r.documents, 3);
+    assert_int_equal(r.duplicate_documents, 1);
+    assert_int_equal(r.duplicate_lines, 3); /* short lines do not count */
+    assert_int_equal(r.short_documents, 1);
+    assert_int_equal(r.skipped_files, 1);
+    assert_int_equal(r.bytes, 2 * strlen(twice) + 2);
+    assert_int_equal(r.lines, 9);
+    test_rmtree(folder);
+}
+
+static void tensors_are_inspected(void **state)
+{
+    (void)state;
+    const char *folder = test_tmpdir();
+    char path[4200];
+    snprintf(path, sizeof path, "%s/x.safetensors", folder);
+    float values[] = {1, 2, 3, 4, NAN, 5};
+    const char *names[] = {"w"};
+    gr_tensor t = {.dtype = GR_F32, .rank = 2, .dim = {2, 3}, .data = values};
+    assert_ok(gr_tensors_save(path, names, &t, 1));
+    gr_inspection *f = NULL;
+    assert_ok(gr_inspect_open(path, &f));
+    assert_string_equal(gr_inspect_format(f), "safetensors");
+    assert_int_equal(gr_inspect_parameters(f), 6);
+    assert_int_equal(gr_inspect_bytes(f), 24);
+    gr_inspect_tensor seen;
+    assert_true(gr_inspect_tensor_at(f, 0, &seen));
+    assert_string_equal(seen.name, "w");
+    assert_string_equal(seen.type, "F32");
+    assert_int_equal(seen.rank, 2);
+    assert_int_equal(seen.dim[1], 3);
+    assert_false(gr_inspect_tensor_at(f, 1, &seen));
+    gr_inspect_stats s;
+    assert_ok(gr_inspect_stats_at(f, 0, &s));
+    assert_int_equal(s.nonfinite, 1);
+    assert_true(s.mean == 3 && s.least == 1 && s.most == 5 && fabs(s.deviation - sqrt(2)) < 1e-12);
+    assert_fails(gr_inspect_stats_at(f, 1, &s), GR_ERR_ARGUMENT, NULL);
+    gr_inspect_close(&f);
+    assert_null(f);
+    assert_fails(gr_inspect_open(folder, &f), GR_ERR_UNSUPPORTED, "no model");
+    test_rmtree(folder);
+}
+
+static void configuration_is_explained(void **state)
+{
+    (void)state;
+    char *text;
+    assert_ok(gr_config_help(NULL, &text));
+    static const char *const keys[] = {"checkpoint_every", "vocab_size", "weight_decay", "context", "story_bytes", "labels", "patience", "delta"};
+    for (size_t i = 0; i < GR__COUNT(keys); i++)
+        if (!strstr(text, keys[i])) fail_msg("'%s' is not explained", keys[i]);
+    gr_text_free(text);
+    assert_ok(gr_config_help("train", &text));
+    assert_non_null(strstr(text, "train.optimizer"));
+    assert_null(strstr(text, "tokenizer (task"));
+    gr_text_free(text);
+    assert_fails(gr_config_help("tokeniser", &text), GR_ERR_NOT_FOUND, "did you mean 'tokenizer'?");
+}
+
+static void kernels_are_right_here(void **state)
+{
+    (void)state;
+    assert_ok(gr_self_test(NULL, NULL));
+    assert_true(gr_peak_flops(false) > 1e8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(full_report),      cmocka_unit_test(numbers_that_are_not_finite), cmocka_unit_test(no_run),
+        cmocka_unit_test(text_is_checked),  cmocka_unit_test(tensors_are_inspected),       cmocka_unit_test(configuration_is_explained),
+        cmocka_unit_test(kernels_are_right_here),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
