@@ -77,7 +77,8 @@ GR_API gr_value gr_rms_norm_layer(gr_graph *g, const char *name, gr_value x, con
 typedef struct gr_mlp_options {
     gr_activation_kind activation;        /* behind every layer but the last */
     gr_activation_kind output_activation; /* behind the last */
-    double dropout;                       /* [0, 1) behind each activation but the last; training graphs only */
+    double dropout;                       /* [0, 1) behind each activation but the last */
+    bool evaluate;                        /* dropouts are counted in the names but do nothing */
     gr_linear_options linear;
 } gr_mlp_options;
 /* Linear layers of these output sizes with activations between them: x (..., in) -> (..., size[n - 1]). Numbered as in

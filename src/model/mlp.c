@@ -110,21 +110,11 @@ static gr_value build_vector(gr_graph *g, const void *config, gr_value x, bool t
     gr_init weight, bias;
     gr_linear_options o = {
         .no_bias = !c->bias, .init = init_of(&c->init, &weight), .bias_init = init_of(&c->bias_init, &bias)};
-    char name[32];
-    int module = 0;
-    gr_scope_push(g, "net");
-    for (size_t i = 0; i <= c->hidden.n; i++, module++) {
-        bool last = i == c->hidden.n;
-        snprintf(name, sizeof name, "%d", module);
-        x = gr_linear(g, name, x, last ? c->outputs : c->hidden.item[i], &o);
-        if (last) break;
-        x = gr_activation(g, (gr_activation_kind)c->activation, x);
-        if (c->activation != GR_ACTIVATION_NONE) module++;
-        if (c->dropout > 0) module++;
-        if (c->dropout > 0 && train) x = gr_dropout(g, x, c->dropout);
-    }
-    gr_scope_pop(g);
-    return x;
+    gr_mlp_options mlp = {.activation = (gr_activation_kind)c->activation, .dropout = c->dropout, .evaluate = !train, .linear = o};
+    int64_t size[MOST_LAYERS + 1];
+    for (size_t i = 0; i < c->hidden.n; i++) size[i] = c->hidden.item[i];
+    size[c->hidden.n] = c->outputs;
+    return gr_mlp(g, "net", x, size, (int)c->hidden.n + 1, &mlp);
 }
 
 static gr_value activate(gr_graph *g, const void *config, gr_value y)

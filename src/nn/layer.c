@@ -85,7 +85,7 @@ gr_value gr_mlp(gr_graph *g, const char *name, gr_value x, const int64_t *size, 
         x = gr_activation(g, activation, x);
         if (activation != GR_ACTIVATION_NONE) module++;
         if (!last && o.dropout > 0) {
-            x = gr_dropout(g, x, o.dropout);
+            if (!o.evaluate) x = gr_dropout(g, x, o.dropout);
             module++;
         }
     }
