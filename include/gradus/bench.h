@@ -30,7 +30,7 @@ typedef struct gr_bench_limits {
     double read_bytes;                    /* a second, from memory */
     double copy_bytes, copy_stream_bytes; /* a second, read and written; stream: stores that pass the caches by */
 } gr_bench_limits;
-/* Takes about half a second and, for that time, 384 MiB. GR_ERR_MEMORY. */
+/* Takes about a second and, for that time, 384 MiB. Whatever else runs meanwhile lowers them. GR_ERR_MEMORY. */
 GR_API gr_status gr_bench_measure_limits(gr_bench_limits *out);
 
 /* ---- cases ------------------------------------------------------------------------------ */

@@ -31,10 +31,18 @@ static void drop_mark(char *text, size_t *n)
     *n -= 3;
 }
 
+static gr_status check_utf8(const char *name, const char *text, size_t n)
+{
+    size_t at;
+    if (gr__utf8_valid(text, n, &at)) return GR_OK;
+    return gr__fail(GR_ERR_DATA, "'%s' is not UTF-8: byte 0x%02x at offset %zu; convert it, or use tokenizer.type=byte", name,
+                    (unsigned char)text[at], at);
+}
+
 static gr_status add_file(gr__corpus *c, const char *path, bool any_bytes, bool only_one)
 {
     char *text;
-    size_t n, at;
+    size_t n;
     GR_TRY(gr__file_read(path, MOST_FILE_BYTES, &text, &n));
     if (!only_one && looks_binary(text, n)) {
         c->skipped++;
@@ -42,10 +50,10 @@ static gr_status add_file(gr__corpus *c, const char *path, bool any_bytes, bool 
         return GR_OK;
     }
     drop_mark(text, &n);
-    if (!any_bytes && !gr__utf8_valid(text, n, &at)) {
+    gr_status s = any_bytes ? GR_OK : check_utf8(path, text, n);
+    if (s != GR_OK) {
         gr__free(text);
-        return gr__fail(GR_ERR_DATA, "'%s' is not UTF-8: byte 0x%02x at offset %zu; convert it, or use tokenizer.type=byte",
-                        path, (unsigned char)text[at], at);
+        return s;
     }
     if (n == 0 && !only_one) {
         gr__free(text);
@@ -90,10 +98,13 @@ gr_status gr__corpus_read(const char *path, bool any_bytes, gr__corpus *out)
     return s;
 }
 
-gr_status gr__corpus_of_text(char *text, size_t n, gr__corpus *out)
+gr_status gr__corpus_of_text(char *text, size_t n, bool any_bytes, gr__corpus *out)
 {
     *out = (gr__corpus){0};
-    gr_status s = add(out, text, n);
+    gr_status s = any_bytes ? GR_OK : check_utf8("the corpus", text, n);
+    if (s != GR_OK) gr__free(text);
+    else s = add(out, text, n);
+    if (s == GR_OK && n == 0) s = gr__fail(GR_ERR_DATA, "the corpus is empty");
     if (s != GR_OK) gr__corpus_release(out);
     return s;
 }

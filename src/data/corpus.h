@@ -17,8 +17,8 @@ typedef struct gr__corpus {
 /* path: a file of any name, or a folder. Texts are checked to be UTF-8 unless 'any_bytes'.
  * Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA (file and offset of invalid UTF-8; nothing to read), GR_ERR_MEMORY. */
 gr_status gr__corpus_read(const char *path, bool any_bytes, gr__corpus *out);
-/* Takes a text over as the only document. */
-gr_status gr__corpus_of_text(char *text, size_t n, gr__corpus *out);
+/* Takes a text over as the only document, also when it fails. GR_ERR_DATA, GR_ERR_MEMORY. */
+gr_status gr__corpus_of_text(char *text, size_t n, bool any_bytes, gr__corpus *out);
 void gr__corpus_release(gr__corpus *c);
 
 #endif

@@ -210,21 +210,40 @@ static gr_status add_change(gr_run *run, const char *text)
     return GR_OK;
 }
 
-/* Scalars of 'now' that 'before' has otherwise. */
+static bool same_conf(const gr__conf *a, const gr__conf *b)
+{
+    if (!a || !b || a->kind != b->kind) return a == b;
+    if (a->kind == GR__CONF_SCALAR) return strcmp(a->text, b->text) == 0;
+    const gr__conf *x = a->first, *y = b->first;
+    while (x && y && same_conf(x, y)) x = x->next, y = y->next;
+    return !x && !y;
+}
+
+static const char *shown(const gr__conf *c)
+{
+    return !c ? "(default)" : c->kind == GR__CONF_SCALAR ? c->text : c->kind == GR__CONF_MAP ? "{...}" : "[...]";
+}
+
+static gr_status compare(gr_run *run, const gr__conf *now, const gr__conf *before, const char *path);
+
+static gr_status compare_key(gr_run *run, const gr__conf *now, const gr__conf *before, const char *path, const char *key)
+{
+    char *full = gr__arena_printf(&run->arena, "%s%s%s", path, *path ? "." : "", key);
+    if (!full) return gr__fail_memory("a note", 64);
+    bool maps = (!now || now->kind == GR__CONF_MAP) && (!before || before->kind == GR__CONF_MAP);
+    if (maps) return compare(run, now, before, full);
+    if (same_conf(now, before)) return GR_OK;
+    char *line = gr__arena_printf(&run->arena, "%s: %s -> %s", full, shown(before), shown(now));
+    return line ? add_change(run, line) : gr__fail_memory("a note", 64);
+}
+
+/* What two maps (NULL: empty) have otherwise. */
 static gr_status compare(gr_run *run, const gr__conf *now, const gr__conf *before, const char *path)
 {
-    for (const gr__conf *c = now->first; c; c = c->next) {
-        if (!c->key) continue;
-        const gr__conf *b = gr__conf_get(before, c->key);
-        char *full = gr__arena_printf(&run->arena, "%s%s%s", path, *path ? "." : "", c->key);
-        if (!full) return gr__fail_memory("a note", 64);
-        if (c->kind == GR__CONF_MAP && b && b->kind == GR__CONF_MAP) GR_TRY(compare(run, c, b, full));
-        else if (c->kind == GR__CONF_SCALAR && (!b || b->kind != GR__CONF_SCALAR || strcmp(b->text, c->text) != 0)) {
-            char *line = gr__arena_printf(&run->arena, "%s: %s -> %s", full, b && b->kind == GR__CONF_SCALAR ? b->text : "(default)", c->text);
-            if (!line) return gr__fail_memory("a note", 64);
-            GR_TRY(add_change(run, line));
-        }
-    }
+    for (const gr__conf *c = now ? now->first : NULL; c; c = c->next)
+        if (c->key) GR_TRY(compare_key(run, c, gr__conf_get(before, c->key), path, c->key));
+    for (const gr__conf *b = before ? before->first : NULL; b; b = b->next)
+        if (b->key && !gr__conf_get(now, b->key)) GR_TRY(compare_key(run, NULL, b, path, b->key));
     return GR_OK;
 }
 

@@ -199,10 +199,19 @@ gr_run_control gr__run_control(const gr_run *run, int64_t micro)
                             .learning_rate = gr_schedule_at(&run->set.schedule, run->at.step) * run->at.plateau.scale};
 }
 
+/* After a first run: what the products' code and the threads take is known, and is no part of any plan. */
+static void measure_bound(gr_run *run)
+{
+    gr_run_plan p = gr_run_describe(run);
+    size_t touched = arena_of(run->step_plan ? run->step_plan : run->micro_plan), rss = gr__rss_bytes();
+    if (run->at.step > 0) touched += p.optimizer_bytes + p.gradient_bytes; /* a checkpoint filled them */
+    if (rss > touched) run->bound_bytes = rss - touched;
+}
+
 gr_status gr_run_time_step(gr_run *run, double *seconds)
 {
     bool fresh = !run->step && !run->micro;
-    if (fresh) GR_TRY(gr__run_allocate(run));
+    if (fresh) GR_TRY(gr__run_begin(run));
     gr_session *s = run->step ? run->step : run->micro;
     *seconds = INFINITY;
     for (int i = 0; i < 3; i++) {
@@ -213,6 +222,7 @@ gr_status gr_run_time_step(gr_run *run, double *seconds)
         GR_TRY(gr__session_run_dry(s));
         *seconds = fmin(*seconds, gr__now() - start);
     }
+    if (fresh) measure_bound(run);
     if (run->clear) GR_TRY(gr_session_run(run->clear));
     /* the update, which a dry run leaves out, passes over weights, gradients and moments */
     gr_run_plan p = gr_run_describe(run);

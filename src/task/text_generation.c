@@ -184,13 +184,12 @@ static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, 
     if (in->text) {
         char *copy = gr__strndup(in->text, in->text_bytes);
         if (!copy) return gr__fail_memory("the corpus", in->text_bytes);
-        GR_TRY(gr__corpus_of_text(copy, in->text_bytes, train));
-        GR_FAIL_IF(train->bytes == 0, GR_ERR_DATA, "the corpus is empty");
+        GR_TRY(gr__corpus_of_text(copy, in->text_bytes, any, train));
     } else if (strcmp(o->source, STORIES) == 0) {
         char *text;
         size_t n;
         GR_TRY(gr_stories_write(&(gr_stories_options){.bytes = (size_t)o->story_bytes}, &text, &n));
-        GR_TRY(gr__corpus_of_text(text, n, train));
+        GR_TRY(gr__corpus_of_text(text, n, true, train));
     } else {
         GR_TRY(gr__corpus_read(o->source, any, train));
     }

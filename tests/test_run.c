@@ -1,0 +1,603 @@
+/* Runs from end to end on small data: training, stopping and going on, broken checkpoints, bad data, numbers that are not
+ * finite, full disks, memory, gradients of whole models. */
+#include "tests/test.h"
+
+#include "base/file.h"
+#include "gradus/store.h"
+#include "gradus/stories.h"
+#include "gradus/train.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+enum { MOST_SET = 32, STEPS = 12 };
+
+/* ---- settings ---- */
+
+typedef struct settings {
+    const char *set[MOST_SET];
+    int n;
+} settings;
+
+static void add(settings *s, const char *const *more)
+{
+    for (; more && *more; more++) {
+        assert_true(s->n < MOST_SET);
+        s->set[s->n++] = *more;
+    }
+}
+
+static const char *const tiny_gpt[] = {"model.layers=1", "model.heads=2", "model.width=16", "model.context=16", "tokenizer.type=char",
+                                       "train.batch=2", "train.steps=12", "train.lr=0.01", "train.seed=3", "train.checkpoint_every=4",
+                                       "train.eval_every=5", "data.valid=0.2", NULL};
+static const char *const everything[] = {"model.dropout=0.1", "train.accumulate=2", "train.ema=0.9", "train.clip=0.5", NULL};
+static const char *const tiny_mlp[] = {"model.type=mlp", "model.hidden=[8]", "data.target=y", "data.valid=0.2", "train.batch=8",
+                                       "train.steps=12", "train.lr=0.01", "train.seed=3", "train.checkpoint_every=4",
+                                       "train.eval_every=5", NULL};
+
+static char *stories;
+static size_t stories_bytes;
+static const char *folder; /* of this program's files */
+
+static const char *csv(void)
+{
+    static char path[4096];
+    char text[4096];
+    size_t n = (size_t)snprintf(text, sizeof text, "a,b,y\n");
+    for (int i = 0; i < 50; i++) {
+        double a = sin(i), b = cos(3 * i);
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.4f,%.4f,%.4f\n", a, b, 2 * a - 3 * b + 0.1);
+    }
+    snprintf(path, sizeof path, "%s", test_write(folder, "table.csv", text, n));
+    return path;
+}
+
+static gr_status open_run(const char *source, const settings *s, const char *out, gr_run **run)
+{
+    gr_run_options o = {.overrides = s->set, .n_overrides = s->n, .out = out, .no_write = out == NULL};
+    if (!source) o.text = stories, o.text_bytes = stories_bytes;
+    return gr_run_open(source, &o, run);
+}
+
+/* ---- hooks ---- */
+
+typedef struct watch {
+    int64_t stop_after;  /* steps of this call; 0: never */
+    int64_t die_at;      /* step at which the process ends at once */
+    int64_t steps, skipped;
+    double first, last, valid; /* losses */
+} watch;
+
+static void watch_event(void *user, gr_run_event event, const gr_progress *p, const char *text)
+{
+    watch *w = user;
+    (void)text;
+    if (event == GR_EVENT_VALID) w->valid = p->valid_loss;
+    if (event != GR_EVENT_STEP) return;
+    if (w->steps++ == 0) w->first = p->loss;
+    w->last = p->loss;
+    w->skipped = p->skipped;
+    if (w->die_at && p->step == w->die_at) _exit(9);
+}
+
+static bool watch_stop(void *user)
+{
+    const watch *w = user;
+    return w->stop_after && w->steps >= w->stop_after;
+}
+
+static gr_status train(gr_run *run, watch *w)
+{
+    return gr_run_train(run, &(gr_train_hooks){.user = w, .event = watch_event, .stop = watch_stop});
+}
+
+/* Opened, trained, closed. */
+static gr_status go(const char *source, const settings *s, const char *out, watch *w)
+{
+    gr_run *run;
+    gr_status status = open_run(source, s, out, &run);
+    if (status != GR_OK) return status;
+    w->steps = 0;
+    status = train(run, w);
+    gr_run_close(&run);
+    return status;
+}
+
+/* ---- comparing what runs left ---- */
+
+static char *read_all(const char *dir, const char *name, size_t *n)
+{
+    char path[4200], *text;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_ok(gr__file_read(path, (size_t)1 << 30, &text, n));
+    return text;
+}
+
+/* Lines without their times. */
+static void drop_times(char *text)
+{
+    char *to = text;
+    for (char *line = text; *line;) {
+        char *end = strchr(line, '\n'), *times = strstr(line, ", \"seconds\"");
+        if (!end) end = line + strlen(line) - 1;
+        size_t keep = (size_t)((times && times < end ? times : end) - line);
+        memmove(to, line, keep);
+        to += keep;
+        *to++ = '\n';
+        line = end + 1;
+    }
+    *to = 0;
+}
+
+static void assert_same_run(const char *a, const char *b)
+{
+    size_t n, m;
+    char *x = read_all(a, "model.safetensors", &n), *y = read_all(b, "model.safetensors", &m);
+    if (n != m || memcmp(x, y, n) != 0) fail_msg("the models of '%s' and '%s' differ", a, b);
+    gr_text_free(x);
+    gr_text_free(y);
+    x = read_all(a, "metrics.jsonl", &n), y = read_all(b, "metrics.jsonl", &m);
+    drop_times(x);
+    drop_times(y);
+    assert_string_equal(x, y);
+    gr_text_free(x);
+    gr_text_free(y);
+}
+
+static const char *sub(const char *name)
+{
+    static char path[8][4200];
+    static unsigned turn;
+    char *p = path[turn++ % 8];
+    snprintf(p, sizeof path[0], "%s/%s", folder, name);
+    test_rmtree(p);
+    return p;
+}
+
+/* ---- training ---- */
+
+static void learns_text(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    const char *out = sub("learns"), *const more[] = {"train.steps=60", NULL};
+    add(&s, tiny_gpt);
+    add(&s, more);
+    gr_run *run;
+    assert_ok(open_run(NULL, &s, out, &run));
+    gr_run_plan p = gr_run_describe(run);
+    assert_string_equal(p.task, "text-generation");
+    assert_true(p.steps == 60 && p.batch == 2 && p.start_step == 0 && p.parameters > 0 && p.vocab > 10);
+    assert_true(p.units_per_step == 32 && p.flops_per_step > 0);
+    assert_ok(train(run, &w));
+    assert_true(w.last < 0.8 * w.first && w.valid < 0.9 * w.first);
+    gr_metric m[8];
+    int n;
+    assert_ok(gr_run_evaluate(run, m, 8, &n));
+    assert_true(n == 3 && strcmp(m[0].name, "loss") == 0 && fabs(m[1].value - exp(m[0].value)) < 1e-6 * m[1].value);
+    char *text;
+    assert_ok(gr_generate(gr_run_model(run), "The", &(gr_generate_options){.max_tokens = 8}, NULL, NULL, &text, NULL));
+    gr_text_free(text);
+    gr_run_close(&run);
+    static const char *const files[] = {"config.yaml", "config.json", "tokenizer.json", "model.safetensors", "metrics.jsonl"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[4300];
+        snprintf(path, sizeof path, "%s/%s", out, files[i]);
+        if (!gr__file_exists(path)) fail_msg("no %s", files[i]);
+    }
+}
+
+static void learns_table(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    const char *const more[] = {"train.steps=80", "train.lr=0.03", NULL};
+    add(&s, tiny_mlp);
+    add(&s, more);
+    assert_ok(go(csv(), &s, NULL, &w));
+    assert_true(w.last < 0.3 * w.first && w.valid < 0.3 * w.first);
+}
+
+/* ---- stopping and going on ---- */
+
+static void straight_and_stopped(const char *source, const settings *s, const char *name)
+{
+    watch w = {.steps = 0};
+    char a[64], b[64];
+    snprintf(a, sizeof a, "%s-straight", name);
+    const char *whole = sub(a);
+    assert_ok(go(source, s, whole, &w));
+    static const int64_t every[] = {1, 3, 5};
+    for (size_t i = 0; i < sizeof every / sizeof *every; i++) {
+        snprintf(b, sizeof b, "%s-stopped-%d", name, (int)every[i]);
+        const char *parts = sub(b);
+        w.stop_after = every[i];
+        gr_status status;
+        int times = 0;
+        while ((status = go(source, s, parts, &w)) == GR_ERR_STOPPED) assert_true(++times <= STEPS);
+        assert_ok(status);
+        assert_int_equal(times, (STEPS - 1) / every[i]);
+        assert_same_run(whole, parts);
+        w.stop_after = 0;
+    }
+}
+
+static void resumes_text(void **state)
+{
+    settings s = {.n = 0};
+    const char *const bf16[] = {"train.dtype=bf16", NULL}, *const none[] = {NULL};
+    add(&s, tiny_gpt);
+    add(&s, everything);
+    add(&s, *state ? bf16 : none);
+    straight_and_stopped(NULL, &s, *state ? "bf16" : "f32");
+}
+
+static void resumes_table(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    const char *const more[] = {"train.early_stop={patience: 50}", "train.lr={peak: 0.01, schedule: reduce_on_plateau, patience: 1}", NULL};
+    add(&s, tiny_mlp);
+    add(&s, more);
+    straight_and_stopped(csv(), &s, "table");
+}
+
+/* The same process goes on after a stop, also where nothing is written. */
+static void same_object_goes_on(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0}, whole = {.steps = 0};
+    gr_run *run;
+    add(&s, tiny_mlp);
+    assert_ok(go(csv(), &s, NULL, &whole));
+    assert_ok(open_run(csv(), &s, NULL, &run));
+    w.stop_after = 5;
+    assert_fails(train(run, &w), GR_ERR_STOPPED, "step 5 of 12");
+    w.stop_after = 0;
+    assert_ok(train(run, &w));
+    assert_true(w.steps == STEPS && w.last == whole.last);
+    gr_run_close(&run);
+}
+
+/* A process that dies at once goes on from its last checkpoint. */
+static void killed(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    add(&s, tiny_gpt);
+    add(&s, everything);
+    const char *whole = sub("whole"), *out = sub("killed");
+    assert_ok(go(NULL, &s, whole, &w));
+    static const int64_t die[] = {3, 7, 12};
+    for (size_t i = 0; i < sizeof die / sizeof *die; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            w.die_at = die[i];
+            go(NULL, &s, out, &w);
+            _exit(0);
+        }
+        int how;
+        assert_true(waitpid(child, &how, 0) == child && WIFEXITED(how) && WEXITSTATUS(how) == 9);
+    }
+    assert_ok(go(NULL, &s, out, &w));
+    assert_same_run(whole, out);
+}
+
+/* ---- broken checkpoints ---- */
+
+static void flip(const char *dir, const char *name)
+{
+    size_t n;
+    char *bytes = read_all(dir, name, &n), path[4200];
+    bytes[n - 3] ^= 4;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    assert_true(f && fwrite(bytes, 1, n, f) == n && fclose(f) == 0);
+    gr_text_free(bytes);
+}
+
+static void broken_checkpoint(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    gr_run *run;
+    add(&s, tiny_gpt);
+    const char *whole = sub("whole"), *out = sub("broken");
+    assert_ok(go(NULL, &s, whole, &w));
+    w.stop_after = 10;
+    assert_fails(go(NULL, &s, out, &w), GR_ERR_STOPPED, "step 10");
+    w.stop_after = 0;
+    flip(out, "checkpoints/step-00000010.safetensors");
+    assert_ok(open_run(NULL, &s, out, &run));
+    int64_t start = gr_run_describe(run).start_step;
+    assert_true(start > 0 && start < 10);
+    assert_ok(train(run, &w));
+    gr_run_close(&run);
+    assert_same_run(whole, out);
+
+    out = sub("broken-all");
+    w.stop_after = 2;
+    assert_fails(go(NULL, &s, out, &w), GR_ERR_STOPPED, "step 2");
+    flip(out, "checkpoints/step-00000002.safetensors");
+    assert_fails(open_run(NULL, &s, out, &run), GR_ERR_CORRUPT, "--fresh");
+    gr_run_options fresh = {.overrides = s.set, .n_overrides = s.n, .out = out, .fresh = true, .text = stories, .text_bytes = stories_bytes};
+    assert_ok(gr_run_open(NULL, &fresh, &run));
+    assert_true(gr_run_describe(run).start_step == 0);
+    gr_run_close(&run);
+}
+
+static bool change_told(const gr_run *run, const char *line)
+{
+    for (int i = 0; gr_run_change(run, i); i++)
+        if (strcmp(gr_run_change(run, i), line) == 0) return true;
+    return false;
+}
+
+static void changed_configuration(void **state)
+{
+    (void)state;
+    settings s = {.n = 0}, t = {.n = 0};
+    watch w = {.stop_after = 4};
+    gr_run *run;
+    const char *out = sub("changed"), *const before[] = {"train.clip=0.7", NULL}, *const after[] = {"train.lr=0.02", "train.batch=3", NULL};
+    add(&s, tiny_gpt);
+    add(&s, before);
+    add(&t, tiny_gpt);
+    add(&t, after);
+    assert_fails(go(NULL, &s, out, &w), GR_ERR_STOPPED, NULL);
+    assert_ok(open_run(NULL, &t, out, &run));
+    assert_true(gr_run_describe(run).start_step == 4);
+    assert_true(change_told(run, "train.lr: 0.01 -> 0.02"));
+    assert_true(change_told(run, "train.batch: 2 -> 3"));
+    assert_true(change_told(run, "train.clip: 0.7 -> (default)"));
+    assert_false(change_told(run, "train.seed: 3 -> 3"));
+    gr_run_close(&run);
+    const char *const wider[] = {"model.width=32", NULL};
+    add(&t, wider);
+    assert_ok(open_run(NULL, &t, out, &run));
+    w.stop_after = 0;
+    assert_fails(train(run, &w), GR_ERR_CONFIG, "--fresh");
+    gr_run_close(&run);
+}
+
+/* ---- bad data ---- */
+
+static void bad_data(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    gr_run *run;
+    add(&s, tiny_gpt);
+    gr_run_options o = {.overrides = s.set, .n_overrides = s.n, .no_write = true, .text = "too short", .text_bytes = 9};
+    assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_DATA, "context of 16");
+    o.text = "", o.text_bytes = 0;
+    assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_DATA, "empty");
+    assert_fails(gr_run_open(test_write(folder, "empty.txt", "", 0), &o, &run), GR_ERR_DATA, "empty.txt");
+    assert_fails(gr_run_open(test_write(folder, "bad.txt", "good \xff bad", 10), &o, &run), GR_ERR_DATA, "UTF-8");
+    o.text = "good \xff bad and long enough to be a text", o.text_bytes = strlen(o.text);
+    assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_DATA, "UTF-8");
+    assert_fails(gr_run_open("/nowhere/at/all.txt", &o, &run), GR_ERR_NOT_FOUND, "/nowhere/at/all.txt");
+    o.text = NULL;
+    assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_ARGUMENT, NULL);
+    o.text = stories, o.text_bytes = stories_bytes;
+    s.set[s.n] = "train.stesp=3";
+    o.n_overrides = s.n + 1;
+    assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_CONFIG, "did you mean 'steps'");
+    s.set[s.n] = "model.heads=3";
+    assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_CONFIG, "heads");
+    const char *table = test_write(folder, "bad.csv", "a,y\n1,2\nx,3\n", 12);
+    const char *const set[] = {"model.type=mlp", "data.target=y"};
+    o = (gr_run_options){.overrides = set, .n_overrides = 2, .no_write = true};
+    assert_fails(gr_run_open(table, &o, &run), GR_ERR_DATA, "bad.csv");
+}
+
+/* ---- numbers that are not finite ---- */
+
+static void not_finite(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    gr_run *run;
+    const char *out = sub("nonfinite"), *const more[] = {"train.lr=1e6", "model.hidden=[8,8,8,8]", NULL}, *const skip_too[] = {"train.nonfinite=skip", NULL};
+    add(&s, tiny_mlp);
+    add(&s, more);
+    assert_fails(go(csv(), &s, out, &w), GR_ERR_NUMERIC, "not finite");
+    assert_non_null(strstr(gr_message(), "step "));
+    assert_non_null(strstr(gr_message(), "nonfinite=skip"));
+    add(&s, skip_too);
+    out = sub("skipped");
+    assert_ok(open_run(csv(), &s, out, &run));
+    assert_ok(train(run, &w));
+    assert_true(w.skipped > 0);
+    gr_store *store = gr_model_store(gr_run_model(run));
+    const char *path;
+    gr_tensor t;
+    for (size_t i = 0; gr_store_at(store, i, &path, &t); i++)
+        for (int64_t k = 0; k < gr_tensor_count(&t); k++)
+            if (!isfinite(gr_tensor_get(&t, k))) fail_msg("%s is not finite", path);
+    gr_run_close(&run);
+}
+
+/* ---- disks ---- */
+
+typedef struct fault {
+    const char *call, *part; /* NULL: any */
+    int64_t after;           /* calls that still succeed */
+    bool once;
+    int64_t calls, failed;
+} fault;
+
+static int full(void *user, const char *call, const char *path)
+{
+    fault *f = user;
+    if ((f->call && strcmp(call, f->call) != 0) || (f->part && (!path || !strstr(path, f->part)))) return 0;
+    if (f->calls++ < f->after || (f->once && f->failed)) return 0;
+    f->failed++;
+    return ENOSPC;
+}
+
+static void full_disk(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    gr_run *run;
+    add(&s, tiny_gpt);
+    const char *whole = sub("whole"), *out = sub("full");
+    assert_ok(go(NULL, &s, whole, &w));
+    fault f = {.call = "write", .part = "step-00000008"};
+    gr__file_set_fault(full, &f);
+    assert_fails(go(NULL, &s, out, &w), GR_ERR_IO, "step-00000008");
+    gr__file_set_fault(NULL, NULL);
+    assert_true(f.failed > 0);
+    assert_ok(open_run(NULL, &s, out, &run));
+    assert_true(gr_run_describe(run).start_step > 0 && gr_run_describe(run).start_step < 8);
+    assert_ok(train(run, &w));
+    gr_run_close(&run);
+    assert_same_run(whole, out);
+}
+
+/* Every file call of a run fails once: a status and a sentence, and the next run ends as if nothing had been. */
+static void every_file_call_fails(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    const char *const few[] = {"train.steps=4", "train.checkpoint_every=2", "train.eval_every=3", NULL};
+    add(&s, tiny_mlp);
+    add(&s, few);
+    const char *source = csv(), *whole = sub("whole");
+    fault count = {.after = INT64_MAX};
+    gr__file_set_fault(full, &count);
+    assert_ok(go(source, &s, whole, &w));
+    gr__file_set_fault(NULL, NULL);
+    assert_true(count.calls > 20);
+    int64_t step = count.calls / 120 + 1;
+    for (int64_t i = 0; i < count.calls; i += step) {
+        const char *out = sub("fails");
+        fault f = {.after = i, .once = true};
+        gr__file_set_fault(full, &f);
+        gr_status status = go(source, &s, out, &w);
+        gr__file_set_fault(NULL, NULL);
+        if (status == GR_ERR_INTERNAL || (status != GR_OK && !*gr_message())) fail_msg("call %d: %s", (int)i, gr_status_name(status));
+        status = go(source, &s, out, &w);
+        if (status != GR_OK) fail_msg("after call %d: %s", (int)i, gr_message());
+        assert_same_run(whole, out);
+    }
+}
+
+/* ---- memory ---- */
+
+static size_t status_bytes(const char *key)
+{
+    char line[256];
+    unsigned long kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0) sscanf(line + strlen(key), " %lu", &kib);
+    if (f) fclose(f);
+    return (size_t)kib * 1024;
+}
+
+static void memory_is_as_told(void **state)
+{
+    (void)state;
+#ifdef SANITIZED
+    test_skip("a sanitizer changes what memory is used");
+#endif
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    gr_run *run;
+    const char *const medium[] = {"model.layers=4", "model.heads=4", "model.width=256", "model.context=128", "tokenizer.type=char",
+                                  "train.batch=8", "train.steps=3", "train.eval_every=2", NULL};
+    add(&s, medium);
+    assert_ok(open_run(NULL, &s, NULL, &run));
+    double told = (double)gr_run_describe(run).process_bytes;
+    FILE *reset = fopen("/proc/self/clear_refs", "w");
+    if (reset) fputs("5", reset), fclose(reset);
+    assert_ok(train(run, &w));
+    double measured = (double)status_bytes("VmHWM:");
+    printf("told %.1f MB, measured %.1f MB\n", told / 1e6, measured / 1e6);
+    gr_run_close(&run);
+    if (!(fabs(told - measured) <= 0.05 * measured)) fail_msg("told %.1f MB, measured %.1f MB", told / 1e6, measured / 1e6);
+}
+
+/* ---- gradients of whole models ---- */
+
+typedef struct checked {
+    int n;
+    double worst;
+} checked;
+
+static void note_gradient(void *user, const char *path, double worst)
+{
+    checked *c = user;
+    assert_true(*path != 0);
+    c->n++;
+    c->worst = fmax(c->worst, worst);
+}
+
+static void gradients(void **state)
+{
+    (void)state;
+    static const char *const gpt[] = {"model.layers=2", "model.heads=2", "model.width=8", "model.context=8", "tokenizer.type=char",
+                                      "model.dropout=0.2", "train.batch=2", NULL};
+    static const char *const llama[] = {"model.type=llama", "model.layers=1", "model.heads=2", "model.kv_heads=1", "model.width=8",
+                                        "model.context=8", "tokenizer.type=char", "train.batch=2", NULL};
+    static const char *const mlp[] = {"model.type=mlp", "model.hidden=[6,5]", "data.target=y", "model.activation=tanh", NULL};
+    static const char *const relu[] = {"model.type=mlp", "model.hidden=[12,7]", "data.target=y", "loss=huber", NULL};
+    static const char *const *const sets[] = {gpt, llama, mlp, relu};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        settings s = {.n = 0};
+        checked c = {.n = 0};
+        gr_run *run;
+        const char *path;
+        gr_tensor t;
+        int params = 0;
+        add(&s, sets[i]);
+        assert_ok(open_run(i < 2 ? NULL : csv(), &s, NULL, &run));
+        assert_ok(gr_run_check_gradients(run, i < 2 ? 2 : 4, note_gradient, &c));
+        while (gr_run_param(run, params, &path, &t)) params++;
+        assert_int_equal(c.n, params);
+        printf("gradients of %s: %d arrays, worst %.2g\n", gr_run_describe(run).family, c.n, c.worst);
+        gr_run_close(&run);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_as_told), /* first: nothing is left over from others */
+        cmocka_unit_test(learns_text), cmocka_unit_test(learns_table), cmocka_unit_test(resumes_text),
+        {.name = "resumes_text in bf16", .test_func = resumes_text, .initial_state = (void *)tiny_gpt},
+        cmocka_unit_test(resumes_table), cmocka_unit_test(same_object_goes_on), cmocka_unit_test(killed),
+        cmocka_unit_test(broken_checkpoint), cmocka_unit_test(changed_configuration), cmocka_unit_test(bad_data),
+        cmocka_unit_test(not_finite), cmocka_unit_test(full_disk), cmocka_unit_test(every_file_call_fails),
+        cmocka_unit_test(gradients),
+    };
+    if (gr_set_threads(1) != GR_OK) return 1; /* a process with a pool of threads cannot be forked */
+    folder = test_tmpdir();
+    if (gr_stories_write(&(gr_stories_options){.bytes = 3000}, &stories, &stories_bytes) != GR_OK) return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    gr_text_free(stories);
+    return failed;
+}
