@@ -208,7 +208,7 @@ void gr__format_count(char out[32], double count)
 void gr__format_seconds(char out[32], double s)
 {
     if (s < 1)
-        snprintf(out, 32, "%.0f ms", s * 1e3);
+        snprintf(out, 32, s < 0.0095 ? "%.2g ms" : "%.0f ms", s * 1e3);
     else if (s < 60)
         snprintf(out, 32, "%.1f s", s);
     else if (s < 3600)

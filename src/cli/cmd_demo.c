@@ -155,7 +155,8 @@ static gr_status write_report(demo *d, char *path, size_t room)
     const char *texts[5];
     for (int i = 0; i < 4; i++) texts[i] = d->sample[i] ? d->sample[i] : "";
     texts[4] = verdict;
-    gr_report_options ro = {.title = "Gradus demo", .sample_titles = titles, .samples = texts, .n_samples = 5};
+    int first = d->sample[0] ? 0 : 2; /* a run that went on has no samples of before */
+    gr_report_options ro = {.title = "Gradus demo", .sample_titles = titles + first, .samples = texts + first, .n_samples = 5 - first};
     snprintf(path, room, "%s/report.html", o.out);
     return gr_report_write(o.out, path, &ro);
 }

@@ -113,7 +113,8 @@ static void print_data(FILE *out, const gr_run_plan *p)
     gr_show_count(train, (double)p->train_units);
     gr_show_count(valid, (double)p->valid_units);
     gr_show_count(flops, p->flops_per_step);
-    fprintf(out, "  data      %s %s for training, %s for validation", train, p->unit, valid);
+    const char *plural = strcmp(p->unit, "row") == 0 ? "s" : "";
+    fprintf(out, "  data      %s %s%s for training, %s for validation", train, p->unit, plural, valid);
     if (p->vocab) fprintf(out, "; vocabulary %lld", (long long)p->vocab);
     fprintf(out, "\n  steps     %lld of %lld samples", (long long)p->steps, (long long)(p->batch * p->accumulate));
     if (p->accumulate > 1) fprintf(out, " (%lld at a time)", (long long)p->batch);

@@ -272,6 +272,8 @@ gr__place gr__place_enter(gr_graph *g, const gr__node *like, double order, uint3
     gr__place outer = {g->scope, g->node_flags, g->order_at};
     g->scope = (gr__str){0};
     gr__str_add(&g->scope, like->scope);
+    gr_status s = gr__str_check(&g->scope);
+    if (s != GR_OK) forward(g, s);
     g->node_flags = flags;
     g->order_at = order;
     return outer;

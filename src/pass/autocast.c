@@ -10,6 +10,13 @@ typedef struct gr__caster {
     size_t n_values;
 } gr__caster;
 
+/* A view that is wanted in bf16 becomes a view of the whole in bf16: the parts of one product (q, k, v) are cast once, and
+ * their gradients can be written side by side. */
+static bool cast_before(const gr_graph *g, const gr__node *p, gr_dtype to)
+{
+    return p && p->op->flags & GR__OP_VIEW && to == GR_BF16 && gr__producer(g, p->in[0]);
+}
+
 static gr_value cast_of(gr__caster *c, gr_value v, gr_dtype to, double order)
 {
     gr_value *known = (size_t)v <= c->n_values ? &(to == GR_BF16 ? c->low : c->full)[v - 1] : NULL;
@@ -17,8 +24,9 @@ static gr_value cast_of(gr__caster *c, gr_value v, gr_dtype to, double order)
     const gr__node *p = gr__producer(c->g, v);
     static const gr__node nowhere = {.scope = ""};
     gr__node like = p ? *p : nowhere;
-    gr__place outer = gr__place_enter(c->g, &like, order - 0.5, like.flags);
-    gr_value out = gr_cast(c->g, v, to);
+    gr_value whole = cast_before(c->g, p, to) ? cast_of(c, like.in[0], to, like.order) : 0;
+    gr__place outer = gr__place_enter(c->g, &like, whole ? like.order : order - 0.5, like.flags);
+    gr_value out = whole ? gr__node_add(c->g, like.op, &whole, 1, like.attr, NULL) : gr_cast(c->g, v, to);
     gr__place_leave(c->g, &outer);
     if (known) *known = out;
     return out;
@@ -35,6 +43,7 @@ static gr_status rewrite(gr__caster *c, int32_t index)
                                                                                                  : t;
         if (want != t) g->node[index].in[k] = cast_of(c, n.in[k], want, n.order);
     }
+    GR_TRY(gr_graph_status(g));
     n = g->node[index];
     gr__infer again = {.op = n.op->name, .attr = n.attr, .n_in = n.n_in, .n_out = n.op->n_out};
     for (int k = 0; k < n.n_in; k++) again.in[k] = n.in[k] ? gr__value_get(g, n.in[k]) : NULL;

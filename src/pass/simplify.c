@@ -213,9 +213,9 @@ static gr_status simplify_node(gr__simplifier *s, int32_t index)
     gr__node n = g->node[index]; /* rules append nodes */
     gr_value to;
     GR_TRY(repeated(s, &n, &to));
-    for (size_t r = 0; !to && r < GR__COUNT(rules); r++) {
+    if (!to) {
         gr__place outer = gr__place_enter(g, &n, n.order, n.flags);
-        to = rules[r](s, &n);
+        for (size_t r = 0; !to && r < GR__COUNT(rules); r++) to = rules[r](s, &n);
         gr__place_leave(g, &outer);
         GR_TRY(gr_graph_status(g));
     }

@@ -253,7 +253,8 @@ static gr_status note_changes(gr_run *run, gr__json root)
     size_t n;
     gr__conf *before;
     if (!gr__json_string(gr__json_get(root, "config"), &text, &n)) return GR_OK;
-    if (gr__conf_parse(text, n, "the checkpoint's configuration", &run->arena, &before) != GR_OK) return GR_OK;
+    gr_status s = gr__conf_parse(text, n, "the checkpoint's configuration", &run->arena, &before);
+    if (s != GR_OK) return s == GR_ERR_MEMORY ? s : GR_OK;
     return compare(run, run->root, before, "");
 }
 
