@@ -3,7 +3,9 @@
 #include "gradus/base.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COMMANDS(X) X(demo) X(train) X(generate) X(eval) X(check) X(inspect) X(doctor) BENCH(X) X(help) X(version) X(tokenize) X(stories)
 #if __has_include("gradus/bench.h")
@@ -82,8 +84,18 @@ static int run(int argc, char **argv)
     return cli.command->run();
 }
 
+/* OpenMP's threads spin some milliseconds at the end of each parallel region, which is fine alone and ruinous beside any
+ * other work (a step of 16 ms took 100). They read how long from the environment when the library is loaded, so the
+ * program starts itself again with a short spin, unless the user has said something. */
+static void calm_threads(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) return;
+    if (setenv("GOMP_SPINCOUNT", "10000", 1) == 0) execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
+    calm_threads(argv);
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away ends output, not training */
     return out_finish(run(argc, argv));
 }
