@@ -36,11 +36,19 @@ static char *corpus;
 static size_t corpus_bytes;
 static const char *folder;
 
-static const char *const text_run[] = {"model.layers=1", "model.heads=2", "model.width=8", "model.context=8", "tokenizer.type=bpe",
-                                       "tokenizer.vocab_size=264", "model.dropout=0.1", "train.accumulate=2", "train.ema=0.5",
-                                       "train.batch=2", "train.steps=2", "train.dtype=bf16", "data.valid=0.2"};
-static const char *const table_run[] = {"model.type=mlp", "model.hidden=[4]", "data.target=y", "data.valid=0.3", "train.batch=4",
-                                        "train.steps=2", "train.lr={peak: 0.01, schedule: cosine}", "loss=huber"};
+static const char *const text_run[] = {"model.layers=1",    "model.heads=2",      "model.width=8",
+                                       "model.context=8",   "tokenizer.type=bpe", "tokenizer.vocab_size=264",
+                                       "model.dropout=0.1", "train.accumulate=2", "train.ema=0.5",
+                                       "train.batch=2",     "train.steps=2",      "train.dtype=bf16",
+                                       "data.valid=0.2"};
+static const char *const table_run[] = {"model.type=mlp",
+                                        "model.hidden=[4]",
+                                        "data.target=y",
+                                        "data.valid=0.3",
+                                        "train.batch=4",
+                                        "train.steps=2",
+                                        "train.lr={peak: 0.01, schedule: cosine}",
+                                        "loss=huber"};
 
 static gr_status use_text_model(void)
 {
@@ -92,7 +100,8 @@ static void trial(bool text, bool again, long n, size_t before, long *tolerated)
     if (s != GR_OK && s != GR_ERR_MEMORY) fail_msg("allocation %ld: %s (%s)", n, gr_message(), gr_status_name(s));
     if (s != GR_OK && !*gr_message()) fail_msg("allocation %ld: no sentence", n);
     if (s == GR_OK) ++*tolerated;
-    if (gr_memory_used_bytes() != before) fail_msg("allocation %ld: %zu bytes leak", n, gr_memory_used_bytes() - before);
+    if (gr_memory_used_bytes() != before)
+        fail_msg("allocation %ld: %zu bytes leak", n, gr_memory_used_bytes() - before);
 }
 
 static void every_allocation(void **state)
@@ -109,8 +118,8 @@ static void every_allocation(void **state)
         for (double at = 0; at < (double)total && !only; at += step, trials++)
             trial(text, again, (long)(at + step * gr__rng_uniform(&rng)) + 1, before, &tolerated);
         if (only) trial(text, again, only, before, &tolerated), trials++;
-        printf("%s%s: %ld allocations, %ld of them failed (seed %d), %ld of these did not matter\n", text ? "text" : "table",
-               again ? " again" : "", total, trials, SEED, tolerated);
+        printf("%s%s: %ld allocations, %ld of them failed (seed %d), %ld of these did not matter\n",
+               text ? "text" : "table", again ? " again" : "", total, trials, SEED, tolerated);
         assert_true(only || tolerated * 10 < trials);
         assert_ok(measured(text, again, 0, NULL));
     }
@@ -126,12 +135,15 @@ int main(int argc, char **argv)
     folder = test_tmpdir();
     char path[256], rows[2048];
     size_t n = (size_t)snprintf(rows, sizeof rows, "a,b,y\n");
-    for (int i = 0; i < 30; i++) n += (size_t)snprintf(rows + n, sizeof rows - n, "%d,%d,%d\n", i, i * i % 7, 2 * i % 5);
+    for (int i = 0; i < 30; i++)
+        n += (size_t)snprintf(rows + n, sizeof rows - n, "%d,%d,%d\n", i, i * i % 7, 2 * i % 5);
     snprintf(path, sizeof path, "%s.csv", folder);
     FILE *f = fopen(path, "wb");
     if (!f || fwrite(rows, 1, n, f) != n || fclose(f) != 0) return 1;
     gr_set_allocator(&(gr_allocator){.resize = fragile});
-    if (gr_set_threads(2) != GR_OK || gr_stories_write(&(gr_stories_options){.bytes = 1500}, &corpus, &corpus_bytes) != GR_OK) return 1;
+    if (gr_set_threads(2) != GR_OK ||
+        gr_stories_write(&(gr_stories_options){.bytes = 1500}, &corpus, &corpus_bytes) != GR_OK)
+        return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     gr_stories_free(&corpus);
     remove(path);

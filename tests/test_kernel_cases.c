@@ -18,7 +18,7 @@
 /* How a case is run. */
 typedef struct way {
     int level, threads;
-    bool bf16, dnn;  /* shown */
+    bool bf16, dnn; /* shown */
     bool fuse;
     bool behind;     /* float operands are results of a node, so that the op may write over them */
     bool first_only; /* no result but the first is asked for */
@@ -30,14 +30,16 @@ static double worst[2];  /* f32, bf16: in bounds */
 
 static bool product(const gr__op *op)
 {
-    return op == &gr__op_matmul || op == &gr__op_linear_cross_entropy || op == &gr__op_attention || op == &gr__op_attention_grad;
+    return op == &gr__op_matmul || op == &gr__op_linear_cross_entropy || op == &gr__op_attention ||
+           op == &gr__op_attention_grad;
 }
 
 static void fail_case(const gr__op *op, const gr__case *c, gr_dtype t, const way *w, const char *what, double number)
 {
     fail_msg("%s, case '%s', %s, %s%s, oneDNN %s, %d threads%s%s%s: %s (%g)", op->name, c->name, gr_dtype_name(t),
              gr__cpu_level_name(w->level), w->bf16 ? "+bf16" : "", w->dnn ? "on" : "off", w->threads,
-             w->fuse ? ", fused" : "", w->behind ? ", over operands" : "", w->first_only ? ", first result" : "", what, number);
+             w->fuse ? ", fused" : "", w->behind ? ", over operands" : "", w->first_only ? ", first result" : "", what,
+             number);
 }
 
 /* ---- a graph of the case ---- */
@@ -109,9 +111,10 @@ static void note_kernels(const gr_plan *plan, const op_run *r, const way *w)
 static double bound_of(const op_run *r, const gr__arg *out)
 {
     double b = out->dtype == GR_BF16 ? 0x1p-8 : r->dtype == GR_BF16 ? 0x1p-9 : 1e-6;
-    double k = r->op == &gr__op_matmul ? (double)r->in[0].dim[r->in[0].rank - 1]
+    double k = r->op == &gr__op_matmul                 ? (double)r->in[0].dim[r->in[0].rank - 1]
                : r->op == &gr__op_linear_cross_entropy ? (double)(r->in[0].dim[0] + r->in[0].dim[1])
-               : product(r->op) ? (double)r->in[1].dim[1] : 1;
+               : product(r->op)                        ? (double)r->in[1].dim[1]
+                                                       : 1;
     return b * GR__MAX(r->c->tolerance, 1) * sqrt(GR__MAX(k, 1));
 }
 
@@ -149,7 +152,8 @@ static void run_way(const op_run *r, const way *w, results *kept)
     assert_ok(gr_graph_new(&g));
     assert_ok(gr_store_new(&store));
     if (build(g, r, w) != GR_OK) fail_case(r->op, r->c, r->dtype, w, gr_message(), 0);
-    if (gr_plan_compile(g, "run", &(gr_plan_options){.no_fuse = !w->fuse}, &plan) != GR_OK || gr_session_new(plan, store, &s) != GR_OK)
+    if (gr_plan_compile(g, "run", &(gr_plan_options){.no_fuse = !w->fuse}, &plan) != GR_OK ||
+        gr_session_new(plan, store, &s) != GR_OK)
         fail_case(r->op, r->c, r->dtype, w, gr_message(), 0);
     note_kernels(plan, r, w);
     fill_inputs(s, r, w);
@@ -182,7 +186,8 @@ static void run_way(const op_run *r, const way *w, results *kept)
 static void same_bits(const op_run *r, const way *w, const results *a, const results *b, const char *what)
 {
     for (int i = 0; i < GR__MIN(a->n, b->n); i++)
-        if (memcmp(a->out[i].data, b->out[i].data, gr_tensor_size_bytes(&a->out[i])) != 0) fail_case(r->op, r->c, r->dtype, w, what, i);
+        if (memcmp(a->out[i].data, b->out[i].data, gr_tensor_size_bytes(&a->out[i])) != 0)
+            fail_case(r->op, r->c, r->dtype, w, what, i);
 }
 
 /* ---- one case in all ways ---- */
@@ -190,7 +195,8 @@ static void same_bits(const op_run *r, const way *w, const results *a, const res
 static void ways_of(const op_run *r)
 {
     int best = gr__cpu()->best;
-    bool has_bf16 = gr__cpu()->bf16, uses_dnn = gr__dnn_available() && (r->op == &gr__op_matmul || r->op == &gr__op_linear_cross_entropy);
+    bool has_bf16 = gr__cpu()->bf16,
+         uses_dnn = gr__dnn_available() && (r->op == &gr__op_matmul || r->op == &gr__op_linear_cross_entropy);
     results first = {.n = 0};
     for (int level = 0; level <= best; level++)
         for (int dot = 0; dot <= (has_bf16 && level == best && r->dtype == GR_BF16); dot++)
@@ -198,8 +204,10 @@ static void ways_of(const op_run *r)
                 way w = {.level = level, .threads = 1, .bf16 = dot, .dnn = dnn};
                 results a = {.n = 0}, b = {.n = 0};
                 run_way(r, &w, &a);
-                if (level == 0 && !dnn) keep(&first, &a.out[0]);
-                else if (!product(r->op) && r->dtype == GR_F32) same_bits(r, &w, &a, &first, "other bits than at the lowest level");
+                if (level == 0 && !dnn)
+                    keep(&first, &a.out[0]);
+                else if (!product(r->op) && r->dtype == GR_F32)
+                    same_bits(r, &w, &a, &first, "other bits than at the lowest level");
                 w.threads = 2;
                 run_way(r, &w, &b);
                 same_bits(r, &w, &a, &b, "other bits with two threads");
@@ -212,7 +220,8 @@ static void ways_of(const op_run *r)
                 results_free(&a);
             }
     for (int k = 0; k < 2; k++) {
-        way w = {.level = best, .threads = 1, .bf16 = has_bf16, .dnn = uses_dnn, .fuse = true, .behind = k, .first_only = k};
+        way w = {
+            .level = best, .threads = 1, .bf16 = has_bf16, .dnn = uses_dnn, .fuse = true, .behind = k, .first_only = k};
         results a = {.n = 0};
         run_way(r, &w, &a);
         results_free(&a);
@@ -248,7 +257,8 @@ static void every_row_served(void **state)
     gr__str missing = {0};
     for (int k = 0; k < gr__cpu_backend.n_rows; k++) {
         const gr__kernel *row = gr__cpu_backend.rows[k];
-        if (!served[k] && (gr__dnn_available() || row != &gr__cpu_matmul_onednn)) gr__str_printf(&missing, " %s", row->name);
+        if (!served[k] && (gr__dnn_available() || row != &gr__cpu_matmul_onednn))
+            gr__str_printf(&missing, " %s", row->name);
     }
     printf("worst in bounds: f32 %.2f, bf16 %.2f\n", worst[0], worst[1]);
     if (missing.n) fail_msg("never used:%s", gr__str_get(&missing));
@@ -261,11 +271,14 @@ int main(int argc, char **argv)
     int n = 0;
     const char *only = NULL;
     for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "-v") == 0) verbose = true;
-        else only = argv[i];
+        if (strcmp(argv[i], "-v") == 0)
+            verbose = true;
+        else
+            only = argv[i];
     for (int i = 0; tests && i < gr__n_ops; i++) {
         if (only && strcmp(only, gr__ops[i]->name) != 0) continue;
-        tests[n++] = (struct CMUnitTest){.name = gr__ops[i]->name, .test_func = test_op, .initial_state = (void *)gr__ops[i]};
+        tests[n++] =
+            (struct CMUnitTest){.name = gr__ops[i]->name, .test_func = test_op, .initial_state = (void *)gr__ops[i]};
     }
     if (tests && !only) tests[n++] = (struct CMUnitTest){.name = "every row is used", .test_func = every_row_served};
     int failed = tests ? test_run("kernel cases", tests, (size_t)n, NULL, NULL) : 1;

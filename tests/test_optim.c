@@ -394,7 +394,8 @@ static void defaults_and_names(void **state)
         assert_true(o.learning_rate > 0 && (int)o.kind == k);
         gr_optimizer again;
         assert_ok(gr_optimizer_resolve(&o, &again));
-        assert_memory_equal(&o, &again, offsetof(gr_optimizer, no_nesterov) + sizeof(bool)); /* padding is no part of it */
+        size_t from = offsetof(gr_optimizer, learning_rate), to = offsetof(gr_optimizer, no_nesterov) + sizeof(bool);
+        assert_memory_equal((char *)&o + from, (char *)&again + from, to - from); /* without padding */
         assert_ok(gr_optimizer_from_name(gr_optimizer_name((gr_optimizer_kind)k), &kind));
         assert_int_equal(kind, k);
     }

@@ -24,7 +24,8 @@ typedef gr_loss (*network)(gr_graph *g);
 static gr_loss mlp(gr_graph *g)
 {
     gr_value x = gr_input(g, "x", GR_F32, 2, (int64_t[]){6, 5}), y = gr_input(g, "y", GR_F32, 2, (int64_t[]){6, 3});
-    gr_value h = gr_mlp(g, "net", x, (int64_t[]){9, 7, 3}, 3, &(gr_mlp_options){.activation = GR_ACTIVATION_GELU, .dropout = 0.2});
+    gr_value h = gr_mlp(g, "net", x, (int64_t[]){9, 7, 3}, 3,
+                        &(gr_mlp_options){.activation = GR_ACTIVATION_GELU, .dropout = 0.2});
     return gr_loss_huber(g, gr_affine(g, h, 1, 0), y, &(gr_loss_options){.half = true});
 }
 
@@ -39,7 +40,8 @@ static gr_value attention_block(gr_graph *g, gr_value x, double dropout)
 
 static gr_loss transformer(gr_graph *g, int layers, double dropout)
 {
-    gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){B, T}), targets = gr_input(g, "targets", GR_I32, 2, (int64_t[]){B, T});
+    gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){B, T}),
+             targets = gr_input(g, "targets", GR_I32, 2, (int64_t[]){B, T});
     gr_value table = gr_param(g, "wte.weight", 2, (int64_t[]){V, C}, &(gr_init){.kind = GR_INIT_NORMAL, .b = 0.5});
     gr_value x = gr_embedding(g, table, ids);
     for (int i = 0; i < layers; i++) {
@@ -59,7 +61,8 @@ static gr_loss gpt_dropout(gr_graph *g) { return transformer(g, 2, 0.25); }
 /* RMS norm, rotary, grouped queries, SwiGLU, and logits that are stored. */
 static gr_loss llama(gr_graph *g)
 {
-    gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){B, T}), targets = gr_input(g, "targets", GR_I32, 2, (int64_t[]){B, T});
+    gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){B, T}),
+             targets = gr_input(g, "targets", GR_I32, 2, (int64_t[]){B, T});
     gr_linear_options bare = {.no_bias = true};
     gr_value x = gr_embedding_layer(g, "embed", ids, V, C, NULL);
     gr_block_push(g, "layers.0");
@@ -67,13 +70,15 @@ static gr_loss llama(gr_graph *g)
     gr_value q = gr_reshape(g, gr_linear(g, "q", n, C, &bare), 4, (int64_t[]){B, T, H, C / H});
     gr_value k = gr_reshape(g, gr_linear(g, "k", n, C / H, &bare), 4, (int64_t[]){B, T, 1, C / H});
     gr_value v = gr_reshape(g, gr_linear(g, "v", n, C / H, &bare), 4, (int64_t[]){B, T, 1, C / H});
-    gr_value a = gr_attention(g, gr_rotary(g, q, NULL), gr_rotary(g, k, NULL), v, &(gr_attention_options){.causal = true});
+    gr_value a =
+        gr_attention(g, gr_rotary(g, q, NULL), gr_rotary(g, k, NULL), v, &(gr_attention_options){.causal = true});
     x = gr_add(g, x, gr_linear(g, "o", gr_reshape(g, a, 3, (int64_t[]){B, T, C}), C, &bare));
     n = gr_rms_norm_layer(g, "norm2", x, NULL);
     gr_value gated = gr_mul(g, gr_silu(g, gr_linear(g, "gate", n, 24, &bare)), gr_linear(g, "up", n, 24, &bare));
     x = gr_add(g, x, gr_linear(g, "down", gated, C, &bare));
     gr_scope_pop(g);
-    return gr_loss_cross_entropy(g, gr_linear(g, "head", x, V, NULL), targets, &(gr_loss_options){.label_smoothing = 0.1});
+    return gr_loss_cross_entropy(g, gr_linear(g, "head", x, V, NULL), targets,
+                                 &(gr_loss_options){.label_smoothing = 0.1});
 }
 
 static const struct {
@@ -184,7 +189,8 @@ static void interpret(const subject *s, outcome *o)
     gr__interpret *it;
     *o = (outcome){.n = 0};
     assert_ok(gr__interpret_new(&it, s->g));
-    *gr__interpret_control(it) = (gr__control){.seed = control.seed, .micro_step = control.micro_step, .sample = control.sample, .ok = true};
+    *gr__interpret_control(it) =
+        (gr__control){.seed = control.seed, .micro_step = control.micro_step, .sample = control.sample, .ok = true};
     for (size_t i = 0; i < s->g->n_values; i++) {
         const gr__value *v = &s->g->value[i];
         gr_tensor t = {.dtype = v->dtype, .rank = v->rank};
@@ -219,7 +225,8 @@ static void assert_close(const subject *s, const char *name, const outcome *got,
         }
         /* gradients that are zero but for rounding (a key's bias) are held against the others */
         if (!(off <= limit * fmax(most, 1e-3)))
-            fail_msg("%s, '%s' is off by %.3g of %.3g", name, i < s->n ? gr_value_path(s->g, s->param[i]) : "loss", off, most);
+            fail_msg("%s, '%s' is off by %.3g of %.3g", name, i < s->n ? gr_value_path(s->g, s->param[i]) : "loss", off,
+                     most);
     }
 }
 
@@ -235,9 +242,13 @@ static void assert_equal(const subject *s, const char *name, const outcome *a, c
 static void values_stay(void **state)
 {
     (void)state;
-    static const gr_plan_options options[] = {
-        {.reference = true, .no_fuse = true}, {.reference = true}, {.no_fuse = true}, {.recompute = GR_RECOMPUTE_NONE},
-        {.recompute = GR_RECOMPUTE_CHEAP}, {.recompute = GR_RECOMPUTE_BLOCKS}, {.reference = true, .recompute = GR_RECOMPUTE_BLOCKS}};
+    static const gr_plan_options options[] = {{.reference = true, .no_fuse = true},
+                                              {.reference = true},
+                                              {.no_fuse = true},
+                                              {.recompute = GR_RECOMPUTE_NONE},
+                                              {.recompute = GR_RECOMPUTE_CHEAP},
+                                              {.recompute = GR_RECOMPUTE_BLOCKS},
+                                              {.reference = true, .recompute = GR_RECOMPUTE_BLOCKS}};
     for (size_t k = 0; k < GR__COUNT(networks); k++) {
         subject s;
         outcome want, got;
@@ -268,7 +279,8 @@ static void values_stay_in_bf16(void **state)
         assert_close(&low, networks[k].name, &got, &exact, 0.1);
         assert_non_null(strstr(got.text, "bf16["));
         bool differs = false;
-        for (int i = 0; i < low.n; i++) differs = differs || memcmp(got.value[i], exact.value[i], sizeof(float) * (size_t)exact.count[i]) != 0;
+        for (int i = 0; i < low.n; i++)
+            differs = differs || memcmp(got.value[i], exact.value[i], sizeof(float) * (size_t)exact.count[i]) != 0;
         assert_true(differs);
         outcome_free(&got);
         outcome_free(&want);
@@ -325,7 +337,9 @@ static void budget(void **state)
         if (bf16) assert_ok(gr_autocast_bf16(g));
         int n = gr_graph_params(g, p, MOST_PARAMS);
         assert_ok(gr_grad(g, loss.sum, p, n, d));
-        assert_ok(gr_optimizer_apply(g, "step", p, d, n, &(gr_optimizer_options){.base = {.kind = GR_OPTIMIZER_ADAMW}, .weight = loss.weight}, NULL));
+        assert_ok(gr_optimizer_apply(
+            g, "step", p, d, n, &(gr_optimizer_options){.base = {.kind = GR_OPTIMIZER_ADAMW}, .weight = loss.weight},
+            NULL));
         size_t none = arena_of(g, &(gr_plan_options){.recompute = GR_RECOMPUTE_NONE}, &level);
         size_t cheap = arena_of(g, &(gr_plan_options){.recompute = GR_RECOMPUTE_CHEAP}, &level);
         size_t blocks = arena_of(g, &(gr_plan_options){.recompute = GR_RECOMPUTE_BLOCKS}, &level);
@@ -335,7 +349,8 @@ static void budget(void **state)
         assert_int_equal(level, GR_RECOMPUTE_NONE);
         assert_int_equal(arena_of(g, &(gr_plan_options){.memory_budget_bytes = cheap}, &level), cheap);
         assert_int_equal(level, GR_RECOMPUTE_CHEAP);
-        assert_int_equal(arena_of(g, &(gr_plan_options){.memory_budget_bytes = 1}, &level), blocks); /* the smallest there is */
+        assert_int_equal(arena_of(g, &(gr_plan_options){.memory_budget_bytes = 1}, &level),
+                         blocks); /* the smallest there is */
         assert_int_equal(level, GR_RECOMPUTE_BLOCKS);
         gr_graph_free(&g);
     }
@@ -384,14 +399,16 @@ static void folded_additions(void **state)
     char *text;
     const int64_t dim[] = {4, 4};
     assert_ok(gr_graph_new(&g));
-    gr_value x = gr_input(g, "x", GR_F32, 2, dim), a = gr_input(g, "a", GR_F32, 2, dim), w = gr_param(g, "w", 2, dim, NULL);
+    gr_value x = gr_input(g, "x", GR_F32, 2, dim), a = gr_input(g, "a", GR_F32, 2, dim),
+             w = gr_param(g, "w", 2, dim, NULL);
     gr_value sum = gr_state(g, "sum", GR_F32, 2, dim, NULL);
     gr_output(g, "run", "y", gr_add(g, a, gr_matmul(g, x, w, NULL)));
     gr_update(g, "run", sum, gr_add(g, sum, gr_matmul(g, x, x, &(gr_matmul_options){.transpose_a = true})));
     assert_ok(gr_plan_compile(g, "run", NULL, &plan));
     assert_ok(gr_plan_print(plan, &text));
     assert_int_equal(plan->n_steps, 2);
-    for (size_t i = 0; i < 2; i++) assert_true(plan->step[i].n_in == 3 && plan->graph->node[plan->step[i].node].op == &gr__op_matmul);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(plan->step[i].n_in == 3 && plan->graph->node[plan->step[i].node].op == &gr__op_matmul);
     assert_int_equal(lines_with(text, "f32[4,4]@sum)", "-> f32[4,4]@sum"), 1);
     gr_text_free(text);
     gr_plan_free(&plan);
@@ -420,12 +437,14 @@ static void simplified(void **state)
     const int64_t dim[] = {4, 6}, flat[] = {24};
     assert_ok(gr_graph_new(&g));
     gr_value x = gr_input(g, "x", GR_F32, 2, dim), half = gr_cast(g, x, GR_BF16);
-    gr_output(g, "run", "neutral", gr_neg(g, gr_mul(g, gr_add(g, x, gr_scalar(g, GR_F32, 0)), gr_scalar(g, GR_F32, 1))));
+    gr_output(g, "run", "neutral",
+              gr_neg(g, gr_mul(g, gr_add(g, x, gr_scalar(g, GR_F32, 0)), gr_scalar(g, GR_F32, 1))));
     gr_output(g, "run", "twice", gr_neg(g, x));
     gr_output(g, "run", "reshaped", gr_exp(g, gr_reshape(g, gr_reshape(g, x, 1, flat), 2, dim)));
     gr_output(g, "run", "narrow", gr_exp(g, gr_cast(g, gr_cast(g, half, GR_F32), GR_BF16)));
     gr_output(g, "run", "rounded", gr_exp(g, gr_cast(g, half, GR_F32))); /* this cast must stay */
-    gr_value parts[] = {gr_pad_slice(g, gr_slice(g, x, 1, 0, 2), 1, 4, 6), gr_pad_slice(g, gr_slice(g, x, 1, 2, 4), 1, 0, 6)};
+    gr_value parts[] = {gr_pad_slice(g, gr_slice(g, x, 1, 0, 2), 1, 4, 6),
+                        gr_pad_slice(g, gr_slice(g, x, 1, 2, 4), 1, 0, 6)};
     gr_output(g, "run", "turned", gr_add(g, parts[0], parts[1]));
     assert_ok(gr__pass_simplify(g));
     assert_ok(gr__graph_check(g));
@@ -484,8 +503,10 @@ static void stable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_stay), cmocka_unit_test(values_stay_in_bf16), cmocka_unit_test(recomputation), cmocka_unit_test(budget),
-        cmocka_unit_test(side_by_side), cmocka_unit_test(folded_additions), cmocka_unit_test(simplified), cmocka_unit_test(fused),
+        cmocka_unit_test(values_stay),   cmocka_unit_test(values_stay_in_bf16),
+        cmocka_unit_test(recomputation), cmocka_unit_test(budget),
+        cmocka_unit_test(side_by_side),  cmocka_unit_test(folded_additions),
+        cmocka_unit_test(simplified),    cmocka_unit_test(fused),
         cmocka_unit_test(stable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,8 @@ static void set(float *to, int n, double first, double step)
 static void assert_floats(const float *got, const float *want, int n)
 {
     for (int i = 0; i < n; i++)
-        if (fabsf(got[i] - want[i]) > 1e-6f * fmaxf(1, fabsf(want[i]))) fail_msg("[%d] is %g, not %g", i, (double)got[i], (double)want[i]);
+        if (fabsf(got[i] - want[i]) > 1e-6f * fmaxf(1, fabsf(want[i])))
+            fail_msg("[%d] is %g, not %g", i, (double)got[i], (double)want[i]);
 }
 
 static int count_of(const gr_plan *plan, const char *word)
@@ -198,6 +199,24 @@ static void reads_itself_otherwise(void **st)
     }
 }
 
+/* Large enough for kernels to write a part before they read the rest. */
+static void adds_its_first_row(void **st)
+{
+    (void)st;
+    enum { ROWS = 70, COLS = 600 };
+    bench b;
+    bench_open(&b);
+    gr_value w = gr_param(b.g, "w", 2, (int64_t[]){ROWS, COLS}, NULL);
+    gr_update(b.g, "step", w, gr_add(b.g, w, gr_slice(b.g, w, 0, 0, 1)));
+    bench_bind(&b, "step", NULL);
+    float *x = state(&b, "w");
+    for (int i = 0; i < ROWS * COLS; i++) x[i] = (float)(i % COLS + 1);
+    assert_ok(gr_session_run(b.s));
+    for (int i = 0; i < ROWS * COLS; i++)
+        if (x[i] != (float)(2 * (i % COLS + 1))) fail_msg("[%d] is %g", i, (double)x[i]);
+    bench_close(&b);
+}
+
 /* The same for values that die in the op: a product may be added to its own factor only in another place. */
 static void reads_dying_value_otherwise(void **st)
 {
@@ -205,7 +224,8 @@ static void reads_dying_value_otherwise(void **st)
     for (int fuse = 0; fuse < 2; fuse++) {
         bench b;
         bench_open(&b);
-        gr_value x = gr_input(b.g, "x", GR_F32, 2, square), h = gr_softmax(b.g, x), k = gr_softmax(b.g, gr_affine(b.g, x, 2, 0));
+        gr_value x = gr_input(b.g, "x", GR_F32, 2, square), h = gr_softmax(b.g, x),
+                 k = gr_softmax(b.g, gr_affine(b.g, x, 2, 0));
         gr_output(b.g, "run", "product", gr_add(b.g, h, gr_matmul(b.g, h, h, NULL)));
         gr_output(b.g, "run", "row", gr_sub(b.g, k, gr_slice(b.g, k, 0, 0, 1)));
         bench_bind(&b, "run", &(gr_plan_options){.no_fuse = !fuse});
@@ -239,8 +259,12 @@ static void guards(void **st)
         gr_value y = gr_log(b.g, gr_mul(b.g, x, w));
         gr_scope_pop(b.g);
         gr_value fresh = gr_add(b.g, w, y);
-        gr_update(b.g, "step", w, kind == 1 ? gr_reshape(b.g, gr_reshape(b.g, fresh, 2, (int64_t[]){2, 2}), 1, four) : fresh);
-        gr_guard(b.g, "step", kind == 0 || kind == 1 ? gr_sum(b.g, y, 0, false) : kind == 2 ? one : gr_log(b.g, frozen));
+        gr_update(b.g, "step", w,
+                  kind == 1 ? gr_reshape(b.g, gr_reshape(b.g, fresh, 2, (int64_t[]){2, 2}), 1, four) : fresh);
+        gr_guard(b.g, "step",
+                 kind == 0 || kind == 1 ? gr_sum(b.g, y, 0, false)
+                 : kind == 2            ? one
+                                        : gr_log(b.g, frozen));
         gr_output(b.g, "step", "one", gr_affine(b.g, one, 1, 1));
         bench_bind(&b, "step", NULL);
         set(input(b.s, "x"), 4, 1, 1);
@@ -249,17 +273,24 @@ static void guards(void **st)
         assert_true(state(&b, "w")[3] != 1);
         float before[4];
         memcpy(before, state(&b, "w"), sizeof before);
-        if (kind < 2) input(b.s, "x")[2] = 0;
-        else if (kind == 2) *input(b.s, "one") = NAN;
-        else *state(&b, "frozen") = 0;
+        if (kind < 2)
+            input(b.s, "x")[2] = 0;
+        else if (kind == 2)
+            *input(b.s, "one") = NAN;
+        else
+            *state(&b, "frozen") = 0;
         gr_store_touch(b.store);
         assert_fails(gr_session_run(b.s), GR_ERR_NUMERIC, "step");
         assert_memory_equal(before, state(&b, "w"), sizeof before);
-        if (kind == 0) assert_fails(gr_session_find_nonfinite(b.s), GR_ERR_NUMERIC, "layer: the result of 'map' (mul, log");
+        if (kind == 0)
+            assert_fails(gr_session_find_nonfinite(b.s), GR_ERR_NUMERIC, "layer: the result of 'map' (mul, log");
         assert_memory_equal(before, state(&b, "w"), sizeof before);
-        if (kind < 2) input(b.s, "x")[2] = 3;
-        else if (kind == 2) *input(b.s, "one") = 1;
-        else *state(&b, "frozen") = 1;
+        if (kind < 2)
+            input(b.s, "x")[2] = 3;
+        else if (kind == 2)
+            *input(b.s, "one") = 1;
+        else
+            *state(&b, "frozen") = 1;
         gr_store_touch(b.store);
         assert_ok(gr_session_run(b.s));
         if (kind < 3) assert_ok(gr_session_find_nonfinite(b.s));
@@ -289,7 +320,8 @@ static void hoisted(void **st)
     bench b;
     bench_open(&b);
     gr_value w = gr_param(b.g, "w", 2, (int64_t[]){4, 4}, NULL), x = gr_input(b.g, "x", GR_F32, 2, (int64_t[]){2, 4});
-    gr_value y = gr_matmul(b.g, gr_cast(b.g, x, GR_BF16), gr_cast(b.g, w, GR_BF16), &(gr_matmul_options){.out_dtype = GR_F32});
+    gr_value y =
+        gr_matmul(b.g, gr_cast(b.g, x, GR_BF16), gr_cast(b.g, w, GR_BF16), &(gr_matmul_options){.out_dtype = GR_F32});
     gr_output(b.g, "run", "y", gr_sum(b.g, y, 0, false));
     gr_update(b.g, "grow", w, gr_affine(b.g, w, 1, 1));
     bench_bind(&b, "run", NULL);
@@ -414,7 +446,8 @@ static void *counted(void *user, void *pointer, size_t old_size, size_t size, si
 /* x (2, 6, 8) through one causal block and a chunked loss. */
 static gr_loss small_network(gr_graph *g, double dropout)
 {
-    gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){2, 6}), targets = gr_input(g, "targets", GR_I32, 2, (int64_t[]){2, 6});
+    gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){2, 6}),
+             targets = gr_input(g, "targets", GR_I32, 2, (int64_t[]){2, 6});
     gr_value x = gr_embedding_layer(g, "wte", ids, 11, 8, NULL), part[3];
     gr_block_push(g, "h.0");
     gr_value qkv = gr_linear(g, "qkv", gr_layer_norm_layer(g, "ln", x, NULL), 24, NULL);
@@ -447,7 +480,8 @@ static void no_allocation_in_a_run(void **st)
     gr_loss loss = small_network(b.g, 0.1);
     int n = gr_graph_params(b.g, p, 32);
     assert_ok(gr_grad(b.g, loss.sum, p, n, d));
-    gr_optimizer_options o = {.base = {.kind = GR_OPTIMIZER_ADAMW}, .weight = loss.weight, .clip_norm = 1, .ema_decay = 0.9};
+    gr_optimizer_options o = {
+        .base = {.kind = GR_OPTIMIZER_ADAMW}, .weight = loss.weight, .clip_norm = 1, .ema_decay = 0.9};
     gr_optimizer_result r;
     assert_ok(gr_optimizer_apply(b.g, "step", p, d, n, &o, &r));
     gr_output(b.g, "step", "loss", gr_div(b.g, loss.sum, loss.weight));
@@ -474,7 +508,8 @@ static void no_allocation_in_a_run(void **st)
 
 static gr_loss two_layers(gr_graph *g, int64_t batch)
 {
-    gr_value x = gr_input(g, "x", GR_F32, 2, (int64_t[]){batch, 5}), y = gr_input(g, "y", GR_F32, 2, (int64_t[]){batch, 2});
+    gr_value x = gr_input(g, "x", GR_F32, 2, (int64_t[]){batch, 5}),
+             y = gr_input(g, "y", GR_F32, 2, (int64_t[]){batch, 2});
     gr_value h = gr_tanh(g, gr_linear(g, "a", x, 7, NULL));
     return gr_loss_mse(g, gr_linear(g, "b", h, 2, NULL), y, NULL);
 }
@@ -601,9 +636,15 @@ static gr_value grow(gr_graph *g, random_program *p)
     case 8: return gr_sub(g, a, gr_mean(g, c, 1, true));
     case 9: return gr_add(g, gr_slice(g, a, 0, 1, 1), gr_affine(g, c, 0.1, 0));
     case 10: return gr_concat(g, (gr_value[]){gr_slice(g, a, 1, 2, 2), gr_slice(g, c, 1, 0, 2)}, 2, 1);
-    case 11: return gr_concat(g, (gr_value[]){gr_tanh(g, gr_slice(g, a, 1, 0, 1)), gr_slice(g, gr_sin(g, c), 1, 0, 3)}, 2, 1);
-    case 12: return gr_add(g, gr_pad_slice(g, gr_slice(g, a, 0, 0, 3), 0, 1, SIDE), gr_pad_slice(g, gr_slice(g, c, 0, 2, 1), 0, 0, SIDE));
-    case 13: return gr_reshape(g, gr_silu(g, gr_reshape(g, gr_transpose(g, a, 0, 1), 1, (int64_t[]){SIDE * SIDE})), 2, (int64_t[]){SIDE, SIDE});
+    case 11:
+        return gr_concat(g, (gr_value[]){gr_tanh(g, gr_slice(g, a, 1, 0, 1)), gr_slice(g, gr_sin(g, c), 1, 0, 3)}, 2,
+                         1);
+    case 12:
+        return gr_add(g, gr_pad_slice(g, gr_slice(g, a, 0, 0, 3), 0, 1, SIDE),
+                      gr_pad_slice(g, gr_slice(g, c, 0, 2, 1), 0, 0, SIDE));
+    case 13:
+        return gr_reshape(g, gr_silu(g, gr_reshape(g, gr_transpose(g, a, 0, 1), 1, (int64_t[]){SIDE * SIDE})), 2,
+                          (int64_t[]){SIDE, SIDE});
     case 14: return gr_where(g, gr_greater(g, a, c), d, a);
     case 15: return gr_cast(g, gr_cast(g, gr_tanh(g, gr_add(g, a, d)), GR_BF16), GR_F32);
     case 16: return gr_affine(g, gr_add(g, c, gr_affine(g, gr_matmul(g, c, c, NULL), 0.2, 0)), 0.5, 0);
@@ -620,7 +661,8 @@ static void build_random(gr_graph *g, random_program *p, uint64_t seed, int *n_s
     p->v[p->n++] = gr_input(g, "y", GR_F32, 2, dim);
     *n_states = (int)gr__rng_below(&p->rng, 5);
     gr_value states[4];
-    for (int i = 0; i < *n_states; i++) p->v[p->n++] = states[i] = gr_param(g, names[i], 2, dim, &(gr_init){.kind = GR_INIT_UNIFORM, .a = -1, .b = 1});
+    for (int i = 0; i < *n_states; i++)
+        p->v[p->n++] = states[i] = gr_param(g, names[i], 2, dim, &(gr_init){.kind = GR_INIT_UNIFORM, .a = -1, .b = 1});
     for (int i = 0, n = 4 + (int)gr__rng_below(&p->rng, 30); i < n; i++) {
         gr_value fresh = grow(g, p);
         p->v[p->n++] = fresh;
@@ -641,7 +683,8 @@ static void build_random(gr_graph *g, random_program *p, uint64_t seed, int *n_s
     assert_ok(gr_graph_status(g));
 }
 
-static void assert_same_numbers(const gr_tensor *got, const gr_tensor *want, uint64_t seed, const char *what, const gr_plan *plan)
+static void assert_same_numbers(const gr_tensor *got, const gr_tensor *want, uint64_t seed, const char *what,
+                                const gr_plan *plan)
 {
     for (int64_t i = 0; i < gr_tensor_count(want); i++) {
         double a = gr_tensor_get(got, i), c = gr_tensor_get(want, i);
@@ -709,11 +752,23 @@ static void random_programs(void **st)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_place), cmocka_unit_test(old_states), cmocka_unit_test(swap), cmocka_unit_test(reads_new),
-        cmocka_unit_test(reads_itself_otherwise), cmocka_unit_test(reads_dying_value_otherwise), cmocka_unit_test(guards),
-        cmocka_unit_test(names_the_state), cmocka_unit_test(hoisted), cmocka_unit_test(two_sessions), cmocka_unit_test(errors),
-        cmocka_unit_test(tiny_programs), cmocka_unit_test(no_allocation_in_a_run), cmocka_unit_test(accumulation),
-        cmocka_unit_test(second_gradient), cmocka_unit_test(random_programs),
+        cmocka_unit_test(in_place),
+        cmocka_unit_test(old_states),
+        cmocka_unit_test(swap),
+        cmocka_unit_test(reads_new),
+        cmocka_unit_test(reads_itself_otherwise),
+        cmocka_unit_test(adds_its_first_row),
+        cmocka_unit_test(reads_dying_value_otherwise),
+        cmocka_unit_test(guards),
+        cmocka_unit_test(names_the_state),
+        cmocka_unit_test(hoisted),
+        cmocka_unit_test(two_sessions),
+        cmocka_unit_test(errors),
+        cmocka_unit_test(tiny_programs),
+        cmocka_unit_test(no_allocation_in_a_run),
+        cmocka_unit_test(accumulation),
+        cmocka_unit_test(second_gradient),
+        cmocka_unit_test(random_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

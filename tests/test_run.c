@@ -39,13 +39,32 @@ static void add(settings *s, const char *const *more)
     }
 }
 
-static const char *const tiny_gpt[] = {"model.layers=1", "model.heads=2", "model.width=16", "model.context=16", "tokenizer.type=char",
-                                       "train.batch=2", "train.steps=12", "train.lr=0.01", "train.seed=3", "train.checkpoint_every=4",
-                                       "train.eval_every=5", "data.valid=0.2", NULL};
-static const char *const everything[] = {"model.dropout=0.1", "train.accumulate=2", "train.ema=0.9", "train.clip=0.5", NULL};
-static const char *const tiny_mlp[] = {"model.type=mlp", "model.hidden=[8]", "data.target=y", "data.valid=0.2", "train.batch=8",
-                                       "train.steps=12", "train.lr=0.01", "train.seed=3", "train.checkpoint_every=4",
-                                       "train.eval_every=5", NULL};
+static const char *const tiny_gpt[] = {"model.layers=1",
+                                       "model.heads=2",
+                                       "model.width=16",
+                                       "model.context=16",
+                                       "tokenizer.type=char",
+                                       "train.batch=2",
+                                       "train.steps=12",
+                                       "train.lr=0.01",
+                                       "train.seed=3",
+                                       "train.checkpoint_every=4",
+                                       "train.eval_every=5",
+                                       "data.valid=0.2",
+                                       NULL};
+static const char *const everything[] = {"model.dropout=0.1", "train.accumulate=2", "train.ema=0.9", "train.clip=0.5",
+                                         NULL};
+static const char *const tiny_mlp[] = {"model.type=mlp",
+                                       "model.hidden=[8]",
+                                       "data.target=y",
+                                       "data.valid=0.2",
+                                       "train.batch=8",
+                                       "train.steps=12",
+                                       "train.lr=0.01",
+                                       "train.seed=3",
+                                       "train.checkpoint_every=4",
+                                       "train.eval_every=5",
+                                       NULL};
 
 static char *stories;
 static size_t stories_bytes;
@@ -74,8 +93,8 @@ static gr_status open_run(const char *source, const settings *s, const char *out
 /* ---- hooks ---- */
 
 typedef struct watch {
-    int64_t stop_after;  /* steps of this call; 0: never */
-    int64_t die_at;      /* step at which the process ends at once */
+    int64_t stop_after; /* steps of this call; 0: never */
+    int64_t die_at;     /* step at which the process ends at once */
     int64_t steps, skipped;
     double first, last, valid; /* losses */
 } watch;
@@ -192,7 +211,8 @@ static void learns_text(void **state)
     assert_ok(gr_generate(gr_run_model(run), "The", &(gr_generate_options){.max_tokens = 8}, NULL, NULL, &text, NULL));
     gr_text_free(text);
     gr_run_close(&run);
-    static const char *const files[] = {"config.yaml", "config.json", "tokenizer.json", "model.safetensors", "metrics.jsonl"};
+    static const char *const files[] = {"config.yaml", "config.json", "tokenizer.json", "model.safetensors",
+                                        "metrics.jsonl"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[4300];
         snprintf(path, sizeof path, "%s/%s", out, files[i]);
@@ -250,10 +270,33 @@ static void resumes_table(void **state)
 {
     (void)state;
     settings s = {.n = 0};
-    const char *const more[] = {"train.early_stop={patience: 50}", "train.lr={peak: 0.01, schedule: reduce_on_plateau, patience: 1}", NULL};
+    const char *const more[] = {"train.early_stop={patience: 50}",
+                                "train.lr={peak: 0.01, schedule: reduce_on_plateau, patience: 1}", NULL};
     add(&s, tiny_mlp);
     add(&s, more);
     straight_and_stopped(csv(), &s, "table");
+}
+
+/* A run that stopped early is at its end: the same call only writes the model again. */
+static void stops_early(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    const char *out = sub("early"), *source = csv();
+    const char *const more[] = {"train.early_stop={patience: 2, min_delta: 1e6}", "train.eval_every=1", NULL};
+    add(&s, tiny_mlp);
+    add(&s, more);
+    assert_ok(go(source, &s, out, &w));
+    assert_int_equal(w.steps, 3); /* the first validation is the best one, and two more are no better */
+    size_t n, m;
+    char *before = read_all(out, "model.safetensors", &n);
+    assert_ok(go(source, &s, out, &w));
+    assert_int_equal(w.steps, 0);
+    char *after = read_all(out, "model.safetensors", &m);
+    assert_true(n == m && memcmp(before, after, n) == 0);
+    gr_text_free(before);
+    gr_text_free(after);
 }
 
 /* The same process goes on after a stop, also where nothing is written. */
@@ -338,7 +381,12 @@ static void broken_checkpoint(void **state)
     assert_fails(go(NULL, &s, out, &w), GR_ERR_STOPPED, "step 2");
     flip(out, "checkpoints/step-00000002.safetensors");
     assert_fails(open_run(NULL, &s, out, &run), GR_ERR_CORRUPT, "--fresh");
-    gr_run_options fresh = {.overrides = s.set, .n_overrides = s.n, .out = out, .fresh = true, .text = stories, .text_bytes = stories_bytes};
+    gr_run_options fresh = {.overrides = s.set,
+                            .n_overrides = s.n,
+                            .out = out,
+                            .fresh = true,
+                            .text = stories,
+                            .text_bytes = stories_bytes};
     assert_ok(gr_run_open(NULL, &fresh, &run));
     assert_true(gr_run_describe(run).start_step == 0);
     gr_run_close(&run);
@@ -357,7 +405,8 @@ static void changed_configuration(void **state)
     settings s = {.n = 0}, t = {.n = 0};
     watch w = {.stop_after = 4};
     gr_run *run;
-    const char *out = sub("changed"), *const before[] = {"train.clip=0.7", NULL}, *const after[] = {"train.lr=0.02", "train.batch=3", NULL};
+    const char *out = sub("changed"), *const before[] = {"train.clip=0.7", NULL},
+               *const after[] = {"train.lr=0.02", "train.batch=3", NULL};
     add(&s, tiny_gpt);
     add(&s, before);
     add(&t, tiny_gpt);
@@ -417,7 +466,8 @@ static void not_finite(void **state)
     settings s = {.n = 0};
     watch w = {.steps = 0};
     gr_run *run;
-    const char *out = sub("nonfinite"), *const more[] = {"train.lr=1e6", "model.hidden=[8,8,8,8]", NULL}, *const skip_too[] = {"train.nonfinite=skip", NULL};
+    const char *out = sub("nonfinite"), *const more[] = {"train.lr=1e6", "model.hidden=[8,8,8,8]", NULL},
+               *const skip_too[] = {"train.nonfinite=skip", NULL};
     add(&s, tiny_mlp);
     add(&s, more);
     assert_fails(go(csv(), &s, out, &w), GR_ERR_NUMERIC, "not finite");
@@ -498,7 +548,8 @@ static void every_file_call_fails(void **state)
         gr__file_set_fault(full, &f);
         gr_status status = go(source, &s, out, &w);
         gr__file_set_fault(NULL, NULL);
-        if (status == GR_ERR_INTERNAL || (status != GR_OK && !*gr_message())) fail_msg("call %d: %s", (int)i, gr_status_name(status));
+        if (status == GR_ERR_INTERNAL || (status != GR_OK && !*gr_message()))
+            fail_msg("call %d: %s", (int)i, gr_status_name(status));
         status = go(source, &s, out, &w);
         if (status != GR_OK) fail_msg("after call %d: %s", (int)i, gr_message());
         assert_same_run(whole, out);
@@ -527,10 +578,13 @@ static void memory_is_as_told(void **state)
     settings s = {.n = 0};
     watch w = {.steps = 0};
     gr_run *run;
-    const char *const medium[] = {"model.layers=4", "model.heads=4", "model.width=256", "model.context=128", "tokenizer.type=char",
-                                  "train.batch=8", "train.steps=3", "train.eval_every=2", NULL};
+    const char *const medium[] = {"model.layers=4",    "model.heads=4",       "model.width=256",
+                                  "model.context=128", "tokenizer.type=char", "train.batch=8",
+                                  "train.steps=3",     "train.eval_every=2",  NULL};
     add(&s, medium);
     assert_ok(open_run(NULL, &s, NULL, &run));
+    double seconds;
+    assert_ok(gr_run_time_step(run, &seconds)); /* as the command does before it tells */
     double told = (double)gr_run_describe(run).process_bytes;
     FILE *reset = fopen("/proc/self/clear_refs", "w");
     if (reset) fputs("5", reset), fclose(reset);
@@ -538,7 +592,8 @@ static void memory_is_as_told(void **state)
     double measured = (double)status_bytes("VmHWM:");
     printf("told %.1f MB, measured %.1f MB\n", told / 1e6, measured / 1e6);
     gr_run_close(&run);
-    if (!(fabs(told - measured) <= 0.05 * measured)) fail_msg("told %.1f MB, measured %.1f MB", told / 1e6, measured / 1e6);
+    if (!(fabs(told - measured) <= 0.05 * measured))
+        fail_msg("told %.1f MB, measured %.1f MB", told / 1e6, measured / 1e6);
 }
 
 /* ---- gradients of whole models ---- */
@@ -559,11 +614,13 @@ static void note_gradient(void *user, const char *path, double worst)
 static void gradients(void **state)
 {
     (void)state;
-    static const char *const gpt[] = {"model.layers=2", "model.heads=2", "model.width=8", "model.context=8", "tokenizer.type=char",
-                                      "model.dropout=0.2", "train.batch=2", NULL};
-    static const char *const llama[] = {"model.type=llama", "model.layers=1", "model.heads=2", "model.kv_heads=1", "model.width=8",
-                                        "model.context=8", "tokenizer.type=char", "train.batch=2", NULL};
-    static const char *const mlp[] = {"model.type=mlp", "model.hidden=[6,5]", "data.target=y", "model.activation=tanh", NULL};
+    static const char *const gpt[] = {"model.layers=2",      "model.heads=2",     "model.width=8", "model.context=8",
+                                      "tokenizer.type=char", "model.dropout=0.2", "train.batch=2", NULL};
+    static const char *const llama[] = {"model.type=llama",    "model.layers=1", "model.heads=2",
+                                        "model.kv_heads=1",    "model.width=8",  "model.context=8",
+                                        "tokenizer.type=char", "train.batch=2",  NULL};
+    static const char *const mlp[] = {"model.type=mlp", "model.hidden=[6,5]", "data.target=y", "model.activation=tanh",
+                                      NULL};
     static const char *const relu[] = {"model.type=mlp", "model.hidden=[12,7]", "data.target=y", "loss=huber", NULL};
     static const char *const *const sets[] = {gpt, llama, mlp, relu};
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
@@ -587,11 +644,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_as_told), /* first: nothing is left over from others */
-        cmocka_unit_test(learns_text), cmocka_unit_test(learns_table), cmocka_unit_test(resumes_text),
+        cmocka_unit_test(learns_text),
+        cmocka_unit_test(learns_table),
+        cmocka_unit_test(resumes_text),
         {.name = "resumes_text in bf16", .test_func = resumes_text, .initial_state = (void *)tiny_gpt},
-        cmocka_unit_test(resumes_table), cmocka_unit_test(same_object_goes_on), cmocka_unit_test(killed),
-        cmocka_unit_test(broken_checkpoint), cmocka_unit_test(changed_configuration), cmocka_unit_test(bad_data),
-        cmocka_unit_test(not_finite), cmocka_unit_test(full_disk), cmocka_unit_test(every_file_call_fails),
+        cmocka_unit_test(resumes_table),
+        cmocka_unit_test(stops_early),
+        cmocka_unit_test(same_object_goes_on),
+        cmocka_unit_test(killed),
+        cmocka_unit_test(broken_checkpoint),
+        cmocka_unit_test(changed_configuration),
+        cmocka_unit_test(bad_data),
+        cmocka_unit_test(not_finite),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(every_file_call_fails),
         cmocka_unit_test(gradients),
     };
     if (gr_set_threads(1) != GR_OK) return 1; /* a process with a pool of threads cannot be forked */

@@ -176,10 +176,6 @@ void gr__format_double(char out[32], double value)
         snprintf(out, 32, "%.0f", value);
         return;
     }
-    if (value == floor(value) && fabs(value) < 1e15) {
-        snprintf(out, 32, "%.0f", value == 0 ? 0 : value);
-        return;
-    }
     for (int digits = 1; digits <= 17; digits++) {
         double back;
         snprintf(out, 32, "%.*g", digits, value);

@@ -25,9 +25,9 @@ static gr_status widen_attributes(gr_graph *g, gr__node *n)
     if (!a) return gr__fail_memory("a graph", n->op->attr_bytes);
     n->attr = memcpy(a, n->attr, n->op->attr_bytes);
     if (n->op == &gr__op_constant) return widen_constant(g, a);
-    gr_dtype *t = n->op == &gr__op_fill      ? &((gr__fill_attr *)a)->dtype
-                  : n->op == &gr__op_cast    ? &((gr__cast_attr *)a)->dtype
-                  : n->op == &gr__op_one_hot ? &((gr__one_hot_attr *)a)->dtype
+    gr_dtype *t = n->op == &gr__op_fill             ? &((gr__fill_attr *)a)->dtype
+                  : n->op == &gr__op_cast           ? &((gr__cast_attr *)a)->dtype
+                  : n->op == &gr__op_one_hot        ? &((gr__one_hot_attr *)a)->dtype
                   : n->op->flags & GR__OP_OUT_DTYPE ? (gr_dtype *)a
                                                     : NULL;
     if (t) *t = wide(*t);

@@ -15,8 +15,8 @@ typedef struct gr__checked {
     gr_graph *plain, *wide;
     gr_plan *batch, *loss_plan, *grad_plan;
     gr_session *fill, *loss, *grad;
-    gr_store *store;          /* f64 copies of the parameters */
-    gr_value *param, *d;      /* of 'wide' */
+    gr_store *store;     /* f64 copies of the parameters */
+    gr_value *param, *d; /* of 'wide' */
     int n;
     gr_tensor loss_value;
 } gr__checked;
@@ -187,7 +187,8 @@ gr_status gr_run_check_gradients(gr_run *run, int samples, gr_gradient_fn fn, vo
         if (!(worst <= most)) most = worst, path = gr_value_path(c.wide, c.param[i]);
     }
     if (!(most <= LIMIT))
-        status = gr__fail(GR_ERR_CHECK, "the gradient of '%s' differs from the differences by %.3g, more than %g", path, most, LIMIT);
+        status = gr__fail(GR_ERR_CHECK, "the gradient of '%s' differs from the differences by %.3g, more than %g", path,
+                          most, LIMIT);
 done:
     release(&c);
     return status;

@@ -237,6 +237,7 @@ static gr_status loop(gr__trainer *t)
 {
     gr_run *run = t->run;
     gr__settings *s = &run->set;
+    if (s->patience && run->at.bad_validations >= s->patience) s->steps = run->at.step; /* it had stopped early */
     while (run->at.step < s->steps) {
         bool best = false, early = false;
         GR_TRY(step(t));

@@ -34,7 +34,7 @@ static bool applicable(const gr__args *a, char *why)
     return true;
 }
 
-/* logits, and the loss of each row */
+/* Scratch: the logits of a chunk, the loss of each row, what a product borrows. */
 static size_t logit_bytes(const gr__args *a)
 {
     int64_t rows = chunk_rows(a);
@@ -42,10 +42,7 @@ static size_t logit_bytes(const gr__args *a)
     return (bytes + 63) / 64 * 64;
 }
 
-static size_t scratch(const gr__args *a)
-{
-    return logit_bytes(a) + (size_t)chunk_rows(a) * sizeof(float);
-}
+static size_t loss_bytes(const gr__args *a) { return ((size_t)chunk_rows(a) * sizeof(float) + 63) / 64 * 64; }
 
 static void release(void *state)
 {
@@ -75,7 +72,7 @@ static gr_status make_products(const gr__args *a, const gr__linear_ce *s, int64_
     return gr__dense_new(&dw, &p->dw_more);
 }
 
-static gr_status prepare(const gr__args *a, void **state)
+static gr_status make(const gr__args *a, void **state)
 {
     gr__linear_ce *s = gr__calloc(1, sizeof *s);
     if (!s) return gr__fail_memory("a loss", sizeof *s);
@@ -90,6 +87,25 @@ static gr_status prepare(const gr__args *a, void **state)
     return status;
 }
 
+static size_t scratch(const gr__args *a)
+{
+    void *state;
+    size_t most = 0;
+    if (make(a, &state) != GR_OK) return 0; /* then 'prepare' fails too */
+    const gr__linear_ce *s = state;
+    for (int i = 0; i < MOST_SIZES; i++) {
+        const gr__dense *each[] = {s->size[i].logits, s->size[i].dx, s->size[i].dw_first, s->size[i].dw_more};
+        for (size_t k = 0; k < GR__COUNT(each); k++) most = GR__MAX(most, gr__dense_scratch_bytes(each[k]));
+    }
+    release(state);
+    return logit_bytes(a) + loss_bytes(a) + most;
+}
+
+static gr_status prepare(const gr__args *a, void **state)
+{
+    return a->scratch ? make(a, state) : gr__fail_memory("a loss", logit_bytes(a));
+}
+
 static gr_status run_chunk(const gr__args *a, const gr__linear_ce *s, int64_t first, double *loss, int64_t *count)
 {
     const gr__chunk_products *p = s->n - first >= s->rows ? &s->size[0] : &s->size[1];
@@ -97,8 +113,9 @@ static gr_status run_chunk(const gr__args *a, const gr__linear_ce *s, int64_t fi
     const char *x = (const char *)a->in[0].data + (size_t)(first * s->c) * item;
     const int32_t *targets = (const int32_t *)a->in[2].data + first;
     float *row_loss = (float *)((char *)a->scratch + logit_bytes(a));
+    void *borrowed = (char *)row_loss + loss_bytes(a);
     gr__rows logits = {.data = a->scratch, .dtype = a->in[0].dtype, .ld = s->v};
-    GR_TRY(gr__dense_run(p->logits, x, a->in[1].data, a->scratch));
+    GR_TRY(gr__dense_run(p->logits, x, a->in[1].data, a->scratch, borrowed));
     gr__cross_entropy ce = {.rows = p->rows, .v = s->v, .logits = logits, .targets = targets, .loss = row_loss, .scale = 1};
     if (p->dx || p->dw_first) ce.dlogits = logits;
     gr__cross_entropy_run(&ce);
@@ -106,9 +123,10 @@ static gr_status run_chunk(const gr__args *a, const gr__linear_ce *s, int64_t fi
         *loss += row_loss[r];
         *count += targets[r] >= 0 && targets[r] < s->v;
     }
-    if (p->dx) GR_TRY(gr__dense_run(p->dx, a->scratch, a->in[1].data, (char *)a->out[2].data + (size_t)(first * s->c) * item));
+    char *dx = (char *)a->out[2].data + (size_t)(first * s->c) * item;
+    if (p->dx) GR_TRY(gr__dense_run(p->dx, a->scratch, a->in[1].data, dx, borrowed));
     if (!p->dw_first) return GR_OK;
-    return gr__dense_run(first == 0 ? p->dw_first : p->dw_more, a->scratch, x, a->out[3].data);
+    return gr__dense_run(first == 0 ? p->dw_first : p->dw_more, a->scratch, x, a->out[3].data, borrowed);
 }
 
 static gr_status run(const gr__args *a, void *state)

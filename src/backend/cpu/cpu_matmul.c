@@ -18,7 +18,8 @@ static gr__dnn_matmul_shape dnn_shape(const gr__args *a, const gr__product *p)
                                   .b_dtype = a->in[1].dtype, .c_dtype = a->out[0].dtype,
                                   .a_row = p->a_row, .a_col = p->a_col, .a_batch = p->a_batch,
                                   .b_row = p->b_row, .b_col = p->b_col, .b_batch = p->b_batch,
-                                  .c_row = p->c_row, .c_col = p->c_col, .c_batch = p->c_batch, .accumulate = adds(a)};
+                                  .c_row = p->c_row, .c_col = p->c_col, .c_batch = p->c_batch, .accumulate = adds(a),
+                                  .scratchpad = true}; /* all products share the plan's */
 }
 
 static bool unit(int64_t row, int64_t col, int64_t rows, int64_t cols)
@@ -42,14 +43,32 @@ static bool dnn_applicable(const gr__args *a, char *why)
     return true;
 }
 
-static gr_status dnn_prepare(const gr__args *a, void **state)
+static gr_status dnn_new(const gr__args *a, gr__dnn_matmul **out)
 {
     gr__product p;
     char why[GR__WHY_BYTES];
     GR_FAIL_IF(!gr__product_of(a, &p, why), GR_ERR_INTERNAL, "matmul: %s", why);
     gr__dnn_matmul_shape s = dnn_shape(a, &p);
+    return gr__dnn_matmul_new(&s, out);
+}
+
+static size_t dnn_scratch(const gr__args *a)
+{
     gr__dnn_matmul *mm;
-    GR_TRY(gr__dnn_matmul_new(&s, &mm));
+    if (dnn_new(a, &mm) != GR_OK) return 0; /* then 'prepare' fails too */
+    size_t bytes = gr__dnn_matmul_scratch_bytes(mm);
+    gr__dnn_matmul_free(mm);
+    return bytes;
+}
+
+static gr_status dnn_prepare(const gr__args *a, void **state)
+{
+    gr__dnn_matmul *mm;
+    GR_TRY(dnn_new(a, &mm));
+    if (gr__dnn_matmul_scratch_bytes(mm) && !a->scratch) {
+        gr__dnn_matmul_free(mm);
+        return gr__fail_memory("a product", sizeof mm);
+    }
     *state = mm;
     return GR_OK;
 }
@@ -59,12 +78,12 @@ static void dnn_release(void *state) { gr__dnn_matmul_free(state); }
 static gr_status dnn_run(const gr__args *a, void *state)
 {
     gr__product_seed(a);
-    return gr__dnn_matmul_run(state, a->in[0].data, a->in[1].data, a->out[0].data, NULL, NULL);
+    return gr__dnn_matmul_run(state, a->in[0].data, a->in[1].data, a->out[0].data, NULL, a->scratch);
 }
 
 const gr__kernel gr__cpu_matmul_onednn = {
     .op = &gr__op_matmul, .name = "matmul.onednn", .in_strided = 7, .out_strided = 1, .applicable = dnn_applicable,
-    .prepare = dnn_prepare, .release = dnn_release, .run = dnn_run,
+    .scratch_bytes = dnn_scratch, .prepare = dnn_prepare, .release = dnn_release, .run = dnn_run,
 };
 
 /* ---- own ---- */

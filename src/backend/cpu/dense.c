@@ -6,7 +6,6 @@
 struct gr__dense {
     gr__dnn_matmul *dnn; /* NULL: own */
     gr__gemm own;
-    void *scratch;
 };
 
 /* Where our own is the faster one (`gradus bench gemm`): oneDNN 2.6 falls to half its speed in products with a dimension of
@@ -25,33 +24,33 @@ gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)
     gr__dnn_matmul_shape s = {.batch = g->batch, .m = g->m, .n = g->n, .k = g->k, .a_dtype = g->dtype, .b_dtype = g->dtype,
                               .c_dtype = g->c_dtype, .a_row = g->a_row, .a_col = g->a_col, .a_batch = g->a_batch,
                               .b_row = g->b_row, .b_col = g->b_col, .b_batch = g->b_batch, .c_row = g->c_row, .c_col = 1,
-                              .c_batch = g->c_batch, .accumulate = g->accumulate};
-    if (!own_is_faster(g) && gr__dnn_available() && gr__dnn_matmul_new(&s, &d->dnn) == GR_OK) {
-        *out = d;
-        return GR_OK;
+                              .c_batch = g->c_batch, .accumulate = g->accumulate, .scratchpad = true};
+    gr_status status = own_is_faster(g) || !gr__dnn_available() ? GR_ERR_UNSUPPORTED : gr__dnn_matmul_new(&s, &d->dnn);
+    if (status != GR_OK && status != GR_ERR_UNSUPPORTED) {
+        gr__free(d);
+        return status;
     }
     d->own = *g;
-    size_t bytes = gr__gemm_scratch_bytes(g);
-    if (bytes && !(d->scratch = gr__alloc(bytes))) {
-        gr__dense_free(d);
-        return gr__fail_memory("a product", bytes);
-    }
-    d->own.scratch = d->scratch;
     *out = d;
     return GR_OK;
+}
+
+size_t gr__dense_scratch_bytes(const gr__dense *d)
+{
+    return !d ? 0 : d->dnn ? gr__dnn_matmul_scratch_bytes(d->dnn) : gr__gemm_scratch_bytes(&d->own);
 }
 
 void gr__dense_free(gr__dense *d)
 {
     if (!d) return;
     gr__dnn_matmul_free(d->dnn);
-    gr__free(d->scratch);
     gr__free(d);
 }
 
-gr_status gr__dense_run(gr__dense *d, const void *a, const void *b, void *c)
+gr_status gr__dense_run(gr__dense *d, const void *a, const void *b, void *c, void *scratch)
 {
-    if (d->dnn) return gr__dnn_matmul_run(d->dnn, a, b, c, NULL, NULL);
+    if (d->dnn) return gr__dnn_matmul_run(d->dnn, a, b, c, NULL, scratch);
+    d->own.scratch = scratch;
     d->own.a = a;
     d->own.b = b;
     d->own.c = c;
