@@ -1,6 +1,6 @@
-/* Out of memory at any moment: a small run (open, two steps, checkpoint, model folder, text from it), then the same with
- * the n-th allocation failing once, for as many n as there is time for. Always a status and a sentence, never a crash or
- * a leak, and the next try works. `test_alloc_fail N` tries that n alone. */
+/* Out of memory at any moment: a small run (open, two steps, checkpoint, model folder, text from it), then the same
+ * with the n-th allocation failing once, for as many n as there is time for. Always a status and a sentence, never a
+ * crash or a leak, and the next try works. `test_alloc_fail N` tries that n alone. */
 #include "tests/test.h"
 
 #include "base/rng.h"

@@ -1,6 +1,6 @@
-/* The cases of every op row through the CPU's plan instead of its reference: alone and fused, with results over their
- * operands, all results or only the first, at every level of instructions, with and without oneDNN, with 1 and 2 threads.
- * What is bound by memory gives the same f32 bits everywhere. `-v`: which kernel served each case. */
+/* The cases of every op row through the CPU's plan instead of its reference: alone and fused, with results over
+ * their operands, all results or only the first, at every level of instructions, with and without oneDNN, with 1 and
+ * 2 threads. What is bound by memory gives the same f32 bits everywhere. `-v`: which kernel served each case. */
 #include "tests/test.h"
 
 #include "backend/cpu/table.h"

@@ -1,5 +1,5 @@
-/* Plans and sessions: updates of states in place and out of it, guards, hoisted work, memory, errors; and random programs
- * against the interpreter. */
+/* Plans and sessions: updates of states in place and out of it, guards, hoisted work, memory, errors; and random
+ * programs against the interpreter. */
 #include "tests/test.h"
 
 #include "base/alloc.h"
@@ -676,7 +676,7 @@ static void build_random(gr_graph *g, random_program *p, uint64_t seed, int *n_s
     for (int i = 0; i < *n_states; i++)
         if (gr__rng_below(&p->rng, 4)) gr_update(g, "run", states[i], any(p));
     for (int i = 0; i < 4; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "o%d", i);
         gr_output(g, "run", name, i == 3 ? p->v[p->n - 1] : any(p));
     }

@@ -1,5 +1,5 @@
-/* Runs from end to end on small data: training, stopping and going on, broken checkpoints, bad data, numbers that are not
- * finite, full disks, memory, gradients of whole models. */
+/* Runs from end to end on small data: training, stopping and going on, broken checkpoints, bad data, numbers that
+ * are not finite, full disks, memory, gradients of whole models. */
 #include "tests/test.h"
 
 #include "base/file.h"

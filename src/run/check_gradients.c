@@ -1,5 +1,5 @@
-/* The gradients of a whole model against differences. The forward graph of training, without dropout, is built twice: as
- * it is, to be filled with a batch, and with every float in f64, to be computed by the reference kernels. */
+/* The gradients of a whole model against differences. The forward graph of training, without dropout, is built
+ * twice: as it is, to be filled with a batch, and with every float in f64, to be computed by the reference kernels. */
 #include "run/run.h"
 
 #include "base/rng.h"
