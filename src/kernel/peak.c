@@ -5,6 +5,7 @@
 #include "base/parallel.h"
 #include "kernel/cpu.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 /* Every trial is cut into more chunks than threads, so that a busy neighbour costs only what it takes. */
@@ -57,7 +58,7 @@ static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &g
 
 /* ---- trials ---- */
 
-static volatile float sink;
+static _Atomic float sink; /* keeps the loops from being left out */
 
 typedef struct trial {
     const gr__peak_kernels *kernels;
