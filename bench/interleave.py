@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Two programs measured in turn, in one run on one machine. Needs nothing but Python.
 
-    bench/interleave.py --us "build/gradus bench step gpt2 --dtype bf16 --serve" \\
+    bench/interleave.py --us "build/gradus bench step --dtype bf16 --serve" \\
                         --peer "$PY bench/peers/gpt2_step.py --dtype bf16 --serve" \\
                         --peer "$PY bench/peers/gpt2_step.py --dtype bf16 --mode compile --serve"
 
@@ -131,7 +131,7 @@ def main():
     for program in peers:
         if program is not best:
             program.end()
-    us.run(1)
+    us.run(o.steps)
     best.loss, us.loss = [], []
     for _ in range(o.pairs):
         for program in (us, best):
