@@ -103,19 +103,39 @@ char *gr__strndup(const char *text, size_t n)
 
 char *gr__strdup(const char *text) { return gr__strndup(text, strlen(text)); }
 
+#define PAGE ((size_t)65536) /* a multiple of every Linux page size */
+#define HUGE ((size_t)2 << 20)
+
+static size_t whole_pages(size_t bytes) { return (bytes + PAGE - 1) / PAGE * PAGE; }
+
+/* A mapping of n bytes on a huge page's boundary: one that is larger, cut at both ends. */
+static void *map_aligned(size_t n)
+{
+    char *base = mmap(NULL, n + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) return NULL;
+    size_t before = (HUGE - (size_t)(uintptr_t)base % HUGE) % HUGE;
+    if (before) munmap(base, before);
+    munmap(base + before + n, HUGE - before);
+    madvise(base + before, n, MADV_HUGEPAGE);
+    return base + before;
+}
+
 /* Through the hook where there is one (tests count and fail it), else straight from the kernel. */
 void *gr__alloc_large(size_t bytes)
 {
     if (bytes == 0) bytes = 1;
+    if (bytes > PTRDIFF_MAX - HUGE) return NULL;
     void *p;
     if (has_custom) {
         p = resize(NULL, 0, bytes, GR__ALIGN);
         if (!p) return NULL;
         memset(p, 0, bytes);
+    } else if (bytes >= HUGE) {
+        p = map_aligned(whole_pages(bytes));
+        if (!p) return NULL;
     } else {
-        p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        p = mmap(NULL, whole_pages(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED) return NULL;
-        if (bytes >= (size_t)2 << 20) madvise(p, bytes, MADV_HUGEPAGE);
     }
     account(bytes, 0);
     return p;
@@ -129,7 +149,7 @@ void gr__free_large(void *pointer, size_t bytes)
     if (has_custom)
         resize(pointer, bytes, 0, GR__ALIGN);
     else
-        munmap(pointer, bytes);
+        munmap(pointer, whole_pages(bytes));
 }
 
 gr_status gr__grow(void *items, size_t item_bytes, size_t count, size_t *capacity)

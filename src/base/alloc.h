@@ -12,7 +12,8 @@ void gr__free(void *pointer);
 char *gr__strdup(const char *text);
 char *gr__strndup(const char *text, size_t n);
 
-/* For buffers of many megabytes: 2 MiB aligned, huge pages asked for, first touch left to the user. Cleared. */
+/* For buffers of many megabytes: from 2 MiB on 2 MiB aligned with huge pages asked for, first touch left to the user.
+ * Cleared. */
 void *gr__alloc_large(size_t bytes);
 void gr__free_large(void *pointer, size_t bytes);
 
