@@ -19,7 +19,8 @@ static void try(gr_status status)
 static void show(void *user, gr_run_event event, const gr_progress *p, const char *text)
 {
     (void)user;
-    if (event == GR_EVENT_VALID) printf("epoch %4.1f  loss %.4f  test loss %.4f\n", p->epoch, p->loss_average, p->valid_loss);
+    if (event == GR_EVENT_VALID)
+        printf("epoch %4.1f  loss %.4f  test loss %.4f\n", p->epoch, p->loss_average, p->valid_loss);
     if (event == GR_EVENT_NOTE) printf("%s\n", text);
 }
 

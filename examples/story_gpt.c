@@ -28,9 +28,10 @@ static void show_loss(gr_run *run, const char *when)
 
 int main(int argc, char **argv)
 {
-    const char *set[64] = {"tokenizer.type=bpe", "tokenizer.vocab_size=1024", "model.type=gpt", "model.layers=4",
-                           "model.heads=4", "model.width=128", "model.context=64", "train.batch=8", "train.epochs=10",
-                           "train.optimizer=adam", "train.lr=1e-4", "train.lr.schedule=constant"};
+    const char *set[64] = {
+        "tokenizer.type=bpe", "tokenizer.vocab_size=1024", "model.type=gpt",   "model.layers=4",
+        "model.heads=4",      "model.width=128",           "model.context=64", "train.batch=8",
+        "train.epochs=10",    "train.optimizer=adam",      "train.lr=1e-4",    "train.lr.schedule=constant"};
     int n = 12;
     for (int i = 1; i < argc && n < 64; i++) set[n++] = argv[i]; /* the later one wins */
     char *text;
@@ -38,16 +39,18 @@ int main(int argc, char **argv)
     try(gr_stories_write(&(gr_stories_options){.bytes = 300000}, &text, &bytes));
 
     gr_run *run;
-    try(gr_run_open(NULL, &(gr_run_options){.text = text, .text_bytes = bytes, .overrides = set, .n_overrides = n,
-                                            .no_write = true}, &run));
+    try(gr_run_open(
+        NULL,
+        &(gr_run_options){.text = text, .text_bytes = bytes, .overrides = set, .n_overrides = n, .no_write = true},
+        &run));
     gr_stories_free(&text);
     show_loss(run, "before");
     try(gr_run_train(run, NULL));
     show_loss(run, "after ");
 
     char *story;
-    try(gr_generate(gr_run_model(run), "", &(gr_generate_options){.max_tokens = 60, .temperature = 0.8}, NULL, NULL, &story,
-                    NULL));
+    try(gr_generate(gr_run_model(run), "", &(gr_generate_options){.max_tokens = 60, .temperature = 0.8}, NULL, NULL,
+                    &story, NULL));
     printf("%s\n", story);
     gr_text_free(story);
     gr_run_close(&run);

@@ -112,8 +112,8 @@ gr_status op_run_make(op_run *r, const gr__op *op, const gr__case *c, gr_dtype d
     *r = (op_run){.op = op, .c = c, .dtype = dtype, .n_in = c->n_in, .stream = seed * 77 + 5};
     r->attr = c->attr ? c->attr : op->attr_bytes ? &no_attributes : NULL;
     if (!c->attr && op->map_op) r->attr = NULL;
-    r->control = (gr__control){.seed = seed, .micro_step = 3, .sample = 10, .update = 2, .learning_rate = 0.125,
-                               .ok = true};
+    r->control =
+        (gr__control){.seed = seed, .micro_step = 3, .sample = 10, .update = 2, .learning_rate = 0.125, .ok = true};
     for (int i = 0; i < r->n_in; i++) describe(&r->in[i], &c->in[i], dtype);
     GR_TRY(make_outputs(r));
     make_blocks(r);
@@ -160,8 +160,14 @@ static const void *attributes(const op_run *r)
 
 gr__args op_run_args(op_run *r)
 {
-    return (gr__args){.in = r->in, .out = r->out, .n_in = r->n_in, .n_out = r->n_out, .wanted = (1u << r->n_out) - 1,
-                      .attr = attributes(r), .control = &r->control, .stream = r->stream};
+    return (gr__args){.in = r->in,
+                      .out = r->out,
+                      .n_in = r->n_in,
+                      .n_out = r->n_out,
+                      .wanted = (1u << r->n_out) - 1,
+                      .attr = attributes(r),
+                      .control = &r->control,
+                      .stream = r->stream};
 }
 
 /* ---- comparing ---- */

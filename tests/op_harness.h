@@ -15,8 +15,8 @@
 typedef struct op_run {
     const gr__op *op;
     const gr__case *c;
-    const void *attr;  /* never NULL where the op has attributes */
-    gr_dtype dtype;    /* the float type under test */
+    const void *attr; /* never NULL where the op has attributes */
+    gr_dtype dtype;   /* the float type under test */
     int n_in, n_out;
     gr__arg in[GR__MAX_IN];   /* laid out as the case says: transposed views, left out operands */
     gr__arg out[GR__MAX_OUT]; /* contiguous, all bits set at first */

@@ -34,7 +34,8 @@ static pid_t start(const char *const *words)
     for (int i = 0; i < MOST_WORDS && words[i]; i++) argv[i + 1] = words[i];
     pid_t pid = fork();
     if (pid != 0) return pid;
-    int out = open("out.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644), err = open("err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    int out = open("out.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644),
+        err = open("err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (dup2(out, 1) < 0 || dup2(err, 2) < 0) _exit(99);
     execv(program, (char *const *)(uintptr_t)argv);
     _exit(99);
@@ -102,7 +103,8 @@ static int setup(void **state)
     const char *given = getenv("GRADUS_PROGRAM");
     char self[4000];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (given) snprintf(program, sizeof program, "%s", given);
+    if (given)
+        snprintf(program, sizeof program, "%s", given);
     else if (n > 0) {
         self[n] = 0;
         *strrchr(self, '/') = 0;
@@ -112,13 +114,14 @@ static int setup(void **state)
     if (chdir(folder) != 0) return -1;
     unsetenv("NO_COLOR");
     FILE *text = fopen("book.txt", "wb");
-    for (int i = 0; text && i < 400; i++) fprintf(text, "Line %d of a small book about %s.\n", i, i % 3 ? "boats" : "birds");
+    for (int i = 0; text && i < 400; i++)
+        fprintf(text, "Line %d of a small book about %s.\n", i, i % 3 ? "boats" : "birds");
     return text && fclose(text) == 0 ? 0 : -1;
 }
 
 /* A program that is not there is no failure of these tests. */
-#define need_program() \
-    do { \
+#define need_program()                                                          \
+    do {                                                                        \
         if (access(program, X_OK) != 0) test_skip("the program was not built"); \
     } while (0)
 
@@ -160,7 +163,8 @@ static void pages_of_help(void **state)
 {
     (void)state;
     need_program();
-    static const char *const names[] = {"demo", "train", "generate", "eval", "check", "inspect", "doctor", "help", "version"};
+    static const char *const names[] = {"demo",    "train",  "generate", "eval",   "check",
+                                        "inspect", "doctor", "help",     "version"};
     for (size_t i = 0; i < GR__COUNT(names); i++) {
         run(names[i], "-h");
         expect(0, NULL);
@@ -244,8 +248,8 @@ static void standard_output_fails(void **state)
 
 /* ---- a small run and what follows from it ---- */
 
-#define SMALL                                                                                                   \
-    "train", "book.txt", "tokenizer.type=char", "model.layers=1", "model.heads=2", "model.width=16",            \
+#define SMALL                                                                                        \
+    "train", "book.txt", "tokenizer.type=char", "model.layers=1", "model.heads=2", "model.width=16", \
         "model.context=16", "train.batch=4", "train.steps=5", "--seed", "3"
 
 static void small_run(void **state)
@@ -316,7 +320,8 @@ static void looks(void **state)
     run("check", "twice.txt", "tokenizer.type=byte", "model.context=32", "--strict");
     expect(5, NULL);
     assert_non_null(strstr(last.out, "repeat an earlier one"));
-    run("check", "book.txt", "tokenizer.type=byte", "model.layers=1", "model.width=16", "model.context=8", "--gradients");
+    run("check", "book.txt", "tokenizer.type=byte", "model.layers=1", "model.width=16", "model.context=8",
+        "--gradients");
     expect(0, NULL);
     run("doctor", "--json");
     expect(0, NULL);
@@ -325,8 +330,8 @@ static void looks(void **state)
 
 /* ---- stopped and killed ---- */
 
-#define LONG                                                                                                    \
-    "train", "book.txt", "tokenizer.type=char", "model.layers=2", "model.heads=2", "model.width=32",            \
+#define LONG                                                                                                      \
+    "train", "book.txt", "tokenizer.type=char", "model.layers=2", "model.heads=2", "model.width=32",              \
         "model.context=32", "model.dropout=0.1", "train.batch=8", "train.steps=150", "train.checkpoint_every=20", \
         "train.eval_every=50", "--seed", "3", "-q", "--out"
 
@@ -448,9 +453,16 @@ static void time_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_use),  cmocka_unit_test(pages_of_help), cmocka_unit_test(bad_input), cmocka_unit_test(standard_output_fails),
-        cmocka_unit_test(small_run),  cmocka_unit_test(quiet_run),     cmocka_unit_test(looks),
-        cmocka_unit_test(goes_on_after_signals), cmocka_unit_test(goes_on_after_kill), cmocka_unit_test(time_limit),
+        cmocka_unit_test(wrong_use),
+        cmocka_unit_test(pages_of_help),
+        cmocka_unit_test(bad_input),
+        cmocka_unit_test(standard_output_fails),
+        cmocka_unit_test(small_run),
+        cmocka_unit_test(quiet_run),
+        cmocka_unit_test(looks),
+        cmocka_unit_test(goes_on_after_signals),
+        cmocka_unit_test(goes_on_after_kill),
+        cmocka_unit_test(time_limit),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

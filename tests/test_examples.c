@@ -143,14 +143,16 @@ static void digits_program(void **state)
     (void)state;
     if (!test_data("images/mnist/train-images-idx3-ubyte.gz")) skip();
     char command[4096];
-    snprintf(command, sizeof command, "digits %s train.epochs=0 train.steps=30", test_source("examples/digits_linear.yaml"));
+    snprintf(command, sizeof command, "digits %s train.epochs=0 train.steps=30",
+             test_source("examples/digits_linear.yaml"));
     assert_true(number_after(run_example(command), "accuracy ") > 0.5);
 }
 
 static void story_gpt_program(void **state)
 {
     (void)state;
-    const char *text = run_example("story_gpt train.epochs=0 train.steps=100 model.width=64 model.layers=2 train.lr=1e-3");
+    const char *text =
+        run_example("story_gpt train.epochs=0 train.steps=100 model.width=64 model.layers=2 train.lr=1e-3");
     double before = number_after(text, "before  loss "), after = number_after(text, "after   loss ");
     assert_true(before > 6 && before < 8);
     assert_true(after < before - 1);
@@ -205,10 +207,12 @@ static void store_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(line_program), cmocka_unit_test(line_config), cmocka_unit_test(broadcast_program),
-        cmocka_unit_test(broadcast_config), cmocka_unit_test(tower_program), cmocka_unit_test(tower_config),
-        cmocka_unit_test(digits_inverse_config), cmocka_unit_test(digits_linear_config), cmocka_unit_test(digits_program),
-        cmocka_unit_test(story_gpt_program), cmocka_unit_test(story_gpt_config), cmocka_unit_test(store_files),
+        cmocka_unit_test(line_program),          cmocka_unit_test(line_config),
+        cmocka_unit_test(broadcast_program),     cmocka_unit_test(broadcast_config),
+        cmocka_unit_test(tower_program),         cmocka_unit_test(tower_config),
+        cmocka_unit_test(digits_inverse_config), cmocka_unit_test(digits_linear_config),
+        cmocka_unit_test(digits_program),        cmocka_unit_test(story_gpt_program),
+        cmocka_unit_test(story_gpt_config),      cmocka_unit_test(store_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

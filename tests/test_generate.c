@@ -376,9 +376,9 @@ static void draws_follow_the_options(void **state)
     check_draws(&(gr_generate_options){.top_k = 3}, "110010", 1);
     check_draws(&(gr_generate_options){.top_k = 100}, "111111", 1);
     check_draws(&(gr_generate_options){.top_p = 1e-9}, "000010", 1);
-    check_draws(&(gr_generate_options){.top_p = 0.7}, "100010", 1);  /* 0.636, 0.870 */
-    check_draws(&(gr_generate_options){.top_p = 0.9}, "110010", 1);  /* 0.956 */
-    check_draws(&(gr_generate_options){.min_p = 0.2}, "100010", 1);  /* e^-1 is above, e^-2 below */
+    check_draws(&(gr_generate_options){.top_p = 0.7}, "100010", 1); /* 0.636, 0.870 */
+    check_draws(&(gr_generate_options){.top_p = 0.9}, "110010", 1); /* 0.956 */
+    check_draws(&(gr_generate_options){.min_p = 0.2}, "100010", 1); /* e^-1 is above, e^-2 below */
     check_draws(&(gr_generate_options){.min_p = 0.2, .temperature = 3}, "111110", 3);
     check_draws(&(gr_generate_options){.top_k = 5, .top_p = 0.9, .min_p = 0.2}, "100010", 1);
     draw(&(gr_generate_options){.seed = 9}, a, -1);
@@ -466,14 +466,10 @@ static void lost_allocations_are_borne(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stories_are_llama2cs),
-        cmocka_unit_test(stories_survive_saving),
-        cmocka_unit_test(caches_change_nothing),
-        cmocka_unit_test(windows_score_as_logits_say),
-        cmocka_unit_test(stop_texts_end_the_text),
-        cmocka_unit_test(long_texts_drop_the_oldest_half),
-        cmocka_unit_test(options_are_checked),
-        cmocka_unit_test(draws_follow_the_options),
+        cmocka_unit_test(stories_are_llama2cs),       cmocka_unit_test(stories_survive_saving),
+        cmocka_unit_test(caches_change_nothing),      cmocka_unit_test(windows_score_as_logits_say),
+        cmocka_unit_test(stop_texts_end_the_text),    cmocka_unit_test(long_texts_drop_the_oldest_half),
+        cmocka_unit_test(options_are_checked),        cmocka_unit_test(draws_follow_the_options),
         cmocka_unit_test(lost_allocations_are_borne),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

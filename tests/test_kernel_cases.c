@@ -1,6 +1,7 @@
 /* The cases of every op row through the CPU's plan instead of its reference: alone and fused, with results over
  * their operands, all results or only the first, at every level of instructions, with and without oneDNN, with 1 and
  * 2 threads. What is bound by memory gives the same f32 bits everywhere. `-v`: which kernel served each case. */
+#include "base/clock.h"
 #include "tests/test.h"
 
 #include "backend/cpu/table.h"
@@ -159,8 +160,13 @@ static void run_way(const op_run *r, const way *w, results *kept)
     fill_inputs(s, r, w);
     const gr__control *c = &r->control;
     gr_session_set_control(s, &(gr_run_control){c->seed, c->micro_step, c->sample, c->update, c->learning_rate});
-    for (int time = 0; time < 2; time++) /* the second run finds what the first left in the arena */
+    double start = 0;
+    for (int time = 0; time < 2; time++) { /* the second run finds what the first left in the arena */
+        start = gr__now();
         if (gr_session_run(s) != GR_OK) fail_case(r->op, r->c, r->dtype, w, gr_message(), 0);
+    }
+    if (verbose && w->threads == 1 && !w->behind && !w->first_only && !w->fuse)
+        printf("%68s %9.1f us\n", "", (gr__now() - start) * 1e6);
     for (int i = 0; i < (w->first_only ? 1 : r->n_out); i++) {
         char name[16];
         gr_tensor t;

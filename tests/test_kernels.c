@@ -117,9 +117,21 @@ static void check_norm(int64_t rows, int64_t c, gr_dtype dtype, bool layer)
     float *gamma = floats(c), *beta = floats(c), *mean = floats(rows), *rstd = floats(rows);
     float *dgamma = floats(c), *dbeta = floats(c), *old = memory(c * 4);
     memcpy(old, dgamma, (size_t)c * 4);
-    gr__norm n = {.rows = rows, .c = c, .x = {x, dtype, ld}, .gamma = gamma, .beta = beta, .eps = 1e-5, .mean = mean,
-                  .rstd = rstd, .y = {y, dtype, ld}, .dy = {dy, dtype, ld}, .add = {add, dtype, ld},
-                  .dx = {dx, dtype, ld}, .dgamma = dgamma, .dbeta = dbeta, .accumulate = true};
+    gr__norm n = {.rows = rows,
+                  .c = c,
+                  .x = {x, dtype, ld},
+                  .gamma = gamma,
+                  .beta = beta,
+                  .eps = 1e-5,
+                  .mean = mean,
+                  .rstd = rstd,
+                  .y = {y, dtype, ld},
+                  .dy = {dy, dtype, ld},
+                  .add = {add, dtype, ld},
+                  .dx = {dx, dtype, ld},
+                  .dgamma = dgamma,
+                  .dbeta = dbeta,
+                  .accumulate = true};
     n.scratch = memory((int64_t)gr__norm_scratch_bytes(rows, c));
     (layer ? gr__layer_norm_forward : gr__rms_norm_forward)(&n);
     (layer ? gr__layer_norm_backward : gr__rms_norm_backward)(&n);
@@ -167,9 +179,19 @@ static void norm_bits(void *result)
 {
     float *x = floats(NORM_ROWS * NORM_C), *dy = floats(NORM_ROWS * NORM_C), *gamma = floats(NORM_C), *y = result;
     float *dx = y + NORM_ROWS * NORM_C, *mean = dx + NORM_ROWS * NORM_C, *rstd = mean + NORM_ROWS;
-    gr__norm n = {.rows = NORM_ROWS, .c = NORM_C, .x = {x, GR_F32, NORM_C}, .gamma = gamma, .beta = gamma, .eps = 1e-5,
-                  .mean = mean, .rstd = rstd, .y = {y, GR_F32, NORM_C}, .dy = {dy, GR_F32, NORM_C},
-                  .dx = {dx, GR_F32, NORM_C}, .dgamma = rstd + NORM_ROWS, .dbeta = rstd + NORM_ROWS + NORM_C};
+    gr__norm n = {.rows = NORM_ROWS,
+                  .c = NORM_C,
+                  .x = {x, GR_F32, NORM_C},
+                  .gamma = gamma,
+                  .beta = gamma,
+                  .eps = 1e-5,
+                  .mean = mean,
+                  .rstd = rstd,
+                  .y = {y, GR_F32, NORM_C},
+                  .dy = {dy, GR_F32, NORM_C},
+                  .dx = {dx, GR_F32, NORM_C},
+                  .dgamma = rstd + NORM_ROWS,
+                  .dbeta = rstd + NORM_ROWS + NORM_C};
     n.scratch = memory((int64_t)gr__norm_scratch_bytes(n.rows, n.c));
     gr__layer_norm_forward(&n);
     gr__layer_norm_backward(&n);
@@ -224,8 +246,15 @@ static void check_cross_entropy(int64_t rows, int64_t v, gr_dtype dtype, double 
     int32_t *target = memory(rows * 4);
     for (int64_t r = 0; r < rows; r++) target[r] = r == 1 ? -100 : r == 2 ? (int32_t)v : (int32_t)(r * 7 % v);
     float *loss = floats(rows), *lse = floats(rows);
-    gr__cross_entropy a = {.rows = rows, .v = v, .logits = {x, dtype, ld}, .targets = target, .loss = loss, .lse = lse,
-                           .dlogits = {x, dtype, ld}, .scale = 0.25, .smoothing = smoothing};
+    gr__cross_entropy a = {.rows = rows,
+                           .v = v,
+                           .logits = {x, dtype, ld},
+                           .targets = target,
+                           .loss = loss,
+                           .lse = lse,
+                           .dlogits = {x, dtype, ld},
+                           .scale = 0.25,
+                           .smoothing = smoothing};
     gr__cross_entropy_run(&a);
     for (int64_t r = 0; r < rows; r++) {
         double sum = 0, mean = 0;
@@ -269,8 +298,14 @@ static void cross_entropy_bits(void *result)
     float *x = floats(XE_ROWS * XE_V), *out = result;
     int32_t target[XE_ROWS];
     for (int i = 0; i < XE_ROWS; i++) target[i] = i * 50;
-    gr__cross_entropy a = {.rows = XE_ROWS, .v = XE_V, .logits = {x, GR_F32, XE_V}, .targets = target, .loss = out,
-                           .lse = out + XE_ROWS, .dlogits = {out + 2 * XE_ROWS, GR_F32, XE_V}, .scale = 0.3};
+    gr__cross_entropy a = {.rows = XE_ROWS,
+                           .v = XE_V,
+                           .logits = {x, GR_F32, XE_V},
+                           .targets = target,
+                           .loss = out,
+                           .lse = out + XE_ROWS,
+                           .dlogits = {out + 2 * XE_ROWS, GR_F32, XE_V},
+                           .scale = 0.3};
     gr__cross_entropy_run(&a);
     gr__free(x);
 }
@@ -299,8 +334,10 @@ static void check_optim(gr__optim o, gr_dtype dtype)
     gr__optim_run(&o);
     for (int64_t i = 0; i < n; i++) {
         double x = p0[i], d = at(g, dtype, i) * 0.5, a = no_m ? 0 : m0[i], b = v0[i];
-        if (o.coupled) d += 0.1 * x;
-        else x *= 1 - 0.01 * 0.1;
+        if (o.coupled)
+            d += 0.1 * x;
+        else
+            x *= 1 - 0.01 * 0.1;
         switch (o.kind) {
         case GR__OPTIM_ADAMW:
             a = o.beta1 * a + (1 - o.beta1) * d, b = o.beta2 * b + (1 - o.beta2) * d * d;
@@ -385,8 +422,14 @@ static void embed_level(void)
             int32_t ids[ROWS];
             for (int i = 0; i < ROWS; i++) ids[i] = i == 3 ? -1 : i == 4 ? V : i * 3 % V;
             for (int64_t i = 0; i < V * c; i++) want[i] = (double)dtable[i];
-            gr__embed e = {.rows = ROWS, .v = V, .c = c, .ids = ids, .table = {table, td, c}, .y = {y, yd, c},
-                           .dy = {dy, yd, c}, .dtable = {dtable, GR_F32, c}};
+            gr__embed e = {.rows = ROWS,
+                           .v = V,
+                           .c = c,
+                           .ids = ids,
+                           .table = {table, td, c},
+                           .y = {y, yd, c},
+                           .dy = {dy, yd, c},
+                           .dtable = {dtable, GR_F32, c}};
             gr__embed_forward(&e);
             gr__embed_backward(&e);
             for (int64_t r = 0; r < ROWS; r++)
@@ -417,8 +460,16 @@ static void check_reduce(gr__reduce_kind kind, int64_t outer, int64_t n, int64_t
     int32_t *arg = memory(outer * inner * 4);
     double *old = memory(outer * inner * 8);
     for (int64_t i = 0; i < outer * inner; i++) old[i] = add && !extreme ? at(y, yd, i) : 0;
-    gr__reduce r = {.kind = kind, .outer = outer, .n = n, .inner = inner, .x = x, .x_dtype = xd, .y = y, .y_dtype = yd,
-                    .arg = extreme ? arg : NULL, .accumulate = add};
+    gr__reduce r = {.kind = kind,
+                    .outer = outer,
+                    .n = n,
+                    .inner = inner,
+                    .x = x,
+                    .x_dtype = xd,
+                    .y = y,
+                    .y_dtype = yd,
+                    .arg = extreme ? arg : NULL,
+                    .accumulate = add};
     r.scratch = memory((int64_t)gr__reduce_scratch_bytes(outer, n, inner));
     gr__reduce_run(&r);
     for (int64_t o = 0; o < outer; o++)
@@ -428,9 +479,12 @@ static void check_reduce(gr__reduce_kind kind, int64_t outer, int64_t n, int64_t
             for (int64_t j = 0; j < n; j++) {
                 double v = at(x, xd, (o * n + j) * inner + i);
                 if (kind == GR__REDUCE_MAX ? v > want : v < want) best = j;
-                if (kind == GR__REDUCE_MAX) want = fmax(want, v);
-                else if (kind == GR__REDUCE_MIN) want = fmin(want, v);
-                else want += kind == GR__REDUCE_SUM_SQUARES ? v * v : kind == GR__REDUCE_MEAN ? v / (double)n : v;
+                if (kind == GR__REDUCE_MAX)
+                    want = fmax(want, v);
+                else if (kind == GR__REDUCE_MIN)
+                    want = fmin(want, v);
+                else
+                    want += kind == GR__REDUCE_SUM_SQUARES ? v * v : kind == GR__REDUCE_MEAN ? v / (double)n : v;
                 size += kind == GR__REDUCE_SUM_SQUARES ? v * v : fabs(v);
             }
             double tolerance =
@@ -472,8 +526,15 @@ static void reduce_bits(void *result)
     float *x = floats(SUM_ROWS * SUM_C), *y = result;
     void *scratch = memory((int64_t)gr__reduce_scratch_bytes(1, SUM_ROWS, SUM_C));
     gr__sum_rows(SUM_ROWS, SUM_C, (gr__rows){x, GR_F32, SUM_C}, y, false, scratch);
-    gr__reduce r = {.kind = GR__REDUCE_SUM, .outer = SUM_ROWS, .n = SUM_C, .inner = 1, .x = x, .x_dtype = GR_F32,
-                    .y = y + SUM_C, .y_dtype = GR_F32, .scratch = scratch};
+    gr__reduce r = {.kind = GR__REDUCE_SUM,
+                    .outer = SUM_ROWS,
+                    .n = SUM_C,
+                    .inner = 1,
+                    .x = x,
+                    .x_dtype = GR_F32,
+                    .y = y + SUM_C,
+                    .y_dtype = GR_F32,
+                    .scratch = scratch};
     gr__reduce_run(&r);
     double squares = gr__sum_squares(x, GR_F32, SUM_ROWS * SUM_C);
     memcpy(y + SUM_C + SUM_ROWS, &squares, 8);
@@ -627,7 +688,7 @@ static void rotary_level(void)
                                q = at(x, dtype, base + GR__MIN(second, d - 1));
                         double want = i == first ? p * cos(angle) - q * sin(angle) : q * cos(angle) + p * sin(angle);
                         if (i >= turned) want = at(x, dtype, base + i);
-                        near(at(y, dtype, ((b * H + h) * T + t) * d + i), want, slack(dtype, 4, 1e-4) , "rotary", i);
+                        near(at(y, dtype, ((b * H + h) * T + t) * d + i), want, slack(dtype, 4, 1e-4), "rotary", i);
                     }
         gr__rotary u = r;
         u.x = y, u.y = back, u.inverse = true;
@@ -643,8 +704,16 @@ static void rotary_level(void)
 static void rotary_bits(void *result)
 {
     float *x = floats(4 * 100 * 64), *y = result;
-    gr__rotary r = {.batch = 1, .t = 100, .heads = 4, .d = 64, .x = x, .y = y, .x_stride = {25600, 256, 64},
-                    .y_stride = {25600, 256, 64}, .dtype = GR_F32, .theta = 10000};
+    gr__rotary r = {.batch = 1,
+                    .t = 100,
+                    .heads = 4,
+                    .d = 64,
+                    .x = x,
+                    .y = y,
+                    .x_stride = {25600, 256, 64},
+                    .y_stride = {25600, 256, 64},
+                    .dtype = GR_F32,
+                    .theta = 10000};
     gr__rotary_run(&r);
     gr__dropout d = {25600, y, y, NULL, GR_F32, 3, 4, 0, 0.1};
     gr__dropout_run(&d);
@@ -744,7 +813,12 @@ static void check_function(const struct range *r)
         if (i % 16 == 0 && !wide && r->low <= 0) a[i] = a[i] * 1e-3f;
         if (i % 32 == 5) b[i] = a[i];
     }
-    gr__map_job m = {.rank = 1, .dim = {N}, .n_code = 1, .n_inputs = 3, .n_outputs = 1, .output_register = {3},
+    gr__map_job m = {.rank = 1,
+                     .dim = {N},
+                     .n_code = 1,
+                     .n_inputs = 3,
+                     .n_outputs = 1,
+                     .output_register = {3},
                      .code = {{(uint8_t)r->op, 3, 0, 1, 2, -0.75f, 0.3f}},
                      .input = {operand(a, GR_F32, 1), operand(b, GR_F32, 1), operand(c, GR_F32, 1)},
                      .output = {operand(y, GR_F32, 1)}};
@@ -776,15 +850,21 @@ static void special_level(void)
                                     GR__MAP_SIGN,       GR__MAP_NEG};
     for (size_t k = 0; k < GR__COUNT(op); k++) {
         float y[8];
-        gr__map_job m = {.rank = 1, .dim = {8}, .n_code = 1, .n_inputs = 1, .n_outputs = 1, .output_register = {1},
+        gr__map_job m = {.rank = 1,
+                         .dim = {8},
+                         .n_code = 1,
+                         .n_inputs = 1,
+                         .n_outputs = 1,
+                         .output_register = {1},
                          .code = {{(uint8_t)op[k], 1, 0, 0, 0, -3, 1}},
-                         .input = {operand((void *)(uintptr_t)in, GR_F32, 1)}, .output = {operand(y, GR_F32, 1)}};
+                         .input = {operand((void *)(uintptr_t)in, GR_F32, 1)},
+                         .output = {operand(y, GR_F32, 1)}};
         gr__map_run(&m);
         for (int i = 0; i < 8; i++) {
             double want = gr__map_scalar(op[k], (double)in[i], 0, 0, -3, 1);
             if (op[k] == GR__MAP_SIGMOID && in[i] < -100) want = 0;
-            near((double)y[i], fabs(want) > 4e38 ? copysign(INFINITY, want) : want,
-                 fabs(want) * 3e-7 + 1.5e-45, gr__map_op_name(op[k]), i);
+            near((double)y[i], fabs(want) > 4e38 ? copysign(INFINITY, want) : want, fabs(want) * 3e-7 + 1.5e-45,
+                 gr__map_op_name(op[k]), i);
         }
     }
 }
@@ -822,7 +902,12 @@ static void integer_program(void)
     int32_t ids[70], out[70];
     uint8_t bytes[70], truth[70];
     for (int i = 0; i < 70; i++) ids[i] = i * 11 - 300, bytes[i] = (uint8_t)(i * 5);
-    gr__map_job m = {.rank = 1, .dim = {70}, .n_code = 2, .n_inputs = 2, .n_outputs = 3, .output_register = {2, 2, 3},
+    gr__map_job m = {.rank = 1,
+                     .dim = {70},
+                     .n_code = 2,
+                     .n_inputs = 2,
+                     .n_outputs = 3,
+                     .output_register = {2, 2, 3},
                      .code = {{GR__MAP_ADD, 2, 0, 1, 0, 0, 0}, {GR__MAP_GT, 3, 0, 1, 0, 0, 0}},
                      .input = {operand(ids, GR_I32, 1), operand(bytes, GR_U8, 1)},
                      .output = {operand(out, GR_I32, 1), operand(bytes, GR_U8, 1), operand(truth, GR_BOOL, 1)}};
@@ -854,8 +939,14 @@ static void map_bits(void *result)
 {
     float *x = floats(MAP_N), *y = result;
     for (int op = 0; op < GR__MAP_OP_COUNT; op++, y += MAP_N) {
-        gr__map_job m = {.rank = 1, .dim = {MAP_N}, .n_code = 1, .n_inputs = 1, .n_outputs = 1, .output_register = {1},
-                         .code = {{(uint8_t)op, 1, 0, 0, 0, 0.7f, 1.5f}}, .input = {operand(x, GR_F32, 1)},
+        gr__map_job m = {.rank = 1,
+                         .dim = {MAP_N},
+                         .n_code = 1,
+                         .n_inputs = 1,
+                         .n_outputs = 1,
+                         .output_register = {1},
+                         .code = {{(uint8_t)op, 1, 0, 0, 0, 0.7f, 1.5f}},
+                         .input = {operand(x, GR_F32, 1)},
                          .output = {operand(y, GR_F32, 1)}};
         gr__map_run(&m);
     }
@@ -902,10 +993,25 @@ static void check_product(product q)
     float *bias = floats(q.n);
     double *old = memory(nc * q.batch * 8);
     for (int64_t i = 0; i < nc * q.batch; i++) old[i] = item(c, q.c_dtype, i);
-    gr__gemm g = {.batch = q.batch, .m = q.m, .n = q.n, .k = q.k, .dtype = q.dtype, .c_dtype = q.c_dtype,
-                  .a = a, .a_row = q.ta ? 1 : la, .a_col = q.ta ? la : 1, .a_batch = na,
-                  .b = b, .b_row = q.tb ? 1 : lb, .b_col = q.tb ? lb : 1, .b_batch = nb,
-                  .c = c, .c_row = lc, .c_batch = nc, .bias = q.bias ? bias : NULL, .accumulate = q.accumulate};
+    gr__gemm g = {.batch = q.batch,
+                  .m = q.m,
+                  .n = q.n,
+                  .k = q.k,
+                  .dtype = q.dtype,
+                  .c_dtype = q.c_dtype,
+                  .a = a,
+                  .a_row = q.ta ? 1 : la,
+                  .a_col = q.ta ? la : 1,
+                  .a_batch = na,
+                  .b = b,
+                  .b_row = q.tb ? 1 : lb,
+                  .b_col = q.tb ? lb : 1,
+                  .b_batch = nb,
+                  .c = c,
+                  .c_row = lc,
+                  .c_batch = nc,
+                  .bias = q.bias ? bias : NULL,
+                  .accumulate = q.accumulate};
     g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
     gr__gemm_run(&g);
     for (int64_t i = 0; i < q.batch * nc; i++) {
@@ -929,12 +1035,12 @@ static void check_product(product q)
 
 static void gemm_level(void)
 {
-    static const int64_t sizes[][3] = {{1, 1, 1}, {7, 65, 33}, {13, 200, 64}, {1, 130, 600}, {3, 70, 513}, {64, 64, 64},
-                                       {100, 37, 1100}, {5, 3, 0}, {259, 129, 30}, {6, 1, 17}};
+    static const int64_t sizes[][3] = {{1, 1, 1},    {7, 65, 33},     {13, 200, 64}, {1, 130, 600},  {3, 70, 513},
+                                       {64, 64, 64}, {100, 37, 1100}, {5, 3, 0},     {259, 129, 30}, {6, 1, 17}};
     for (size_t s = 0; s < GR__COUNT(sizes); s++)
         for (int way = 0; way < 16; way++) {
-            product q = {sizes[s][0], sizes[s][1], sizes[s][2], 1 + (way + (int)s) % 2, GR_F32, GR_F32,
-                         way & 1, way & 2, way & 4, way & 8};
+            product q = {sizes[s][0], sizes[s][1], sizes[s][2], 1 + (way + (int)s) % 2, GR_F32, GR_F32, way & 1,
+                         way & 2,     way & 4,     way & 8};
             check_product(q);
             q.dtype = GR_BF16;
             q.c_dtype = two_dtypes[(way / 2 + (int)s) % 2];
@@ -954,8 +1060,19 @@ static void gemm_rows(void)
         void *a = values(M * K, dtype), *b = values(N * K, dtype);
         float *c = memory(M * N * 4), *one = memory(N * 4);
         bool tb = way & 2;
-        gr__gemm g = {.m = M, .n = N, .k = K, .dtype = dtype, .c_dtype = GR_F32, .a = a, .a_row = K, .a_col = 1, .b = b,
-                      .b_row = tb ? 1 : N, .b_col = tb ? K : 1, .c = c, .c_row = N};
+        gr__gemm g = {.m = M,
+                      .n = N,
+                      .k = K,
+                      .dtype = dtype,
+                      .c_dtype = GR_F32,
+                      .a = a,
+                      .a_row = K,
+                      .a_col = 1,
+                      .b = b,
+                      .b_row = tb ? 1 : N,
+                      .b_col = tb ? K : 1,
+                      .c = c,
+                      .c_row = N};
         g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
         gr__gemm_run(&g);
         int threads = gr_threads();
@@ -1250,11 +1367,11 @@ static int restore(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(norms, restore),          cmocka_unit_test_setup(softmaxes, restore),
-        cmocka_unit_test_setup(optimisers, restore),     cmocka_unit_test_setup(embeddings, restore),
-        cmocka_unit_test_setup(reductions, restore),     cmocka_unit_test_setup(copies, restore),
-        cmocka_unit_test_setup(strided_copies, restore), cmocka_unit_test_setup(dropout_and_rotary, restore),
-        cmocka_unit_test_setup(programs, restore),       cmocka_unit_test_setup(products, restore),
+        cmocka_unit_test_setup(norms, restore),           cmocka_unit_test_setup(softmaxes, restore),
+        cmocka_unit_test_setup(optimisers, restore),      cmocka_unit_test_setup(embeddings, restore),
+        cmocka_unit_test_setup(reductions, restore),      cmocka_unit_test_setup(copies, restore),
+        cmocka_unit_test_setup(strided_copies, restore),  cmocka_unit_test_setup(dropout_and_rotary, restore),
+        cmocka_unit_test_setup(programs, restore),        cmocka_unit_test_setup(products, restore),
         cmocka_unit_test_setup(onednn_products, restore), cmocka_unit_test_setup(attentions, restore),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

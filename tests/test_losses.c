@@ -143,7 +143,13 @@ static void shape_errors(void **state)
         gr_status status;
         const char *message;
     } cases[] = {
-        {GR_LOSS_MSE, {3, 1}, {3, 0}, 1, GR_F32, {0}, GR_ERR_SHAPE,
+        {GR_LOSS_MSE,
+         {3, 1},
+         {3, 0},
+         1,
+         GR_F32,
+         {0},
+         GR_ERR_SHAPE,
          "mse: the prediction has shape [3,1], the target [3]"},
         {GR_LOSS_MSE, {3, 2}, {4, 2}, 2, GR_F32, {.broadcast = true}, GR_ERR_SHAPE, "[3,2] and [4,2] do not fit"},
         {GR_LOSS_HUBER, {3, 1}, {3, 1}, 2, GR_F32, {.delta = -1}, GR_ERR_ARGUMENT, "delta"},

@@ -84,8 +84,12 @@ static void subject_build(subject *s)
     assert_ok(gr_grad(s->g, sum, s->param, s->n, s->grad));
     for (int i = 0; i < s->n; i++)
         gr_output(s->g, "eval", gr_value_path(s->g, s->param[i]), gr_div(s->g, s->grad[i], count));
-    gr_optimizer_options o = {.base = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.95,
-                                       .eps = 1e-4, .weight_decay = 0.1},
+    gr_optimizer_options o = {.base = {.kind = GR_OPTIMIZER_ADAMW,
+                                       .learning_rate = 1e-3,
+                                       .beta1 = 0.9,
+                                       .beta2 = 0.95,
+                                       .eps = 1e-4,
+                                       .weight_decay = 0.1},
                               .weight = count};
     assert_ok(gr_optimizer_apply(s->g, "step", s->param, s->grad, s->n, &o, NULL));
     gr_output(s->g, "step", "loss", gr_div(s->g, sum, count));

@@ -69,7 +69,9 @@ static void saved_models_open_again(void **state)
         gr_model_free(&again);
     }
     gr_model *m = make_model("type: mlp\nhidden: [5, 4]\nactivation: tanh\noutput_activation: sigmoid\ndropout: 0.25\n"
-                             "init: he_uniform\nbias_init: uniform\nbias_init_b: 0.1\n", 3, 2), *again;
+                             "init: he_uniform\nbias_init: uniform\nbias_init_b: 0.1\n",
+                             3, 2),
+             *again;
     const char *dir = test_tmpdir();
     assert_ok(gr_model_save(m, dir));
     assert_ok(gr_model_open(dir, &again));
@@ -282,9 +284,12 @@ static void wrong_tensors_are_named(void **state)
         const char *word;
         gr_status status;
     } wrong[] = {
-        {"[7,8] in the file, config.json needs [8,8]", GR_ERR_CORRUPT}, {"is missing", GR_ERR_CORRUPT},
-        {"has no place", GR_ERR_CORRUPT},                               {"weights must be floats", GR_ERR_CORRUPT},
-        {"[64] in the file", GR_ERR_CORRUPT},                           {"'extra' is there", GR_ERR_CORRUPT},
+        {"[7,8] in the file, config.json needs [8,8]", GR_ERR_CORRUPT},
+        {"is missing", GR_ERR_CORRUPT},
+        {"has no place", GR_ERR_CORRUPT},
+        {"weights must be floats", GR_ERR_CORRUPT},
+        {"[64] in the file", GR_ERR_CORRUPT},
+        {"'extra' is there", GR_ERR_CORRUPT},
         {"the same parameter", GR_ERR_CORRUPT},
     };
     for (int i = 0; i < (int)GR__COUNT(wrong); i++) {
@@ -549,16 +554,11 @@ static void broken_bins_never_crash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(saved_models_open_again),
-        cmocka_unit_test(missing_biases_are_zeros),
-        cmocka_unit_test(weights_begin_as_published),
-        cmocka_unit_test(older_files_open),
-        cmocka_unit_test(wrong_tensors_are_named),
-        cmocka_unit_test(refusals_name_the_key),
-        cmocka_unit_test(sections_are_checked),
-        cmocka_unit_test(mutated_configs_never_crash),
-        cmocka_unit_test(broken_weights_never_crash),
-        cmocka_unit_test(broken_bins_never_crash),
+        cmocka_unit_test(saved_models_open_again),    cmocka_unit_test(missing_biases_are_zeros),
+        cmocka_unit_test(weights_begin_as_published), cmocka_unit_test(older_files_open),
+        cmocka_unit_test(wrong_tensors_are_named),    cmocka_unit_test(refusals_name_the_key),
+        cmocka_unit_test(sections_are_checked),       cmocka_unit_test(mutated_configs_never_crash),
+        cmocka_unit_test(broken_weights_never_crash), cmocka_unit_test(broken_bins_never_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ typedef struct worst {
 } worst;
 
 static bool verbose;
-static const gr__op *op;        /* under test */
+static const gr__op *op; /* under test */
 static const gr__case *now;
 
 static void bad(const char *what, double value)
@@ -30,9 +30,9 @@ static void bad(const char *what, double value)
     fail_msg("%s, case '%s': %s (%g)", op->name, now ? now->name : "", what, value);
 }
 
-#define CHECK_OK(expr)                                                                           \
-    do {                                                                                         \
-        if ((expr) != GR_OK) fail_msg("%s, case '%s': %s", op->name, now->name, gr_message());   \
+#define CHECK_OK(expr)                                                                         \
+    do {                                                                                       \
+        if ((expr) != GR_OK) fail_msg("%s, case '%s': %s", op->name, now->name, gr_message()); \
     } while (0)
 
 static double tolerance(void) { return now->tolerance > 0 ? now->tolerance : 1; }
@@ -301,8 +301,10 @@ static double second_gradient(op_run *r)
         loss = loss ? gr_add(s.g, loss, part) : part;
     }
     gr_status status = loss ? gr_grad(s.g, loss, s.wrt, s.n, d) : GR_OK;
-    if (status == GR_ERR_UNSUPPORTED && !gr__op_is_map(op)) most = -1;
-    else CHECK_OK(status);
+    if (status == GR_ERR_UNSUPPORTED && !gr__op_is_map(op))
+        most = -1;
+    else
+        CHECK_OK(status);
     again = s;
     for (int k = 0; loss && most >= 0 && k < s.n; k++) {
         second_loss f = {&again, r, loss};
@@ -417,8 +419,10 @@ static void test_op(void **state)
     if (op->flags & GR__OP_VIEW && !op->view) bad("a view without its rule", 0);
     for (int i = 0; i < op->n_cases; i++) {
         now = &op->cases[i];
-        if (now->expect != GR_OK) refused();
-        else accepted(&w);
+        if (now->expect != GR_OK)
+            refused();
+        else
+            accepted(&w);
         w.cases += now->expect == GR_OK;
         for (int k = 0; k < 60; k++) anything_goes(&rng);
     }
@@ -518,8 +522,14 @@ static void dropout_does_not_see_the_cut(void **state)
     double whole[4 * 7], cut[2 * 7];
     gr__control control = {.seed = 12, .micro_step = 5, .sample = 100};
     gr__arg x = {.dtype = GR_F64, .rank = 2, .dim = {4, 7}}, ones = {.data = (double[]){1}, .dtype = GR_F64, .rank = 2};
-    gr__args a = {.in = &ones, .out = &x, .n_in = 1, .n_out = 1, .wanted = 1, .attr = &(gr__dropout_attr){0.5},
-                  .control = &control, .stream = 9};
+    gr__args a = {.in = &ones,
+                  .out = &x,
+                  .n_in = 1,
+                  .n_out = 1,
+                  .wanted = 1,
+                  .attr = &(gr__dropout_attr){0.5},
+                  .control = &control,
+                  .stream = 9};
     gr__arg_strides(&x);
     ones.dim[0] = 4, ones.dim[1] = 7;
     x.data = whole;

@@ -130,8 +130,7 @@ static void matches_pytorch(void **state)
         {"lion", {.kind = GR_OPTIMIZER_LION, .learning_rate = 0.01, .weight_decay = 0.1}},
         {"lamb", {.kind = GR_OPTIMIZER_LAMB, .learning_rate = 0.01}},
         {"muon_original", {.kind = GR_OPTIMIZER_MUON, .learning_rate = 0.02}},
-        {"muon_match_rms_adamw",
-         {.kind = GR_OPTIMIZER_MUON, .learning_rate = 0.02, .muon_scale = GR_MUON_SCALE_ADAMW}},
+        {"muon_match_rms_adamw", {.kind = GR_OPTIMIZER_MUON, .learning_rate = 0.02, .muon_scale = GR_MUON_SCALE_ADAMW}},
         {"muon_spectral_unclamped",
          {.kind = GR_OPTIMIZER_MUON, .learning_rate = 0.02, .muon_scale = GR_MUON_SCALE_SPECTRAL}},
     };
@@ -411,9 +410,10 @@ static void defaults_and_names(void **state)
     /* a group of the same kind takes what it leaves open from the base; of another kind, from that kind */
     gr_param_group groups[] = {{.pattern = "x", .optimizer = {.weight_decay = 0.5}},
                                {.pattern = "y", .optimizer = {.kind = GR_OPTIMIZER_LION}}};
-    gr_optimizer_options options = {.base = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = 5e-4, .beta2 = 0.95,
-                                             .l1 = 0.1, .no_weight_decay = true},
-                                    .groups = groups, .n_groups = 2};
+    gr_optimizer_options options = {
+        .base = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = 5e-4, .beta2 = 0.95, .l1 = 0.1, .no_weight_decay = true},
+        .groups = groups,
+        .n_groups = 2};
     assert_ok(gr_optimizer_of_param(&options, "x", 2, &o, NULL));
     assert_true(o.learning_rate == 5e-4 && o.beta2 == 0.95 && o.weight_decay == 0.5 && o.l1 == 0.1);
     assert_ok(gr_optimizer_of_param(&options, "y", 2, &o, NULL));
@@ -490,8 +490,11 @@ static gr_status build(gr_graph *g)
     int n = gr_graph_params(g, param, 8);
     GR_TRY(gr_grad(g, loss.sum, param, n, grad));
     gr_param_group group = {.pattern = "*.bias", .optimizer = {.kind = GR_OPTIMIZER_LAMB}};
-    gr_optimizer_options o = {.base = {.kind = GR_OPTIMIZER_MUON, .l1 = 0.1}, .groups = &group, .n_groups = 1,
-                              .clip_norm = 1, .ema_decay = 0.9};
+    gr_optimizer_options o = {.base = {.kind = GR_OPTIMIZER_MUON, .l1 = 0.1},
+                              .groups = &group,
+                              .n_groups = 1,
+                              .clip_norm = 1,
+                              .ema_decay = 0.9};
     GR_TRY(gr_gradients_accumulate(g, "micro", param, grad, n, loss.weight));
     GR_TRY(gr_gradients_use(g, "apply", param, n, sums, &o.weight));
     return gr_optimizer_apply(g, "apply", param, sums, n, &o, NULL);
@@ -537,13 +540,20 @@ static void globs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch),        cmocka_unit_test(matches_clipping_and_averages),
-        cmocka_unit_test(matches_groups),         cmocka_unit_test(leaves_the_frozen_alone),
-        cmocka_unit_test(updates_run_early),      cmocka_unit_test(guard_keeps_the_states),
-        cmocka_unit_test(accumulates),            cmocka_unit_test(weight_zero_is_no_step),
-        cmocka_unit_test(many_parameters),        cmocka_unit_test(defaults_and_names),
-        cmocka_unit_test(refuses),                cmocka_unit_test(globs),
-        cmocka_unit_test(declares_what_it_needs), cmocka_unit_test(survives_lack_of_memory),
+        cmocka_unit_test(matches_pytorch),
+        cmocka_unit_test(matches_clipping_and_averages),
+        cmocka_unit_test(matches_groups),
+        cmocka_unit_test(leaves_the_frozen_alone),
+        cmocka_unit_test(updates_run_early),
+        cmocka_unit_test(guard_keeps_the_states),
+        cmocka_unit_test(accumulates),
+        cmocka_unit_test(weight_zero_is_no_step),
+        cmocka_unit_test(many_parameters),
+        cmocka_unit_test(defaults_and_names),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(globs),
+        cmocka_unit_test(declares_what_it_needs),
+        cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

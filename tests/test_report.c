@@ -32,15 +32,20 @@ static void full_report(void **state)
     char lines[8192];
     size_t n = 0;
     for (int i = 1; i <= 40; i++)
-        n += (size_t)snprintf(lines + n, sizeof lines - n, "{\"step\": %d, \"loss\": %g, \"lr\": 0.001, \"grad_norm\": 1.5, \"units\": %d, "
-                              "\"seconds\": %g, \"units_per_second\": 1000}\n", i, 4.0 / i, i * 10, i * 0.01);
-    n += (size_t)snprintf(lines + n, sizeof lines - n, "{\"step\": 40, \"valid_loss\": 0.1234, \"valid_perplexity\": 1.13}\n{\"step\": 41, \"lo");
+        n += (size_t)snprintf(lines + n, sizeof lines - n,
+                              "{\"step\": %d, \"loss\": %g, \"lr\": 0.001, \"grad_norm\": 1.5, \"units\": %d, "
+                              "\"seconds\": %g, \"units_per_second\": 1000}\n",
+                              i, 4.0 / i, i * 10, i * 0.01);
+    n += (size_t)snprintf(lines + n, sizeof lines - n,
+                          "{\"step\": 40, \"valid_loss\": 0.1234, \"valid_perplexity\": 1.13}\n{\"step\": 41, \"lo");
     test_write(folder, "metrics.jsonl", lines, n);
-    const char config[] = "model:\n  type: gpt # <b>\n", card[] = "{\"model_type\": \"gpt2\", \"n_layer\": 2, \"tie\": true, \"list\": [1]}";
+    const char config[] = "model:\n  type: gpt # <b>\n",
+               card[] = "{\"model_type\": \"gpt2\", \"n_layer\": 2, \"tie\": true, \"list\": [1]}";
     test_write(folder, "config.yaml", config, strlen(config));
     test_write(folder, "config.json", card, strlen(card));
     const char *titles[] = {"Before"}, *samples[] = {"Once <script>alert(1)</script> 很久以前"};
-    char *page = page_of(folder, &(gr_report_options){.title = "A & B", .sample_titles = titles, .samples = samples, .n_samples = 1});
+    char *page = page_of(
+        folder, &(gr_report_options){.title = "A & B", .sample_titles = titles, .samples = samples, .n_samples = 1});
     assert_int_equal(count(page, "<svg"), 4); /* loss, rate, norm, throughput */
     assert_non_null(strstr(page, "A &amp; B"));
     assert_non_null(strstr(page, "0.1234"));
@@ -57,7 +62,9 @@ static void full_report(void **state)
 static void numbers_that_are_not_finite(void **state)
 {
     (void)state;
-    const char *folder = test_tmpdir(), text[] = "{\"step\": 1, \"loss\": null, \"grad_norm\": null}\n{\"step\": 2, \"loss\": 1}\nnonsense\n\n[1]\n";
+    const char *folder = test_tmpdir(),
+               text[] =
+                   "{\"step\": 1, \"loss\": null, \"grad_norm\": null}\n{\"step\": 2, \"loss\": 1}\nnonsense\n\n[1]\n";
     test_write(folder, "metrics.jsonl", text, strlen(text));
     char *page = page_of(folder, NULL);
     assert_non_null(strstr(page, "<svg"));
@@ -142,7 +149,8 @@ static void configuration_is_explained(void **state)
     (void)state;
     char *text;
     assert_ok(gr_config_help(NULL, &text));
-    static const char *const keys[] = {"checkpoint_every", "vocab_size", "weight_decay", "context", "story_bytes", "labels", "patience", "delta"};
+    static const char *const keys[] = {"checkpoint_every", "vocab_size", "weight_decay", "context",
+                                       "story_bytes",      "labels",     "patience",     "delta"};
     for (size_t i = 0; i < GR__COUNT(keys); i++)
         if (!strstr(text, keys[i])) fail_msg("'%s' is not explained", keys[i]);
     gr_text_free(text);
@@ -163,8 +171,12 @@ static void kernels_are_right_here(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(full_report),      cmocka_unit_test(numbers_that_are_not_finite), cmocka_unit_test(no_run),
-        cmocka_unit_test(text_is_checked),  cmocka_unit_test(tensors_are_inspected),       cmocka_unit_test(configuration_is_explained),
+        cmocka_unit_test(full_report),
+        cmocka_unit_test(numbers_that_are_not_finite),
+        cmocka_unit_test(no_run),
+        cmocka_unit_test(text_is_checked),
+        cmocka_unit_test(tensors_are_inspected),
+        cmocka_unit_test(configuration_is_explained),
         cmocka_unit_test(kernels_are_right_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

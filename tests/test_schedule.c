@@ -38,8 +38,12 @@ static void matches_pytorch(void **state)
     follows("linear",
             (gr_schedule){.kind = GR_SCHEDULE_LINEAR, .learning_rate = 0.1, .min_learning_rate = 0.01, .steps = 40});
     follows("one_cycle", (gr_schedule){.kind = GR_SCHEDULE_ONE_CYCLE, .learning_rate = 0.4, .steps = 60});
-    follows("one_cycle_own", (gr_schedule){.kind = GR_SCHEDULE_ONE_CYCLE, .learning_rate = 0.4, .steps = 60,
-                                           .rise_fraction = 0.45, .start_divisor = 10, .end_divisor = 100});
+    follows("one_cycle_own", (gr_schedule){.kind = GR_SCHEDULE_ONE_CYCLE,
+                                           .learning_rate = 0.4,
+                                           .steps = 60,
+                                           .rise_fraction = 0.45,
+                                           .start_divisor = 10,
+                                           .end_divisor = 100});
     follows("inverse_time", (gr_schedule){.kind = GR_SCHEDULE_INVERSE_TIME, .learning_rate = 0.1, .decay = 0.3});
     follows("linear_decay", (gr_schedule){.kind = GR_SCHEDULE_LINEAR_DECAY, .learning_rate = 0.1, .decay = 0.02});
     follows("warmup_cosine",
@@ -49,8 +53,8 @@ static void matches_pytorch(void **state)
 static void wsd_has_three_parts(void **state)
 {
     (void)state;
-    gr_schedule s = {.kind = GR_SCHEDULE_WSD, .learning_rate = 1, .min_learning_rate = 0.1, .warmup = 100,
-                     .steps = 1100};
+    gr_schedule s = {
+        .kind = GR_SCHEDULE_WSD, .learning_rate = 1, .min_learning_rate = 0.1, .warmup = 100, .steps = 1100};
     assert_ok(gr_schedule_check(&s));
     assert_close(gr_schedule_at(&s, 0), 0.01, 1e-12);
     assert_close(gr_schedule_at(&s, 99), 1, 1e-12);
@@ -64,8 +68,12 @@ static void every_kind_is_sane(void **state)
 {
     (void)state;
     for (int kind = 0; kind < GR_SCHEDULE_COUNT; kind++) {
-        gr_schedule s = {.kind = (gr_schedule_kind)kind, .learning_rate = 0.3, .min_learning_rate = 0.001, .steps = 90,
-                         .decay = 0.01, .warmup = kind == GR_SCHEDULE_ONE_CYCLE ? 0 : 9};
+        gr_schedule s = {.kind = (gr_schedule_kind)kind,
+                         .learning_rate = 0.3,
+                         .min_learning_rate = 0.001,
+                         .steps = 90,
+                         .decay = 0.01,
+                         .warmup = kind == GR_SCHEDULE_ONE_CYCLE ? 0 : 9};
         gr_schedule_kind back;
         assert_ok(gr_schedule_check(&s));
         assert_ok(gr_schedule_from_name(gr_schedule_name(s.kind), &back));
@@ -129,8 +137,9 @@ static void plateau_matches_pytorch(void **state)
 {
     (void)state;
     plateau_follows("plateau", (gr_schedule){.factor = 0.5, .patience = 3}, false);
-    plateau_follows("plateau_max", (gr_schedule){.factor = 0.5, .patience = 2, .threshold = 0.01, .cooldown = 2,
-                                                 .min_learning_rate = 0.02}, true);
+    plateau_follows(
+        "plateau_max",
+        (gr_schedule){.factor = 0.5, .patience = 2, .threshold = 0.01, .cooldown = 2, .min_learning_rate = 0.02}, true);
     plateau_follows("plateau_zero", (gr_schedule){.factor = 0.3, .no_patience = true, .no_threshold = true}, false);
 }
 
@@ -154,12 +163,9 @@ static void plateau_of_negative_metrics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch),
-        cmocka_unit_test(wsd_has_three_parts),
-        cmocka_unit_test(every_kind_is_sane),
-        cmocka_unit_test(refuses),
-        cmocka_unit_test(plateau_matches_pytorch),
-        cmocka_unit_test(plateau_of_negative_metrics),
+        cmocka_unit_test(matches_pytorch),         cmocka_unit_test(wsd_has_three_parts),
+        cmocka_unit_test(every_kind_is_sane),      cmocka_unit_test(refuses),
+        cmocka_unit_test(plateau_matches_pytorch), cmocka_unit_test(plateau_of_negative_metrics),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

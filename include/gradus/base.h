@@ -33,22 +33,22 @@ extern "C" {
 #define GR_VERSION "0.1.0"
 
 /* Code, name, what it means. */
-#define GR_STATUS_MAP(X)                                                                  \
-    X(GR_OK, "ok", "success")                                                             \
-    X(GR_ERR_ARGUMENT, "argument", "the caller passed something that is not allowed")     \
-    X(GR_ERR_SHAPE, "shape", "sizes of tensors do not fit each other")                    \
-    X(GR_ERR_DTYPE, "dtype", "a tensor has an element type that is not accepted here")    \
-    X(GR_ERR_CONFIG, "config", "a configuration is invalid")                              \
-    X(GR_ERR_DATA, "data", "input data is invalid")                                       \
-    X(GR_ERR_CORRUPT, "corrupt", "a file does not follow its format")                     \
-    X(GR_ERR_NOT_FOUND, "not-found", "a file, tensor or name does not exist")             \
-    X(GR_ERR_IO, "io", "reading or writing failed")                                       \
-    X(GR_ERR_MEMORY, "memory", "out of memory")                                           \
-    X(GR_ERR_LIMIT, "limit", "a limit was reached")                                       \
-    X(GR_ERR_UNSUPPORTED, "unsupported", "not supported by this build or not at all")     \
-    X(GR_ERR_NUMERIC, "numeric", "a number became infinite or NaN")                       \
-    X(GR_ERR_CHECK, "check", "a check or a gate failed")                                  \
-    X(GR_ERR_STOPPED, "stopped", "stopped on request, after saving")                      \
+#define GR_STATUS_MAP(X)                                                               \
+    X(GR_OK, "ok", "success")                                                          \
+    X(GR_ERR_ARGUMENT, "argument", "the caller passed something that is not allowed")  \
+    X(GR_ERR_SHAPE, "shape", "sizes of tensors do not fit each other")                 \
+    X(GR_ERR_DTYPE, "dtype", "a tensor has an element type that is not accepted here") \
+    X(GR_ERR_CONFIG, "config", "a configuration is invalid")                           \
+    X(GR_ERR_DATA, "data", "input data is invalid")                                    \
+    X(GR_ERR_CORRUPT, "corrupt", "a file does not follow its format")                  \
+    X(GR_ERR_NOT_FOUND, "not-found", "a file, tensor or name does not exist")          \
+    X(GR_ERR_IO, "io", "reading or writing failed")                                    \
+    X(GR_ERR_MEMORY, "memory", "out of memory")                                        \
+    X(GR_ERR_LIMIT, "limit", "a limit was reached")                                    \
+    X(GR_ERR_UNSUPPORTED, "unsupported", "not supported by this build or not at all")  \
+    X(GR_ERR_NUMERIC, "numeric", "a number became infinite or NaN")                    \
+    X(GR_ERR_CHECK, "check", "a check or a gate failed")                               \
+    X(GR_ERR_STOPPED, "stopped", "stopped on request, after saving")                   \
     X(GR_ERR_INTERNAL, "internal", "a bug in gradus")
 
 typedef enum gr_status {

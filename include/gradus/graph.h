@@ -52,11 +52,11 @@ typedef enum gr_init_kind {
     GR_INIT_TRUNCATED_NORMAL, /* mean a, deviation b, redrawn outside a +- 2b */
     GR_INIT_XAVIER_UNIFORM,   /* +-gain*sqrt(6/(in+out)); gain = a, 0: 1 (Glorot and Bengio 2010) */
     GR_INIT_XAVIER_NORMAL,
-    GR_INIT_HE_UNIFORM,       /* +-gain*sqrt(3/in); gain = a, 0: sqrt 2 (He et al. 2015) */
+    GR_INIT_HE_UNIFORM, /* +-gain*sqrt(3/in); gain = a, 0: sqrt 2 (He et al. 2015) */
     GR_INIT_HE_NORMAL,
-    GR_INIT_LECUN_UNIFORM,    /* +-sqrt(3/in) */
+    GR_INIT_LECUN_UNIFORM, /* +-sqrt(3/in) */
     GR_INIT_LECUN_NORMAL,
-    GR_INIT_ORTHOGONAL,       /* gain = a, 0: 1 (Saxe et al. 2013) */
+    GR_INIT_ORTHOGONAL, /* gain = a, 0: 1 (Saxe et al. 2013) */
     GR_INIT_KIND_COUNT
 } gr_init_kind;
 

@@ -43,9 +43,9 @@ GR_API gr_model_info gr_model_describe(const gr_model *model);
 /* ---- building graphs ------------------------------------------------------------------ */
 
 typedef struct gr_lm_values {
-    gr_value ids;     /* i32 (B, T), input "ids" */
-    gr_value hidden;  /* (B, T, C) after the last norm */
-    gr_value head;    /* (V, C): the output matrix, the embedding itself when tied */
+    gr_value ids;    /* i32 (B, T), input "ids" */
+    gr_value hidden; /* (B, T, C) after the last norm */
+    gr_value head;   /* (V, C): the output matrix, the embedding itself when tied */
 } gr_lm_values;
 /* The forward part of a language model for training and scoring. train: with dropout. */
 GR_API gr_status gr_model_build_lm(gr_model *model, gr_graph *g, int64_t batch, int64_t time, bool train,
@@ -62,9 +62,9 @@ typedef struct gr_generate_options {
     double min_p;              /* drop tokens below min_p times the likeliest one's probability; 0: off */
     double repetition_penalty; /* 0: 1 (Keskar et al. 2019) */
     uint64_t seed;
-    const char *const *stop;   /* texts that end the output; they are not part of it */
+    const char *const *stop; /* texts that end the output; they are not part of it */
     int n_stop;
-    bool bf16;                 /* compute in bf16 */
+    bool bf16; /* compute in bf16 */
     bool ignore_eos;
 } gr_generate_options;
 
@@ -102,7 +102,7 @@ typedef struct gr_eval_options {
     bool bf16;
 } gr_eval_options;
 typedef struct gr_lm_score {
-    double loss;          /* mean negative log-likelihood of a token, natural log */
+    double loss; /* mean negative log-likelihood of a token, natural log */
     double perplexity, bits_per_byte;
     int64_t tokens, bytes;
 } gr_lm_score;

@@ -145,15 +145,15 @@ GR_API gr_status gr_loss_from_name(const char *name, gr_loss_kind *out);
 /* ---- optimisers ---------------------------------------------------------------------- */
 
 /* Code, name in configurations. Defaults are PyTorch's (src/nn/optimizers.def), Lion's and LAMB's their papers'. */
-#define GR_OPTIMIZER_MAP(X)                \
-    X(GR_OPTIMIZER_DEFAULT, "default")     \
-    X(GR_OPTIMIZER_SGD, "sgd")             \
-    X(GR_OPTIMIZER_ADAM, "adam")           \
-    X(GR_OPTIMIZER_ADAMW, "adamw")         \
-    X(GR_OPTIMIZER_RMSPROP, "rmsprop")     \
-    X(GR_OPTIMIZER_ADAGRAD, "adagrad")     \
-    X(GR_OPTIMIZER_LION, "lion")           \
-    X(GR_OPTIMIZER_LAMB, "lamb")           \
+#define GR_OPTIMIZER_MAP(X)            \
+    X(GR_OPTIMIZER_DEFAULT, "default") \
+    X(GR_OPTIMIZER_SGD, "sgd")         \
+    X(GR_OPTIMIZER_ADAM, "adam")       \
+    X(GR_OPTIMIZER_ADAMW, "adamw")     \
+    X(GR_OPTIMIZER_RMSPROP, "rmsprop") \
+    X(GR_OPTIMIZER_ADAGRAD, "adagrad") \
+    X(GR_OPTIMIZER_LION, "lion")       \
+    X(GR_OPTIMIZER_LAMB, "lamb")       \
     X(GR_OPTIMIZER_MUON, "muon")
 
 typedef enum gr_optimizer_kind {
@@ -173,18 +173,18 @@ typedef enum gr_muon_scale {
 
 /* A field that the kind does not know is ignored. */
 typedef struct gr_optimizer {
-    gr_optimizer_kind kind; /* default: sgd; in a group: that of the base */
-    double learning_rate;   /* > 0; default 1e-3, rmsprop and adagrad 1e-2, lion 1e-4 */
-    double momentum;        /* sgd, rmsprop, muon: [0, 1); default 0, muon 0.95 */
-    double beta1, beta2;    /* adam, adamw, lamb: 0.9, 0.999; lion: 0.9, 0.99 */
-    double alpha;           /* rmsprop: (0, 1); default 0.99 */
-    double eps;             /* > 0; default 1e-8, adagrad 1e-10, lamb 1e-6, muon 1e-7 */
-    double weight_decay;    /* >= 0. Coupled (an L2 penalty in the gradient) for sgd, adam, rmsprop, adagrad: 0;
+    gr_optimizer_kind kind;     /* default: sgd; in a group: that of the base */
+    double learning_rate;       /* > 0; default 1e-3, rmsprop and adagrad 1e-2, lion 1e-4 */
+    double momentum;            /* sgd, rmsprop, muon: [0, 1); default 0, muon 0.95 */
+    double beta1, beta2;        /* adam, adamw, lamb: 0.9, 0.999; lion: 0.9, 0.99 */
+    double alpha;               /* rmsprop: (0, 1); default 0.99 */
+    double eps;                 /* > 0; default 1e-8, adagrad 1e-10, lamb 1e-6, muon 1e-7 */
+    double weight_decay;        /* >= 0. Coupled (an L2 penalty in the gradient) for sgd, adam, rmsprop, adagrad: 0;
                                decoupled for adamw: 0.01, lamb: 0.01 (inside the trust ratio), muon: 0.1, lion: 0 */
-    double l1, l2;          /* >= 0: the penalties l1*|w| and l2/2*w² as part of the gradient, also of its norm */
+    double l1, l2;              /* >= 0: the penalties l1*|w| and l2/2*w² as part of the gradient, also of its norm */
     double initial_accumulator; /* adagrad: >= 0 */
     gr_muon_scale muon_scale;
-    bool nesterov;          /* sgd with momentum; on for muon */
+    bool nesterov;                                                        /* sgd with momentum; on for muon */
     bool no_momentum, no_beta1, no_weight_decay, no_penalty, no_nesterov; /* the same as zero */
 } gr_optimizer;
 
@@ -200,8 +200,8 @@ typedef struct gr_param_group {
 
 /* What happens in a run whose gradient is not finite. The guard needs all gradients before the first update. */
 typedef enum gr_guard_policy {
-    GR_GUARD_AUTO,  /* guarded when clip_norm is given, which needs all gradients anyway */
-    GR_GUARD_ON,    /* no state of the program is updated */
+    GR_GUARD_AUTO, /* guarded when clip_norm is given, which needs all gradients anyway */
+    GR_GUARD_ON,   /* no state of the program is updated */
     GR_GUARD_OFF,
     GR_GUARD_COUNT
 } gr_guard_policy;
@@ -267,16 +267,16 @@ GR_API gr_status gr_gradients_clear(gr_graph *g, const char *program, const gr_v
 /* ---- schedules of the learning rate ---------------------------------------------------- */
 
 /* Code, name in configurations. Below, t = step - warmup, T = steps - warmup, r = learning_rate, m = its minimum. */
-#define GR_SCHEDULE_MAP(X)                          \
-    X(GR_SCHEDULE_CONSTANT, "constant")             \
-    X(GR_SCHEDULE_STEP, "step")                     \
-    X(GR_SCHEDULE_EXPONENTIAL, "exponential")       \
-    X(GR_SCHEDULE_INVERSE_TIME, "inverse_time")     \
-    X(GR_SCHEDULE_LINEAR_DECAY, "linear_decay")     \
-    X(GR_SCHEDULE_COSINE, "cosine")                 \
-    X(GR_SCHEDULE_LINEAR, "linear")                 \
-    X(GR_SCHEDULE_WSD, "wsd")                       \
-    X(GR_SCHEDULE_ONE_CYCLE, "one_cycle")           \
+#define GR_SCHEDULE_MAP(X)                      \
+    X(GR_SCHEDULE_CONSTANT, "constant")         \
+    X(GR_SCHEDULE_STEP, "step")                 \
+    X(GR_SCHEDULE_EXPONENTIAL, "exponential")   \
+    X(GR_SCHEDULE_INVERSE_TIME, "inverse_time") \
+    X(GR_SCHEDULE_LINEAR_DECAY, "linear_decay") \
+    X(GR_SCHEDULE_COSINE, "cosine")             \
+    X(GR_SCHEDULE_LINEAR, "linear")             \
+    X(GR_SCHEDULE_WSD, "wsd")                   \
+    X(GR_SCHEDULE_ONE_CYCLE, "one_cycle")       \
     X(GR_SCHEDULE_REDUCE_ON_PLATEAU, "reduce_on_plateau")
 
 typedef enum gr_schedule_kind {
@@ -301,12 +301,12 @@ typedef struct gr_schedule {
     double start_divisor;     /* one_cycle: begins at r/25 */
     double end_divisor;       /* one_cycle: ends at (r/start_divisor)/1e4 */
     /* reduce_on_plateau */
-    bool larger_is_better;    /* the metric; default: smaller */
-    int64_t patience;         /* feeds without improvement that are borne; default 10, see no_patience */
+    bool larger_is_better; /* the metric; default: smaller */
+    int64_t patience;      /* feeds without improvement that are borne; default 10, see no_patience */
     bool no_patience;
-    double threshold;         /* relative improvement that counts; default 1e-4, see no_threshold */
+    double threshold; /* relative improvement that counts; default 1e-4, see no_threshold */
     bool no_threshold;
-    int64_t cooldown;         /* feeds after a reduction that do not count; default 0 */
+    int64_t cooldown; /* feeds after a reduction that do not count; default 0 */
 } gr_schedule;
 
 /* GR_ERR_CONFIG: the field and its range. */

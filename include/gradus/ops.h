@@ -15,31 +15,31 @@ extern "C" {
 
 /* ---- element-wise, one operand ------------------------------------------------------ */
 GR_API gr_value gr_neg(gr_graph *g, gr_value x);
-GR_API gr_value gr_abs(gr_graph *g, gr_value x);        /* gradient 0 at 0 */
-GR_API gr_value gr_sign(gr_graph *g, gr_value x);       /* gradient 0 */
+GR_API gr_value gr_abs(gr_graph *g, gr_value x);  /* gradient 0 at 0 */
+GR_API gr_value gr_sign(gr_graph *g, gr_value x); /* gradient 0 */
 GR_API gr_value gr_exp(gr_graph *g, gr_value x);
 GR_API gr_value gr_log(gr_graph *g, gr_value x);
 GR_API gr_value gr_sqrt(gr_graph *g, gr_value x);
-GR_API gr_value gr_rsqrt(gr_graph *g, gr_value x);      /* 1/sqrt(x) */
+GR_API gr_value gr_rsqrt(gr_graph *g, gr_value x); /* 1/sqrt(x) */
 GR_API gr_value gr_square(gr_graph *g, gr_value x);
 GR_API gr_value gr_reciprocal(gr_graph *g, gr_value x);
 GR_API gr_value gr_erf(gr_graph *g, gr_value x);
 GR_API gr_value gr_sin(gr_graph *g, gr_value x);
 GR_API gr_value gr_cos(gr_graph *g, gr_value x);
 GR_API gr_value gr_affine(gr_graph *g, gr_value x, double scale, double shift); /* x*scale + shift */
-GR_API gr_value gr_clamp(gr_graph *g, gr_value x, double low, double high);     /* gradient 1 inside, both ends included */
-GR_API gr_value gr_power(gr_graph *g, gr_value x, double exponent);             /* x > 0 unless exponent is whole */
+GR_API gr_value gr_clamp(gr_graph *g, gr_value x, double low, double high); /* gradient 1 inside, both ends included */
+GR_API gr_value gr_power(gr_graph *g, gr_value x, double exponent);         /* x > 0 unless exponent is whole */
 
 /* activations */
-GR_API gr_value gr_relu(gr_graph *g, gr_value x);                       /* gradient 0 at 0 */
-GR_API gr_value gr_leaky_relu(gr_graph *g, gr_value x, double slope);   /* x > 0 ? x : slope*x */
-GR_API gr_value gr_elu(gr_graph *g, gr_value x, double alpha);          /* x > 0 ? x : alpha*(exp(x) - 1) */
-GR_API gr_value gr_gelu(gr_graph *g, gr_value x);                       /* x*Phi(x), by erf */
-GR_API gr_value gr_gelu_tanh(gr_graph *g, gr_value x);                  /* the tanh approximation of GPT-2 */
-GR_API gr_value gr_silu(gr_graph *g, gr_value x);                       /* x*sigmoid(x) */
+GR_API gr_value gr_relu(gr_graph *g, gr_value x);                     /* gradient 0 at 0 */
+GR_API gr_value gr_leaky_relu(gr_graph *g, gr_value x, double slope); /* x > 0 ? x : slope*x */
+GR_API gr_value gr_elu(gr_graph *g, gr_value x, double alpha);        /* x > 0 ? x : alpha*(exp(x) - 1) */
+GR_API gr_value gr_gelu(gr_graph *g, gr_value x);                     /* x*Phi(x), by erf */
+GR_API gr_value gr_gelu_tanh(gr_graph *g, gr_value x);                /* the tanh approximation of GPT-2 */
+GR_API gr_value gr_silu(gr_graph *g, gr_value x);                     /* x*sigmoid(x) */
 GR_API gr_value gr_sigmoid(gr_graph *g, gr_value x);
 GR_API gr_value gr_tanh(gr_graph *g, gr_value x);
-GR_API gr_value gr_softplus(gr_graph *g, gr_value x);                   /* log(1 + exp(x)) */
+GR_API gr_value gr_softplus(gr_graph *g, gr_value x); /* log(1 + exp(x)) */
 
 /* x as another dtype; float to float has a gradient, to an integer has none. */
 GR_API gr_value gr_cast(gr_graph *g, gr_value x, gr_dtype dtype);
@@ -51,8 +51,8 @@ GR_API gr_value gr_add(gr_graph *g, gr_value a, gr_value b);
 GR_API gr_value gr_sub(gr_graph *g, gr_value a, gr_value b);
 GR_API gr_value gr_mul(gr_graph *g, gr_value a, gr_value b);
 GR_API gr_value gr_div(gr_graph *g, gr_value a, gr_value b);
-GR_API gr_value gr_maximum(gr_graph *g, gr_value a, gr_value b);  /* ties: the gradient goes to a */
-GR_API gr_value gr_minimum(gr_graph *g, gr_value a, gr_value b);  /* ties: the gradient goes to a */
+GR_API gr_value gr_maximum(gr_graph *g, gr_value a, gr_value b); /* ties: the gradient goes to a */
+GR_API gr_value gr_minimum(gr_graph *g, gr_value a, gr_value b); /* ties: the gradient goes to a */
 /* 1 where true, else 0, in the dtype of the operands; gradient 0. */
 GR_API gr_value gr_greater(gr_graph *g, gr_value a, gr_value b);
 GR_API gr_value gr_greater_equal(gr_graph *g, gr_value a, gr_value b);
@@ -97,9 +97,9 @@ GR_API gr_value gr_one_hot(gr_graph *g, gr_value ids, int64_t n, gr_dtype dtype)
 
 /* ---- dense products ------------------------------------------------------------------ */
 typedef struct gr_matmul_options {
-    gr_dtype out_dtype;     /* f32 or bf16 (f64 for f64); default: that of the operands */
-    bool transpose_a;       /* a is (..., K, M) */
-    bool transpose_b;       /* b is (..., N, K), the (out, in) weights of most frameworks */
+    gr_dtype out_dtype; /* f32 or bf16 (f64 for f64); default: that of the operands */
+    bool transpose_a;   /* a is (..., K, M) */
+    bool transpose_b;   /* b is (..., N, K), the (out, in) weights of most frameworks */
 } gr_matmul_options;
 /* a (..., M, K) times b (..., K, N) -> (..., M, N); the leading axes broadcast. Both of one dtype. */
 GR_API gr_value gr_matmul(gr_graph *g, gr_value a, gr_value b, const gr_matmul_options *options);
@@ -112,26 +112,26 @@ GR_API gr_value gr_matmul_add(gr_graph *g, gr_value a, gr_value b, gr_value accu
 GR_API gr_value gr_layer_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, double eps);
 /* x / sqrt(mean(x^2) + eps) * gamma. eps 0: 1e-5. Zhang and Sennrich 2019. */
 GR_API gr_value gr_rms_norm(gr_graph *g, gr_value x, gr_value gamma, double eps);
-GR_API gr_value gr_softmax(gr_graph *g, gr_value x);      /* over the last axis */
+GR_API gr_value gr_softmax(gr_graph *g, gr_value x); /* over the last axis */
 GR_API gr_value gr_log_softmax(gr_graph *g, gr_value x);
 
 /* ---- attention ------------------------------------------------------------------------ */
 typedef struct gr_attention_options {
-    double scale;           /* of the scores; 0: 1/sqrt(D) */
-    bool causal;            /* query i sees the keys up to start + i */
-    int64_t window;         /* > 0: and only the last 'window' of those */
-    gr_value start;         /* i32 (B): position of the first query; 0: none (zeros) */
-    gr_value lengths;       /* i32 (B): how many keys are real; 0: all */
-    gr_value key_mask;      /* u8 (B, Tk): 0 hides a key (padding); 0: none */
+    double scale;      /* of the scores; 0: 1/sqrt(D) */
+    bool causal;       /* query i sees the keys up to start + i */
+    int64_t window;    /* > 0: and only the last 'window' of those */
+    gr_value start;    /* i32 (B): position of the first query; 0: none (zeros) */
+    gr_value lengths;  /* i32 (B): how many keys are real; 0: all */
+    gr_value key_mask; /* u8 (B, Tk): 0 hides a key (padding); 0: none */
 } gr_attention_options;
 /* softmax(q·kᵀ·scale)·v. q (B, Tq, H, D), k and v (B, Tk, Hkv, D), H a multiple of Hkv -> (B, Tq, H, D).
  * A query that sees no key gives zeros. Memory is linear in T (Dao et al. 2022). */
 GR_API gr_value gr_attention(gr_graph *g, gr_value q, gr_value k, gr_value v, const gr_attention_options *options);
 
 typedef struct gr_rotary_options {
-    double theta;           /* 0: 10000 */
-    bool interleaved;       /* pairs (2i, 2i+1); default (i, i + D/2) as Hugging Face */
-    gr_value start;         /* i32 (B): position of t = 0; 0: zeros */
+    double theta;     /* 0: 10000 */
+    bool interleaved; /* pairs (2i, 2i+1); default (i, i + D/2) as Hugging Face */
+    gr_value start;   /* i32 (B): position of t = 0; 0: zeros */
 } gr_rotary_options;
 /* x (B, T, H, D), D even. Su et al. 2021. */
 GR_API gr_value gr_rotary(gr_graph *g, gr_value x, const gr_rotary_options *options);

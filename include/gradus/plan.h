@@ -27,7 +27,7 @@ typedef struct gr_plan gr_plan;
 typedef struct gr_session gr_session;
 
 typedef enum gr_recompute {
-    GR_RECOMPUTE_AUTO,   /* as much as memory_budget_bytes asks for */
+    GR_RECOMPUTE_AUTO, /* as much as memory_budget_bytes asks for */
     GR_RECOMPUTE_NONE,
     GR_RECOMPUTE_CHEAP,  /* what costs a pass over memory: norms, activations, casts */
     GR_RECOMPUTE_BLOCKS, /* the inside of every block (gr_block_push) */
@@ -37,8 +37,8 @@ typedef enum gr_recompute {
 typedef struct gr_plan_options {
     size_t memory_budget_bytes; /* for the arena; 0: no limit */
     gr_recompute recompute;
-    bool no_fuse;               /* keep element-wise ops apart (tests) */
-    bool reference;             /* naive kernels only (tests) */
+    bool no_fuse;   /* keep element-wise ops apart (tests) */
+    bool reference; /* naive kernels only (tests) */
 } gr_plan_options;
 
 /* Compiles 'program'; the graph is not changed and may be freed.
@@ -50,10 +50,10 @@ GR_API void gr_plan_free(gr_plan **plan); /* after its sessions */
 
 /* Exact bytes of a session. */
 typedef struct gr_plan_memory {
-    size_t arena_bytes;   /* everything below but the states */
+    size_t arena_bytes;    /* everything below but the states */
     size_t prepared_bytes; /* of it: forms of states kept between runs */
-    size_t scratch_bytes; /* of it: the most that one kernel borrows */
-    size_t state_bytes;   /* the program's states, in the store */
+    size_t scratch_bytes;  /* of it: the most that one kernel borrows */
+    size_t state_bytes;    /* the program's states, in the store */
 } gr_plan_memory;
 GR_API gr_plan_memory gr_plan_memory_of(const gr_plan *plan);
 /* Floating-point operations of one run (products and sums counted apart). */
@@ -78,10 +78,10 @@ GR_API gr_status gr_session_get_state(gr_session *session, const char *path, gr_
 
 /* What kernels may read of the run. */
 typedef struct gr_run_control {
-    uint64_t seed;        /* of dropout */
-    int64_t micro_step;   /* forward passes so far: dropout draws anew for each */
-    int64_t sample;       /* global index of the first sample of the batch */
-    int64_t update;       /* optimiser updates done so far */
+    uint64_t seed;      /* of dropout */
+    int64_t micro_step; /* forward passes so far: dropout draws anew for each */
+    int64_t sample;     /* global index of the first sample of the batch */
+    int64_t update;     /* optimiser updates done so far */
     double learning_rate;
 } gr_run_control;
 GR_API void gr_session_set_control(gr_session *session, const gr_run_control *control);

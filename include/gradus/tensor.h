@@ -11,20 +11,20 @@ extern "C" {
 #define GR_MAX_RANK 8
 
 /* Code, name, bytes of an element, safetensors name. Zero means "not given". */
-#define GR_DTYPE_MAP(X)              \
-    X(GR_DTYPE_NONE, "none", 0, "")  \
-    X(GR_F64, "f64", 8, "F64")       \
-    X(GR_F32, "f32", 4, "F32")       \
-    X(GR_BF16, "bf16", 2, "BF16")    \
-    X(GR_F16, "f16", 2, "F16")       \
-    X(GR_I64, "i64", 8, "I64")       \
-    X(GR_I32, "i32", 4, "I32")       \
-    X(GR_I16, "i16", 2, "I16")       \
-    X(GR_I8, "i8", 1, "I8")          \
-    X(GR_U64, "u64", 8, "U64")       \
-    X(GR_U32, "u32", 4, "U32")       \
-    X(GR_U16, "u16", 2, "U16")       \
-    X(GR_U8, "u8", 1, "U8")          \
+#define GR_DTYPE_MAP(X)             \
+    X(GR_DTYPE_NONE, "none", 0, "") \
+    X(GR_F64, "f64", 8, "F64")      \
+    X(GR_F32, "f32", 4, "F32")      \
+    X(GR_BF16, "bf16", 2, "BF16")   \
+    X(GR_F16, "f16", 2, "F16")      \
+    X(GR_I64, "i64", 8, "I64")      \
+    X(GR_I32, "i32", 4, "I32")      \
+    X(GR_I16, "i16", 2, "I16")      \
+    X(GR_I8, "i8", 1, "I8")         \
+    X(GR_U64, "u64", 8, "U64")      \
+    X(GR_U32, "u32", 4, "U32")      \
+    X(GR_U16, "u16", 2, "U16")      \
+    X(GR_U8, "u8", 1, "U8")         \
     X(GR_BOOL, "bool", 1, "BOOL")
 
 typedef enum gr_dtype {
@@ -42,9 +42,9 @@ GR_API gr_dtype gr_dtype_from_name(const char *name);
 /* A row-major array. It owns nothing: who made it says how long 'data' lives. */
 typedef struct gr_tensor {
     gr_dtype dtype;
-    int rank;                  /* 0 (one element) to GR_MAX_RANK */
-    int64_t dim[GR_MAX_RANK];  /* slowest first */
-    void *data;                /* product(dim) elements, contiguous */
+    int rank;                 /* 0 (one element) to GR_MAX_RANK */
+    int64_t dim[GR_MAX_RANK]; /* slowest first */
+    void *data;               /* product(dim) elements, contiguous */
 } gr_tensor;
 
 /* Number of elements; 1 for rank 0. */

@@ -24,10 +24,10 @@ typedef struct gr_inspection gr_inspection;
 
 typedef struct gr_inspect_tensor {
     const char *name;
-    const char *type;           /* as the file says: "F32", "BF16" */
+    const char *type; /* as the file says: "F32", "BF16" */
     int rank;
     int64_t dim[GR_MAX_RANK];
-    uint64_t bytes;             /* as stored */
+    uint64_t bytes; /* as stored */
 } gr_inspect_tensor;
 
 typedef struct gr_inspect_stats {
@@ -58,15 +58,15 @@ GR_API bool gr_inspect_fact_at(const gr_inspection *file, size_t i, const char *
 /* ---- this machine ---------------------------------------------------------------------- */
 
 typedef struct gr_system {
-    char cpu[64];                       /* "" where unknown */
-    const char *isa, *best_isa;         /* level of the kernels in use, and the best one here: "generic", "avx2", "avx512" */
-    bool bf16;                          /* the processor multiplies bf16 pairs */
-    int cores, threads;                 /* usable; used */
-    const char *pool;                   /* of threads: "openmp", "pthreads" */
-    const char *onednn;                 /* "oneDNN 2.6.3", "none" */
+    char cpu[64];               /* "" where unknown */
+    const char *isa, *best_isa; /* level of the kernels in use, and the best one here: "generic", "avx2", "avx512" */
+    bool bf16;                  /* the processor multiplies bf16 pairs */
+    int cores, threads;         /* usable; used */
+    const char *pool;           /* of threads: "openmp", "pthreads" */
+    const char *onednn;         /* "oneDNN 2.6.3", "none" */
     int64_t l1_bytes, l2_bytes, l3_bytes;
     uint64_t memory_bytes, memory_free_bytes, disk_free_bytes; /* of the current folder; 0: unknown */
-    char data[256];                     /* the folder of test data that was found; "": none */
+    char data[256];                                            /* the folder of test data that was found; "": none */
 } gr_system;
 GR_API void gr_system_describe(gr_system *out);
 
@@ -96,13 +96,13 @@ GR_API gr_status gr_config_help(const char *section, char **out);
 /* What the source of a language model's text looks like. */
 typedef struct gr_text_report {
     int64_t documents, bytes, characters, lines;
-    int64_t skipped_files;        /* of a folder: not text */
+    int64_t skipped_files; /* of a folder: not text */
     int64_t empty_documents;
-    int64_t short_documents;      /* not empty, below 32 characters; of a folder */
-    int64_t duplicate_documents;  /* equal to an earlier one */
-    int64_t duplicate_lines;      /* of at least 16 bytes, equal to an earlier one */
-    int64_t long_lines;           /* above 10000 bytes */
-    int64_t replaced;             /* characters U+FFFD: the text was broken before */
+    int64_t short_documents;     /* not empty, below 32 characters; of a folder */
+    int64_t duplicate_documents; /* equal to an earlier one */
+    int64_t duplicate_lines;     /* of at least 16 bytes, equal to an earlier one */
+    int64_t long_lines;          /* above 10000 bytes */
+    int64_t replaced;            /* characters U+FFFD: the text was broken before */
 } gr_text_report;
 /* path: a file or a folder, read as training does.
  * Status: GR_ERR_NOT_FOUND, GR_ERR_DATA (invalid UTF-8 with its place), GR_ERR_IO, GR_ERR_MEMORY. */
@@ -114,7 +114,8 @@ GR_API const char *gr_run_source(const gr_run *run);
 
 /* gr_model_score() on the text at 'path' (a file or a folder, read as training does; several documents are parted by the
  * end-of-text token). options may be NULL. GR_ERR_DATA where the model has no tokenizer or the text is too short. */
-GR_API gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_options *options, gr_lm_score *out);
+GR_API gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_options *options,
+                                     gr_lm_score *out);
 
 /* Writes n tensors as one .safetensors file, atomically. */
 GR_API gr_status gr_tensors_save(const char *path, const char *const *names, const gr_tensor *tensors, size_t n);

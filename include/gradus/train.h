@@ -24,10 +24,10 @@ typedef struct gr_run gr_run;
 typedef struct gr_run_options {
     const char *const *overrides; /* "train.lr=1e-3", "model.layers=4"; they win over the file */
     int n_overrides;
-    const char *out;              /* the run's folder; default: 'out' of the config, else runs/NAME */
-    bool fresh;                   /* begin anew: checkpoints in the folder are removed */
-    bool no_write;                /* nothing is written (dry runs, checks) */
-    const char *text;             /* with path NULL: the corpus itself (borrowed until gr_run_open returns) */
+    const char *out;  /* the run's folder; default: 'out' of the config, else runs/NAME */
+    bool fresh;       /* begin anew: checkpoints in the folder are removed */
+    bool no_write;    /* nothing is written (dry runs, checks) */
+    const char *text; /* with path NULL: the corpus itself (borrowed until gr_run_open returns) */
     size_t text_bytes;
 } gr_run_options;
 
@@ -41,19 +41,19 @@ GR_API void gr_run_close(gr_run **run);
 /* ---- what is known before the start ---- */
 
 typedef struct gr_run_plan {
-    const char *task, *family, *out;      /* owned by the run */
+    const char *task, *family, *out; /* owned by the run */
     int64_t parameters, trainable;
     int64_t steps, batch, accumulate, samples, epochs;
-    int64_t start_step;                   /* > 0: resumes there */
-    const char *unit;                     /* what is counted: "tok", "row" */
+    int64_t start_step; /* > 0: resumes there */
+    const char *unit;   /* what is counted: "tok", "row" */
     double units_per_step;
     double flops_per_step;
     size_t weight_bytes, optimizer_bytes, gradient_bytes, activation_bytes, total_bytes, process_bytes; /* process: the
                                              predicted peak of the whole process */
     gr_recompute recompute;
     bool bf16;
-    int64_t train_units, valid_units;     /* size of the data, in units */
-    int64_t vocab;                        /* 0: not a language model */
+    int64_t train_units, valid_units; /* size of the data, in units */
+    int64_t vocab;                    /* 0: not a language model */
 } gr_run_plan;
 GR_API gr_run_plan gr_run_describe(const gr_run *run);
 
@@ -71,29 +71,29 @@ GR_API gr_status gr_run_print_plan(const gr_run *run, char **out);
 /* ---- training ---- */
 
 typedef struct gr_progress {
-    int64_t step, steps;      /* done so far, of */
+    int64_t step, steps; /* done so far, of */
     double epoch;
     double loss, loss_average; /* of this step; exponential average */
     double learning_rate, grad_norm;
     double seconds, seconds_left;
-    double units_per_second;  /* of the last steps */
+    double units_per_second; /* of the last steps */
     double flops_per_second;
-    double valid_loss;        /* the last one; NaN before the first */
-    size_t memory_bytes;      /* of the process, now */
-    int64_t skipped;          /* steps left out because of numbers that are not finite */
+    double valid_loss;   /* the last one; NaN before the first */
+    size_t memory_bytes; /* of the process, now */
+    int64_t skipped;     /* steps left out because of numbers that are not finite */
 } gr_progress;
 
 typedef enum gr_run_event {
-    GR_EVENT_STEP,        /* after each step */
-    GR_EVENT_VALID,       /* after a validation */
-    GR_EVENT_CHECKPOINT,  /* one was committed; text: its path */
-    GR_EVENT_NOTE         /* text: something that people should read */
+    GR_EVENT_STEP,       /* after each step */
+    GR_EVENT_VALID,      /* after a validation */
+    GR_EVENT_CHECKPOINT, /* one was committed; text: its path */
+    GR_EVENT_NOTE        /* text: something that people should read */
 } gr_run_event;
 
 typedef struct gr_train_hooks {
     void *user;
     void (*event)(void *user, gr_run_event event, const gr_progress *progress, const char *text);
-    bool (*stop)(void *user); /* asked after each step; true: commit a checkpoint and return GR_ERR_STOPPED */
+    bool (*stop)(void *user);  /* asked after each step; true: commit a checkpoint and return GR_ERR_STOPPED */
     double time_limit_seconds; /* > 0: stop after it in the same way */
 } gr_train_hooks;
 

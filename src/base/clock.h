@@ -4,8 +4,8 @@
 
 #include "base/status.h"
 
-double gr__now(void);        /* seconds, monotonic */
-double gr__wall_time(void);  /* seconds since 1970 */
+double gr__now(void);            /* seconds, monotonic */
+double gr__wall_time(void);      /* seconds since 1970 */
 size_t gr__peak_rss_bytes(void); /* the most memory that this process held */
 size_t gr__rss_bytes(void);
 

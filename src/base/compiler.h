@@ -14,7 +14,7 @@
 #define GR__UNUSED __attribute__((unused))
 #define GR__THREAD _Thread_local
 #define GR__ALIGNED(n) __attribute__((aligned(n)))
-#define GR__VECTOR(bytes) __attribute__((vector_size(bytes))) /* the portable SIMD type of src/kernel/simd */
+#define GR__VECTOR(bytes) __attribute__((vector_size(bytes)))            /* the portable SIMD type of src/kernel/simd */
 #define GR__CPU_SUPPORTS(feature) (__builtin_cpu_supports(feature) != 0) /* x86 only: processor and system have it */
 #else
 #define GR__LIKELY(x) (x)

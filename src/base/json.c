@@ -187,6 +187,8 @@ void gr__json_add_double(gr__str *s, double value)
 {
     char text[32];
     gr__format_double(text, value);
-    if (value == floor(value) && fabs(value) < 1e15) gr__str_printf(s, "%.0f", value); /* counts stay readable */
-    else gr__str_add(s, isfinite(value) ? text : "null");
+    if (value == floor(value) && fabs(value) < 1e15)
+        gr__str_printf(s, "%.0f", value); /* counts stay readable */
+    else
+        gr__str_add(s, isfinite(value) ? text : "null");
 }

@@ -8,7 +8,16 @@
 typedef struct gr__json_doc gr__json_doc;
 typedef const void *gr__json; /* a value; NULL means "not there" and every getter accepts it */
 
-typedef enum gr__json_kind { GR__JSON_NONE, GR__JSON_NULL, GR__JSON_BOOL, GR__JSON_INT, GR__JSON_REAL, GR__JSON_STRING, GR__JSON_ARRAY, GR__JSON_OBJECT } gr__json_kind;
+typedef enum gr__json_kind {
+    GR__JSON_NONE,
+    GR__JSON_NULL,
+    GR__JSON_BOOL,
+    GR__JSON_INT,
+    GR__JSON_REAL,
+    GR__JSON_STRING,
+    GR__JSON_ARRAY,
+    GR__JSON_OBJECT
+} gr__json_kind;
 
 /* 'name' is for messages: "NAME:line:column: ...". GR_ERR_CORRUPT or GR_ERR_MEMORY. */
 gr_status gr__json_parse(const char *text, size_t n, const char *name, gr__json_doc **out);

@@ -8,12 +8,12 @@
 #include <stdatomic.h>
 
 static struct {
-    pthread_mutex_t lock;        /* guards everything below */
+    pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t start, ended;
-    pthread_mutex_t one_caller;  /* several sessions take turns */
+    pthread_mutex_t one_caller; /* several sessions take turns */
     pthread_t worker[GR__MOST_THREADS];
-    int workers;                 /* started */
-    int active;                  /* of this call */
+    int workers; /* started */
+    int active;  /* of this call */
     int running;
     uint64_t generation;
     gr__chunk_fn fn;
@@ -74,8 +74,8 @@ void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context)
         pthread_attr_t attr;
         pthread_attr_init(&attr);
         pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-        int failed = pthread_create(&pool.worker[pool.workers], &attr, worker_main,
-                                    (void *)(intptr_t)(pool.workers + 1));
+        int failed =
+            pthread_create(&pool.worker[pool.workers], &attr, worker_main, (void *)(intptr_t)(pool.workers + 1));
         pthread_attr_destroy(&attr);
         if (failed) break; /* fewer threads do the same work */
         pool.workers++;

@@ -25,7 +25,10 @@ const char *gr_status_name(gr_status status)
 static void take(const char fresh[MESSAGE_BYTES])
 {
     size_t i = 0;
-    for (; fresh[i]; i++) message[i] = ((unsigned char)fresh[i] < 0x20 && fresh[i] != '\n' && fresh[i] != '\t') || fresh[i] == 0x7f ? '?' : fresh[i];
+    for (; fresh[i]; i++)
+        message[i] = ((unsigned char)fresh[i] < 0x20 && fresh[i] != '\n' && fresh[i] != '\t') || fresh[i] == 0x7f
+                         ? '?'
+                         : fresh[i];
     message[i] = 0;
 }
 

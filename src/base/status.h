@@ -18,16 +18,16 @@ gr_status gr__fail_prefix(gr_status status, const char *format, ...) GR_PRINTF(2
 /* The failure of an allocation of 'bytes' for 'what'. */
 gr_status gr__fail_memory(const char *what, size_t bytes);
 
-#define GR_TRY(expr)                                  \
-    do {                                              \
-        gr_status gr__s = (expr);                     \
+#define GR_TRY(expr)                                    \
+    do {                                                \
+        gr_status gr__s = (expr);                       \
         if (GR__UNLIKELY(gr__s != GR_OK)) return gr__s; \
     } while (0)
 
 /* Same, with one 'done:' label that releases and returns 'status'. */
-#define GR_TRY_DONE(expr)                       \
-    do {                                        \
-        status = (expr);                        \
+#define GR_TRY_DONE(expr)                             \
+    do {                                              \
+        status = (expr);                              \
         if (GR__UNLIKELY(status != GR_OK)) goto done; \
     } while (0)
 

@@ -54,10 +54,7 @@ void gr__str_release(gr__str *s)
     *s = (gr__str){0};
 }
 
-gr_status gr__str_check(const gr__str *s)
-{
-    return s->failed ? gr__fail_memory("a text", s->capacity) : GR_OK;
-}
+gr_status gr__str_check(const gr__str *s) { return s->failed ? gr__fail_memory("a text", s->capacity) : GR_OK; }
 
 const char *gr__str_get(const gr__str *s) { return s->text ? s->text : ""; }
 

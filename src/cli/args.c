@@ -20,7 +20,8 @@ const cli_option cli_common[] = {
     {"verbose", 'v', CLI_FLAG, &cli.verbose, NULL, 0, 0, NULL, "more about what happens", false},
     {"threads", 0, CLI_INT, &cli.threads, "N", 0, 1024, NULL, "threads to compute with (default: one per core)", false},
     {"seed", 0, CLI_INT, &cli.seed, "N", 0, 9e15, NULL, "of everything random", false},
-    {"color", 0, CLI_CHOICE, &cli.color, NULL, 0, 0, color_choices, "colours (default auto; NO_COLOR is heeded)", false},
+    {"color", 0, CLI_CHOICE, &cli.color, NULL, 0, 0, color_choices, "colours (default auto; NO_COLOR is heeded)",
+     false},
 };
 const size_t cli_n_common = COUNT(cli_common);
 
@@ -31,7 +32,8 @@ int cli_usage(const char *format, ...)
     fputs("gradus: ", stderr);
     vfprintf(stderr, format, args);
     va_end(args);
-    fprintf(stderr, "\n'gradus %s%s-h' shows what can be said\n", cli.command ? cli.command->name : "", cli.command ? " " : "");
+    fprintf(stderr, "\n'gradus %s%s-h' shows what can be said\n", cli.command ? cli.command->name : "",
+            cli.command ? " " : "");
     return EXIT_USAGE;
 }
 
@@ -48,7 +50,10 @@ static bool read_number(const char *text, double *out)
 /* "90", "90s", "15m", "1.5h" */
 static bool read_time(const char *text, double *out)
 {
-    static const struct { char unit; double seconds; } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    static const struct {
+        char unit;
+        double seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
     char *end;
     *out = strtod(text, &end);
     if (end == text || !isfinite(*out) || *out < 0) return false;
@@ -77,8 +82,10 @@ static int set_number(const cli_option *o, const char *text)
     double v;
     bool fine = read_number(text, &v) && (o->type != CLI_INT || (v == floor(v) && fabs(v) < 9.007e15));
     if (!fine || ((o->low != 0 || o->high != 0) && (v < o->low || v > o->high))) return wrong(o, text, wanted);
-    if (o->type == CLI_INT) *(int64_t *)o->into = (int64_t)v;
-    else *(double *)o->into = v;
+    if (o->type == CLI_INT)
+        *(int64_t *)o->into = (int64_t)v;
+    else
+        *(double *)o->into = v;
     return EXIT_OK;
 }
 
@@ -164,10 +171,10 @@ typedef struct words {
 
 static int take_value(words *w, const cli_option *o, const char *inline_value)
 {
-    if (o->type == CLI_FLAG)
-        return inline_value ? cli_usage("--%s takes no value", o->name) : set_option(o, "");
+    if (o->type == CLI_FLAG) return inline_value ? cli_usage("--%s takes no value", o->name) : set_option(o, "");
     if (inline_value) return set_option(o, inline_value);
-    if (w->at == w->n) return cli_usage("--%s wants a value%s%s", o->name, o->value ? ": " : "", o->value ? o->value : "");
+    if (w->at == w->n)
+        return cli_usage("--%s wants a value%s%s", o->name, o->value ? ": " : "", o->value ? o->value : "");
     return set_option(o, w->word[w->at++]);
 }
 
@@ -236,10 +243,13 @@ int cli_parse(int argc, char **argv)
     while (w.at < w.n) {
         const char *word = w.word[w.at++];
         int code = EXIT_OK;
-        if (!only_words && strcmp(word, "--") == 0) only_words = true;
+        if (!only_words && strcmp(word, "--") == 0)
+            only_words = true;
         else if (!only_words && word[0] == '-' && word[1]) {
-            if (!cli.command && strcmp(word, "--version") == 0) cli.command = cli_find("version");
-            else code = take_option(&w, word);
+            if (!cli.command && strcmp(word, "--version") == 0)
+                cli.command = cli_find("version");
+            else
+                code = take_option(&w, word);
         } else if (!cli.command) {
             cli.command = cli_find(word);
             if (!cli.command) code = unknown_command(word);

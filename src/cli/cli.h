@@ -15,10 +15,10 @@ enum cli_exit {
     EXIT_OK = 0,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
-    EXIT_INVALID = 3,     /* configuration or data */
+    EXIT_INVALID = 3, /* configuration or data */
     EXIT_UNSUPPORTED = 4,
-    EXIT_CHECK = 5,       /* a check or a gate */
-    EXIT_STOPPED = 75,    /* with a checkpoint: the same command goes on */
+    EXIT_CHECK = 5,    /* a check or a gate */
+    EXIT_STOPPED = 75, /* with a checkpoint: the same command goes on */
     EXIT_INTERRUPTED = 130
 };
 
@@ -44,9 +44,9 @@ typedef struct cli_option {
     const char *name; /* "max-tokens" */
     char letter;      /* 'q'; 0: none */
     cli_type type;
-    void *into;       /* the variable that it sets; keeps its value when the option is absent */
-    const char *value; /* "N"; NULL for flags */
-    double low, high; /* of numbers; both 0: any */
+    void *into;                 /* the variable that it sets; keeps its value when the option is absent */
+    const char *value;          /* "N"; NULL for flags */
+    double low, high;           /* of numbers; both 0: any */
     const char *const *choices; /* ends with NULL */
     const char *doc;
     bool hidden;
@@ -54,13 +54,13 @@ typedef struct cli_option {
 
 typedef struct cli_command {
     const char *name, *group;
-    const char *arguments;      /* "CONFIG|SOURCE [key=value ...]" */
-    const char *summary;        /* one line */
-    const char *details;        /* paragraphs for the page; may be NULL */
+    const char *arguments; /* "CONFIG|SOURCE [key=value ...]" */
+    const char *summary;   /* one line */
+    const char *details;   /* paragraphs for the page; may be NULL */
     const cli_option *options;
     size_t n_options;
-    int least, most;            /* number of arguments, without key=value; most < 0: any */
-    bool settings;              /* takes key=value */
+    int least, most;             /* number of arguments, without key=value; most < 0: any */
+    bool settings;               /* takes key=value */
     const char *const *examples; /* ends with NULL */
     int (*run)(void);
 } cli_command;

@@ -12,8 +12,10 @@ static struct {
 
 static const cli_option options[] = {
     {"strict", 0, CLI_FLAG, &o.strict, NULL, 0, 0, NULL, "warnings fail too (exit code 5)", false},
-    {"gradients", 0, CLI_FLAG, &o.gradients, NULL, 0, 0, NULL, "compare the model's gradients with differences, in f64", false},
-    {"samples", 0, CLI_INT, &o.samples, "N", 1, 1e6, NULL, "with --gradients: elements of each parameter (default 8)", false},
+    {"gradients", 0, CLI_FLAG, &o.gradients, NULL, 0, 0, NULL, "compare the model's gradients with differences, in f64",
+     false},
+    {"samples", 0, CLI_INT, &o.samples, "N", 1, 1e6, NULL, "with --gradients: elements of each parameter (default 8)",
+     false},
 };
 
 /* ---- findings ---- */
@@ -29,18 +31,21 @@ static void warn(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     n_warnings++;
-    if (cli.json) json_text(NULL, text);
-    else printf("  warning   %s\n", text);
+    if (cli.json)
+        json_text(NULL, text);
+    else
+        printf("  warning   %s\n", text);
 }
 
 static void look_at_text(const gr_text_report *t)
 {
     if (t->duplicate_documents) warn("%lld documents are equal to an earlier one", (long long)t->duplicate_documents);
     if (t->duplicate_lines * 10 > t->lines)
-        warn("%lld of %lld lines repeat an earlier one; validation may see training text", (long long)t->duplicate_lines,
-             (long long)t->lines);
+        warn("%lld of %lld lines repeat an earlier one; validation may see training text",
+             (long long)t->duplicate_lines, (long long)t->lines);
     if (t->empty_documents) warn("%lld documents are empty", (long long)t->empty_documents);
-    if (t->documents > 1 && t->short_documents) warn("%lld documents are shorter than 32 characters", (long long)t->short_documents);
+    if (t->documents > 1 && t->short_documents)
+        warn("%lld documents are shorter than 32 characters", (long long)t->short_documents);
     if (t->long_lines) warn("%lld lines are longer than 10,000 bytes", (long long)t->long_lines);
     if (t->replaced) warn("%lld characters are U+FFFD: the text was decoded wrongly before", (long long)t->replaced);
     if (t->skipped_files) warn("%lld files of the folder are not read (.txt and .md are)", (long long)t->skipped_files);
@@ -49,29 +54,43 @@ static void look_at_text(const gr_text_report *t)
 static void look_at_sizes(const gr_run_plan *p)
 {
     double per_epoch = (double)(p->train_units > 0 ? p->train_units : 1);
-    if (p->valid_units == 0) warn("there is no validation part; nobody will see over-fitting");
-    else if ((double)p->valid_units < 0.005 * per_epoch) warn("the validation part is below 0.5 %% of the training part");
-    if (p->epochs > 50 && p->vocab) warn("the text is read about %lld times; it will be learnt by heart", (long long)p->epochs);
+    if (p->valid_units == 0)
+        warn("there is no validation part; nobody will see over-fitting");
+    else if ((double)p->valid_units < 0.005 * per_epoch)
+        warn("the validation part is below 0.5 %% of the training part");
+    if (p->epochs > 50 && p->vocab)
+        warn("the text is read about %lld times; it will be learnt by heart", (long long)p->epochs);
     if (p->vocab && p->vocab > 256 && p->train_units < 4 * p->vocab)
-        warn("%lld training tokens for a vocabulary of %lld: most tokens are hardly seen", (long long)p->train_units, (long long)p->vocab);
-    if (p->samples < p->batch * p->accumulate) warn("a step takes more samples than an epoch has (%lld)", (long long)p->samples);
+        warn("%lld training tokens for a vocabulary of %lld: most tokens are hardly seen", (long long)p->train_units,
+             (long long)p->vocab);
+    if (p->samples < p->batch * p->accumulate)
+        warn("a step takes more samples than an epoch has (%lld)", (long long)p->samples);
 }
 
 static void print_text(const gr_text_report *t)
 {
     char bytes[32];
     gr_show_bytes(bytes, (double)t->bytes);
-    printf("  text      %lld document%s, %s, %lld characters, %lld lines\n", (long long)t->documents, t->documents == 1 ? "" : "s", bytes,
-           (long long)t->characters, (long long)t->lines);
+    printf("  text      %lld document%s, %s, %lld characters, %lld lines\n", (long long)t->documents,
+           t->documents == 1 ? "" : "s", bytes, (long long)t->characters, (long long)t->lines);
 }
 
 static void json_text_report(const gr_text_report *t)
 {
-    const struct { const char *key; int64_t value; } rows[] = {
-        {"documents", t->documents}, {"bytes", t->bytes}, {"characters", t->characters}, {"lines", t->lines},
-        {"skipped_files", t->skipped_files}, {"empty_documents", t->empty_documents}, {"short_documents", t->short_documents},
-        {"duplicate_documents", t->duplicate_documents}, {"duplicate_lines", t->duplicate_lines}, {"long_lines", t->long_lines},
-        {"replaced_characters", t->replaced}};
+    const struct {
+        const char *key;
+        int64_t value;
+    } rows[] = {{"documents", t->documents},
+                {"bytes", t->bytes},
+                {"characters", t->characters},
+                {"lines", t->lines},
+                {"skipped_files", t->skipped_files},
+                {"empty_documents", t->empty_documents},
+                {"short_documents", t->short_documents},
+                {"duplicate_documents", t->duplicate_documents},
+                {"duplicate_lines", t->duplicate_lines},
+                {"long_lines", t->long_lines},
+                {"replaced_characters", t->replaced}};
     json_open_key("text", '{');
     for (size_t i = 0; i < COUNT(rows); i++) json_int(rows[i].key, rows[i].value);
     json_close();
@@ -91,8 +110,10 @@ static void on_gradient(void *user, const char *path, double worst)
 
 static gr_status check_gradients(gr_run *run)
 {
-    if (cli.json) json_open_key("gradients", '{');
-    else printf("  worst relative error of each parameter's gradient, against differences in f64\n");
+    if (cli.json)
+        json_open_key("gradients", '{');
+    else
+        printf("  worst relative error of each parameter's gradient, against differences in f64\n");
     gr_status s = gr_run_check_gradients(run, (int)o.samples, on_gradient, NULL);
     if (cli.json) json_close();
     return s;
@@ -149,8 +170,17 @@ static const char *const examples[] = {"gradus check config.yaml", "gradus check
                                        "gradus check config.yaml --gradients", NULL};
 
 const cli_command cmd_check = {
-    "check", "Look", "CONFIG|SOURCE [key=value ...]", "looks over a configuration and its data, without training",
+    "check",
+    "Look",
+    "CONFIG|SOURCE [key=value ...]",
+    "looks over a configuration and its data, without training",
     "Reads everything as training would, writes nothing, and tells what looks wrong: duplicates, very short or very long texts,\n"
     "sizes of the parts.",
-    options, COUNT(options), 1, 1, true, examples, run_command,
+    options,
+    COUNT(options),
+    1,
+    1,
+    true,
+    examples,
+    run_command,
 };

@@ -10,7 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { CORPUS_BYTES = 400000, SENTENCES = 200, MOST_TEXTS = 64, MOST_METRICS = 16, SAMPLE_TOKENS = 90, CHECK_TOKENS = 600 };
+enum {
+    CORPUS_BYTES = 400000,
+    SENTENCES = 200,
+    MOST_TEXTS = 64,
+    MOST_METRICS = 16,
+    SAMPLE_TOKENS = 90,
+    CHECK_TOKENS = 600
+};
 #define SAMPLE_TEMPERATURE 0.55
 
 static struct {
@@ -35,9 +42,9 @@ typedef struct demo {
     gr_run *run;
     char *corpus;
     size_t corpus_bytes;
-    char *sample[4];  /* before: en, zh; after: en, zh */
+    char *sample[4]; /* before: en, zh; after: en, zh */
     judged judged;
-    double seconds;   /* of training, in this call */
+    double seconds; /* of training, in this call */
 } demo;
 
 static double now(void)
@@ -55,10 +62,22 @@ static gr_status open_run(demo *d, bool fresh)
     snprintf(bytes, sizeof bytes, "data.story_bytes=%d", CORPUS_BYTES);
     snprintf(steps, sizeof steps, "train.steps=%lld", (long long)o.steps);
     snprintf(seed, sizeof seed, "train.seed=%lld", (long long)(cli.seed >= 0 ? cli.seed : 1));
-    const char *overrides[] = {
-        bytes, "tokenizer.type=bpe", "tokenizer.vocab_size=1024", "model.type=gpt", "model.layers=4", "model.heads=4", "model.width=128",
-        "model.context=96", "data.valid=0.05", "train.batch=12", "train.lr.peak=2e-3", "train.lr.schedule=cosine",
-        "train.lr.warmup=0.05", "train.lr.min=1e-4", steps, seed};
+    const char *overrides[] = {bytes,
+                               "tokenizer.type=bpe",
+                               "tokenizer.vocab_size=1024",
+                               "model.type=gpt",
+                               "model.layers=4",
+                               "model.heads=4",
+                               "model.width=128",
+                               "model.context=96",
+                               "data.valid=0.05",
+                               "train.batch=12",
+                               "train.lr.peak=2e-3",
+                               "train.lr.schedule=cosine",
+                               "train.lr.warmup=0.05",
+                               "train.lr.min=1e-4",
+                               steps,
+                               seed};
     gr_run_options ro = {.overrides = overrides, .n_overrides = COUNT(overrides), .out = o.out, .fresh = fresh};
     return gr_run_open("builtin:stories", &ro, &d->run);
 }
@@ -68,7 +87,8 @@ static gr_status open_or_begin(demo *d)
 {
     gr_status s = open_run(d, false);
     gr_run_plan p = s == GR_OK ? gr_run_describe(d->run) : (gr_run_plan){0};
-    bool anew = s == GR_ERR_CONFIG || s == GR_ERR_CORRUPT || (s == GR_OK && (p.start_step >= p.steps || gr_run_change(d->run, 0)));
+    bool anew = s == GR_ERR_CONFIG || s == GR_ERR_CORRUPT ||
+                (s == GR_OK && (p.start_step >= p.steps || gr_run_change(d->run, 0)));
     if (!anew) return s;
     gr_run_close(&d->run);
     return open_run(d, true);
@@ -97,7 +117,8 @@ static gr_status sample_story(demo *d, int language, int slot)
 static gr_status show_samples(demo *d, bool after)
 {
     static const char *const titles[] = {"English", "Chinese"};
-    if (!cli.quiet && !cli.json) printf("%s%s training%s\n", out_bold(stdout), after ? "After" : "Before", out_plain(stdout));
+    if (!cli.quiet && !cli.json)
+        printf("%s%s training%s\n", out_bold(stdout), after ? "After" : "Before", out_plain(stdout));
     for (int i = 0; i < 2; i++) {
         int slot = 2 * after + i;
         gr_status s = sample_story(d, i, slot);
@@ -143,20 +164,21 @@ static double percent(int part, int whole) { return whole ? 100.0 * part / whole
 
 static gr_status write_report(demo *d, char *path, size_t room)
 {
-    static const char *const titles[] = {"English, before training", "Chinese, before training", "English, after training",
-                                         "Chinese, after training", "The grammar's judge"};
+    static const char *const titles[] = {"English, before training", "Chinese, before training",
+                                         "English, after training", "Chinese, after training", "The grammar's judge"};
     const judged *j = &d->judged;
     char verdict[256];
     snprintf(verdict, sizeof verdict,
              "English: %d sentences, %.1f %% accepted, %.1f %% not in the training text\n"
              "Chinese: %d sentences, %.1f %% accepted, %.1f %% not in the training text",
-             j->sentences[0], percent(j->accepted[0], j->sentences[0]), percent(j->novel[0], j->sentences[0]), j->sentences[1],
-             percent(j->accepted[1], j->sentences[1]), percent(j->novel[1], j->sentences[1]));
+             j->sentences[0], percent(j->accepted[0], j->sentences[0]), percent(j->novel[0], j->sentences[0]),
+             j->sentences[1], percent(j->accepted[1], j->sentences[1]), percent(j->novel[1], j->sentences[1]));
     const char *texts[5];
     for (int i = 0; i < 4; i++) texts[i] = d->sample[i] ? d->sample[i] : "";
     texts[4] = verdict;
     int first = d->sample[0] ? 0 : 2; /* a run that went on has no samples of before */
-    gr_report_options ro = {.title = "Gradus demo", .sample_titles = titles + first, .samples = texts + first, .n_samples = 5 - first};
+    gr_report_options ro = {
+        .title = "Gradus demo", .sample_titles = titles + first, .samples = texts + first, .n_samples = 5 - first};
     snprintf(path, room, "%s/report.html", o.out);
     return gr_report_write(o.out, path, &ro);
 }
@@ -170,7 +192,8 @@ static void print_end(const demo *d, const gr_metric *m, int n, const char *repo
     gr_show_seconds(time, d->seconds);
     printf("%sSampled sentences%s\n", out_bold(stdout), out_plain(stdout));
     out_table t = {.align = "lrrr"};
-    out_cell(&t, "language"), out_cell(&t, "sentences"), out_cell(&t, "grammar accepts"), out_cell(&t, "not in the training text");
+    out_cell(&t, "language"), out_cell(&t, "sentences"), out_cell(&t, "grammar accepts"),
+        out_cell(&t, "not in the training text");
     for (int i = 0; i < 2; i++) {
         out_cell(&t, "%s", names[i]), out_cell(&t, "%d", j->sentences[i]);
         out_cell(&t, "%.1f %%", percent(j->accepted[i], j->sentences[i]));
@@ -248,8 +271,10 @@ static gr_status after_training(demo *d)
     if (s == GR_OK) s = write_report(d, report, sizeof report);
     if (s != GR_OK) return s;
     if (n > MOST_METRICS) n = MOST_METRICS;
-    if (cli.json) json_end_of_demo(d, m, n, report);
-    else print_end(d, m, n, report);
+    if (cli.json)
+        json_end_of_demo(d, m, n, report);
+    else
+        print_end(d, m, n, report);
     return GR_OK;
 }
 
@@ -271,8 +296,17 @@ static int run_command(void)
 static const char *const examples[] = {"gradus demo", "gradus demo --steps 2000 --seed 7 --out runs/longer", NULL};
 
 const cli_command cmd_demo = {
-    "demo", "Start", "", "trains a small GPT on embedded stories in a minute and shows what it learnt",
+    "demo",
+    "Start",
+    "",
+    "trains a small GPT on embedded stories in a minute and shows what it learnt",
     "The stories, English and Chinese, come from a grammar of our own, so that a program can judge what the model writes.\n"
     "A demo that was stopped goes on with the same command; one that is done begins anew.",
-    options, COUNT(options), 0, 0, false, examples, run_command,
+    options,
+    COUNT(options),
+    0,
+    0,
+    false,
+    examples,
+    run_command,
 };

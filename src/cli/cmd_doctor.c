@@ -8,7 +8,8 @@ static struct {
 } o;
 
 static const cli_option options[] = {
-    {"no-selftest", 0, CLI_FLAG, &o.no_selftest, NULL, 0, 0, NULL, "leave the check of the kernels and their speed out", false},
+    {"no-selftest", 0, CLI_FLAG, &o.no_selftest, NULL, 0, 0, NULL, "leave the check of the kernels and their speed out",
+     false},
 };
 
 static void on_test(void *user, const char *name, double worst, double allowed)
@@ -38,7 +39,8 @@ static void print_system(const gr_system *s)
     char library[128];
     printf("gradus %s\n", gr_version());
     printf("  %-12s %s\n", "processor", *s->cpu ? s->cpu : "unknown");
-    printf("  %-12s %s in use, %s is the best here%s\n", "kernels", s->isa, s->best_isa, s->bf16 ? "; multiplies bf16" : "");
+    printf("  %-12s %s in use, %s is the best here%s\n", "kernels", s->isa, s->best_isa,
+           s->bf16 ? "; multiplies bf16" : "");
     printf("  %-12s %d of %d cores, %s\n", "threads", s->threads, s->cores, s->pool);
     printf("  %-12s %s\n", "oneDNN", s->onednn);
     bytes_row("L1 cache", (double)s->l1_bytes);
@@ -80,8 +82,10 @@ static void show_speed(void)
     static const char *const names[] = {"f32", "bf16"};
     for (int bf16 = 0; bf16 < 2; bf16++) {
         double flops = gr_peak_flops(bf16 != 0);
-        if (cli.json) json_number(names[bf16], flops);
-        else if (flops > 0) printf("  %-20s %.1f GFLOP/s\n", bf16 ? "products in bf16" : "products in f32", flops * 1e-9);
+        if (cli.json)
+            json_number(names[bf16], flops);
+        else if (flops > 0)
+            printf("  %-20s %.1f GFLOP/s\n", bf16 ? "products in bf16" : "products in f32", flops * 1e-9);
     }
 }
 
@@ -90,11 +94,15 @@ static int run_command(void)
     gr_system s;
     gr_status status = GR_OK;
     gr_system_describe(&s);
-    if (cli.json) json_open('{'), json_system(&s);
-    else print_system(&s);
+    if (cli.json)
+        json_open('{'), json_system(&s);
+    else
+        print_system(&s);
     if (!o.no_selftest) {
-        if (cli.json) json_open_key("selftest", '[');
-        else printf("\nself-test of the kernels\n");
+        if (cli.json)
+            json_open_key("selftest", '[');
+        else
+            printf("\nself-test of the kernels\n");
         status = gr_self_test(on_test, NULL);
         if (cli.json) json_close(), json_open_key("flops", '{');
         show_speed();
@@ -109,6 +117,16 @@ static int run_command(void)
 static const char *const examples[] = {"gradus doctor", "GRADUS_ISA=avx2 gradus doctor", NULL};
 
 const cli_command cmd_doctor = {
-    "doctor", "Look", "", "shows what this machine offers, and checks the kernels on it", NULL,
-    options, COUNT(options), 0, 0, false, examples, run_command,
+    "doctor",
+    "Look",
+    "",
+    "shows what this machine offers, and checks the kernels on it",
+    NULL,
+    options,
+    COUNT(options),
+    0,
+    0,
+    false,
+    examples,
+    run_command,
 };

@@ -82,8 +82,9 @@ static gr_status score(gr_model *model)
         json_int("bytes", r.bytes);
         json_end();
     } else {
-        printf("loss           %.6g\nperplexity     %.6g\nbits_per_byte  %.6g\ntokens         %lld\nbytes          %lld\n", r.loss,
-               r.perplexity, r.bits_per_byte, (long long)r.tokens, (long long)r.bytes);
+        printf(
+            "loss           %.6g\nperplexity     %.6g\nbits_per_byte  %.6g\ntokens         %lld\nbytes          %lld\n",
+            r.loss, r.perplexity, r.bits_per_byte, (long long)r.tokens, (long long)r.bytes);
     }
     return GR_OK;
 }
@@ -94,9 +95,12 @@ static int eval_model(void)
     gr_model *model = NULL;
     if (o.ids && !ids_read(o.ids, &ids)) return EXIT_INVALID;
     gr_status s = gr_model_open(cli.argument[0], &model);
-    if (s == GR_OK && o.adamw) s = eval_adamw(model, &ids, o.adamw, o.save);
-    else if (s == GR_OK && o.ids) s = eval_logits(model, &ids, o.logits);
-    else if (s == GR_OK) s = score(model);
+    if (s == GR_OK && o.adamw)
+        s = eval_adamw(model, &ids, o.adamw, o.save);
+    else if (s == GR_OK && o.ids)
+        s = eval_logits(model, &ids, o.logits);
+    else if (s == GR_OK)
+        s = score(model);
     gr_model_free(&model);
     free(ids.id);
     return s == GR_OK ? EXIT_OK : cli_fail(s);
@@ -108,7 +112,8 @@ static int run_command(void)
     char config[4096];
     const char *first = cli.argument[0];
     if (o.ids && !o.adamw && !o.logits) return cli_usage("--ids wants --logits or --adamw");
-    if (o.adamw && (!o.ids || !o.save || !eval_adamw_settings(o.adamw))) return cli_usage("--adamw wants six numbers, --ids and --save");
+    if (o.adamw && (!o.ids || !o.save || !eval_adamw_settings(o.adamw)))
+        return cli_usage("--adamw wants six numbers, --ids and --save");
     if (cli.n_arguments == 2 || o.ids) return eval_model();
     if (is_config(first)) return eval_run(first, o.out);
     snprintf(config, sizeof config, "%s/config.yaml", first);
@@ -120,8 +125,17 @@ static const char *const examples[] = {"gradus eval runs/book other.txt", "gradu
                                        "gradus eval config.yaml", "gradus eval runs/book", NULL};
 
 const cli_command cmd_eval = {
-    "eval", "Use", "MODEL DATA | CONFIG", "measures a model: loss, perplexity, bits per byte",
+    "eval",
+    "Use",
+    "MODEL DATA | CONFIG",
+    "measures a model: loss, perplexity, bits per byte",
     "With DATA (a text file or folder) the language model MODEL is measured on it. With a configuration, or the folder of a run,\n"
     "the newest checkpoint is measured on the validation part of its data.",
-    options, COUNT(options), 1, 2, true, examples, run_command,
+    options,
+    COUNT(options),
+    1,
+    2,
+    true,
+    examples,
+    run_command,
 };

@@ -14,13 +14,17 @@ static struct {
 } o = {.temperature = 0.8, .max_tokens = 256, .top_p = 1, .repetition_penalty = 1};
 
 static const cli_option options[] = {
-    {"prompt", 'p', CLI_TEXT, &o.prompt, "TEXT", 0, 0, NULL, "what to continue; '-' reads standard input (default: nothing)", false},
+    {"prompt", 'p', CLI_TEXT, &o.prompt, "TEXT", 0, 0, NULL,
+     "what to continue; '-' reads standard input (default: nothing)", false},
     {"max-tokens", 'n', CLI_INT, &o.max_tokens, "N", 1, 1e9, NULL, "at most so many tokens (default 256)", false},
-    {"temperature", 't', CLI_DOUBLE, &o.temperature, "X", 0, 100, NULL, "0: always the likeliest token (default 0.8)", false},
+    {"temperature", 't', CLI_DOUBLE, &o.temperature, "X", 0, 100, NULL, "0: always the likeliest token (default 0.8)",
+     false},
     {"top-k", 0, CLI_INT, &o.top_k, "N", 0, 1e9, NULL, "only the N likeliest tokens (default 0: all)", false},
-    {"top-p", 0, CLI_DOUBLE, &o.top_p, "X", 1e-9, 1, NULL, "the likeliest tokens that share X of the probability (default 1)", false},
+    {"top-p", 0, CLI_DOUBLE, &o.top_p, "X", 1e-9, 1, NULL,
+     "the likeliest tokens that share X of the probability (default 1)", false},
     {"min-p", 0, CLI_DOUBLE, &o.min_p, "X", 0, 1, NULL, "no token below X times the likeliest one (default 0)", false},
-    {"repetition-penalty", 0, CLI_DOUBLE, &o.repetition_penalty, "X", 1e-3, 100, NULL, "above 1: what was said is less likely (default 1)", false},
+    {"repetition-penalty", 0, CLI_DOUBLE, &o.repetition_penalty, "X", 1e-3, 100, NULL,
+     "above 1: what was said is less likely (default 1)", false},
     {"stop", 's', CLI_LIST, &o.stop, "TEXT", 0, 0, NULL, "end before this text; may be repeated", false},
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
     {"ignore-eos", 0, CLI_FLAG, &o.ignore_eos, NULL, 0, 0, NULL, "go on behind the end-of-text token", false},
@@ -41,7 +45,8 @@ static char *read_input(void)
         text = grown;
     }
     if (text && (ferror(stdin) || memchr(text, 0, n))) {
-        fprintf(stderr, "gradus: the prompt on standard input %s\n", ferror(stdin) ? "cannot be read" : "holds a zero byte");
+        fprintf(stderr, "gradus: the prompt on standard input %s\n",
+                ferror(stdin) ? "cannot be read" : "holds a zero byte");
         free(text);
         return NULL;
     }
@@ -74,19 +79,28 @@ static void print_result(const char *text, const gr_generate_result *r)
     if (out_is_terminal(stdout)) putchar('\n');
     fflush(stdout);
     if (cli.verbose || (out_is_terminal(stdout) && out_is_terminal(stderr)))
-        out_note("%s%lld tokens, %.1f tok/s, ended by %s%s", out_faint(stderr), (long long)r->tokens, speed, reasons[r->reason],
-                 out_plain(stderr));
+        out_note("%s%lld tokens, %.1f tok/s, ended by %s%s", out_faint(stderr), (long long)r->tokens, speed,
+                 reasons[r->reason], out_plain(stderr));
 }
 
 static gr_status generate(gr_model *model, const char *prompt)
 {
-    gr_generate_options g = {.max_tokens = o.max_tokens, .temperature = o.temperature, .greedy = o.temperature == 0, .top_k = o.top_k,
-                             .top_p = o.top_p, .min_p = o.min_p, .repetition_penalty = o.repetition_penalty,
-                             .seed = cli.seed >= 0 ? (uint64_t)cli.seed : 0, .stop = o.stop.item, .n_stop = o.stop.n, .bf16 = o.bf16,
+    gr_generate_options g = {.max_tokens = o.max_tokens,
+                             .temperature = o.temperature,
+                             .greedy = o.temperature == 0,
+                             .top_k = o.top_k,
+                             .top_p = o.top_p,
+                             .min_p = o.min_p,
+                             .repetition_penalty = o.repetition_penalty,
+                             .seed = cli.seed >= 0 ? (uint64_t)cli.seed : 0,
+                             .stop = o.stop.item,
+                             .n_stop = o.stop.n,
+                             .bf16 = o.bf16,
                              .ignore_eos = o.ignore_eos};
     gr_generate_result r;
     char *text = NULL;
-    if (!cli.json && out_is_terminal(stdout)) printf("%s%s%s", out_faint(stdout), prompt, out_plain(stdout)), fflush(stdout);
+    if (!cli.json && out_is_terminal(stdout))
+        printf("%s%s%s", out_faint(stdout), prompt, out_plain(stdout)), fflush(stdout);
     gr_status s = gr_generate(model, prompt, &g, cli.json ? NULL : on_text, NULL, cli.json ? &text : NULL, &r);
     if (s == GR_OK) print_result(text, &r);
     gr_text_free(text);
@@ -115,8 +129,17 @@ static const char *const examples[] = {
 };
 
 const cli_command cmd_generate = {
-    "generate", "Use", "MODEL", "continues a text with a language model",
+    "generate",
+    "Use",
+    "MODEL",
+    "continues a text with a language model",
     "MODEL is a folder that training left, a Hugging Face folder (GPT-2, Llama), or a llama2.c .bin file. The text comes as it\n"
     "is made; nothing else is written to standard output. The same seed gives the same text.",
-    options, COUNT(options), 1, 1, false, examples, run_command,
+    options,
+    COUNT(options),
+    1,
+    1,
+    false,
+    examples,
+    run_command,
 };

@@ -41,5 +41,6 @@ static int run_command(void)
 
 static const char *const examples[] = {"gradus help train", "gradus help config", "gradus help config train.lr", NULL};
 
-const cli_command cmd_help = {"help", "About", "[TOPIC]", "explains a command, or 'config': all keys of a configuration",
-                              NULL, NULL, 0, 0, 2, false, examples, run_command};
+const cli_command cmd_help = {
+    "help", "About",  "[TOPIC]",  "explains a command, or 'config': all keys of a configuration", NULL, NULL, 0, 0, 2,
+    false,  examples, run_command};

@@ -16,7 +16,8 @@ static void shape_text(const gr_inspect_tensor *t, char out[128])
 {
     size_t n = 0;
     snprintf(out, 128, "scalar");
-    for (int d = 0; d < t->rank && n < 100; d++) n += (size_t)snprintf(out + n, 128 - n, "%s%lld", d ? " x " : "", (long long)t->dim[d]);
+    for (int d = 0; d < t->rank && n < 100; d++)
+        n += (size_t)snprintf(out + n, 128 - n, "%s%lld", d ? " x " : "", (long long)t->dim[d]);
 }
 
 /* ---- JSON ---- */
@@ -92,7 +93,8 @@ static void print_tensors(const gr_inspection *f)
     char shape[128], bytes[32];
     out_table table = {.align = o.stats ? "lllrrrrr" : "lllr"};
     out_cell(&table, "tensor"), out_cell(&table, "dtype"), out_cell(&table, "shape"), out_cell(&table, "bytes");
-    if (o.stats) out_cell(&table, "mean"), out_cell(&table, "deviation"), out_cell(&table, "min"), out_cell(&table, "max");
+    if (o.stats)
+        out_cell(&table, "mean"), out_cell(&table, "deviation"), out_cell(&table, "min"), out_cell(&table, "max");
     for (size_t i = 0; gr_inspect_tensor_at(f, i, &t); i++) {
         shape_text(&t, shape);
         gr_show_bytes(bytes, (double)t.bytes);
@@ -100,7 +102,8 @@ static void print_tensors(const gr_inspection *f)
         out_cell(&table, "%s", shape), out_cell(&table, "%s", bytes);
         if (!o.stats) continue;
         if (gr_inspect_stats_at(f, i, &st) == GR_OK) {
-            out_cell(&table, "%.4g", st.mean), out_cell(&table, "%.4g", st.deviation), out_cell(&table, "%.4g", st.least);
+            out_cell(&table, "%.4g", st.mean), out_cell(&table, "%.4g", st.deviation),
+                out_cell(&table, "%.4g", st.least);
             out_cell(&table, st.nonfinite ? "%.4g, and %lld not finite" : "%.4g", st.most, (long long)st.nonfinite);
         } else {
             for (int k = 0; k < 4; k++) out_cell(&table, "-");
@@ -140,11 +143,15 @@ static int run_command(void)
     if (cli.json) {
         print_json(f);
     } else {
-        if (has_tensors) print_types(f);
-        else printf("%s\n", gr_inspect_format(f));
+        if (has_tensors)
+            print_types(f);
+        else
+            printf("%s\n", gr_inspect_format(f));
         print_facts(f);
-        if (has_tensors && (o.tensors || o.stats)) print_tensors(f);
-        else if (has_tensors) out_note("\n--tensors lists every tensor, --stats looks at their numbers");
+        if (has_tensors && (o.tensors || o.stats))
+            print_tensors(f);
+        else if (has_tensors)
+            out_note("\n--tensors lists every tensor, --stats looks at their numbers");
     }
     gr_inspect_close(&f);
     return EXIT_OK;
@@ -153,7 +160,16 @@ static int run_command(void)
 static const char *const examples[] = {"gradus inspect runs/demo", "gradus inspect model.safetensors --stats", NULL};
 
 const cli_command cmd_inspect = {
-    "inspect", "Look", "FILE|FOLDER", "shows what is in a model: tensors, sizes, configuration, tokenizer",
+    "inspect",
+    "Look",
+    "FILE|FOLDER",
+    "shows what is in a model: tensors, sizes, configuration, tokenizer",
     "Reads .safetensors files, Hugging Face folders, tokenizer.json and llama2.c .bin files.",
-    options, COUNT(options), 1, 1, false, examples, run_command,
+    options,
+    COUNT(options),
+    1,
+    1,
+    false,
+    examples,
+    run_command,
 };

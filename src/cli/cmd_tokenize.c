@@ -63,6 +63,16 @@ static int run_command(void)
 }
 
 const cli_command cmd_tokenize = {
-    "tokenize", NULL, "TOKENIZER [TEXT]", "turns a text (or standard input) into token ids, as JSON", NULL,
-    options, COUNT(options), 1, 2, false, NULL, run_command,
+    "tokenize",
+    NULL,
+    "TOKENIZER [TEXT]",
+    "turns a text (or standard input) into token ids, as JSON",
+    NULL,
+    options,
+    COUNT(options),
+    1,
+    2,
+    false,
+    NULL,
+    run_command,
 };

@@ -15,10 +15,12 @@ static struct {
 } o;
 
 static const cli_option options[] = {
-    {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run (default: 'out' of the config, else runs/NAME)", false},
+    {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL,
+     "folder of the run (default: 'out' of the config, else runs/NAME)", false},
     {"fresh", 0, CLI_FLAG, &o.fresh, NULL, 0, 0, NULL, "begin anew: remove the checkpoints of that folder", false},
     {"resume", 0, CLI_FLAG, &o.resume, NULL, 0, 0, NULL, "refuse to begin anew: there must be a checkpoint", false},
-    {"dry-run", 0, CLI_FLAG, &o.dry_run, NULL, 0, 0, NULL, "configuration, tables, memory and time; nothing is written", false},
+    {"dry-run", 0, CLI_FLAG, &o.dry_run, NULL, 0, 0, NULL, "configuration, tables, memory and time; nothing is written",
+     false},
     {"time-limit", 0, CLI_TIME, &o.time_limit, "TIME", 0, 0, NULL, "stop with a checkpoint after 90s, 15m, 2h", false},
     {"plan", 0, CLI_FLAG, &o.plan, NULL, 0, 0, NULL, "print the compiled plan of a step, and end", false},
 };
@@ -35,7 +37,8 @@ static gr_status open_run(gr_run **run)
         overrides[n++] = seed;
     }
     for (int i = 0; i < cli.n_settings; i++) overrides[n++] = cli.setting[i];
-    gr_run_options ro = {.overrides = overrides, .n_overrides = n, .out = o.out, .fresh = o.fresh, .no_write = o.dry_run || o.plan};
+    gr_run_options ro = {
+        .overrides = overrides, .n_overrides = n, .out = o.out, .fresh = o.fresh, .no_write = o.dry_run || o.plan};
     return gr_run_open(cli.argument[0], &ro, run);
 }
 
@@ -93,8 +96,10 @@ static void print_end(gr_run *run, const gr_metric *m, int n)
     printf("  model     %s\n  metrics   %s/metrics.jsonl\n  report    %s/report.html\n", p.out, p.out, p.out);
     overview_print_memory(stdout, &p);
     printf("\n%sNext%s\n", out_bold(stdout), out_plain(stdout));
-    if (p.vocab) printf("  gradus generate %s --prompt \"Once upon a time\"\n  gradus eval %s TEXT\n", p.out, p.out);
-    else printf("  gradus eval %s\n", p.out);
+    if (p.vocab)
+        printf("  gradus generate %s --prompt \"Once upon a time\"\n  gradus eval %s TEXT\n", p.out, p.out);
+    else
+        printf("  gradus eval %s\n", p.out);
     printf("  gradus inspect %s\n", p.out);
 }
 
@@ -127,8 +132,10 @@ static int finish(gr_run *run)
     if (s == GR_OK) s = write_report(gr_run_describe(run).out);
     if (s != GR_OK) return cli_fail(s);
     if (n > MOST_METRICS) n = MOST_METRICS;
-    if (cli.json) json_end_of_run(run, m, n);
-    else if (!cli.quiet) print_end(run, m, n);
+    if (cli.json)
+        json_end_of_run(run, m, n);
+    else if (!cli.quiet)
+        print_end(run, m, n);
     return EXIT_OK;
 }
 
@@ -171,8 +178,17 @@ static const char *const examples[] = {
 };
 
 const cli_command cmd_train = {
-    "train", "Train", "CONFIG|SOURCE [key=value ...]", "trains a model from a .yaml configuration, or from a text file or folder",
+    "train",
+    "Train",
+    "CONFIG|SOURCE [key=value ...]",
+    "trains a model from a .yaml configuration, or from a text file or folder",
     "The same command goes on where a run was stopped (Ctrl-C, a signal, a power cut) and ends with the same bytes.\n"
     "key=value sets a key of the configuration: 'gradus help config' lists them.",
-    options, COUNT(options), 1, 1, true, examples, run_command,
+    options,
+    COUNT(options),
+    1,
+    1,
+    true,
+    examples,
+    run_command,
 };

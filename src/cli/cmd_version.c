@@ -13,4 +13,5 @@ static int run_command(void)
     return EXIT_OK;
 }
 
-const cli_command cmd_version = {"version", "About", "", "prints the version", NULL, NULL, 0, 0, 0, false, NULL, run_command};
+const cli_command cmd_version = {"version", "About", "",   "prints the version", NULL, NULL, 0, 0,
+                                 0,         false,   NULL, run_command};

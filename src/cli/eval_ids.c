@@ -38,7 +38,8 @@ static bool read_settings(const char *text, adamw *a)
 {
     gr_optimizer *o = &a->optimizer;
     *o = (gr_optimizer){.kind = GR_OPTIMIZER_ADAMW};
-    bool fine = sscanf(text, "%d %lf %lf %lf %lf %lf", &a->steps, &o->learning_rate, &o->beta1, &o->beta2, &o->eps, &o->weight_decay) == 6;
+    bool fine = sscanf(text, "%d %lf %lf %lf %lf %lf", &a->steps, &o->learning_rate, &o->beta1, &o->beta2, &o->eps,
+                       &o->weight_decay) == 6;
     o->no_weight_decay = o->weight_decay == 0;
     return fine && a->steps > 0 && a->steps < 1000000;
 }
@@ -56,7 +57,8 @@ static gr_status build(adamw *a, gr_model *model, int64_t rows, int64_t time)
     gr_status s = gr_graph_new(&a->graph);
     if (s == GR_OK) s = gr_model_build_lm(model, a->graph, rows, time, false, &v);
     if (s != GR_OK) return s;
-    gr_loss loss = gr_loss_linear_cross_entropy(a->graph, v.hidden, v.head, gr_input(a->graph, "targets", GR_I32, 2, dim), NULL);
+    gr_loss loss =
+        gr_loss_linear_cross_entropy(a->graph, v.hidden, v.head, gr_input(a->graph, "targets", GR_I32, 2, dim), NULL);
     a->n_params = gr_graph_params(a->graph, NULL, 0);
     a->param = calloc((size_t)a->n_params + 1, sizeof *a->param);
     a->grad = calloc((size_t)a->n_params + 1, sizeof *a->grad);

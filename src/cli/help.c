@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-static const struct { int code; const char *meaning; } exit_codes[] = {
+static const struct {
+    int code;
+    const char *meaning;
+} exit_codes[] = {
     {EXIT_OK, "success"},
     {EXIT_FAILED, "failure"},
     {EXIT_USAGE, "wrong use of the command line"},
@@ -22,22 +25,29 @@ static void print_option(FILE *out, const cli_option *o)
     for (size_t i = 0; o->choices && o->choices[i]; i++)
         snprintf(choices + strlen(choices), sizeof choices - strlen(choices), "%s%s", i ? "|" : "", o->choices[i]);
     const char *value = o->choices ? choices : o->value ? o->value : "";
-    if (o->letter) snprintf(left, sizeof left, "-%c, --%s%s%s", o->letter, o->name, *value ? " " : "", value);
-    else snprintf(left, sizeof left, "    --%s%s%s", o->name, *value ? " " : "", value);
-    if (strlen(left) > 28) fprintf(out, "  %s\n  %-28s  %s\n", left, "", o->doc);
-    else fprintf(out, "  %-28s  %s\n", left, o->doc);
+    if (o->letter)
+        snprintf(left, sizeof left, "-%c, --%s%s%s", o->letter, o->name, *value ? " " : "", value);
+    else
+        snprintf(left, sizeof left, "    --%s%s%s", o->name, *value ? " " : "", value);
+    if (strlen(left) > 28)
+        fprintf(out, "  %s\n  %-28s  %s\n", left, "", o->doc);
+    else
+        fprintf(out, "  %-28s  %s\n", left, o->doc);
 }
 
 static void print_exit_codes(FILE *out)
 {
     fprintf(out, "\n%sExit codes%s\n", out_bold(out), out_plain(out));
-    for (size_t i = 0; i < COUNT(exit_codes); i++) fprintf(out, "  %3d  %s\n", exit_codes[i].code, exit_codes[i].meaning);
+    for (size_t i = 0; i < COUNT(exit_codes); i++)
+        fprintf(out, "  %3d  %s\n", exit_codes[i].code, exit_codes[i].meaning);
 }
 
 void cli_print_overview(FILE *out)
 {
     const char *group = "";
-    fprintf(out, "usage: gradus COMMAND [arguments] [options]\n\nNeural networks from one program: trains, generates, evaluates.\n");
+    fprintf(
+        out,
+        "usage: gradus COMMAND [arguments] [options]\n\nNeural networks from one program: trains, generates, evaluates.\n");
     for (size_t i = 0; i < cli_n_commands; i++) {
         const cli_command *c = cli_commands[i];
         if (!c->group) continue; /* for developers */
@@ -52,7 +62,8 @@ void cli_print_overview(FILE *out)
 
 void cli_print_page(FILE *out, const cli_command *c)
 {
-    fprintf(out, "usage: gradus %s%s%s [options]\n\n%s.\n", c->name, *c->arguments ? " " : "", c->arguments, c->summary);
+    fprintf(out, "usage: gradus %s%s%s [options]\n\n%s.\n", c->name, *c->arguments ? " " : "", c->arguments,
+            c->summary);
     if (c->details) fprintf(out, "\n%s\n", c->details);
     bool any = false;
     for (size_t i = 0; i < c->n_options; i++) {

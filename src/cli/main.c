@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMANDS(X) X(demo) X(train) X(generate) X(eval) X(check) X(inspect) X(doctor) BENCH(X) X(help) X(version) X(tokenize) X(stories)
+#define COMMANDS(X) \
+    X(demo)         \
+    X(train) X(generate) X(eval) X(check) X(inspect) X(doctor) BENCH(X) X(help) X(version) X(tokenize) X(stories)
 #if __has_include("gradus/bench.h")
 #define BENCH(X) X(bench)
 #else
@@ -28,7 +30,10 @@ const cli_command *cli_find(const char *name)
 }
 
 /* Statuses that are not here are EXIT_FAILED. */
-static const struct { gr_status status; int code; } codes[] = {
+static const struct {
+    gr_status status;
+    int code;
+} codes[] = {
     {GR_OK, EXIT_OK},
     {GR_ERR_CONFIG, EXIT_INVALID},
     {GR_ERR_DATA, EXIT_INVALID},

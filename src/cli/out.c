@@ -84,8 +84,10 @@ void out_cell(out_table *t, const char *format, ...)
 static void print_cell(FILE *file, const char *text, int width, char align, bool last)
 {
     int pad = width - out_width(text);
-    if (align == 'r') fprintf(file, "%*s%s", pad, "", text);
-    else fprintf(file, "%s%*s", text, last ? 0 : pad, "");
+    if (align == 'r')
+        fprintf(file, "%*s%s", pad, "", text);
+    else
+        fprintf(file, "%s%*s", text, last ? 0 : pad, "");
     fputs(last ? "\n" : "  ", file);
 }
 
@@ -122,10 +124,14 @@ static void string(const char *text, size_t n)
     putchar('"');
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') printf("\\%c", c);
-        else if (c == '\n') fputs("\\n", stdout);
-        else if (c < 0x20) printf("\\u%04x", c);
-        else putchar(c);
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c == '\n')
+            fputs("\\n", stdout);
+        else if (c < 0x20)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
     }
     putchar('"');
 }

@@ -36,7 +36,8 @@ static void shape_of(const gr_tensor *t, char out[64])
 {
     size_t n = 0;
     snprintf(out, 64, "scalar");
-    for (int d = 0; d < t->rank && n < 48; d++) n += (size_t)snprintf(out + n, 64 - n, "%s%lld", d ? " x " : "", (long long)t->dim[d]);
+    for (int d = 0; d < t->rank && n < 48; d++)
+        n += (size_t)snprintf(out + n, 64 - n, "%s%lld", d ? " x " : "", (long long)t->dim[d]);
 }
 
 static size_t group_parameters(const gr_run *run, group **out)
@@ -95,7 +96,8 @@ static void memory_row(out_table *t, const char *name, size_t bytes, const char 
 
 static void print_memory(FILE *out, const gr_run_plan *p)
 {
-    static const char *const recomputed[] = {"", "", "norms and activations are computed twice", "blocks are computed twice"};
+    static const char *const recomputed[] = {"", "", "norms and activations are computed twice",
+                                             "blocks are computed twice"};
     out_table t = {.align = "lrl"};
     const char *note = (unsigned)p->recompute < COUNT(recomputed) ? recomputed[p->recompute] : "";
     out_cell(&t, "memory"), out_cell(&t, "bytes"), out_cell(&t, " ");
@@ -125,7 +127,8 @@ static void print_data(FILE *out, const gr_run_plan *p)
 void overview_print(FILE *out, gr_run *run, double step_seconds)
 {
     gr_run_plan p = gr_run_describe(run);
-    fprintf(out, "%s%s on %s%s%s%s\n\n", out_bold(out), p.family, p.task, p.out ? ", in " : "", p.out ? p.out : "", out_plain(out));
+    fprintf(out, "%s%s on %s%s%s%s\n\n", out_bold(out), p.family, p.task, p.out ? ", in " : "", p.out ? p.out : "",
+            out_plain(out));
     print_parameters(out, run, &p);
     fputc('\n', out);
     print_memory(out, &p);

@@ -17,14 +17,14 @@ enum { MOST_POINTS = 512, SPARK_WIDTH = 16, BAR_WIDTH = 14 };
 typedef struct progress {
     gr_run_plan plan;
     double peak_flops;
-    bool live;              /* a terminal */
-    bool drawn;             /* a moving line stands there */
-    double last;            /* time of the last output */
+    bool live;   /* a terminal */
+    bool drawn;  /* a moving line stands there */
+    double last; /* time of the last output */
     double limit, started;
     double point[MOST_POINTS]; /* averages of the loss, every 'stride' steps */
     size_t n_points;
     int64_t stride, steps_seen;
-    double loss;            /* average of the last 20 steps or so */
+    double loss; /* average of the last 20 steps or so */
 } progress;
 
 static double now(void)
@@ -198,8 +198,10 @@ static void on_event(void *user, gr_run_event event, const gr_progress *p, const
     progress *u = user;
     if (event == GR_EVENT_STEP) remember(u, p->loss);
     if (cli.json) {
-        if (event == GR_EVENT_STEP) json_step(u, p);
-        else json_event(event, p, text);
+        if (event == GR_EVENT_STEP)
+            json_step(u, p);
+        else
+            json_event(event, p, text);
         return;
     }
     if (cli.quiet) return;
@@ -211,9 +213,7 @@ static void on_event(void *user, gr_run_event event, const gr_progress *p, const
         wipe(u);
         fprintf(stderr, "step %lld/%lld  checkpoint in %s\n", (long long)p->step, (long long)p->steps, text);
         return;
-    case GR_EVENT_NOTE:
-        wipe(u);
-        fprintf(stderr, "%s\n", text);
+    case GR_EVENT_NOTE: wipe(u); fprintf(stderr, "%s\n", text);
     }
 }
 
@@ -225,7 +225,10 @@ static bool on_stop(void *user)
 
 gr_status progress_train(gr_run *run, double time_limit_seconds)
 {
-    progress u = {.plan = gr_run_describe(run), .live = out_is_terminal(stderr), .limit = time_limit_seconds, .started = now(),
+    progress u = {.plan = gr_run_describe(run),
+                  .live = out_is_terminal(stderr),
+                  .limit = time_limit_seconds,
+                  .started = now(),
                   .stride = 1};
     if (!cli.quiet) u.peak_flops = gr_peak_flops(u.plan.bf16);
     gr_train_hooks hooks = {.user = &u, .event = on_event, .stop = on_stop, .time_limit_seconds = time_limit_seconds};

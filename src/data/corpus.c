@@ -35,8 +35,8 @@ static gr_status check_utf8(const char *name, const char *text, size_t n)
 {
     size_t at;
     if (gr__utf8_valid(text, n, &at)) return GR_OK;
-    return gr__fail(GR_ERR_DATA, "'%s' is not UTF-8: byte 0x%02x at offset %zu; convert it, or use tokenizer.type=byte", name,
-                    (unsigned char)text[at], at);
+    return gr__fail(GR_ERR_DATA, "'%s' is not UTF-8: byte 0x%02x at offset %zu; convert it, or use tokenizer.type=byte",
+                    name, (unsigned char)text[at], at);
 }
 
 static gr_status add_file(gr__corpus *c, const char *path, bool any_bytes, bool only_one)
@@ -102,8 +102,10 @@ gr_status gr__corpus_of_text(char *text, size_t n, bool any_bytes, gr__corpus *o
 {
     *out = (gr__corpus){0};
     gr_status s = any_bytes ? GR_OK : check_utf8("the corpus", text, n);
-    if (s != GR_OK) gr__free(text);
-    else s = add(out, text, n);
+    if (s != GR_OK)
+        gr__free(text);
+    else
+        s = add(out, text, n);
     if (s == GR_OK && n == 0) s = gr__fail(GR_ERR_DATA, "the corpus is empty");
     if (s != GR_OK) gr__corpus_release(out);
     return s;

@@ -11,7 +11,7 @@ typedef struct gr__corpus {
     char **owned;
     size_t n, capacity;
     size_t bytes;
-    size_t skipped;           /* files that were left out */
+    size_t skipped; /* files that were left out */
 } gr__corpus;
 
 /* path: a file of any name, or a folder. Texts are checked to be UTF-8 unless 'any_bytes'.

@@ -12,21 +12,26 @@ enum { TARGETS_UNIFORM, TARGETS_NORMAL, TARGETS_INPUTS };
 
 #define AT(field) offsetof(gr__matrix_options, field)
 const gr__conf_row gr__matrix_rows[] = {
-    {"source", GR__CONF_STRING, AT(source), 0, 0, NULL, NULL, "'random', a CSV file, or IDX images (.gz is read too)", GR__CONF_MAIN | GR__CONF_REQUIRED},
+    {"source", GR__CONF_STRING, AT(source), 0, 0, NULL, NULL, "'random', a CSV file, or IDX images (.gz is read too)",
+     GR__CONF_MAIN | GR__CONF_REQUIRED},
     {"labels", GR__CONF_STRING, AT(labels), 0, 0, NULL, NULL, "IDX labels that belong to the images", 0},
     {"test_source", GR__CONF_STRING, AT(test_source), 0, 0, NULL, NULL, "the same kind of file for the test part", 0},
     {"test_labels", GR__CONF_STRING, AT(test_labels), 0, 0, NULL, NULL, "IDX labels of the test part", 0},
     {"target", GR__CONF_STRING_LIST, AT(target), 0, 0, NULL, NULL, "CSV: the columns to predict", 0},
-    {"columns", GR__CONF_STRING_LIST, AT(inputs_named), 0, 0, NULL, NULL, "CSV: the input columns; default all others", 0},
+    {"columns", GR__CONF_STRING_LIST, AT(inputs_named), 0, 0, NULL, NULL, "CSV: the input columns; default all others",
+     0},
     {"drop", GR__CONF_STRING_LIST, AT(drop), 0, 0, NULL, NULL, "CSV: columns to leave out", 0},
     {"rows", GR__CONF_INT, AT(rows), 1, 1e10, NULL, "1000", "random: rows", 0},
     {"inputs", GR__CONF_INT, AT(inputs), 1, 1e7, NULL, "1", "random: numbers in a row of x", 0},
     {"outputs", GR__CONF_INT, AT(outputs), 1, 1e7, NULL, "1", "random: numbers in a row of y", 0},
-    {"targets", GR__CONF_ENUM, AT(targets), 0, 0, target_kinds, "uniform", "random: how y is made; 'inputs': y is x", 0},
+    {"targets", GR__CONF_ENUM, AT(targets), 0, 0, target_kinds, "uniform", "random: how y is made; 'inputs': y is x",
+     0},
     {"seed", GR__CONF_INT, AT(seed), 0, 1e18, NULL, "0", "random: of the numbers", 0},
-    {"scale", GR__CONF_DOUBLE, AT(scale), 0, 0, NULL, "1", "x is multiplied by it (images: 0.00392156862745098 is 1/255)", 0},
+    {"scale", GR__CONF_DOUBLE, AT(scale), 0, 0, NULL, "1",
+     "x is multiplied by it (images: 0.00392156862745098 is 1/255)", 0},
     {"positive", GR__CONF_INT, AT(positive), -1, 255, NULL, "-1", "IDX: this label against the rest (y is 0 or 1)", 0},
-    {"valid", GR__CONF_DOUBLE, AT(valid), 0, 0.9, NULL, "0", "share of the last rows for validation, without test_source", 0},
+    {"valid", GR__CONF_DOUBLE, AT(valid), 0, 0.9, NULL, "0",
+     "share of the last rows for validation, without test_source", 0},
     {"classes", GR__CONF_INT, AT(classes), 0, 65536, NULL, "0", "IDX: number of labels; y is one-hot", 0},
 };
 const size_t gr__n_matrix_rows = GR__COUNT(gr__matrix_rows);
@@ -86,9 +91,9 @@ static gr_status csv_columns(const gr__matrix_options *o, const gr__csv_table *t
     int64_t inputs = 0, at = 0;
     for (size_t i = 0; i < o->target.n + o->inputs_named.n + o->drop.n; i++) { /* every name must exist */
         size_t column;
-        const char *name = i < o->target.n                     ? o->target.item[i]
+        const char *name = i < o->target.n                       ? o->target.item[i]
                            : i < o->target.n + o->inputs_named.n ? o->inputs_named.item[i - o->target.n]
-                                                               : o->drop.item[i - o->target.n - o->inputs_named.n];
+                                                                 : o->drop.item[i - o->target.n - o->inputs_named.n];
         GR_TRY(gr__csv_table_column(t, name, &column));
     }
     for (size_t c = 0; c < t->columns; c++) {
@@ -120,9 +125,12 @@ static gr_status csv_rows(const gr__matrix_options *o, const gr__conf *section, 
     GR_TRY(gr__csv_read(path, NULL, &t));
     gr_status status = GR_OK;
     double *buffer = gr__alloc((t.rows + 1) * sizeof *buffer);
-    if (!buffer) status = gr__fail_memory("a column", t.rows * sizeof *buffer);
-    else if (t.rows == 0) status = gr__fail(GR_ERR_DATA, "'%s' has no rows", path);
-    else status = csv_columns(o, &t, m, buffer);
+    if (!buffer)
+        status = gr__fail_memory("a column", t.rows * sizeof *buffer);
+    else if (t.rows == 0)
+        status = gr__fail(GR_ERR_DATA, "'%s' has no rows", path);
+    else
+        status = csv_columns(o, &t, m, buffer);
     gr__free(buffer);
     gr__csv_table_release(&t);
     return status;
@@ -138,14 +146,15 @@ static gr_status label_of(const gr__matrix_options *o, const char *path, const g
         y[r] = label == o->positive ? 1.0f : 0.0f;
         return GR_OK;
     }
-    GR_FAIL_IF(label < 0 || label >= outputs, GR_ERR_DATA, "'%s': label %lld of row %lld is not below data.classes = %lld",
-               path, (long long)label, (long long)r, (long long)outputs);
+    GR_FAIL_IF(label < 0 || label >= outputs, GR_ERR_DATA,
+               "'%s': label %lld of row %lld is not below data.classes = %lld", path, (long long)label, (long long)r,
+               (long long)outputs);
     y[r * outputs + label] = 1;
     return GR_OK;
 }
 
-static gr_status idx_rows(const gr__matrix_options *o, const gr__conf *section, const char *path, const char *label_path,
-                          gr__matrix *m)
+static gr_status idx_rows(const gr__matrix_options *o, const gr__conf *section, const char *path,
+                          const char *label_path, gr__matrix *m)
 {
     gr_tensor images = {0}, labels = {0};
     gr_status status = GR_OK;
@@ -158,7 +167,8 @@ static gr_status idx_rows(const gr__matrix_options *o, const gr__conf *section, 
         GR_TRY_DONE(gr__fail(GR_ERR_DATA, "'%s' has %lld images but '%s' has %lld labels", path,
                              (long long)(images.rank ? images.dim[0] : 0), label_path,
                              (long long)(labels.rank ? labels.dim[0] : 0)));
-    GR_TRY_DONE(make(m, images.dim[0], gr_tensor_count(&images) / GR__MAX(images.dim[0], 1), o->positive >= 0 ? 1 : o->classes));
+    GR_TRY_DONE(make(m, images.dim[0], gr_tensor_count(&images) / GR__MAX(images.dim[0], 1),
+                     o->positive >= 0 ? 1 : o->classes));
     for (int64_t i = 0, n = gr_tensor_count(&images); i < n; i++) m->x[i] = (float)gr_tensor_get(&images, i);
     for (int64_t r = 0; r < m->rows; r++) GR_TRY_DONE(label_of(o, label_path, &labels, r, m->y, m->outputs));
 done:

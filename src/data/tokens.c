@@ -101,8 +101,10 @@ static gr_status parse(const char *path, bool verify, gr__tokens *t)
     t->n = (int64_t)n;
     t->vocab = (int64_t)vocab;
     t->tokenizer = get(h + 32, 8);
-    if (width == 2) t->u16 = (const uint16_t *)(const void *)(h + HEADER_BYTES);
-    else t->u32 = (const uint32_t *)(const void *)(h + HEADER_BYTES);
+    if (width == 2)
+        t->u16 = (const uint16_t *)(const void *)(h + HEADER_BYTES);
+    else
+        t->u32 = (const uint32_t *)(const void *)(h + HEADER_BYTES);
     return verify ? verify_ids(path, t, width) : GR_OK;
 }
 
@@ -111,8 +113,10 @@ gr_status gr__tokens_open(const char *path, bool verify, gr__tokens *out)
     gr__tokens t = {0};
     GR_TRY(gr__file_map(path, &t.map));
     gr_status s = parse(path, verify, &t);
-    if (s != GR_OK) gr__file_unmap(&t.map);
-    else *out = t;
+    if (s != GR_OK)
+        gr__file_unmap(&t.map);
+    else
+        *out = t;
     return s;
 }
 

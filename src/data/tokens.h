@@ -35,7 +35,7 @@ typedef struct gr__windows {
     int64_t n, time;
     uint64_t seed;
 } gr__windows;
-int64_t gr__windows_per_epoch(const gr__windows *w); /* 0: the text is shorter than time + 1 */
+int64_t gr__windows_per_epoch(const gr__windows *w);            /* 0: the text is shorter than time + 1 */
 int64_t gr__window_start(const gr__windows *w, int64_t sample); /* sample counts over all epochs */
 
 #endif

@@ -79,10 +79,12 @@ static bool shape_ok(gr_graph *g, const char *what, const char *name, int rank, 
 {
     int64_t n = 1;
     if (rank < 0 || rank > GR_MAX_RANK)
-        return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' has rank %d; 0 to %d are possible", what, name, rank, GR_MAX_RANK);
+        return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' has rank %d; 0 to %d are possible", what, name, rank,
+                              GR_MAX_RANK);
     for (int i = 0; i < rank; i++) {
         if (dim[i] < 1 || n > ((int64_t)1 << 46) / dim[i])
-            return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' has size %lld in axis %d", what, name, (long long)dim[i], i);
+            return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' has size %lld in axis %d", what, name, (long long)dim[i],
+                                  i);
         n *= dim[i];
     }
     return true;
@@ -99,7 +101,8 @@ static gr_value leaf(gr_graph *g, const char *kind, const char *name, gr__value 
     if (known) {
         const gr__value *o = gr__value_get(g, (gr_value)*known);
         if (o->dtype != v.dtype || o->rank != v.rank || memcmp(o->dim, v.dim, sizeof v.dim) != 0)
-            return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' is declared twice with different shapes or dtypes", kind, name);
+            return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' is declared twice with different shapes or dtypes", kind,
+                                  name);
         return (gr_value)*known;
     }
     v.name = strchr(key, ':') + 1;
@@ -197,7 +200,8 @@ void gr_scope_pop(gr_graph *g)
 static uint64_t random_stream(gr_graph *g, const char *scope)
 {
     int64_t ordinal = 0, *known = gr__map_get_name(&g->ordinals, scope);
-    if (known) ordinal = ++*known;
+    if (known)
+        ordinal = ++*known;
     else {
         gr_status s = gr__map_set_name(&g->ordinals, scope, 0, NULL);
         if (s != GR_OK) forward(g, s);
@@ -231,8 +235,8 @@ gr_value gr__node_add(gr_graph *g, const gr__op *op, const gr_value *in, int n_i
     if (outs) memset(outs, 0, sizeof *outs * (size_t)(op->n_out ? op->n_out : 1));
     if (g->status != GR_OK) return 0;
     if (n_in < op->min_in || n_in > op->max_in)
-        return gr__graph_fail(g, GR_ERR_ARGUMENT, "%s takes %d to %d operands, not %d", op->name, op->min_in, op->max_in,
-                              n_in);
+        return gr__graph_fail(g, GR_ERR_ARGUMENT, "%s takes %d to %d operands, not %d", op->name, op->min_in,
+                              op->max_in, n_in);
     gr__infer c = {.op = op->name, .attr = attr, .n_in = n_in, .n_out = op->n_out};
     for (int i = 0; i < n_in; i++) {
         if (in[i] < 0 || (size_t)in[i] > g->n_values || (in[i] == 0 && i < op->min_in))
@@ -241,7 +245,9 @@ gr_value gr__node_add(gr_graph *g, const gr__op *op, const gr_value *in, int n_i
     }
     gr_status s = op->infer(&c);
     if (s != GR_OK) return forward(g, s);
-    gr__node n = {.op = op, .n_out = c.n_out, .order = g->order_at > 0 ? g->order_at : (double)g->n_nodes + 1,
+    gr__node n = {.op = op,
+                  .n_out = c.n_out,
+                  .order = g->order_at > 0 ? g->order_at : (double)g->n_nodes + 1,
                   .flags = g->node_flags};
     n.scope = gr__arena_strdup(&g->arena, gr__str_get(&g->scope));
     if (op->attr_bytes) {

@@ -20,12 +20,12 @@ typedef struct gr__value {
     int rank;
     int64_t dim[GR_MAX_RANK];
     gr__role role;
-    int32_t producer;  /* node index, -1: a leaf */
+    int32_t producer; /* node index, -1: a leaf */
     int out_index;
-    const char *name;  /* input name or state path */
-    gr_init init;      /* state */
-    bool trainable;    /* state */
-    bool per_session;  /* state: its memory belongs to the session, not to the store */
+    const char *name; /* input name or state path */
+    gr_init init;     /* state */
+    bool trainable;   /* state */
+    bool per_session; /* state: its memory belongs to the session, not to the store */
 } gr__value;
 
 typedef enum gr__node_flag {
@@ -78,11 +78,11 @@ struct gr_graph {
     size_t n_nodes, node_capacity;
     gr__program *program;
     size_t n_programs, program_capacity;
-    gr__map leaves;   /* "input:NAME", "state:PATH" -> value */
-    gr__str scope;    /* the open scopes, joined by dots; a mark is its length before a push */
+    gr__map leaves; /* "input:NAME", "state:PATH" -> value */
+    gr__str scope;  /* the open scopes, joined by dots; a mark is its length before a push */
     size_t scope_mark[GR__MAX_SCOPES];
     int n_scopes;
-    gr__map ordinals; /* scope -> random nodes so far */
+    gr__map ordinals;    /* scope -> random nodes so far */
     uint32_t node_flags; /* given to new nodes */
     double order_at;     /* > 0: new nodes get this order (passes) */
     char **block;        /* scopes that recomputation may run again as a whole */

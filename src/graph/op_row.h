@@ -33,10 +33,10 @@ typedef struct gr__infer {
 
 typedef struct gr__grad {
     gr_graph *g;
-    const gr__node *node; /* a copy: appending nodes does not move it */
+    const gr__node *node;           /* a copy: appending nodes does not move it */
     gr_value out_grad[GR__MAX_OUT]; /* 0: nothing flows there */
     bool need[GR__MAX_IN];
-    gr_value in_grad[GR__MAX_IN];   /* to fill where needed; 0: no dependence */
+    gr_value in_grad[GR__MAX_IN]; /* to fill where needed; 0: no dependence */
 } gr__grad;
 
 /* How the test harness fills an operand. */
@@ -53,7 +53,7 @@ typedef struct gr__case_in {
     int64_t dim[5];
     gr__fill fill;
     double lo, hi;
-    gr_dtype dtype; /* NONE: the float type under test */
+    gr_dtype dtype;     /* NONE: the float type under test */
     int swap_a, swap_b; /* both non-zero sums: present the operand as a transposed view of these axes (a != b) */
 } gr__case_in;
 
@@ -62,8 +62,8 @@ typedef struct gr__case {
     gr__case_in in[8];
     int n_in;
     const void *attr;
-    gr_status expect;  /* not GR_OK: infer must refuse it so */
-    double tolerance;  /* multiple of the default bound; 0: 1 */
+    gr_status expect;    /* not GR_OK: infer must refuse it so */
+    double tolerance;    /* multiple of the default bound; 0: 1 */
     uint32_t no_grad_in; /* operands whose gradient is not checked (indices, masks) */
     bool slow_grad;      /* only a sample of elements is perturbed */
 } gr__case;
@@ -73,9 +73,9 @@ struct gr__op {
     int min_in, max_in, n_out;
     size_t attr_bytes;
     uint32_t flags;
-    int map_op;          /* GR__MAP_NONE (0) or the opcode of the element-wise machine */
+    int map_op; /* GR__MAP_NONE (0) or the opcode of the element-wise machine */
     gr__autocast autocast;
-    uint32_t float_in;   /* operands that autocast may turn into bf16 (LOW) */
+    uint32_t float_in; /* operands that autocast may turn into bf16 (LOW) */
     bool random;
     gr_status (*infer)(gr__infer *c);
     /* VIEW: strides and offset of the output from the described input; false: this input cannot be seen so. */
@@ -83,11 +83,11 @@ struct gr__op {
     void (*grad)(gr__grad *c);
     /* Copies what the (already copied) attributes point at into an arena; NULL: they point at nothing. */
     gr_status (*adopt)(gr__arena *arena, void *attr);
-    const char *no_grad; /* the reason where grad is NULL */
+    const char *no_grad;                    /* the reason where grad is NULL */
     uint32_t grad_reads_in, grad_reads_out; /* what the gradient's nodes read */
     void (*decompose)(gr_graph *g, const gr__node *n, gr_value *out);
     gr_status (*reference)(const gr__args *a);
-    double (*flops)(const gr__args *a);     /* NULL: one per output element */
+    double (*flops)(const gr__args *a); /* NULL: one per output element */
     /* Output i may be written over input alias[i]-1 (0: no). */
     uint8_t alias[GR__MAX_OUT];
     const gr__case *cases;

@@ -11,8 +11,10 @@ static void add_value(gr__str *s, const gr_graph *g, gr_value v)
         return;
     }
     const gr__value *x = gr__value_get(g, v);
-    if (x->name) gr__str_add(s, x->name);
-    else gr__str_printf(s, "%%%d", v);
+    if (x->name)
+        gr__str_add(s, x->name);
+    else
+        gr__str_printf(s, "%%%d", v);
 }
 
 static void add_type(gr__str *s, const gr__value *v)
@@ -44,7 +46,8 @@ gr_status gr_graph_print(const gr_graph *g, char **out)
             if (k) gr__str_add(&s, ", ");
             add_value(&s, g, nd->in[k]);
         }
-        gr__str_printf(&s, ")%s%s%s\n", *nd->scope ? "   @" : "", nd->scope, nd->flags & GR__NODE_CLONE ? " again" : "");
+        gr__str_printf(&s, ")%s%s%s\n", *nd->scope ? "   @" : "", nd->scope,
+                       nd->flags & GR__NODE_CLONE ? " again" : "");
     }
     for (size_t p = 0; p < g->n_programs; p++) {
         gr__str_printf(&s, "program %s:", g->program[p].name);

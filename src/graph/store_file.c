@@ -24,14 +24,16 @@ static gr_status check(const gr_store *store, const gr__safetensors *file, const
     for (size_t i = 0; i < gr__safetensors_count(file); i++) {
         const gr__stored *s = gr__safetensors_at(file, i);
         gr_tensor t;
-        GR_FAIL_IF(s->tensor.dtype == GR_DTYPE_NONE, GR_ERR_UNSUPPORTED, "'%s': tensor '%s' has type %s", path, s->name, s->type);
+        GR_FAIL_IF(s->tensor.dtype == GR_DTYPE_NONE, GR_ERR_UNSUPPORTED, "'%s': tensor '%s' has type %s", path, s->name,
+                   s->type);
         if (!gr__store_has(store, s->name)) continue;
         GR_TRY(gr_store_get(store, s->name, &t));
         bool same = t.rank == s->tensor.rank && memcmp(t.dim, s->tensor.dim, (size_t)t.rank * sizeof *t.dim) == 0;
         GR_FAIL_IF(t.dtype != s->tensor.dtype, GR_ERR_DTYPE, "'%s': tensor '%s' is %s, the store has %s", path, s->name,
                    gr_dtype_name(s->tensor.dtype), gr_dtype_name(t.dtype));
-        GR_FAIL_IF(!same, GR_ERR_SHAPE, "'%s': tensor '%s' has %lld elements, or another shape than the store's of %lld", path,
-                   s->name, (long long)gr_tensor_count(&s->tensor), (long long)gr_tensor_count(&t));
+        GR_FAIL_IF(!same, GR_ERR_SHAPE,
+                   "'%s': tensor '%s' has %lld elements, or another shape than the store's of %lld", path, s->name,
+                   (long long)gr_tensor_count(&s->tensor), (long long)gr_tensor_count(&t));
     }
     return GR_OK;
 }

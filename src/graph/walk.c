@@ -105,8 +105,8 @@ gr_status gr__graph_sort(const gr_graph *g, const bool *live, const gr__edge *ex
 {
     gr_status status = GR_OK;
     size_t n = 0, edges = 0, total = 0;
-    int32_t *waits = gr__calloc(g->n_nodes + 1, sizeof *waits);   /* operands not yet computed */
-    size_t *first = gr__calloc(g->n_nodes + 2, sizeof *first);    /* consumers of node i: user[first[i] .. first[i+1]) */
+    int32_t *waits = gr__calloc(g->n_nodes + 1, sizeof *waits); /* operands not yet computed */
+    size_t *first = gr__calloc(g->n_nodes + 2, sizeof *first);  /* consumers of node i: user[first[i] .. first[i+1]) */
     int32_t *user = NULL;
     gr__heap h = {.g = g, .item = gr__calloc(g->n_nodes + 1, sizeof *h.item)};
     if (!waits || !first || !h.item) GR_TRY_DONE(gr__fail_memory("ordering a graph", g->n_nodes * 16));
@@ -116,12 +116,16 @@ gr_status gr__graph_sort(const gr_graph *g, const bool *live, const gr__edge *ex
                 gr_value v = g->node[i].in[k];
                 int32_t p = v ? g->value[v - 1].producer : -1;
                 if (p < 0) continue;
-                if (pass == 0) first[p + 1]++, edges++, waits[i]++;
-                else user[first[p]++] = (int32_t)i;
+                if (pass == 0)
+                    first[p + 1]++, edges++, waits[i]++;
+                else
+                    user[first[p]++] = (int32_t)i;
             }
         for (size_t e = 0; e < n_extra; e++) {
-            if (pass == 0) first[extra[e].a + 1]++, edges++, waits[extra[e].b]++;
-            else user[first[extra[e].a]++] = extra[e].b;
+            if (pass == 0)
+                first[extra[e].a + 1]++, edges++, waits[extra[e].b]++;
+            else
+                user[first[extra[e].a]++] = extra[e].b;
         }
         if (pass) break;
         for (size_t i = 0; i < g->n_nodes; i++) first[i + 1] += first[i];
@@ -167,7 +171,8 @@ static gr_status check_node(const gr_graph *g, size_t i)
         const gr__value *v = gr__value_get(g, n->out[k]);
         bool same = v->dtype == c.out[k].dtype && v->rank == c.out[k].rank && v->producer == (int32_t)i;
         for (int d = 0; same && d < v->rank; d++) same = v->dim[d] == c.out[k].dim[d];
-        GR_FAIL_IF(!same, GR_ERR_INTERNAL, "node %zu (%s): output %d is not what its shape rule says", i, n->op->name, k);
+        GR_FAIL_IF(!same, GR_ERR_INTERNAL, "node %zu (%s): output %d is not what its shape rule says", i, n->op->name,
+                   k);
     }
     return GR_OK;
 }

@@ -10,34 +10,34 @@
  * (window > 0) j > q_start[b] + i - window. A query that sees nothing gives o = 0, lse = -inf. */
 typedef struct gr__attention {
     int64_t batch, heads, kv_heads, tq, tk, d;
-    gr_dtype dtype;              /* of q, o, dout, dq: GR_F32 or GR_BF16 */
-    gr_dtype kv_dtype;           /* of k, v, dk, dv: GR_F32 or GR_BF16 */
-    const void *q;               /* (B, Tq, H, D) */
+    gr_dtype dtype;    /* of q, o, dout, dq: GR_F32 or GR_BF16 */
+    gr_dtype kv_dtype; /* of k, v, dk, dv: GR_F32 or GR_BF16 */
+    const void *q;     /* (B, Tq, H, D) */
     int64_t q_stride[3];
-    const void *k;               /* (B, Tk, Hkv, D) */
+    const void *k; /* (B, Tk, Hkv, D) */
     int64_t k_stride[3];
-    const void *v;               /* (B, Tk, Hkv, D) */
+    const void *v; /* (B, Tk, Hkv, D) */
     int64_t v_stride[3];
-    void *o;                     /* (B, Tq, H, D): out of forward, read by backward */
+    void *o; /* (B, Tq, H, D): out of forward, read by backward */
     int64_t o_stride[3];
-    float *lse;                  /* (B, H, Tq): out of forward (NULL: not wanted), read by backward */
-    float scale;                 /* > 0; mostly 1/sqrt(d) */
+    float *lse;  /* (B, H, Tq): out of forward (NULL: not wanted), read by backward */
+    float scale; /* > 0; mostly 1/sqrt(d) */
     bool causal;
-    int64_t window;              /* 0: none */
-    const int32_t *q_start;      /* (B); NULL: 0 */
-    const int32_t *kv_len;       /* (B), 0 .. tk; NULL: tk */
-    const uint8_t *key_mask;     /* (B, Tk); NULL: all visible */
+    int64_t window;          /* 0: none */
+    const int32_t *q_start;  /* (B); NULL: 0 */
+    const int32_t *kv_len;   /* (B), 0 .. tk; NULL: tk */
+    const uint8_t *key_mask; /* (B, Tk); NULL: all visible */
 
-    const void *dout;            /* backward (B, Tq, H, D): gradient of o */
+    const void *dout; /* backward (B, Tq, H, D): gradient of o */
     int64_t dout_stride[3];
-    void *dq;                    /* backward, out (B, Tq, H, D) */
+    void *dq; /* backward, out (B, Tq, H, D) */
     int64_t dq_stride[3];
-    void *dk;                    /* backward, out (B, Tk, Hkv, D) */
+    void *dk; /* backward, out (B, Tk, Hkv, D) */
     int64_t dk_stride[3];
-    void *dv;                    /* backward, out (B, Tk, Hkv, D) */
+    void *dv; /* backward, out (B, Tk, Hkv, D) */
     int64_t dv_stride[3];
 
-    void *scratch;               /* the bytes below, 64-byte aligned */
+    void *scratch; /* the bytes below, 64-byte aligned */
 } gr__attention;
 
 void gr__attention_forward(const gr__attention *a);

@@ -48,9 +48,9 @@ void gr__transpose_run(const gr__transpose *t)
 typedef struct strided {
     char *dst;
     const char *src;
-    int rank;                                    /* without the innermost dimension */
-    int64_t dim[GR_MAX_RANK], ds[GR_MAX_RANK], ss[GR_MAX_RANK];  /* bytes */
-    int64_t n, inner_ds, inner_ss;               /* innermost dimension */
+    int rank;                                                   /* without the innermost dimension */
+    int64_t dim[GR_MAX_RANK], ds[GR_MAX_RANK], ss[GR_MAX_RANK]; /* bytes */
+    int64_t n, inner_ds, inner_ss;                              /* innermost dimension */
     size_t size;
 } strided;
 

@@ -16,9 +16,9 @@ typedef enum gr__cpu_level {
 
 typedef struct gr__cpu_info {
     char name[64];
-    int best;                                /* highest level that may be used */
-    bool bf16;                               /* avx512_bf16: dot products of bf16 pairs */
-    int64_t l1_bytes, l2_bytes, l3_bytes;    /* 0: unknown */
+    int best;                             /* highest level that may be used */
+    bool bf16;                            /* avx512_bf16: dot products of bf16 pairs */
+    int64_t l1_bytes, l2_bytes, l3_bytes; /* 0: unknown */
 } gr__cpu_info;
 
 const gr__cpu_info *gr__cpu(void);

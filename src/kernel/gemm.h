@@ -10,19 +10,19 @@
  * a_row/a_col and b_row/b_col may be 1 (transposed or not). Combinations: f32*f32, bf16*bf16, f64*f64; C is f32 or
  * bf16 (f64 for f64). */
 typedef struct gr__gemm {
-    int64_t batch;                 /* 0 means 1 */
+    int64_t batch; /* 0 means 1 */
     int64_t m, n, k;
-    gr_dtype dtype;                /* of a and b: GR_F32, GR_BF16 or GR_F64 */
-    gr_dtype c_dtype;              /* GR_F32, GR_BF16 or GR_F64 */
+    gr_dtype dtype;   /* of a and b: GR_F32, GR_BF16 or GR_F64 */
+    gr_dtype c_dtype; /* GR_F32, GR_BF16 or GR_F64 */
     const void *a;
     int64_t a_row, a_col, a_batch;
     const void *b;
     int64_t b_row, b_col, b_batch;
     void *c;
     int64_t c_row, c_batch;
-    const float *bias;             /* (n), added once; NULL: none; not with f64 */
-    bool accumulate;               /* C += */
-    void *scratch;                 /* gr__gemm_scratch_bytes(), 64-byte aligned */
+    const float *bias; /* (n), added once; NULL: none; not with f64 */
+    bool accumulate;   /* C += */
+    void *scratch;     /* gr__gemm_scratch_bytes(), 64-byte aligned */
 } gr__gemm;
 
 void gr__gemm_run(const gr__gemm *g);

@@ -13,18 +13,18 @@
 #include "kernel/gemm.h"
 
 enum {
-    GR__GEMM_UNITS = 512,        /* units of k in a packed panel: fixes the order of summation */
+    GR__GEMM_UNITS = 512, /* units of k in a packed panel: fixes the order of summation */
     GR__GEMM_MOST_NR = 64,
-    GR__GEMM_MOST_ROWS = 1024    /* of a block */
+    GR__GEMM_MOST_ROWS = 1024 /* of a block */
 };
 
 typedef struct gr__gemm_plan {
     gr__gemm g;
-    int64_t kc;                  /* elements of k in a packed panel */
-    int64_t mc, group;           /* rows, panels of a task */
+    int64_t kc;        /* elements of k in a packed panel */
+    int64_t mc, group; /* rows, panels of a task */
     int64_t row_blocks, column_blocks;
     bool pack_a;
-    bool thin;                   /* few rows and B by rows: B streams past without packing */
+    bool thin;                        /* few rows and B by rows: B streams past without packing */
     size_t b_bytes, a_bytes, c_bytes; /* of one thread's scratch */
 } gr__gemm_plan;
 

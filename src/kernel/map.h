@@ -26,20 +26,20 @@ enum {
 };
 
 typedef struct gr__map_code {
-    uint8_t op;            /* gr__map_op */
-    uint8_t dst, a, b, c;  /* registers; those beyond n_args are not read */
+    uint8_t op;           /* gr__map_op */
+    uint8_t dst, a, b, c; /* registers; those beyond n_args are not read */
     float p0, p1;
 } gr__map_code;
 
 typedef struct gr__map_operand {
     void *data;
-    gr_dtype dtype;                /* inputs: f32, bf16, f16, i32, u8, bool; outputs: f32, bf16, i32, u8, bool */
-    int64_t stride[GR__MAP_RANK];  /* elements; 0: broadcast; the last one is 0 or 1 (outputs: 1 where dim > 1) */
+    gr_dtype dtype;               /* inputs: f32, bf16, f16, i32, u8, bool; outputs: f32, bf16, i32, u8, bool */
+    int64_t stride[GR__MAP_RANK]; /* elements; 0: broadcast; the last one is 0 or 1 (outputs: 1 where dim > 1) */
 } gr__map_operand;
 
-typedef struct gr__map_job { /* (gr__map is the hash map of base/map.h) */
-    int rank;                      /* 0 .. 4 */
-    int64_t dim[GR__MAP_RANK];     /* slowest first; the first 'rank' ones count */
+typedef struct gr__map_job {   /* (gr__map is the hash map of base/map.h) */
+    int rank;                  /* 0 .. 4 */
+    int64_t dim[GR__MAP_RANK]; /* slowest first; the first 'rank' ones count */
     int n_code, n_inputs, n_outputs;
     gr__map_code code[GR__MAP_MOST_INSTRUCTIONS];
     gr__map_operand input[GR__MAP_MOST_INPUTS];

@@ -31,8 +31,12 @@ static void backward(const gr__norm *n, gr__range_kernel *fn, bool has_beta)
     float *out[2] = {n->dgamma, has_beta ? n->dbeta : NULL};
     for (int i = 0; i < 2; i++) {
         if (!out[i]) continue;
-        gr__add_parts sum = {.parts = b.parts + i * b.ld, .n = n->rows > 0 ? chunks : 0, .ld = 2 * b.ld, .y = out[i],
-                             .scale = 1, .accumulate = n->accumulate};
+        gr__add_parts sum = {.parts = b.parts + i * b.ld,
+                             .n = n->rows > 0 ? chunks : 0,
+                             .ld = 2 * b.ld,
+                             .y = out[i],
+                             .scale = 1,
+                             .accumulate = n->accumulate};
         gr__run_range(gr__simd_get()->add_parts, &sum, n->c, gr__least_rows(chunks), GR__ALIGN);
     }
 }

@@ -15,7 +15,7 @@ struct gr__dnn_matmul {
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t primitive;
     dnnl_stream_t stream;
-    dnnl_memory_t memory[5];      /* source, weights, bias, destination, scratch */
+    dnnl_memory_t memory[5]; /* source, weights, bias, destination, scratch */
     dnnl_exec_arg_t args[5];
     int n_args;
     size_t scratch_bytes;

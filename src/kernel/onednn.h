@@ -12,15 +12,15 @@ typedef struct gr__dnn_matmul gr__dnn_matmul;
  * b*a_batch + i*a_row + l*a_col (elements), likewise the others: transposes are strides.
  * One of row/col must be 1 in each matrix (or the dimension 1). */
 typedef struct gr__dnn_matmul_shape {
-    int64_t batch;                          /* 0 or 1: plain matrices */
+    int64_t batch; /* 0 or 1: plain matrices */
     int64_t m, n, k;
-    gr_dtype a_dtype, b_dtype, c_dtype;     /* f32*f32 -> f32, bf16*bf16 -> f32 or bf16 */
-    int64_t a_row, a_col, a_batch;          /* batch stride 0: the same matrix for all */
+    gr_dtype a_dtype, b_dtype, c_dtype; /* f32*f32 -> f32, bf16*bf16 -> f32 or bf16 */
+    int64_t a_row, a_col, a_batch;      /* batch stride 0: the same matrix for all */
     int64_t b_row, b_col, b_batch;
     int64_t c_row, c_col, c_batch;
-    bool accumulate;                        /* C += */
-    bool bias;                              /* f32 (n) */
-    bool scratchpad;                        /* the caller gives scratch in every run */
+    bool accumulate; /* C += */
+    bool bias;       /* f32 (n) */
+    bool scratchpad; /* the caller gives scratch in every run */
 } gr__dnn_matmul_shape;
 
 bool gr__dnn_available(void);

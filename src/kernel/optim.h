@@ -5,11 +5,11 @@
 #include "gradus/tensor.h"
 
 /* Code, name, reads and writes m, v. */
-#define GR__OPTIM_MAP(X)                     \
-    X(GR__OPTIM_ADAMW, "adamw", 1, 1)        \
-    X(GR__OPTIM_SGD, "sgd", 1, 0)            \
-    X(GR__OPTIM_RMSPROP, "rmsprop", 1, 1)    \
-    X(GR__OPTIM_ADAGRAD, "adagrad", 0, 1)    \
+#define GR__OPTIM_MAP(X)                  \
+    X(GR__OPTIM_ADAMW, "adamw", 1, 1)     \
+    X(GR__OPTIM_SGD, "sgd", 1, 0)         \
+    X(GR__OPTIM_RMSPROP, "rmsprop", 1, 1) \
+    X(GR__OPTIM_ADAGRAD, "adagrad", 0, 1) \
     X(GR__OPTIM_LION, "lion", 1, 0)
 
 typedef enum gr__optim_kind {
@@ -29,14 +29,14 @@ typedef enum gr__optim_kind {
 typedef struct gr__optim {
     gr__optim_kind kind;
     int64_t count;
-    float *p;                  /* (count) in place */
-    float *m, *v;              /* (count) in place, where the kind uses them; zero at first */
-    const void *g;             /* (count) */
-    gr_dtype g_dtype;          /* GR_F32 or GR_BF16 */
-    uint16_t *copy;            /* (count) bf16 of the new p; NULL: none */
-    double gscale;             /* 1: none */
+    float *p;         /* (count) in place */
+    float *m, *v;     /* (count) in place, where the kind uses them; zero at first */
+    const void *g;    /* (count) */
+    gr_dtype g_dtype; /* GR_F32 or GR_BF16 */
+    uint16_t *copy;   /* (count) bf16 of the new p; NULL: none */
+    double gscale;    /* 1: none */
     double lr, beta1, beta2, eps, weight_decay;
-    double correction1, correction2;  /* adamw */
+    double correction1, correction2; /* adamw */
     bool coupled, nesterov;
 } gr__optim;
 

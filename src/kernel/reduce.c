@@ -38,7 +38,9 @@ void gr__reduce_run(const gr__reduce *r)
         size_t x_bytes = gr_dtype_size_bytes(r->x_dtype);
         for (int64_t o = 0; o < r->outer; o++) {
             char *x = (char *)(uintptr_t)r->x + (size_t)(o * r->n * r->inner) * x_bytes;
-            gr__sum_rows_part part = {.x = {x, r->x_dtype, r->inner}, .c = r->inner, .parts = r->scratch,
+            gr__sum_rows_part part = {.x = {x, r->x_dtype, r->inner},
+                                      .c = r->inner,
+                                      .parts = r->scratch,
                                       .squares = r->kind == GR__REDUCE_SUM_SQUARES};
             gr__add_parts sum = {.scale = r->kind == GR__REDUCE_MEAN ? 1.0f / (float)r->n : 1.0f,
                                  .accumulate = r->accumulate};

@@ -6,7 +6,12 @@
 #include "kernel/rows.h"
 
 typedef enum gr__reduce_kind {
-    GR__REDUCE_SUM, GR__REDUCE_MEAN, GR__REDUCE_MAX, GR__REDUCE_MIN, GR__REDUCE_SUM_SQUARES, GR__REDUCE_KIND_COUNT
+    GR__REDUCE_SUM,
+    GR__REDUCE_MEAN,
+    GR__REDUCE_MAX,
+    GR__REDUCE_MIN,
+    GR__REDUCE_SUM_SQUARES,
+    GR__REDUCE_KIND_COUNT
 } gr__reduce_kind;
 
 /* x (outer, n, inner) contiguous -> y (outer, inner), reduced over n. n = 0 gives 0 (max: -inf, min: +inf). */
@@ -14,12 +19,12 @@ typedef struct gr__reduce {
     gr__reduce_kind kind;
     int64_t outer, n, inner;
     const void *x;
-    gr_dtype x_dtype;        /* GR_F32 or GR_BF16 */
+    gr_dtype x_dtype; /* GR_F32 or GR_BF16 */
     void *y;
-    gr_dtype y_dtype;        /* GR_F32 or GR_BF16 */
-    int32_t *arg;            /* max and min: out, optional (outer, inner), position of the first extremum */
-    bool accumulate;         /* y += (sum, mean and sum of squares only) */
-    void *scratch;           /* gr__reduce_scratch_bytes() */
+    gr_dtype y_dtype; /* GR_F32 or GR_BF16 */
+    int32_t *arg;     /* max and min: out, optional (outer, inner), position of the first extremum */
+    bool accumulate;  /* y += (sum, mean and sum of squares only) */
+    void *scratch;    /* gr__reduce_scratch_bytes() */
 } gr__reduce;
 
 void gr__reduce_run(const gr__reduce *r);

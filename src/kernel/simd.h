@@ -12,40 +12,40 @@ typedef void gr__range_kernel(const void *args, int64_t first, int64_t last);
 typedef void gr__task_kernel(const void *plan, int64_t task, int thread);
 
 /* name: type of args; unit */
-#define GR__SIMD_RANGE_MAP(X)                              \
-    X(layer_norm_forward)  /* gr__norm; row */             \
-    X(layer_norm_backward) /* gr__norm_backward; row */    \
-    X(rms_norm_forward)    /* gr__norm; row */             \
-    X(rms_norm_backward)   /* gr__norm_backward; row */    \
-    X(softmax_forward)     /* gr__softmax; row */          \
-    X(softmax_backward)    /* gr__softmax; row */          \
-    X(cross_entropy)       /* gr__cross_entropy; row */    \
-    X(optim)               /* gr__optim; element */        \
-    X(embed_forward)       /* gr__embed; row */            \
-    X(embed_backward)      /* gr__embed; column */         \
-    X(sum_rows)            /* gr__sum_rows_part; row */    \
-    X(add_parts)           /* gr__add_parts; column */     \
-    X(reduce_last)         /* gr__reduce; outer */         \
-    X(reduce_columns)      /* gr__reduce; outer*inner */   \
-    X(sum_squares)         /* gr__squares; element */      \
-    X(all_finite)          /* gr__squares; element */      \
-    X(cast)                /* gr__cast_args; element */    \
-    X(transpose)           /* gr__transpose; block row */  \
-    X(dropout)             /* gr__dropout; element */      \
-    X(rotary)              /* gr__rotary; (b, t) */        \
+#define GR__SIMD_RANGE_MAP(X)                             \
+    X(layer_norm_forward)  /* gr__norm; row */            \
+    X(layer_norm_backward) /* gr__norm_backward; row */   \
+    X(rms_norm_forward)    /* gr__norm; row */            \
+    X(rms_norm_backward)   /* gr__norm_backward; row */   \
+    X(softmax_forward)     /* gr__softmax; row */         \
+    X(softmax_backward)    /* gr__softmax; row */         \
+    X(cross_entropy)       /* gr__cross_entropy; row */   \
+    X(optim)               /* gr__optim; element */       \
+    X(embed_forward)       /* gr__embed; row */           \
+    X(embed_backward)      /* gr__embed; column */        \
+    X(sum_rows)            /* gr__sum_rows_part; row */   \
+    X(add_parts)           /* gr__add_parts; column */    \
+    X(reduce_last)         /* gr__reduce; outer */        \
+    X(reduce_columns)      /* gr__reduce; outer*inner */  \
+    X(sum_squares)         /* gr__squares; element */     \
+    X(all_finite)          /* gr__squares; element */     \
+    X(cast)                /* gr__cast_args; element */   \
+    X(transpose)           /* gr__transpose; block row */ \
+    X(dropout)             /* gr__dropout; element */     \
+    X(rotary)              /* gr__rotary; (b, t) */       \
     X(map)                 /* gr__map_plan; tile row */
 
-#define GR__SIMD_TASK_MAP(X)                               \
-    X(gemm)                /* gr__gemm_plan */             \
-    X(gemm_bf16)                                           \
-    X(attention_forward)   /* gr__attention_plan */        \
-    X(attention_backward)                                  \
-    X(attention_forward_bf16)                              \
+#define GR__SIMD_TASK_MAP(X)                      \
+    X(gemm) /* gr__gemm_plan */                   \
+    X(gemm_bf16)                                  \
+    X(attention_forward) /* gr__attention_plan */ \
+    X(attention_backward)                         \
+    X(attention_forward_bf16)                     \
     X(attention_backward_bf16)
 
 typedef struct gr__simd {
-    int level;              /* gr__cpu_level */
-    int mr, nr;             /* rows and columns of the register tile of matrix products */
+    int level;  /* gr__cpu_level */
+    int mr, nr; /* rows and columns of the register tile of matrix products */
 #define GR_X(name) gr__range_kernel *name;
     GR__SIMD_RANGE_MAP(GR_X)
 #undef GR_X

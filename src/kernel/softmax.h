@@ -6,11 +6,11 @@
 
 typedef struct gr__softmax {
     int64_t rows, c;
-    bool log;        /* log-softmax */
-    gr__rows x;      /* forward (rows, c) */
-    gr__rows y;      /* (rows, c): out of forward (may be x), read by backward */
-    gr__rows dy;     /* backward (rows, c) */
-    gr__rows dx;     /* backward, out (rows, c); may be dy */
+    bool log;    /* log-softmax */
+    gr__rows x;  /* forward (rows, c) */
+    gr__rows y;  /* (rows, c): out of forward (may be x), read by backward */
+    gr__rows dy; /* backward (rows, c) */
+    gr__rows dx; /* backward, out (rows, c); may be dy */
 } gr__softmax;
 
 /* A row of -inf gives zeros (log: -inf). */
@@ -20,14 +20,14 @@ void gr__softmax_backward(const gr__softmax *s);
 
 typedef struct gr__cross_entropy {
     int64_t rows, v;
-    gr__rows logits;          /* (rows, v); v <= ld: padding columns are neither read nor written */
-    const int32_t *targets;   /* (rows); a value outside 0 .. v-1 means: this row does not count */
-    float *loss;              /* out, optional (rows): lse - logit[target]; 0 where the row does not count */
-    float *lse;               /* out, optional (rows) */
-    gr__rows dlogits;         /* out, optional (rows, v): (softmax - onehot)*scale, 0 in rows that do not count;
+    gr__rows logits;        /* (rows, v); v <= ld: padding columns are neither read nor written */
+    const int32_t *targets; /* (rows); a value outside 0 .. v-1 means: this row does not count */
+    float *loss;            /* out, optional (rows): lse - logit[target]; 0 where the row does not count */
+    float *lse;             /* out, optional (rows) */
+    gr__rows dlogits;       /* out, optional (rows, v): (softmax - onehot)*scale, 0 in rows that do not count;
                                  may be logits */
     double scale;
-    double smoothing;         /* label smoothing in [0, 1): target = (1-s)*onehot + s/v; 0: none */
+    double smoothing; /* label smoothing in [0, 1): target = (1-s)*onehot + s/v; 0: none */
 } gr__cross_entropy;
 
 void gr__cross_entropy_run(const gr__cross_entropy *x);

@@ -12,8 +12,10 @@ typedef struct gr__confusion {
 
 GR__INLINE void gr__confusion_add(gr__confusion *c, bool predicted, bool actual)
 {
-    if (predicted) ++*(actual ? &c->true_positive : &c->false_positive);
-    else ++*(actual ? &c->false_negative : &c->true_negative);
+    if (predicted)
+        ++*(actual ? &c->true_positive : &c->false_positive);
+    else
+        ++*(actual ? &c->false_negative : &c->true_negative);
 }
 
 /* 0 where nothing was predicted or is there (as scikit-learn's zero_division=0). */

@@ -16,10 +16,10 @@ typedef struct part {
     int64_t time;
     gr_plan *plan;
     gr_session *session;
-    int32_t *ids;       /* (1, time) */
-    int32_t *positions; /* (1, time); NULL: the family does not ask */
-    int32_t *start;     /* (1) */
-    int32_t *last;      /* (1): row of the logits */
+    int32_t *ids;        /* (1, time) */
+    int32_t *positions;  /* (1, time); NULL: the family does not ask */
+    int32_t *start;      /* (1) */
+    int32_t *last;       /* (1): row of the logits */
     const float *logits; /* (1, V) */
 } part;
 
@@ -32,8 +32,8 @@ struct gr_lm_decoder {
 static void build(gr_graph *g, const gr_lm_decoder *d, int64_t time, bool bf16)
 {
     const gr__family *f = d->model->family;
-    gr__lm_in in = {.batch = 1, .time = time, .cache = d->context, .cache_dtype = bf16 ? GR_BF16 : GR_F32,
-                    .program = "decode"};
+    gr__lm_in in = {
+        .batch = 1, .time = time, .cache = d->context, .cache_dtype = bf16 ? GR_BF16 : GR_F32, .program = "decode"};
     int64_t width = f->describe(d->model->config).width, one = 1, row[] = {1, time};
     gr_value hidden, head;
     in.ids = gr_input(g, "ids", GR_I32, 2, row);

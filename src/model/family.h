@@ -20,24 +20,24 @@ typedef struct gr__facts {
 } gr__facts;
 
 typedef struct gr__lm_in {
-    gr_value ids;       /* i32 (B, T) */
+    gr_value ids; /* i32 (B, T) */
     int64_t batch, time;
-    bool train;         /* dropout on */
-    gr_value start;     /* i32 (B): decoding with caches; 0: none */
-    gr_value positions; /* i32 (B, T): with start */
-    int64_t cache;      /* positions in the caches */
+    bool train;           /* dropout on */
+    gr_value start;       /* i32 (B): decoding with caches; 0: none */
+    gr_value positions;   /* i32 (B, T): with start */
+    int64_t cache;        /* positions in the caches */
     gr_dtype cache_dtype; /* f32, or bf16 where gr_autocast_bf16() follows */
-    const char *program; /* in which the caches are updated */
+    const char *program;  /* in which the caches are updated */
 } gr__lm_in;
 
 typedef struct gr__family {
-    const char *name;          /* "gpt" */
-    const char *hf_type;       /* model_type of config.json; NULL: not a Hugging Face model */
-    const char *hf_class;      /* what config.json calls the architecture */
-    const char *summary;       /* one line for help */
+    const char *name;     /* "gpt" */
+    const char *hf_type;  /* model_type of config.json; NULL: not a Hugging Face model */
+    const char *hf_class; /* what config.json calls the architecture */
+    const char *summary;  /* one line for help */
     gr__family_kind kind;
     size_t config_bytes;
-    const gr__conf_row *rows;  /* of the section 'model', beside 'type' */
+    const gr__conf_row *rows; /* of the section 'model', beside 'type' */
     size_t n_rows;
     /* Fills what follows from the rest and checks it; messages name config keys. */
     gr_status (*finish)(void *config, const gr__facts *facts);
@@ -51,14 +51,14 @@ typedef struct gr__family {
     /* config.json both ways: hf names. 'read' refuses what the family cannot do by its key. */
     gr_status (*read_json)(gr__json root, void *config, gr__arena *arena);
     void (*write_json)(const void *config, gr__str *out); /* members by gr__hf_put_* of model/hf_json.h */
-    gr_model_info (*describe)(const void *config); /* 'parameters' is filled by others */
+    gr_model_info (*describe)(const void *config);        /* 'parameters' is filled by others */
     /* Weights */
-    const char *prefix;          /* of the names; files without it are read too. NULL: none */
-    const char *const *ignored;  /* patterns of tensors that hold no weights (buffers), up to NULL; NULL: none */
+    const char *prefix;           /* of the names; files without it are read too. NULL: none */
+    const char *const *ignored;   /* patterns of tensors that hold no weights (buffers), up to NULL; NULL: none */
     const char *head, *embedding; /* a file of a tied model may hold 'head' too, equal to 'embedding'. NULL: no head */
     /* Hugging Face has biases where this model has none: written as zeros, must be zero when read. NULL: never. */
     bool (*zero_biases)(const void *config);
-    const char *const *biased;   /* patterns of the weights beside which they stand, up to NULL */
+    const char *const *biased; /* patterns of the weights beside which they stand, up to NULL */
 } gr__family;
 
 #define GR_X(name) extern const gr__family gr__family_##name;
@@ -74,12 +74,12 @@ enum { GR__MAX_EOS = 8 };
 
 struct gr_model {
     const gr__family *family;
-    void *config;          /* family->config_bytes, in 'arena' */
+    void *config; /* family->config_bytes, in 'arena' */
     gr__arena arena;
     gr_store *store;
     gr_tokenizer *tokenizer; /* owned; NULL: none */
-    gr_graph *layout;      /* forward part for one token or row: declares every parameter; never run */
-    int32_t bos, pad;      /* -1: none */
+    gr_graph *layout;        /* forward part for one token or row: declares every parameter; never run */
+    int32_t bos, pad;        /* -1: none */
     int32_t eos[GR__MAX_EOS];
     int n_eos;
 };

@@ -15,7 +15,7 @@ typedef struct writer {
     void *user;
     gr__str text; /* all of it */
     size_t sent;
-    size_t longest; /* of the stop texts */
+    size_t longest;        /* of the stop texts */
     bool stopped, refused; /* a stop text came; the user has enough */
 } writer;
 
@@ -77,9 +77,9 @@ typedef struct run {
     gr_lm_decoder *decoder;
     gr__sampler *sampler;
     gr_decoder *text;
-    int32_t *ids; /* prompt and continuation */
+    int32_t *ids;            /* prompt and continuation */
     size_t n, capacity, fed; /* fed: of ids, in the cache or dropped */
-    int64_t context, at; /* at: in the cache */
+    int64_t context, at;     /* at: in the cache */
 } run;
 
 static bool is_eos(const gr_model *m, int32_t id)
@@ -157,8 +157,10 @@ static gr_status loop(run *r, writer *w, int64_t most, gr_generate_result *resul
             GR_TRY(gr_decoder_push(r->text, id, &piece, &n));
             GR_TRY(write_piece(w, piece, n, false));
         }
-        if (w->stopped) result->reason = GR_FINISH_STOP;
-        else if (w->refused) result->reason = GR_FINISH_USER;
+        if (w->stopped)
+            result->reason = GR_FINISH_STOP;
+        else if (w->refused)
+            result->reason = GR_FINISH_USER;
     }
     if (!w->stopped && !w->refused) {
         GR_TRY(gr_decoder_end(r->text, &piece, &n));
@@ -222,8 +224,10 @@ gr_status gr_generate(gr_model *model, const char *prompt, const gr_generate_opt
     gr_status status = run_all(&r, &w, prompt, &done);
     if (status == GR_OK && text) {
         char *copy = gr__strndup(gr__str_get(&w.text), w.text.n);
-        if (copy) *text = copy;
-        else status = gr__fail_memory("the text", w.text.n);
+        if (copy)
+            *text = copy;
+        else
+            status = gr__fail_memory("the text", w.text.n);
     }
     if (status == GR_OK && result) *result = done;
     gr_lm_decoder_free(&r.decoder);

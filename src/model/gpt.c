@@ -181,8 +181,12 @@ static void write_json(const void *config, gr__str *out)
 static gr_model_info describe(const void *config)
 {
     const gpt_config *c = config;
-    return (gr_model_info){.layers = c->layers, .heads = c->heads, .kv_heads = c->heads, .width = c->width,
-                           .context = c->context, .vocab = c->vocab};
+    return (gr_model_info){.layers = c->layers,
+                           .heads = c->heads,
+                           .kv_heads = c->heads,
+                           .width = c->width,
+                           .context = c->context,
+                           .vocab = c->vocab};
 }
 
 static bool zero_biases(const void *config) { return !((const gpt_config *)config)->bias; }

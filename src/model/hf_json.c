@@ -85,6 +85,8 @@ void gr__hf_put_bool(gr__str *out, const char *key, bool value) { gr__hf_put_raw
 void gr__hf_put_text(gr__str *out, const char *key, const char *value)
 {
     put_key(out, key);
-    if (value) gr__json_add_string(out, value, strlen(value));
-    else gr__str_add(out, "null");
+    if (value)
+        gr__json_add_string(out, value, strlen(value));
+    else
+        gr__str_add(out, "null");
 }

@@ -141,8 +141,8 @@ static gr_status read_json(gr__json root, void *config, gr__arena *arena)
 {
     (void)arena;
     llama_config *c = config;
-    static const char *const needed[] = {"num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size",
-                                         "vocab_size", "max_position_embeddings"};
+    static const char *const needed[] = {"num_hidden_layers", "num_attention_heads", "hidden_size",
+                                         "intermediate_size", "vocab_size",          "max_position_embeddings"};
     const char *activation = "silu";
     int64_t window = 0;
     bool window_used = true;
@@ -202,8 +202,12 @@ static void write_json(const void *config, gr__str *out)
 static gr_model_info describe(const void *config)
 {
     const llama_config *c = config;
-    return (gr_model_info){.layers = c->layers, .heads = c->heads, .kv_heads = c->kv_heads, .width = c->width,
-                           .context = c->context, .vocab = c->vocab};
+    return (gr_model_info){.layers = c->layers,
+                           .heads = c->heads,
+                           .kv_heads = c->kv_heads,
+                           .width = c->width,
+                           .context = c->context,
+                           .vocab = c->vocab};
 }
 
 /* The angles, which older files carry in every layer. */

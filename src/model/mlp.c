@@ -37,9 +37,9 @@ enum { OUTPUT_NONE, OUTPUT_SIGMOID };
 static const char *const output_activations[] = {"none", "sigmoid", NULL};
 
 /* ORDER INIT: gr_init_kind, behind the default */
-static const char *const inits[] = {"default", "zeros", "constant", "uniform", "normal", "truncated_normal",
-                                    "xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "lecun_uniform",
-                                    "lecun_normal", "orthogonal", NULL};
+static const char *const inits[] = {"default",          "zeros",          "constant",      "uniform",    "normal",
+                                    "truncated_normal", "xavier_uniform", "xavier_normal", "he_uniform", "he_normal",
+                                    "lecun_uniform",    "lecun_normal",   "orthogonal",    NULL};
 _Static_assert(GR__COUNT(inits) == GR_INIT_KIND_COUNT + 2, "an initialiser without a name");
 
 #define AT(field) offsetof(mlp_config, field)
@@ -110,7 +110,8 @@ static gr_value build_vector(gr_graph *g, const void *config, gr_value x, bool t
     gr_init weight, bias;
     gr_linear_options o = {
         .no_bias = !c->bias, .init = init_of(&c->init, &weight), .bias_init = init_of(&c->bias_init, &bias)};
-    gr_mlp_options mlp = {.activation = (gr_activation_kind)c->activation, .dropout = c->dropout, .evaluate = !train, .linear = o};
+    gr_mlp_options mlp = {
+        .activation = (gr_activation_kind)c->activation, .dropout = c->dropout, .evaluate = !train, .linear = o};
     int64_t size[MOST_LAYERS + 1];
     for (size_t i = 0; i < c->hidden.n; i++) size[i] = c->hidden.item[i];
     size[c->hidden.n] = c->outputs;

@@ -45,7 +45,7 @@ typedef struct piece {
     const char *name;  /* behind "model.layers.<i>." */
     const float *from; /* (L, rows, columns) */
     int64_t rows, columns;
-    int64_t heads;     /* > 0: rows of this many heads become halves */
+    int64_t heads; /* > 0: rows of this many heads become halves */
     bool vector;
 } piece;
 
@@ -110,8 +110,10 @@ static gr_status open_tokenizer(gr_model *m, const char *path, int64_t vocab)
     gr_status status = folder ? GR_OK : gr__fail_memory("a file name", strlen(path));
     for (size_t i = 0; i < GR__COUNT(names) && status == GR_OK && !m->tokenizer; i++) {
         char *file = gr__path_join(folder, names[i]);
-        if (!file) status = gr__fail_memory("a file name", strlen(path));
-        else if (gr__file_exists(file)) status = gr_tokenizer_open(file, &m->tokenizer);
+        if (!file)
+            status = gr__fail_memory("a file name", strlen(path));
+        else if (gr__file_exists(file))
+            status = gr_tokenizer_open(file, &m->tokenizer);
         gr__free(file);
     }
     gr__free(folder);

@@ -20,8 +20,8 @@ struct gr__sampler {
     gr_generate_options o;
     int64_t vocab;
     gr__rng rng;
-    bool *seen;       /* (V) */
-    candidate *item;  /* (V) */
+    bool *seen;      /* (V) */
+    candidate *item; /* (V) */
 };
 
 static gr_status check(const gr_generate_options *o)

@@ -10,8 +10,10 @@ enum { SHARD_BYTES = 2000000000 };
 
 static void put_id(gr__str *s, const char *key, int32_t id)
 {
-    if (id < 0) gr__hf_put_raw(s, key, "null");
-    else gr__hf_put_int(s, key, id);
+    if (id < 0)
+        gr__hf_put_raw(s, key, "null");
+    else
+        gr__hf_put_int(s, key, id);
 }
 
 static void put_ids(gr__str *s, const gr_model *m)
@@ -77,8 +79,8 @@ static gr_status add_zero_bias(list *l, const char *weight, const gr__value *v)
     size_t n = strlen(weight) - strlen(".weight");
     char *name = gr__arena_printf(&l->names, "%.*s.bias", (int)n, weight);
     if (!name) return gr__fail_memory("a model", n);
-    l->item[l->n++] = (gr__named_tensor){
-        name, {.dtype = GR_F32, .rank = 1, .dim = {v->dim[v->rank - 1]}, .data = l->zeros}};
+    l->item[l->n++] =
+        (gr__named_tensor){name, {.dtype = GR_F32, .rank = 1, .dim = {v->dim[v->rank - 1]}, .data = l->zeros}};
     return GR_OK;
 }
 

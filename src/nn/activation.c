@@ -16,11 +16,16 @@ static gr_value leaky_relu(gr_graph *g, gr_value x) { return gr_leaky_relu(g, x,
 static gr_value elu(gr_graph *g, gr_value x) { return gr_elu(g, x, 1); }
 
 static gr_value (*const build[])(gr_graph *, gr_value) = {
-    [GR_ACTIVATION_NONE] = none,       [GR_ACTIVATION_RELU] = gr_relu,
-    [GR_ACTIVATION_LEAKY_RELU] = leaky_relu, [GR_ACTIVATION_ELU] = elu,
-    [GR_ACTIVATION_GELU] = gr_gelu,    [GR_ACTIVATION_GELU_TANH] = gr_gelu_tanh,
-    [GR_ACTIVATION_SILU] = gr_silu,    [GR_ACTIVATION_SIGMOID] = gr_sigmoid,
-    [GR_ACTIVATION_TANH] = gr_tanh,    [GR_ACTIVATION_SOFTPLUS] = gr_softplus,
+    [GR_ACTIVATION_NONE] = none,
+    [GR_ACTIVATION_RELU] = gr_relu,
+    [GR_ACTIVATION_LEAKY_RELU] = leaky_relu,
+    [GR_ACTIVATION_ELU] = elu,
+    [GR_ACTIVATION_GELU] = gr_gelu,
+    [GR_ACTIVATION_GELU_TANH] = gr_gelu_tanh,
+    [GR_ACTIVATION_SILU] = gr_silu,
+    [GR_ACTIVATION_SIGMOID] = gr_sigmoid,
+    [GR_ACTIVATION_TANH] = gr_tanh,
+    [GR_ACTIVATION_SOFTPLUS] = gr_softplus,
 };
 _Static_assert(GR__COUNT(build) == GR_ACTIVATION_COUNT, "an activation without a builder");
 

@@ -43,8 +43,8 @@ static bool targets_fit(gr_graph *g, const char *name, gr_value x, gr_value targ
 /* (S): the weight of each target's class, 0 for a target that does not count: an id outside the table gives zeros. */
 static gr_value class_weights(gr_graph *g, gr_value weights, gr_value targets, int64_t v)
 {
-    gr_value table = weights ? gr_reshape(g, weights, 2, (int64_t[]){v, 1})
-                             : gr_fill(g, GR_F32, 2, (int64_t[]){v, 1}, 1);
+    gr_value table =
+        weights ? gr_reshape(g, weights, 2, (int64_t[]){v, 1}) : gr_fill(g, GR_F32, 2, (int64_t[]){v, 1}, 1);
     return gr_stop_gradient(g, gr__reshape_like(g, gr_embedding(g, table, targets), targets));
 }
 
@@ -53,8 +53,9 @@ gr_loss gr_loss_cross_entropy(gr_graph *g, gr_value logits, gr_value targets, co
     gr_loss_options o = options ? *options : (gr_loss_options){0};
     if (!targets_fit(g, "cross_entropy", logits, targets)) return (gr_loss){0};
     if (!(o.label_smoothing >= 0 && o.label_smoothing < 1) || (o.label_smoothing > 0 && o.class_weight)) {
-        gr__graph_fail(g, GR_ERR_ARGUMENT, o.class_weight ? "cross_entropy: label smoothing together with class weights"
-                                                          : "cross_entropy: label_smoothing is not in [0, 1)");
+        gr__graph_fail(g, GR_ERR_ARGUMENT,
+                       o.class_weight ? "cross_entropy: label smoothing together with class weights"
+                                      : "cross_entropy: label_smoothing is not in [0, 1)");
         return (gr_loss){0};
     }
     int64_t v = gr_value_dim(g, logits, -1), n = gr__value_count(gr__value_get(g, targets));

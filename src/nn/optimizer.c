@@ -10,11 +10,17 @@ static const struct {
     gr_optimizer standard;
     bool coupled, matrices;
 } row[GR_OPTIMIZER_COUNT] = {
-#define GR_X(name, function, rate, mu, b1, b2, e, decay, is_coupled, wants_matrices)                             \
-    [GR_OPTIMIZER_##name] = {.fn = (function),                                                                   \
-                             .standard = {.kind = GR_OPTIMIZER_##name, .learning_rate = (rate), .momentum = (mu), \
-                                          .beta1 = (b1), .beta2 = (b2), .eps = (e), .weight_decay = (decay)},    \
-                             .coupled = (is_coupled), .matrices = (wants_matrices)},
+#define GR_X(name, function, rate, mu, b1, b2, e, decay, is_coupled, wants_matrices) \
+    [GR_OPTIMIZER_##name] = {.fn = (function),                                       \
+                             .standard = {.kind = GR_OPTIMIZER_##name,               \
+                                          .learning_rate = (rate),                   \
+                                          .momentum = (mu),                          \
+                                          .beta1 = (b1),                             \
+                                          .beta2 = (b2),                             \
+                                          .eps = (e),                                \
+                                          .weight_decay = (decay)},                  \
+                             .coupled = (is_coupled),                                \
+                             .matrices = (wants_matrices)},
 #include "nn/optimizers.def"
 #undef GR_X
 };
@@ -65,8 +71,10 @@ static gr_status check(const gr_optimizer *o)
 
 static void fill(double *field, double standard, bool none)
 {
-    if (none) *field = 0;
-    else if (*field == 0) *field = standard;
+    if (none)
+        *field = 0;
+    else if (*field == 0)
+        *field = standard;
 }
 
 gr_status gr_optimizer_resolve(const gr_optimizer *optimizer, gr_optimizer *out)

@@ -11,14 +11,14 @@
 typedef struct gr__param_step {
     gr_graph *g;
     const char *program;
-    gr_optimizer o;     /* resolved */
-    bool coupled;       /* weight decay is part of the gradient */
-    double lr_scale;    /* of the group */
-    gr_value lr;        /* f32 rank 0: GR_CONTROL_LR */
-    gr_value p;         /* the parameter, f32 */
-    const char *path;   /* its path */
-    gr_value gradient;  /* same shape; times 'gscale' it is what the optimiser sees */
-    gr_value gscale;    /* f32 rank 0; 0: one */
+    gr_optimizer o;    /* resolved */
+    bool coupled;      /* weight decay is part of the gradient */
+    double lr_scale;   /* of the group */
+    gr_value lr;       /* f32 rank 0: GR_CONTROL_LR */
+    gr_value p;        /* the parameter, f32 */
+    const char *path;  /* its path */
+    gr_value gradient; /* same shape; times 'gscale' it is what the optimiser sees */
+    gr_value gscale;   /* f32 rank 0; 0: one */
 } gr__param_step;
 
 /* Appends the update of the moments and gives the new parameter. */

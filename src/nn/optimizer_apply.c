@@ -29,8 +29,13 @@ gr_value gr__step_fused(const gr__param_step *s, gr__optim_kind kind, gr_value m
         in.correction1 = gr_control(g, GR_CONTROL_BIAS_CORRECTION, beta1);
         in.correction2 = gr_control(g, GR_CONTROL_BIAS_CORRECTION, beta2);
     }
-    gr__optim_attr attr = {.kind = kind, .beta1 = beta1, .beta2 = beta2, .eps = s->o.eps,
-                           .weight_decay = s->o.weight_decay, .lr_scale = s->lr_scale, .coupled = s->coupled,
+    gr__optim_attr attr = {.kind = kind,
+                           .beta1 = beta1,
+                           .beta2 = beta2,
+                           .eps = s->o.eps,
+                           .weight_decay = s->o.weight_decay,
+                           .lr_scale = s->lr_scale,
+                           .coupled = s->coupled,
                            .nesterov = s->o.nesterov};
     gr_value fresh[3] = {0};
     gr__optim_add(g, &in, &attr, fresh);
@@ -122,8 +127,13 @@ static void average(gr__apply *a, const char *path, gr_value p, gr_value fresh)
 static gr_status update(gr__apply *a, int i)
 {
     gr_graph *g = a->g;
-    gr__param_step s = {.g = g, .program = a->program, .lr = a->lr, .p = a->params[i],
-                        .path = gr_value_path(g, a->params[i]), .gradient = a->gradient[i], .gscale = a->gscale};
+    gr__param_step s = {.g = g,
+                        .program = a->program,
+                        .lr = a->lr,
+                        .p = a->params[i],
+                        .path = gr_value_path(g, a->params[i]),
+                        .gradient = a->gradient[i],
+                        .gscale = a->gscale};
     GR_TRY(of_param(a, i, &s.o, NULL));
     gr__step_fn *fn = gr__optimizer_fn(s.o.kind, &s.coupled);
     s.lr_scale = s.o.learning_rate / a->base.learning_rate;

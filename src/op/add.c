@@ -16,9 +16,19 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_add = {
-    .name = "add", .min_in = 2, .max_in = 2, .n_out = 1, .attr_bytes = sizeof(gr__map_attr), .flags = GR__OP_CHEAP,
-    .map_op = GR__MAP_ADD, .infer = gr__infer_map, .grad = grad, .reference = gr__reference_map, .alias = {1},
-    .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "add",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__map_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_ADD,
+    .infer = gr__infer_map,
+    .grad = grad,
+    .reference = gr__reference_map,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_add(gr_graph *g, gr_value a, gr_value b) { return gr__map2(g, &gr__op_add, a, b); }

@@ -40,8 +40,15 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_argmax = {
-    .name = "argmax", .min_in = 1, .max_in = 1, .n_out = 1, .infer = infer, .no_grad = "its result is an index",
-    .reference = reference, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "argmax",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .infer = infer,
+    .no_grad = "its result is an index",
+    .reference = reference,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_argmax(gr_graph *g, gr_value x) { return gr__node_add(g, &gr__op_argmax, &x, 1, NULL, NULL); }

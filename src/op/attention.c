@@ -35,11 +35,19 @@ gr__attention_view gr__attention_view_of(const gr__args *a, int optional)
 {
     const gr__arg *q = &a->in[0], *k = &a->in[1];
     return (gr__attention_view){
-        .attr = a->attr, .q = q, .k = k, .v = &a->in[2],
+        .attr = a->attr,
+        .q = q,
+        .k = k,
+        .v = &a->in[2],
         .start = gr__has(a, optional) ? &a->in[optional] : NULL,
         .lengths = gr__has(a, optional + 1) ? &a->in[optional + 1] : NULL,
         .mask = gr__has(a, optional + 2) ? &a->in[optional + 2] : NULL,
-        .batch = q->dim[0], .tq = q->dim[1], .tk = k->dim[1], .heads = q->dim[2], .kv_heads = k->dim[2], .d = q->dim[3],
+        .batch = q->dim[0],
+        .tq = q->dim[1],
+        .tk = k->dim[1],
+        .heads = q->dim[2],
+        .kv_heads = k->dim[2],
+        .d = q->dim[3],
     };
 }
 
@@ -56,8 +64,8 @@ double gr__attention_dot(const gr__arg *x, int64_t b, int64_t t, int64_t h, cons
 {
     double sum = 0;
     for (int64_t i = 0; i < x->dim[3]; i++)
-        sum += gr__load(x, gr__offset(x, (int64_t[]){b, t, h, i})) *
-               gr__load(y, gr__offset(y, (int64_t[]){b, s, g, i}));
+        sum +=
+            gr__load(x, gr__offset(x, (int64_t[]){b, t, h, i})) * gr__load(y, gr__offset(y, (int64_t[]){b, s, g, i}));
     return sum;
 }
 
@@ -78,8 +86,8 @@ static void grad(gr__grad *c)
 {
     const gr__node *n = c->node;
     if (!gr__grad_only_first(c, 0)) return;
-    gr_value in[] = {n->in[0], n->in[1], n->in[2], n->out[0], n->out[1], c->out_grad[0],
-                     operand(n, 3), operand(n, 4), operand(n, 5)};
+    gr_value in[] = {n->in[0],       n->in[1],      n->in[2],      n->out[0],    n->out[1],
+                     c->out_grad[0], operand(n, 3), operand(n, 4), operand(n, 5)};
     gr__node_add(c->g, &gr__op_attention_grad, in, 9, n->attr, c->in_grad);
 }
 
@@ -192,31 +200,68 @@ static const gr__case cases[] = {
     {.name = "causal", .n_in = 3, .in = {{4, {1, 7, 2, 5}}, {4, {1, 7, 2, 5}}, {4, {1, 7, 2, 5}}}, .attr = &causal},
     {.name = "groups", .n_in = 3, .in = {{4, {2, 4, 6, 3}}, {4, {2, 4, 2, 3}}, {4, {2, 4, 2, 3}}}, .attr = &causal},
     {.name = "window", .n_in = 3, .in = {{4, {1, 9, 1, 4}}, {4, {1, 9, 1, 4}}, {4, {1, 9, 1, 4}}}, .attr = &window},
-    {.name = "decoding", .n_in = 5,
-     .in = {{4, {3, 1, 2, 4}}, {4, {3, 9, 2, 4}}, {4, {3, 9, 2, 4}}, {1, {3}, START, .hi = 8},
-            {1, {3}, START, .lo = 1, .hi = 9}}, .attr = &causal},
-    {.name = "padding", .n_in = 6,
-     .in = {{4, {2, 3, 2, 4}}, {4, {2, 6, 1, 4}}, {4, {2, 6, 1, 4}}, {-1}, {-1},
-            {2, {2, 6}, .dtype = GR_U8, .fill = GR__FILL_MASK}}, .attr = &plain},
-    {.name = "nothing seen", .n_in = 5,
+    {.name = "decoding",
+     .n_in = 5,
+     .in = {{4, {3, 1, 2, 4}},
+            {4, {3, 9, 2, 4}},
+            {4, {3, 9, 2, 4}},
+            {1, {3}, START, .hi = 8},
+            {1, {3}, START, .lo = 1, .hi = 9}},
+     .attr = &causal},
+    {.name = "padding",
+     .n_in = 6,
+     .in = {{4, {2, 3, 2, 4}},
+            {4, {2, 6, 1, 4}},
+            {4, {2, 6, 1, 4}},
+            {-1},
+            {-1},
+            {2, {2, 6}, .dtype = GR_U8, .fill = GR__FILL_MASK}},
+     .attr = &plain},
+    {.name = "nothing seen",
+     .n_in = 5,
      .in = {{4, {2, 3, 1, 4}}, {4, {2, 4, 1, 4}}, {4, {2, 4, 1, 4}}, {-1}, {1, {2}, START, .lo = 0, .hi = 1}},
      .attr = &plain},
     {.name = "one", .n_in = 3, .in = {{4, {1, 1, 1, 1}}, {4, {1, 1, 1, 1}}, {4, {1, 1, 1, 1}}}, .attr = &causal},
-    {.name = "views", .n_in = 3,
-     .in = {{4, {2, 5, 3, 4}, .swap_a = 1, .swap_b = 2}, {4, {2, 5, 3, 4}, .swap_a = 1, .swap_b = 2},
-            {4, {2, 5, 3, 4}}}, .attr = &causal},
-    {.name = "heads", .n_in = 3, .in = {{4, {1, 4, 3, 4}}, {4, {1, 4, 2, 4}}, {4, {1, 4, 2, 4}}},
-     .attr = &plain, .expect = GR_ERR_SHAPE},
-    {.name = "lost window", .n_in = 3, .in = {{4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}},
-     .attr = &odd, .expect = GR_ERR_ARGUMENT},
-    {.name = "float start", .n_in = 4, .in = {{4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {1, {1}}},
-     .attr = &causal, .expect = GR_ERR_DTYPE},
+    {.name = "views",
+     .n_in = 3,
+     .in = {{4, {2, 5, 3, 4}, .swap_a = 1, .swap_b = 2},
+            {4, {2, 5, 3, 4}, .swap_a = 1, .swap_b = 2},
+            {4, {2, 5, 3, 4}}},
+     .attr = &causal},
+    {.name = "heads",
+     .n_in = 3,
+     .in = {{4, {1, 4, 3, 4}}, {4, {1, 4, 2, 4}}, {4, {1, 4, 2, 4}}},
+     .attr = &plain,
+     .expect = GR_ERR_SHAPE},
+    {.name = "lost window",
+     .n_in = 3,
+     .in = {{4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}},
+     .attr = &odd,
+     .expect = GR_ERR_ARGUMENT},
+    {.name = "float start",
+     .n_in = 4,
+     .in = {{4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {4, {1, 4, 1, 4}}, {1, {1}}},
+     .attr = &causal,
+     .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_attention = {
-    .name = "attention", .min_in = 3, .max_in = 6, .n_out = 2, .attr_bytes = sizeof(gr__attention_attr),
-    .autocast = GR__CAST_LOW, .float_in = 7, .infer = infer, .grad = grad, .grad_reads_in = 63, .grad_reads_out = 3,
-    .decompose = decompose, .reference = reference, .flops = flops, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "attention",
+    .min_in = 3,
+    .max_in = 6,
+    .n_out = 2,
+    .attr_bytes = sizeof(gr__attention_attr),
+    .autocast = GR__CAST_LOW,
+    .float_in = 7,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 63,
+    .grad_reads_out = 3,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_attention(gr_graph *g, gr_value q, gr_value k, gr_value v, const gr_attention_options *options)

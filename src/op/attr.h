@@ -46,7 +46,7 @@ typedef struct gr__concat_attr {
 } gr__concat_attr;
 
 typedef struct gr__reduce_attr { /* sum, mean, max */
-    uint32_t axes; /* 0: all */
+    uint32_t axes;               /* 0: all */
     bool keep;
 } gr__reduce_attr;
 

@@ -29,8 +29,7 @@ static bool view(const gr__arg *in, const void *attr, const gr__arg *out, int64_
     (void)attr;
     *offset = 0;
     int lead = out->rank - in->rank;
-    for (int i = 0; i < out->rank; i++)
-        stride[i] = i < lead || in->dim[i - lead] == 1 ? 0 : in->stride[i - lead];
+    for (int i = 0; i < out->rank; i++) stride[i] = i < lead || in->dim[i - lead] == 1 ? 0 : in->stride[i - lead];
     return true;
 }
 
@@ -46,8 +45,17 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_broadcast_to = {
-    .name = "broadcast_to", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__shape_attr),
-    .flags = GR__OP_VIEW, .infer = infer, .view = view, .grad = grad, .reference = gr__reference_copy, .cases = cases,
+    .name = "broadcast_to",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__shape_attr),
+    .flags = GR__OP_VIEW,
+    .infer = infer,
+    .view = view,
+    .grad = grad,
+    .reference = gr__reference_copy,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

@@ -35,18 +35,30 @@ static gr_status reference(const gr__args *a)
 static const gr__case cases[] = {
     {.name = "one token", .n_in = 3, .in = {{4, {3, 7, 2, 4}}, {4, {3, 1, 2, 4}}, {1, {3}, START, .hi = 7}}},
     {.name = "several", .n_in = 3, .in = {{4, {2, 9, 1, 3}}, {4, {2, 4, 1, 3}}, {1, {2}, START, .hi = 5}}},
-    {.name = "past the ends", .n_in = 3,
+    {.name = "past the ends",
+     .n_in = 3,
      .in = {{4, {5, 3, 1, 2}}, {4, {5, 2, 1, 2}}, {1, {5}, START, .lo = -3, .hi = 5}}},
-    {.name = "transposed", .n_in = 3,
+    {.name = "transposed",
+     .n_in = 3,
      .in = {{4, {2, 5, 3, 4}}, {4, {2, 2, 3, 4}, .swap_a = 1, .swap_b = 2}, {1, {2}, START, .hi = 4}}},
-    {.name = "misfit", .n_in = 3, .in = {{4, {2, 5, 3, 4}}, {4, {2, 2, 3, 5}}, {1, {2}, START}},
+    {.name = "misfit",
+     .n_in = 3,
+     .in = {{4, {2, 5, 3, 4}}, {4, {2, 2, 3, 5}}, {1, {2}, START}},
      .expect = GR_ERR_SHAPE},
     {.name = "float start", .n_in = 3, .in = {{4, {2, 5, 3, 4}}, {4, {2, 2, 3, 4}}, {1, {2}}}, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_cache_write = {
-    .name = "cache_write", .min_in = 3, .max_in = 3, .n_out = 1, .infer = infer, .no_grad = "it is for decoding only",
-    .reference = reference, .alias = {1}, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "cache_write",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 1,
+    .infer = infer,
+    .no_grad = "it is for decoding only",
+    .reference = reference,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_cache_write(gr_graph *g, gr_value cache, gr_value fresh, gr_value start)

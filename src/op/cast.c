@@ -28,8 +28,10 @@ static gr_status reference(const gr__args *a)
     int64_t index[GR_MAX_RANK] = {0};
     do {
         int64_t to = gr__offset(y, index), from = gr__offset(x, index);
-        if (x->dtype == GR_I64 && y->dtype == GR_I64) ((int64_t *)y->data)[to] = gr__load_int(x, from);
-        else gr__store(y, to, cut ? trunc(gr__load(x, from)) : gr__load(x, from));
+        if (x->dtype == GR_I64 && y->dtype == GR_I64)
+            ((int64_t *)y->data)[to] = gr__load_int(x, from);
+        else
+            gr__store(y, to, cut ? trunc(gr__load(x, from)) : gr__load(x, from));
     } while (gr__next_index(y->rank, y->dim, index));
     return GR_OK;
 }
@@ -40,15 +42,27 @@ static const gr__case cases[] = {
     {.name = "f32", .n_in = 1, .in = {{2, {3, 19}}}, .attr = &to_f32, .no_grad_in = 1},
     {.name = "bf16", .n_in = 1, .in = {{2, {5, 7}, .swap_b = 1}}, .attr = &to_bf16, .no_grad_in = 1},
     {.name = "to integer", .n_in = 1, .in = {{1, {33}, .lo = -9, .hi = 9}}, .attr = &to_i32, .no_grad_in = 1},
-    {.name = "from integer", .n_in = 1, .in = {{1, {5}, .fill = GR__FILL_INDEX, .hi = 9, .dtype = GR_I32}},
+    {.name = "from integer",
+     .n_in = 1,
+     .in = {{1, {5}, .fill = GR__FILL_INDEX, .hi = 9, .dtype = GR_I32}},
      .attr = &to_f32},
     {.name = "scalar", .n_in = 1, .in = {{0}}, .attr = &to_f32, .no_grad_in = 1},
     {.name = "no dtype", .n_in = 1, .in = {{1, {3}}}, .attr = &nothing, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_cast = {
-    .name = "cast", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__cast_attr), .flags = GR__OP_CHEAP,
-    .map_op = GR__MAP_COPY, .infer = infer, .grad = grad, .reference = reference, .alias = {1}, .cases = cases,
+    .name = "cast",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__cast_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_COPY,
+    .infer = infer,
+    .grad = grad,
+    .reference = reference,
+    .alias = {1},
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

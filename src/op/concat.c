@@ -71,8 +71,17 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_concat = {
-    .name = "concat", .min_in = 1, .max_in = 16, .n_out = 1, .attr_bytes = sizeof(gr__concat_attr), .infer = infer,
-    .grad = grad, .decompose = decompose, .reference = reference, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "concat",
+    .min_in = 1,
+    .max_in = 16,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__concat_attr),
+    .infer = infer,
+    .grad = grad,
+    .decompose = decompose,
+    .reference = reference,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_concat(gr_graph *g, const gr_value *x, int n, int axis)

@@ -43,8 +43,15 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_constant = {
-    .name = "constant", .n_out = 1, .attr_bytes = sizeof(gr__constant_attr), .flags = GR__OP_LEAF, .infer = infer,
-    .adopt = adopt, .no_grad = "it has no operands", .reference = reference, .cases = cases,
+    .name = "constant",
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__constant_attr),
+    .flags = GR__OP_LEAF,
+    .infer = infer,
+    .adopt = adopt,
+    .no_grad = "it has no operands",
+    .reference = reference,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

@@ -16,8 +16,8 @@ static gr_status reference(const gr__args *x)
 {
     const gr__control_attr *a = x->attr;
     const gr__control *control = x->control;
-    double value = a->kind == GR_CONTROL_LR ? control->learning_rate
-                                            : 1 - pow(a->parameter, (double)(control->update + 1));
+    double value =
+        a->kind == GR_CONTROL_LR ? control->learning_rate : 1 - pow(a->parameter, (double)(control->update + 1));
     gr__store(&x->out[0], 0, value);
     return GR_OK;
 }
@@ -30,8 +30,15 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_control = {
-    .name = "control", .n_out = 1, .attr_bytes = sizeof(gr__control_attr), .flags = GR__OP_LEAF, .infer = infer,
-    .no_grad = "it has no operands", .reference = reference, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "control",
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__control_attr),
+    .flags = GR__OP_LEAF,
+    .infer = infer,
+    .no_grad = "it has no operands",
+    .reference = reference,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_control(gr_graph *g, gr_control_kind kind, double parameter)

@@ -76,9 +76,20 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_cross_entropy = {
-    .name = "cross_entropy", .min_in = 2, .max_in = 2, .n_out = 2, .autocast = GR__CAST_F32, .infer = infer,
-    .grad = grad, .grad_reads_in = 3, .grad_reads_out = 2, .decompose = decompose, .reference = reference,
-    .flops = flops, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "cross_entropy",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 2,
+    .autocast = GR__CAST_F32,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 3,
+    .grad_reads_out = 2,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_cross_entropy(gr_graph *g, gr_value logits, gr_value targets)
@@ -125,19 +136,33 @@ static gr_status grad_reference(const gr__args *a)
 
 #define LSE .lo = 2, .hi = 4, .dtype = GR__STATS
 static const gr__case grad_cases[] = {
-    {.name = "rows", .n_in = 4,
+    {.name = "rows",
+     .n_in = 4,
      .in = {{2, {5, 16}}, {1, {5}, IDS, .hi = 16}, {1, {5}, LSE}, {1, {5}, .dtype = GR__STATS}}},
-    {.name = "outside", .n_in = 4,
+    {.name = "outside",
+     .n_in = 4,
      .in = {{2, {11, 3}}, {1, {11}, IDS, .lo = -2, .hi = 5}, {1, {11}, LSE}, {1, {11}, .dtype = GR__STATS}}},
-    {.name = "transposed", .n_in = 4,
+    {.name = "transposed",
+     .n_in = 4,
      .in = {{2, {7, 5}, .swap_b = 1}, {1, {7}, IDS, .hi = 5}, {1, {7}, LSE}, {1, {7}, .dtype = GR__STATS}}},
-    {.name = "misfit", .n_in = 4, .in = {{2, {7, 5}}, {1, {7}, IDS}, {1, {5}, LSE}, {1, {7}, .dtype = GR__STATS}},
+    {.name = "misfit",
+     .n_in = 4,
+     .in = {{2, {7, 5}}, {1, {7}, IDS}, {1, {5}, LSE}, {1, {7}, .dtype = GR__STATS}},
      .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_cross_entropy_grad = {
-    .name = "cross_entropy_grad", .min_in = 4, .max_in = 4, .n_out = 1, .autocast = GR__CAST_F32, .infer = grad_infer,
+    .name = "cross_entropy_grad",
+    .min_in = 4,
+    .max_in = 4,
+    .n_out = 1,
+    .autocast = GR__CAST_F32,
+    .infer = grad_infer,
     .no_grad = "second derivatives of cross_entropy are not provided; build it from gr_log_softmax and gr_pick",
-    .decompose = grad_decompose, .reference = grad_reference, .flops = flops, .alias = {1}, .cases = grad_cases,
+    .decompose = grad_decompose,
+    .reference = grad_reference,
+    .flops = flops,
+    .alias = {1},
+    .cases = grad_cases,
     .n_cases = GR__COUNT(grad_cases),
 };

@@ -23,9 +23,22 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_div = {
-    .name = "div", .min_in = 2, .max_in = 2, .n_out = 1, .attr_bytes = sizeof(gr__map_attr), .flags = GR__OP_CHEAP,
-    .map_op = GR__MAP_DIV, .infer = gr__infer_map, .grad = grad, .grad_reads_in = 2, .grad_reads_out = 1,
-    .decompose = decompose, .reference = gr__reference_map, .alias = {1}, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "div",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__map_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_DIV,
+    .infer = gr__infer_map,
+    .grad = grad,
+    .grad_reads_in = 2,
+    .grad_reads_out = 1,
+    .decompose = decompose,
+    .reference = gr__reference_map,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_div(gr_graph *g, gr_value a, gr_value b) { return gr__map2(g, &gr__op_div, a, b); }

@@ -45,9 +45,19 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_dropout = {
-    .name = "dropout", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__dropout_attr),
-    .flags = GR__OP_CHEAP, .random = true, .infer = infer, .grad = grad, .reference = reference, .alias = {1},
-    .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "dropout",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__dropout_attr),
+    .flags = GR__OP_CHEAP,
+    .random = true,
+    .infer = infer,
+    .grad = grad,
+    .reference = reference,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_dropout(gr_graph *g, gr_value x, double p)

@@ -47,15 +47,26 @@ static const gr__case cases[] = {
     {.name = "repeated", .n_in = 2, .in = {{2, {3, 17}}, {1, {9}, IDS, .hi = 3}}, .attr = &follow},
     {.name = "outside", .n_in = 2, .in = {{2, {5, 3}}, {1, {13}, IDS, .lo = -3, .hi = 8}}, .attr = &follow},
     {.name = "one", .n_in = 2, .in = {{2, {1, 1}}, {0, {0}, IDS, .hi = 1}}, .attr = &follow},
-    {.name = "transposed", .n_in = 2, .in = {{2, {7, 5}, .swap_b = 1}, {2, {3, 4}, IDS, .hi = 7, .swap_b = 1}},
+    {.name = "transposed",
+     .n_in = 2,
+     .in = {{2, {7, 5}, .swap_b = 1}, {2, {3, 4}, IDS, .hi = 7, .swap_b = 1}},
      .attr = &follow},
     {.name = "vector", .n_in = 2, .in = {{1, {7}}, {1, {3}, IDS, .hi = 7}}, .attr = &follow, .expect = GR_ERR_SHAPE},
     {.name = "float ids", .n_in = 2, .in = {{2, {7, 5}}, {1, {3}}}, .attr = &follow, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_embedding = {
-    .name = "embedding", .min_in = 2, .max_in = 2, .n_out = 1, .attr_bytes = sizeof(gr__embedding_attr),
-    .flags = GR__OP_OUT_DTYPE, .infer = infer, .grad = grad, .grad_reads_in = 2, .reference = reference, .cases = cases,
+    .name = "embedding",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__embedding_attr),
+    .flags = GR__OP_OUT_DTYPE,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 2,
+    .reference = reference,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

@@ -41,8 +41,15 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_fill = {
-    .name = "fill", .n_out = 1, .attr_bytes = sizeof(gr__fill_attr), .flags = GR__OP_LEAF | GR__OP_CHEAP,
-    .map_op = GR__MAP_CONST, .infer = infer, .no_grad = "it has no operands", .reference = reference, .cases = cases,
+    .name = "fill",
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__fill_attr),
+    .flags = GR__OP_LEAF | GR__OP_CHEAP,
+    .map_op = GR__MAP_CONST,
+    .infer = infer,
+    .no_grad = "it has no operands",
+    .reference = reference,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

@@ -71,9 +71,21 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_layer_norm = {
-    .name = "layer_norm", .min_in = 1, .max_in = 3, .n_out = 3, .attr_bytes = sizeof(gr__norm_attr),
-    .flags = GR__OP_OUT_DTYPE, .infer = infer, .grad = grad, .grad_reads_in = 3, .grad_reads_out = 6,
-    .decompose = decompose, .reference = reference, .flops = flops, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "layer_norm",
+    .min_in = 1,
+    .max_in = 3,
+    .n_out = 3,
+    .attr_bytes = sizeof(gr__norm_attr),
+    .flags = GR__OP_OUT_DTYPE,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 3,
+    .grad_reads_out = 6,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_layer_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, double epsilon)

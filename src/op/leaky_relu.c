@@ -15,17 +15,34 @@ static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
 static const gr__map_attr numbers = {&gr__op_leaky_relu, 0.125, 0};
 static const gr__case cases[] = {
     {.name = "matrix", .n_in = 1, .in = {{2, {3, 19}, .fill = GR__FILL_AWAY}}, .attr = &numbers},
-    {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .fill = GR__FILL_AWAY, .swap_a = 1, .swap_b = 2}},
+    {.name = "transposed",
+     .n_in = 1,
+     .in = {{3, {2, 5, 7}, .fill = GR__FILL_AWAY, .swap_a = 1, .swap_b = 2}},
      .attr = &numbers},
     {.name = "one", .n_in = 1, .in = {{0, {0}, .fill = GR__FILL_AWAY}}, .attr = &numbers},
-    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
-     .attr = &numbers, .expect = GR_ERR_DTYPE},
+    {.name = "integer",
+     .n_in = 1,
+     .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
+     .attr = &numbers,
+     .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_leaky_relu = {
-    .name = "leaky_relu", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__map_attr),
-    .flags = GR__OP_CHEAP, .map_op = GR__MAP_LEAKY_RELU, .infer = gr__infer_map, .grad = grad, .grad_reads_in = 1,
-    .decompose = decompose, .reference = gr__reference_map, .alias = {1}, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "leaky_relu",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__map_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_LEAKY_RELU,
+    .infer = gr__infer_map,
+    .grad = grad,
+    .grad_reads_in = 1,
+    .decompose = decompose,
+    .reference = gr__reference_map,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_leaky_relu(gr_graph *g, gr_value x, double slope) { return gr__map1(g, &gr__op_leaky_relu, x, slope, 0); }
@@ -47,15 +64,28 @@ static void grad_decompose(gr_graph *g, const gr__node *n, gr_value *out)
 static const gr__map_attr grad_numbers = {&gr__op_leaky_relu_grad, 0.125, 0};
 static const gr__case grad_cases[] = {
     {.name = "matrix", .n_in = 2, .in = {{2, {3, 17}, .fill = GR__FILL_AWAY}, {2, {3, 17}}}, .attr = &grad_numbers},
-    {.name = "transposed", .n_in = 2, .in = {{2, {5, 7}, .fill = GR__FILL_AWAY, .swap_b = 1}, {2, {5, 7}}},
+    {.name = "transposed",
+     .n_in = 2,
+     .in = {{2, {5, 7}, .fill = GR__FILL_AWAY, .swap_b = 1}, {2, {5, 7}}},
      .attr = &grad_numbers},
     {.name = "one", .n_in = 2, .in = {{1, {1}, .fill = GR__FILL_AWAY}, {1, {1}}}, .attr = &grad_numbers},
     {.name = "misfit", .n_in = 2, .in = {{1, {3}}, {1, {4}}}, .attr = &grad_numbers, .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_leaky_relu_grad = {
-    .name = "leaky_relu_grad", .min_in = 2, .max_in = 2, .n_out = 1, .attr_bytes = sizeof(gr__map_attr),
-    .flags = GR__OP_CHEAP, .map_op = GR__MAP_LEAKY_RELU_GRAD, .infer = gr__infer_map, .grad = grad_grad,
-    .grad_reads_in = 1, .decompose = grad_decompose, .reference = gr__reference_map, .alias = {1}, .cases = grad_cases,
+    .name = "leaky_relu_grad",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__map_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_LEAKY_RELU_GRAD,
+    .infer = gr__infer_map,
+    .grad = grad_grad,
+    .grad_reads_in = 1,
+    .decompose = grad_decompose,
+    .reference = gr__reference_map,
+    .alias = {1},
+    .cases = grad_cases,
     .n_cases = GR__COUNT(grad_cases),
 };

@@ -60,8 +60,8 @@ static double one_row(const gr__args *a, int64_t r, double *logit, bool *counts)
     for (int64_t j = 0; j < v; j++) {
         logit[j] = 0;
         for (int64_t i = 0; i < x->dim[1]; i++)
-            logit[j] += gr__load(x, r * x->stride[0] + i * x->stride[1]) *
-                        gr__load(w, j * w->stride[0] + i * w->stride[1]);
+            logit[j] +=
+                gr__load(x, r * x->stride[0] + i * x->stride[1]) * gr__load(w, j * w->stride[0] + i * w->stride[1]);
     }
     gr__arg row = {.data = logit, .dtype = GR_F64, .rank = 1, .dim = {v}, .stride = {1}};
     double lse = gr__row_lse(&row, NULL), loss = lse - logit[t];
@@ -115,16 +115,28 @@ static const gr__case cases[] = {
     {.name = "odd", .n_in = 3, .in = {{2, {7, 5}}, {2, {37, 5}}, {1, {7}, IDS, .hi = 37}}},
     {.name = "outside", .n_in = 3, .in = {{2, {13, 4}}, {2, {3, 4}}, {1, {13}, IDS, .lo = -3, .hi = 6}}},
     {.name = "one", .n_in = 3, .in = {{2, {1, 1}}, {2, {1, 1}}, {1, {1}, IDS, .hi = 1}}},
-    {.name = "transposed", .n_in = 3,
+    {.name = "transposed",
+     .n_in = 3,
      .in = {{2, {6, 5}, .swap_b = 1}, {2, {9, 5}, .swap_b = 1}, {1, {6}, IDS, .hi = 9}}},
     {.name = "misfit", .n_in = 3, .in = {{2, {5, 8}}, {2, {16, 7}}, {1, {5}, IDS}}, .expect = GR_ERR_SHAPE},
     {.name = "float targets", .n_in = 3, .in = {{2, {5, 8}}, {2, {16, 8}}, {1, {5}}}, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_linear_cross_entropy = {
-    .name = "linear_cross_entropy", .min_in = 3, .max_in = 3, .n_out = 4, .autocast = GR__CAST_LOW, .float_in = 3,
-    .infer = infer, .grad = grad, .grad_reads_out = 12, .decompose = decompose, .reference = reference, .flops = flops,
-    .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "linear_cross_entropy",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 4,
+    .autocast = GR__CAST_LOW,
+    .float_in = 3,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_out = 12,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_linear_cross_entropy(gr_graph *g, gr_value x, gr_value weight, gr_value targets, gr_value *count)

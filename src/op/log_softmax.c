@@ -45,9 +45,20 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_log_softmax = {
-    .name = "log_softmax", .min_in = 1, .max_in = 1, .n_out = 1, .autocast = GR__CAST_F32, .infer = gr__infer_rows,
-    .grad = grad, .grad_reads_out = 1, .decompose = decompose, .reference = reference, .flops = flops, .alias = {1},
-    .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "log_softmax",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .autocast = GR__CAST_F32,
+    .infer = gr__infer_rows,
+    .grad = grad,
+    .grad_reads_out = 1,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_log_softmax(gr_graph *g, gr_value x) { return gr__node_add(g, &gr__op_log_softmax, &x, 1, NULL, NULL); }
@@ -97,7 +108,18 @@ static const gr__case grad_cases[] = {
 };
 
 const gr__op gr__op_log_softmax_grad = {
-    .name = "log_softmax_grad", .min_in = 2, .max_in = 2, .n_out = 1, .autocast = GR__CAST_F32, .infer = gr__infer_rows,
-    .grad = grad_grad, .grad_reads_in = 3, .decompose = grad_decompose, .reference = grad_reference, .flops = flops,
-    .alias = {2}, .cases = grad_cases, .n_cases = GR__COUNT(grad_cases),
+    .name = "log_softmax_grad",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .autocast = GR__CAST_F32,
+    .infer = gr__infer_rows,
+    .grad = grad_grad,
+    .grad_reads_in = 3,
+    .decompose = grad_decompose,
+    .reference = grad_reference,
+    .flops = flops,
+    .alias = {2},
+    .cases = grad_cases,
+    .n_cases = GR__COUNT(grad_cases),
 };

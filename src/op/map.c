@@ -46,27 +46,50 @@ static double flops(const gr__args *x)
 
 /* exp(a)*b + 0.5, and of it the square */
 static const gr__fused_attr chain = {
-    .n_code = 4, .n_out = 2,
-    .code = {{GR__MAP_EXP, 2, 0, 0, 0, 0, 0}, {GR__MAP_MUL, 2, 2, 1, 0, 0, 0}, {GR__MAP_ADD_C, 2, 2, 0, 0, 0.5F, 0},
+    .n_code = 4,
+    .n_out = 2,
+    .code = {{GR__MAP_EXP, 2, 0, 0, 0, 0, 0},
+             {GR__MAP_MUL, 2, 2, 1, 0, 0, 0},
+             {GR__MAP_ADD_C, 2, 2, 0, 0, 0.5F, 0},
              {GR__MAP_SQUARE, 3, 2, 0, 0, 0, 0}},
-    .output_register = {2, 3}, .out_dtype = {GR_F32, GR_F32}, .rank = 2, .dim = {3, 17},
+    .output_register = {2, 3},
+    .out_dtype = {GR_F32, GR_F32},
+    .rank = 2,
+    .dim = {3, 17},
 };
 static const gr__fused_attr number = {
-    .n_code = 1, .n_out = 1, .code = {{GR__MAP_CONST, 0, 0, 0, 0, 0.25F, 0}}, .out_dtype = {GR_F32}, .rank = 1,
+    .n_code = 1,
+    .n_out = 1,
+    .code = {{GR__MAP_CONST, 0, 0, 0, 0, 0.25F, 0}},
+    .out_dtype = {GR_F32},
+    .rank = 1,
     .dim = {5},
 };
 static const gr__case cases[] = {
     {.name = "chain", .n_in = 2, .in = {{2, {3, 17}, .dtype = GR_F32}, {2, {3, 17}, .dtype = GR_F32}}, .attr = &chain},
     {.name = "broadcast", .n_in = 2, .in = {{2, {3, 1}, .dtype = GR_F32}, {1, {17}, .dtype = GR_BF16}}, .attr = &chain},
-    {.name = "transposed", .n_in = 2, .in = {{2, {3, 17}, .dtype = GR_F32, .swap_b = 1}, {0, {0}, .dtype = GR_F32}},
+    {.name = "transposed",
+     .n_in = 2,
+     .in = {{2, {3, 17}, .dtype = GR_F32, .swap_b = 1}, {0, {0}, .dtype = GR_F32}},
      .attr = &chain},
     {.name = "number", .attr = &number},
-    {.name = "misfit", .n_in = 2, .in = {{2, {3, 17}, .dtype = GR_F32}, {2, {3, 16}, .dtype = GR_F32}},
-     .attr = &chain, .expect = GR_ERR_SHAPE},
+    {.name = "misfit",
+     .n_in = 2,
+     .in = {{2, {3, 17}, .dtype = GR_F32}, {2, {3, 16}, .dtype = GR_F32}},
+     .attr = &chain,
+     .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_map = {
-    .name = "map", .min_in = 0, .max_in = GR__MAP_MOST_INPUTS, .n_out = 1, .attr_bytes = sizeof(gr__fused_attr),
-    .infer = infer, .no_grad = "fusion comes after gradients", .reference = reference, .flops = flops, .cases = cases,
+    .name = "map",
+    .min_in = 0,
+    .max_in = GR__MAP_MOST_INPUTS,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__fused_attr),
+    .infer = infer,
+    .no_grad = "fusion comes after gradients",
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };

@@ -94,34 +94,57 @@ static gr_status reference(const gr__args *x)
 static double flops(const gr__args *x)
 {
     const gr_matmul_options *o = x->attr;
-    return 2.0 * (double)gr__arg_count(&x->out[0]) *
-           (double)x->in[0].dim[x->in[0].rank - (o->transpose_a ? 2 : 1)];
+    return 2.0 * (double)gr__arg_count(&x->out[0]) * (double)x->in[0].dim[x->in[0].rank - (o->transpose_a ? 2 : 1)];
 }
 
 static const gr__case cases[] = {
     {.name = "plain", .n_in = 2, .in = {{2, {5, 7}}, {2, {7, 3}}}, .attr = &(gr_matmul_options){0}},
     {.name = "a^T", .n_in = 2, .in = {{2, {7, 5}}, {2, {7, 3}}}, .attr = &(gr_matmul_options){.transpose_a = true}},
     {.name = "b^T", .n_in = 2, .in = {{2, {5, 7}}, {2, {3, 7}}}, .attr = &(gr_matmul_options){.transpose_b = true}},
-    {.name = "both", .n_in = 2, .in = {{2, {7, 5}}, {2, {3, 7}}},
+    {.name = "both",
+     .n_in = 2,
+     .in = {{2, {7, 5}}, {2, {3, 7}}},
      .attr = &(gr_matmul_options){.transpose_a = true, .transpose_b = true}},
     {.name = "batch", .n_in = 2, .in = {{3, {2, 5, 7}}, {3, {2, 7, 3}}}, .attr = &(gr_matmul_options){0}},
-    {.name = "weight", .n_in = 2, .in = {{3, {2, 5, 7}}, {2, {3, 7}}},
+    {.name = "weight",
+     .n_in = 2,
+     .in = {{3, {2, 5, 7}}, {2, {3, 7}}},
      .attr = &(gr_matmul_options){.transpose_b = true}},
     {.name = "broadcast", .n_in = 2, .in = {{4, {2, 1, 4, 3}}, {3, {3, 3, 5}}}, .attr = &(gr_matmul_options){0}},
     {.name = "add", .n_in = 3, .in = {{2, {33, 17}}, {2, {17, 18}}, {2, {33, 18}}}, .attr = &(gr_matmul_options){0}},
-    {.name = "larger", .n_in = 2, .in = {{2, {65, 130}}, {2, {130, 70}}},
-     .attr = &(gr_matmul_options){0}, .slow_grad = true},
-    {.name = "one row", .n_in = 2, .in = {{2, {1, 64}}, {2, {50, 64}}},
+    {.name = "larger",
+     .n_in = 2,
+     .in = {{2, {65, 130}}, {2, {130, 70}}},
+     .attr = &(gr_matmul_options){0},
+     .slow_grad = true},
+    {.name = "one row",
+     .n_in = 2,
+     .in = {{2, {1, 64}}, {2, {50, 64}}},
      .attr = &(gr_matmul_options){.transpose_b = true}},
     {.name = "view", .n_in = 2, .in = {{3, {4, 3, 5}, .swap_b = 1}, {2, {5, 6}}}, .attr = &(gr_matmul_options){0}},
-    {.name = "misfit", .n_in = 2, .in = {{2, {5, 7}}, {2, {6, 3}}},
-     .attr = &(gr_matmul_options){0}, .expect = GR_ERR_SHAPE},
+    {.name = "misfit",
+     .n_in = 2,
+     .in = {{2, {5, 7}}, {2, {6, 3}}},
+     .attr = &(gr_matmul_options){0},
+     .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_matmul = {
-    .name = "matmul", .min_in = 2, .max_in = 3, .n_out = 1, .attr_bytes = sizeof(gr_matmul_options),
-    .flags = GR__OP_OUT_DTYPE | GR__OP_ACCUMULATE, .autocast = GR__CAST_LOW, .float_in = 3, .infer = infer,
-    .grad = grad, .grad_reads_in = 3, .reference = reference, .flops = flops, .alias = {3}, .cases = cases,
+    .name = "matmul",
+    .min_in = 2,
+    .max_in = 3,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr_matmul_options),
+    .flags = GR__OP_OUT_DTYPE | GR__OP_ACCUMULATE,
+    .autocast = GR__CAST_LOW,
+    .float_in = 3,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 3,
+    .reference = reference,
+    .flops = flops,
+    .alias = {3},
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

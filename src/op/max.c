@@ -19,19 +19,33 @@ static double flops(const gr__args *a) { return (double)gr__arg_count(&a->in[0])
 
 static const gr__case cases[] = {
     {.name = "all", .n_in = 1, .in = {{2, {3, 17}, .fill = GR__FILL_DISTINCT}}, .attr = &(gr__reduce_attr){0, false}},
-    {.name = "last, kept", .n_in = 1, .in = {{3, {2, 3, 17}, .fill = GR__FILL_DISTINCT}},
+    {.name = "last, kept",
+     .n_in = 1,
+     .in = {{3, {2, 3, 17}, .fill = GR__FILL_DISTINCT}},
      .attr = &(gr__reduce_attr){4, true}},
     {.name = "first", .n_in = 1, .in = {{2, {33, 5}, .fill = GR__FILL_DISTINCT}}, .attr = &(gr__reduce_attr){1, false}},
     {.name = "one", .n_in = 1, .in = {{1, {1}}}, .attr = &(gr__reduce_attr){0, false}},
-    {.name = "transposed", .n_in = 1, .in = {{2, {7, 5}, .fill = GR__FILL_DISTINCT, .swap_b = 1}},
+    {.name = "transposed",
+     .n_in = 1,
+     .in = {{2, {7, 5}, .fill = GR__FILL_DISTINCT, .swap_b = 1}},
      .attr = &(gr__reduce_attr){2, true}},
     {.name = "no axis", .n_in = 1, .in = {{0}}, .attr = &(gr__reduce_attr){1, false}, .expect = GR_ERR_ARGUMENT},
 };
 
 const gr__op gr__op_max = {
-    .name = "max", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__reduce_attr),
-    .infer = gr__infer_reduce, .grad = grad, .grad_reads_in = 1, .grad_reads_out = 1, .reference = reference,
-    .flops = flops, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "max",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__reduce_attr),
+    .infer = gr__infer_reduce,
+    .grad = grad,
+    .grad_reads_in = 1,
+    .grad_reads_out = 1,
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_max(gr_graph *g, gr_value x, uint32_t axes, bool keep)

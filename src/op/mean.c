@@ -35,14 +35,26 @@ static const gr__case cases[] = {
     {.name = "first", .n_in = 1, .in = {{2, {33, 5}}}, .attr = &(gr__reduce_attr){1, false}},
     {.name = "middle", .n_in = 1, .in = {{3, {2, 1, 5}}}, .attr = &(gr__reduce_attr){2, false}},
     {.name = "transposed", .n_in = 1, .in = {{2, {7, 5}, .swap_b = 1}}, .attr = &(gr__reduce_attr){2, true}},
-    {.name = "no axis", .n_in = 1, .in = {{2, {7, 5}}},
-     .attr = &(gr__reduce_attr){8, false}, .expect = GR_ERR_ARGUMENT},
+    {.name = "no axis",
+     .n_in = 1,
+     .in = {{2, {7, 5}}},
+     .attr = &(gr__reduce_attr){8, false},
+     .expect = GR_ERR_ARGUMENT},
 };
 
 const gr__op gr__op_mean = {
-    .name = "mean", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__reduce_attr),
-    .infer = gr__infer_reduce, .grad = grad, .decompose = decompose, .reference = reference, .flops = flops,
-    .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "mean",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__reduce_attr),
+    .infer = gr__infer_reduce,
+    .grad = grad,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_mean(gr_graph *g, gr_value x, uint32_t axes, bool keep)

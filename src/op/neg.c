@@ -1,22 +1,31 @@
 #include "op/op.h"
 
-static void grad(gr__grad *c)
-{
-    c->in_grad[0] = gr_neg(c->g, c->out_grad[0]);
-}
+static void grad(gr__grad *c) { c->in_grad[0] = gr_neg(c->g, c->out_grad[0]); }
 
 static const gr__case cases[] = {
     {.name = "matrix", .n_in = 1, .in = {{2, {3, 19}}}},
     {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .swap_a = 1, .swap_b = 2}}},
     {.name = "one", .n_in = 1, .in = {{0}}},
-    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
+    {.name = "integer",
+     .n_in = 1,
+     .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
      .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_neg = {
-    .name = "neg", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__map_attr), .flags = GR__OP_CHEAP,
-    .map_op = GR__MAP_NEG, .infer = gr__infer_map, .grad = grad, .reference = gr__reference_map, .alias = {1},
-    .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "neg",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__map_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_NEG,
+    .infer = gr__infer_map,
+    .grad = grad,
+    .reference = gr__reference_map,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_neg(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_neg, x, 0, 0); }

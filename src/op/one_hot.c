@@ -37,8 +37,16 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_one_hot = {
-    .name = "one_hot", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__one_hot_attr),
-    .flags = GR__OP_CHEAP, .infer = infer, .no_grad = "its operand is an index", .reference = reference, .cases = cases,
+    .name = "one_hot",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__one_hot_attr),
+    .flags = GR__OP_CHEAP,
+    .infer = infer,
+    .no_grad = "its operand is an index",
+    .reference = reference,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

@@ -140,8 +140,7 @@ gr_status gr__reference_map(const gr__args *a)
     int64_t index[GR_MAX_RANK] = {0};
     do {
         double x[3] = {0};
-        for (int i = 0; i < a->n_in; i++)
-            x[i] = gr__load(&a->in[i], gr__broadcast_offset(&a->in[i], out->rank, index));
+        for (int i = 0; i < a->n_in; i++) x[i] = gr__load(&a->in[i], gr__broadcast_offset(&a->in[i], out->rank, index));
         gr__store(out, gr__offset(out, index),
                   gr__map_scalar((gr__map_op)attr->op->map_op, x[0], x[1], x[2], attr->p0, attr->p1));
     } while (gr__next_index(out->rank, out->dim, index));

@@ -15,7 +15,7 @@ extern const int gr__n_ops;
 const gr__op *gr__op_find(const char *name);
 
 /* ---- shape rules ---- */
-bool gr__is_float(gr_dtype t);            /* f64, f32, bf16 */
+bool gr__is_float(gr_dtype t);              /* f64, f32, bf16 */
 gr_dtype gr__wider(gr_dtype a, gr_dtype b); /* of two floats */
 /* numpy's broadcasting; GR_ERR_SHAPE tells both shapes. */
 gr_status gr__broadcast(const char *op, const gr__value *a, const gr__value *b, int *rank, int64_t *dim);

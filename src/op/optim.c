@@ -50,8 +50,10 @@ static void step(const gr__optim_attr *a, double lr, double c1, double c2, doubl
                  bool has_m)
 {
     double old = *p;
-    if (a->coupled) g += a->weight_decay * old;
-    else *p -= lr * a->weight_decay * old;
+    if (a->coupled)
+        g += a->weight_decay * old;
+    else
+        *p -= lr * a->weight_decay * old;
     switch (a->kind) {
     case GR__OPTIM_ADAMW:
         *m = a->beta1 * *m + (1 - a->beta1) * g;
@@ -106,9 +108,18 @@ static gr_status reference(const gr__args *x)
 
 static double flops(const gr__args *x) { return 14.0 * (double)gr__arg_count(&x->in[0]); }
 
-#define P {2, {3, 19}, .dtype = GR__STATS}
-#define ONE(low, high) {0, {0}, .lo = low, .hi = high, .dtype = GR__STATS}
-#define V {2, {3, 19}, .lo = 0.01, .hi = 1, .dtype = GR__STATS}
+#define P                              \
+    {                                  \
+        2, {3, 19}, .dtype = GR__STATS \
+    }
+#define ONE(low, high)                                    \
+    {                                                     \
+        0, {0}, .lo = low, .hi = high, .dtype = GR__STATS \
+    }
+#define V                                                   \
+    {                                                       \
+        2, {3, 19}, .lo = 0.01, .hi = 1, .dtype = GR__STATS \
+    }
 static const gr__optim_attr adamw = {GR__OPTIM_ADAMW, 0.9, 0.99, 1e-8, 0.1, 1, false, false},
                             adam = {GR__OPTIM_ADAMW, 0.8, 0.9, 1e-6, 0.1, 0.5, true, false},
                             sgd = {GR__OPTIM_SGD, 0.9, 0, 0, 0, 1, false, false},
@@ -117,24 +128,42 @@ static const gr__optim_attr adamw = {GR__OPTIM_ADAMW, 0.9, 0.99, 1e-8, 0.1, 1, f
                             adagrad = {GR__OPTIM_ADAGRAD, 0, 0, 1e-8, 0, 1, false, false},
                             lion = {GR__OPTIM_LION, 0.9, 0.99, 0, 0.1, 1, false, false};
 static const gr__case cases[] = {
-    {.name = "adamw", .n_in = 8, .attr = &adamw,
+    {.name = "adamw",
+     .n_in = 8,
+     .attr = &adamw,
      .in = {P, {2, {3, 19}}, ONE(0.5, 2), ONE(0.01, 0.1), ONE(0.1, 1), ONE(0.1, 1), P, V}},
     {.name = "adam", .n_in = 8, .attr = &adam, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P, V}},
     {.name = "sgd", .n_in = 4, .attr = &sgd, .in = {P, {2, {3, 19}}, ONE(0.5, 2), ONE(0.01, 0.1)}},
     {.name = "momentum", .n_in = 7, .attr = &sgd, .in = {P, P, ONE(0.5, 2), ONE(0.01, 0.1), {-1}, {-1}, P}},
     {.name = "nesterov", .n_in = 7, .attr = &nesterov, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P}},
     {.name = "rmsprop", .n_in = 8, .attr = &rmsprop, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, {-1}, V}},
-    {.name = "rmsprop with momentum", .n_in = 8, .attr = &rmsprop,
+    {.name = "rmsprop with momentum",
+     .n_in = 8,
+     .attr = &rmsprop,
      .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P, V}},
     {.name = "adagrad", .n_in = 8, .attr = &adagrad, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, {-1}, V}},
     {.name = "lion", .n_in = 7, .attr = &lion, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P}},
-    {.name = "one", .n_in = 8, .attr = &adamw,
-     .in = {{0, {0}, .dtype = GR__STATS}, {0}, ONE(0.5, 2), ONE(0.01, 0.1), ONE(0.1, 1), ONE(0.1, 1),
-            {0, {0}, .dtype = GR__STATS}, ONE(0.01, 1)}},
-    {.name = "no v", .n_in = 7, .attr = &adamw, .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P},
+    {.name = "one",
+     .n_in = 8,
+     .attr = &adamw,
+     .in = {{0, {0}, .dtype = GR__STATS},
+            {0},
+            ONE(0.5, 2),
+            ONE(0.01, 0.1),
+            ONE(0.1, 1),
+            ONE(0.1, 1),
+            {0, {0}, .dtype = GR__STATS},
+            ONE(0.01, 1)}},
+    {.name = "no v",
+     .n_in = 7,
+     .attr = &adamw,
+     .in = {P, P, {-1}, ONE(0.01, 0.1), {-1}, {-1}, P},
      .expect = GR_ERR_ARGUMENT},
     {.name = "misfit", .n_in = 4, .attr = &sgd, .in = {P, {2, {19, 3}}, {-1}, ONE(0.01, 0.1)}, .expect = GR_ERR_SHAPE},
-    {.name = "bf16", .n_in = 4, .attr = &sgd, .in = {{1, {3}, .dtype = GR_BF16}, {1, {3}}, {-1}, ONE(0.01, 0.1)},
+    {.name = "bf16",
+     .n_in = 4,
+     .attr = &sgd,
+     .in = {{1, {3}, .dtype = GR_BF16}, {1, {3}}, {-1}, ONE(0.01, 0.1)},
      .expect = GR_ERR_DTYPE},
 };
 #undef P
@@ -142,9 +171,18 @@ static const gr__case cases[] = {
 #undef V
 
 const gr__op gr__op_optim = {
-    .name = "optim", .min_in = 2, .max_in = 8, .n_out = 3, .attr_bytes = sizeof(gr__optim_attr), .infer = infer,
-    .no_grad = "it is the step of an optimiser", .reference = reference, .flops = flops, .alias = {1, 7, 8},
-    .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "optim",
+    .min_in = 2,
+    .max_in = 8,
+    .n_out = 3,
+    .attr_bytes = sizeof(gr__optim_attr),
+    .infer = infer,
+    .no_grad = "it is the step of an optimiser",
+    .reference = reference,
+    .flops = flops,
+    .alias = {1, 7, 8},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 void gr__optim_add(gr_graph *g, const gr__optim_operands *in, const gr__optim_attr *attr, gr_value out[3])

@@ -8,7 +8,7 @@
 typedef struct gr__optim_attr {
     gr__optim_kind kind;
     double beta1, beta2, eps, weight_decay;
-    double lr_scale;         /* times lr; 1: none */
+    double lr_scale; /* times lr; 1: none */
     bool coupled, nesterov;
 } gr__optim_attr;
 

@@ -48,8 +48,16 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_pad_slice = {
-    .name = "pad_slice", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__slice_attr),
-    .flags = GR__OP_CHEAP, .infer = infer, .grad = grad, .reference = reference, .cases = cases,
+    .name = "pad_slice",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__slice_attr),
+    .flags = GR__OP_CHEAP,
+    .infer = infer,
+    .grad = grad,
+    .reference = reference,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

@@ -56,8 +56,17 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_permute = {
-    .name = "permute", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__permute_attr),
-    .flags = GR__OP_VIEW, .infer = infer, .view = view, .grad = grad, .reference = reference, .cases = cases,
+    .name = "permute",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__permute_attr),
+    .flags = GR__OP_VIEW,
+    .infer = infer,
+    .view = view,
+    .grad = grad,
+    .reference = reference,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

@@ -53,8 +53,17 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_pick = {
-    .name = "pick", .min_in = 2, .max_in = 2, .n_out = 1, .infer = infer, .grad = grad, .grad_reads_in = 2,
-    .decompose = decompose, .reference = reference, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "pick",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 2,
+    .decompose = decompose,
+    .reference = reference,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_pick(gr_graph *g, gr_value x, gr_value ids)

@@ -16,8 +16,10 @@ static gr_status infer(gr__infer *c)
     out->rank = a->rank;
     for (int i = 0; i < a->rank; i++) {
         out->dim[i] = a->dim[i];
-        if (a->dim[i] == -1 && free_axis < 0) free_axis = i;
-        else GR_FAIL_IF(a->dim[i] < 1, GR_ERR_SHAPE, "reshape: size %lld in axis %d", (long long)a->dim[i], i);
+        if (a->dim[i] == -1 && free_axis < 0)
+            free_axis = i;
+        else
+            GR_FAIL_IF(a->dim[i] < 1, GR_ERR_SHAPE, "reshape: size %lld in axis %d", (long long)a->dim[i], i);
         if (a->dim[i] > 0) known = known > n / a->dim[i] ? n + 1 : known * a->dim[i]; /* n + 1: too many */
     }
     if (free_axis >= 0) {
@@ -51,8 +53,10 @@ static bool view(const gr__arg *in, const void *attr, const gr__arg *out, int64_
         int last = -1; /* the last axis of the group that is not 1 */
         for (int k = i - 1; k >= first_i; k--) {
             if (in->dim[k] == 1) continue;
-            if (last < 0) step = in->stride[k];
-            else if (in->stride[k] != in->stride[last] * in->dim[last]) return false;
+            if (last < 0)
+                step = in->stride[k];
+            else if (in->stride[k] != in->stride[last] * in->dim[last])
+                return false;
             last = k;
         }
         for (int k = o - 1; k >= first_o; k--) {
@@ -84,8 +88,18 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_reshape = {
-    .name = "reshape", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__shape_attr), .flags = GR__OP_VIEW,
-    .infer = infer, .view = view, .grad = grad, .reference = reference, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "reshape",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__shape_attr),
+    .flags = GR__OP_VIEW,
+    .infer = infer,
+    .view = view,
+    .grad = grad,
+    .reference = reference,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_reshape(gr_graph *g, gr_value x, int rank, const int64_t *dim)

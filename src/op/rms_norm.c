@@ -54,14 +54,29 @@ static const gr__case cases[] = {
     {.name = "plain", .n_in = 1, .in = {{1, {7}}}, .attr = &eps},
     {.name = "transposed", .n_in = 2, .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}}, .attr = &eps},
     {.name = "scalar", .n_in = 1, .in = {{0}}, .attr = &eps, .expect = GR_ERR_SHAPE},
-    {.name = "integer gamma", .n_in = 2, .in = {{2, {3, 7}}, {1, {7}, .dtype = GR_I32}},
-     .attr = &eps, .expect = GR_ERR_DTYPE},
+    {.name = "integer gamma",
+     .n_in = 2,
+     .in = {{2, {3, 7}}, {1, {7}, .dtype = GR_I32}},
+     .attr = &eps,
+     .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_rms_norm = {
-    .name = "rms_norm", .min_in = 1, .max_in = 2, .n_out = 2, .attr_bytes = sizeof(gr__norm_attr),
-    .flags = GR__OP_OUT_DTYPE, .infer = infer, .grad = grad, .grad_reads_in = 3, .grad_reads_out = 2,
-    .decompose = decompose, .reference = reference, .flops = flops, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "rms_norm",
+    .min_in = 1,
+    .max_in = 2,
+    .n_out = 2,
+    .attr_bytes = sizeof(gr__norm_attr),
+    .flags = GR__OP_OUT_DTYPE,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 3,
+    .grad_reads_out = 2,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_rms_norm(gr_graph *g, gr_value x, gr_value gamma, double epsilon)

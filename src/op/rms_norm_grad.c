@@ -42,8 +42,9 @@ static gr_status reference(const gr__args *a)
     } while (gr__next_index(x->rank - 1, x->dim, index));
     for (int64_t i = 0; i < x->dim[x->rank - 1] && gr__wanted(a, 1); i++) {
         double sum = 0;
-        do sum += gr__load(dy, gr__row(dy, index) + i * gr__step(dy)) *
-                  gr__load(x, gr__row(x, index) + i * gr__step(x)) * gr__load(rstd, gr__offset(rstd, index));
+        do
+            sum += gr__load(dy, gr__row(dy, index) + i * gr__step(dy)) *
+                   gr__load(x, gr__row(x, index) + i * gr__step(x)) * gr__load(rstd, gr__offset(rstd, index));
         while (gr__next_index(x->rank - 1, x->dim, index));
         gr__store(&a->out[1], i * a->out[1].stride[0], sum);
     }
@@ -56,19 +57,35 @@ static double flops(const gr__args *a) { return 10.0 * (double)gr__arg_count(&a-
 static const gr__norm_attr eps = {GR_DTYPE_NONE, 1e-5};
 static const gr__case cases[] = {
     {.name = "rows", .n_in = 4, .in = {{3, {2, 3, 16}}, {1, {16}}, {2, {2, 3}, RSTD}, {3, {2, 3, 16}}}, .attr = &eps},
-    {.name = "add", .n_in = 5, .in = {{2, {5, 37}}, {1, {37}}, {1, {5}, RSTD}, {2, {5, 37}}, {2, {5, 37}}},
+    {.name = "add",
+     .n_in = 5,
+     .in = {{2, {5, 37}}, {1, {37}}, {1, {5}, RSTD}, {2, {5, 37}}, {2, {5, 37}}},
      .attr = &eps},
     {.name = "no gamma", .n_in = 4, .in = {{1, {9}}, {-1}, {0, {0}, RSTD}, {1, {9}}}, .attr = &eps},
-    {.name = "transposed", .n_in = 4,
-     .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {5, 3}, RSTD}, {3, {5, 3, 8}, .swap_b = 1}}, .attr = &eps},
-    {.name = "misfit", .n_in = 4, .in = {{2, {3, 7}}, {-1}, {1, {4}, RSTD}, {2, {3, 7}}},
-     .attr = &eps, .expect = GR_ERR_SHAPE},
+    {.name = "transposed",
+     .n_in = 4,
+     .in = {{3, {5, 3, 8}, .swap_b = 1}, {1, {8}}, {2, {5, 3}, RSTD}, {3, {5, 3, 8}, .swap_b = 1}},
+     .attr = &eps},
+    {.name = "misfit",
+     .n_in = 4,
+     .in = {{2, {3, 7}}, {-1}, {1, {4}, RSTD}, {2, {3, 7}}},
+     .attr = &eps,
+     .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_rms_norm_grad = {
-    .name = "rms_norm_grad", .min_in = 1, .max_in = 5, .n_out = 2, .attr_bytes = sizeof(gr__norm_attr),
-    .flags = GR__OP_ACCUMULATE, .infer = infer,
+    .name = "rms_norm_grad",
+    .min_in = 1,
+    .max_in = 5,
+    .n_out = 2,
+    .attr_bytes = sizeof(gr__norm_attr),
+    .flags = GR__OP_ACCUMULATE,
+    .infer = infer,
     .no_grad = "second derivatives of rms_norm are not provided; build it from gr_mean, gr_square and gr_rsqrt",
-    .decompose = decompose, .reference = reference, .flops = flops, .alias = {5}, .cases = cases,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .alias = {5},
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };

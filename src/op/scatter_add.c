@@ -81,9 +81,20 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_scatter_add = {
-    .name = "scatter_add", .min_in = 2, .max_in = 3, .n_out = 1, .attr_bytes = sizeof(gr__scatter_attr),
-    .flags = GR__OP_OUT_DTYPE | GR__OP_ACCUMULATE, .infer = infer, .grad = grad, .grad_reads_in = 2,
-    .reference = reference, .flops = flops, .alias = {3}, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "scatter_add",
+    .min_in = 2,
+    .max_in = 3,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__scatter_attr),
+    .flags = GR__OP_OUT_DTYPE | GR__OP_ACCUMULATE,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 2,
+    .reference = reference,
+    .flops = flops,
+    .alias = {3},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_scatter_add(gr_graph *g, gr_value dy, gr_value ids, int64_t v, gr_value accumulate)

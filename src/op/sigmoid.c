@@ -15,14 +15,28 @@ static const gr__case cases[] = {
     {.name = "matrix", .n_in = 1, .in = {{2, {3, 19}, .lo = -4, .hi = 4}}},
     {.name = "transposed", .n_in = 1, .in = {{3, {2, 5, 7}, .lo = -4, .hi = 4, .swap_a = 1, .swap_b = 2}}},
     {.name = "one", .n_in = 1, .in = {{0, {0}, .lo = -4, .hi = 4}}},
-    {.name = "integer", .n_in = 1, .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
+    {.name = "integer",
+     .n_in = 1,
+     .in = {{1, {3}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .hi = 3}},
      .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_sigmoid = {
-    .name = "sigmoid", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__map_attr), .flags = GR__OP_CHEAP,
-    .map_op = GR__MAP_SIGMOID, .infer = gr__infer_map, .grad = grad, .grad_reads_out = 1, .decompose = decompose,
-    .reference = gr__reference_map, .alias = {1}, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "sigmoid",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__map_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_SIGMOID,
+    .infer = gr__infer_map,
+    .grad = grad,
+    .grad_reads_out = 1,
+    .decompose = decompose,
+    .reference = gr__reference_map,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_sigmoid(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_sigmoid, x, 0, 0); }
@@ -52,8 +66,19 @@ static const gr__case grad_cases[] = {
 };
 
 const gr__op gr__op_sigmoid_grad = {
-    .name = "sigmoid_grad", .min_in = 2, .max_in = 2, .n_out = 1, .attr_bytes = sizeof(gr__map_attr),
-    .flags = GR__OP_CHEAP, .map_op = GR__MAP_SIGMOID_GRAD, .infer = gr__infer_map, .grad = grad_grad,
-    .grad_reads_in = 3, .decompose = grad_decompose, .reference = gr__reference_map, .alias = {1}, .cases = grad_cases,
+    .name = "sigmoid_grad",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__map_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_SIGMOID_GRAD,
+    .infer = gr__infer_map,
+    .grad = grad_grad,
+    .grad_reads_in = 3,
+    .decompose = grad_decompose,
+    .reference = gr__reference_map,
+    .alias = {1},
+    .cases = grad_cases,
     .n_cases = GR__COUNT(grad_cases),
 };

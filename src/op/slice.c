@@ -51,8 +51,18 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_slice = {
-    .name = "slice", .min_in = 1, .max_in = 1, .n_out = 1, .attr_bytes = sizeof(gr__slice_attr), .flags = GR__OP_VIEW,
-    .infer = infer, .view = view, .grad = grad, .reference = reference, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "slice",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__slice_attr),
+    .flags = GR__OP_VIEW,
+    .infer = infer,
+    .view = view,
+    .grad = grad,
+    .reference = reference,
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_slice(gr_graph *g, gr_value x, int axis, int64_t start, int64_t size)

@@ -47,9 +47,20 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_softmax = {
-    .name = "softmax", .min_in = 1, .max_in = 1, .n_out = 1, .autocast = GR__CAST_F32, .infer = gr__infer_rows,
-    .grad = grad, .grad_reads_out = 1, .decompose = decompose, .reference = reference, .flops = flops, .alias = {1},
-    .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "softmax",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .autocast = GR__CAST_F32,
+    .infer = gr__infer_rows,
+    .grad = grad,
+    .grad_reads_out = 1,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .alias = {1},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_softmax(gr_graph *g, gr_value x) { return gr__node_add(g, &gr__op_softmax, &x, 1, NULL, NULL); }
@@ -82,8 +93,8 @@ static gr_status grad_reference(const gr__args *a)
     do {
         double sum = 0;
         for (int64_t i = 0; i < n; i++)
-            sum += gr__load(y, gr__row(y, index) + i * gr__step(y)) *
-                   gr__load(dy, gr__row(dy, index) + i * gr__step(dy));
+            sum +=
+                gr__load(y, gr__row(y, index) + i * gr__step(y)) * gr__load(dy, gr__row(dy, index) + i * gr__step(dy));
         for (int64_t i = 0; i < n; i++) {
             double v = gr__load(dy, gr__row(dy, index) + i * gr__step(dy)) - sum;
             v *= gr__load(y, gr__row(y, index) + i * gr__step(y));
@@ -102,7 +113,18 @@ static const gr__case grad_cases[] = {
 };
 
 const gr__op gr__op_softmax_grad = {
-    .name = "softmax_grad", .min_in = 2, .max_in = 2, .n_out = 1, .autocast = GR__CAST_F32, .infer = gr__infer_rows,
-    .grad = grad_grad, .grad_reads_in = 3, .decompose = grad_decompose, .reference = grad_reference, .flops = flops,
-    .alias = {2}, .cases = grad_cases, .n_cases = GR__COUNT(grad_cases),
+    .name = "softmax_grad",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .autocast = GR__CAST_F32,
+    .infer = gr__infer_rows,
+    .grad = grad_grad,
+    .grad_reads_in = 3,
+    .decompose = grad_decompose,
+    .reference = grad_reference,
+    .flops = flops,
+    .alias = {2},
+    .cases = grad_cases,
+    .n_cases = GR__COUNT(grad_cases),
 };

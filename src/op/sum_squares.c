@@ -44,8 +44,18 @@ static const gr__case cases[] = {
 };
 
 const gr__op gr__op_sum_squares = {
-    .name = "sum_squares", .min_in = 1, .max_in = 1, .n_out = 1, .autocast = GR__CAST_F32, .infer = infer, .grad = grad,
-    .grad_reads_in = 1, .decompose = decompose, .reference = reference, .flops = flops, .cases = cases,
+    .name = "sum_squares",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .autocast = GR__CAST_F32,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 1,
+    .decompose = decompose,
+    .reference = reference,
+    .flops = flops,
+    .cases = cases,
     .n_cases = GR__COUNT(cases),
 };
 

@@ -27,16 +27,29 @@ static const gr__case cases[] = {
     {.name = "same", .n_in = 3, .in = {{2, {3, 5}, .fill = GR__FILL_MASK}, {2, {3, 5}}, {2, {3, 5}}}, .no_grad_in = 1},
     {.name = "u8", .n_in = 3, .in = {{2, {3, 17}, .fill = GR__FILL_MASK, .dtype = GR_U8}, {1, {17}}, {2, {3, 1}}}},
     {.name = "bool", .n_in = 3, .in = {{1, {6}, .fill = GR__FILL_MASK, .dtype = GR_BOOL}, {0}, {2, {2, 1}}}},
-    {.name = "transposed", .n_in = 3,
-     .in = {{2, {5, 7}, .fill = GR__FILL_MASK, .swap_b = 1}, {2, {5, 7}, .swap_b = 1}, {2, {5, 7}}}, .no_grad_in = 1},
+    {.name = "transposed",
+     .n_in = 3,
+     .in = {{2, {5, 7}, .fill = GR__FILL_MASK, .swap_b = 1}, {2, {5, 7}, .swap_b = 1}, {2, {5, 7}}},
+     .no_grad_in = 1},
     {.name = "misfit", .n_in = 3, .in = {{1, {3}}, {1, {4}}, {0}}, .expect = GR_ERR_SHAPE},
     {.name = "index", .n_in = 3, .in = {{1, {3}, .dtype = GR_I64}, {1, {3}}, {0}}, .expect = GR_ERR_DTYPE},
 };
 
 const gr__op gr__op_where = {
-    .name = "where", .min_in = 3, .max_in = 3, .n_out = 1, .attr_bytes = sizeof(gr__map_attr), .flags = GR__OP_CHEAP,
-    .map_op = GR__MAP_WHERE, .infer = infer, .grad = grad, .grad_reads_in = 1, .reference = gr__reference_map,
-    .alias = {2}, .cases = cases, .n_cases = GR__COUNT(cases),
+    .name = "where",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 1,
+    .attr_bytes = sizeof(gr__map_attr),
+    .flags = GR__OP_CHEAP,
+    .map_op = GR__MAP_WHERE,
+    .infer = infer,
+    .grad = grad,
+    .grad_reads_in = 1,
+    .reference = gr__reference_map,
+    .alias = {2},
+    .cases = cases,
+    .n_cases = GR__COUNT(cases),
 };
 
 gr_value gr_where(gr_graph *g, gr_value condition, gr_value a, gr_value b)

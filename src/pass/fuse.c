@@ -11,7 +11,7 @@ enum { MOST_MEMBERS = GR__MAP_MOST_INSTRUCTIONS };
 typedef struct gr__group {
     int32_t member[MOST_MEMBERS]; /* nodes, in order */
     int n;
-    size_t last;                  /* position of the last member */
+    size_t last; /* position of the last member */
 } gr__group;
 
 typedef struct gr__fuser {
@@ -23,7 +23,7 @@ typedef struct gr__fuser {
     int32_t *group_of;   /* node -> group, -1 */
     int32_t *first_user; /* lists of consumers: value -> index into 'next', -1 */
     int32_t *user, *next_user;
-    bool *is_root;       /* value is an output, update or guard of a program */
+    bool *is_root; /* value is an output, update or guard of a program */
     gr__group *group;
     size_t n_groups, group_capacity;
 } gr__fuser;
@@ -88,8 +88,8 @@ static int reads_inside(const gr__fuser *f, const gr__group *gp, gr_value v)
 static bool add_code(gr__program_draft *d, int op, int dst, int a, int b, int c, double p0, double p1)
 {
     if (d->attr.n_code == GR__MAP_MOST_INSTRUCTIONS) return false;
-    d->attr.code[d->attr.n_code++] = (gr__map_code){(uint8_t)op, (uint8_t)dst, (uint8_t)a, (uint8_t)b, (uint8_t)c,
-                                                    (float)p0, (float)p1};
+    d->attr.code[d->attr.n_code++] =
+        (gr__map_code){(uint8_t)op, (uint8_t)dst, (uint8_t)a, (uint8_t)b, (uint8_t)c, (float)p0, (float)p1};
     return true;
 }
 

@@ -6,11 +6,11 @@
 
 typedef struct gr__grad_walk {
     gr_graph *g;
-    bool *live;       /* node reaches the loss */
-    bool *depends;    /* value depends on one of wrt */
-    int32_t *sorted;  /* live nodes, operands first */
+    bool *live;      /* node reaches the loss */
+    bool *depends;   /* value depends on one of wrt */
+    int32_t *sorted; /* live nodes, operands first */
     size_t n_sorted;
-    gr_value *d;      /* gradient so far of each value that existed at the start */
+    gr_value *d; /* gradient so far of each value that existed at the start */
     size_t n_values;
 } gr__grad_walk;
 
@@ -75,7 +75,8 @@ gr_status gr_grad(gr_graph *g, gr_value loss, const gr_value *wrt, int n, gr_val
 {
     memset(dwrt, 0, (size_t)n * sizeof *dwrt);
     GR_TRY(gr_graph_status(g));
-    GR_FAIL_IF(loss < 1 || (size_t)loss > g->n_values, GR_ERR_ARGUMENT, "gr_grad: the loss is not a value of this graph");
+    GR_FAIL_IF(loss < 1 || (size_t)loss > g->n_values, GR_ERR_ARGUMENT,
+               "gr_grad: the loss is not a value of this graph");
     for (int i = 0; i < n; i++)
         GR_FAIL_IF(wrt[i] < 0 || (size_t)wrt[i] > g->n_values, GR_ERR_ARGUMENT, "gr_grad: wrt[%d] is not a value", i);
     const gr__value *l = gr__value_get(g, loss);

@@ -106,8 +106,13 @@ static gr__arg arg_of(const gr__interpret *it, gr_value v)
 static gr_status run_node(gr__interpret *it, const gr__node *n)
 {
     gr__arg in[GR__MAX_IN], out[GR__MAX_OUT];
-    gr__args args = {.in = in, .out = out, .n_in = n->n_in, .n_out = n->n_out, .attr = n->attr,
-                     .control = &it->control, .stream = n->stream};
+    gr__args args = {.in = in,
+                     .out = out,
+                     .n_in = n->n_in,
+                     .n_out = n->n_out,
+                     .attr = n->attr,
+                     .control = &it->control,
+                     .stream = n->stream};
     for (int i = 0; i < n->n_in; i++) {
         gr_value v = n->in[i];
         if (v && !it->slot[v - 1].numbers.data) {
@@ -119,7 +124,8 @@ static gr_status run_node(gr__interpret *it, const gr__node *n)
     }
     for (int i = 0; i < n->n_out; i++) {
         slot *s = &it->slot[n->out[i] - 1];
-        if (s->numbers.data) out[i] = (gr__arg){0};
+        if (s->numbers.data)
+            out[i] = (gr__arg){0};
         else {
             GR_TRY(make(it, n->out[i]));
             out[i] = arg_of(it, n->out[i]);

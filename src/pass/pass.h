@@ -12,7 +12,12 @@ gr_status gr__pass_simplify(gr_graph *g);
 gr_status gr__pass_fuse(gr_graph *g);
 
 /* What the gradient reads of the forward part is computed again instead of kept. */
-typedef enum gr__recompute { GR__RECOMPUTE_NONE, GR__RECOMPUTE_CHEAP, GR__RECOMPUTE_BLOCKS, GR__RECOMPUTE_COUNT } gr__recompute;
+typedef enum gr__recompute {
+    GR__RECOMPUTE_NONE,
+    GR__RECOMPUTE_CHEAP,
+    GR__RECOMPUTE_BLOCKS,
+    GR__RECOMPUTE_COUNT
+} gr__recompute;
 gr_status gr__pass_recompute(gr_graph *g, gr__recompute level);
 
 #endif

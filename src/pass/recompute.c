@@ -48,7 +48,8 @@ static gr_status clone(gr__recomputer *r, gr_value v, double order, int depth, g
     gr_value in[GR__MAX_IN], outs[GR__MAX_OUT];
     for (int k = 0; k < nd.n_in; k++) {
         int32_t q = nd.in[k] ? gr__value_get(g, nd.in[k])->producer : -1;
-        bool same_block = r->level != GR__RECOMPUTE_BLOCKS || (q >= 0 && (size_t)q < r->n_nodes && r->block_of[q] == r->block_of[p]);
+        bool same_block =
+            r->level != GR__RECOMPUTE_BLOCKS || (q >= 0 && (size_t)q < r->n_nodes && r->block_of[q] == r->block_of[p]);
         in[k] = nd.in[k];
         if (same_block) GR_TRY(clone(r, nd.in[k], order, depth + 1, &in[k]));
     }

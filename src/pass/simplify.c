@@ -8,7 +8,7 @@ typedef struct gr__simplifier {
     gr_graph *g;
     int32_t *uses; /* of each value */
     size_t n_uses;
-    gr__map seen;  /* op, attributes and operands -> first output */
+    gr__map seen; /* op, attributes and operands -> first output */
     bool changed;
 } gr__simplifier;
 
@@ -40,10 +40,7 @@ static bool same_type(const gr_graph *g, gr_value a, gr_value b)
     return x->dtype == y->dtype && gr__same_shape(x, y);
 }
 
-static bool used_once(const gr__simplifier *s, gr_value v)
-{
-    return (size_t)v <= s->n_uses && s->uses[v - 1] == 1;
-}
+static bool used_once(const gr__simplifier *s, gr_value v) { return (size_t)v <= s->n_uses && s->uses[v - 1] == 1; }
 
 /* ---- neutral elements ---- */
 
@@ -59,7 +56,8 @@ static gr_value neutral(gr__simplifier *s, const gr__node *n)
     }
     if (n->op == &gr__op_mul)
         for (int i = 0; i < 2; i++)
-            if (is_fill(g, n->in[i], &c) && c == 1 && gr__same_shape(gr__value_get(g, n->in[1 - i]), gr__value_get(g, out)))
+            if (is_fill(g, n->in[i], &c) && c == 1 &&
+                gr__same_shape(gr__value_get(g, n->in[1 - i]), gr__value_get(g, out)))
                 return gr_cast(g, n->in[1 - i], gr_value_dtype(g, out));
     if (n->op == &gr__op_mul)
         for (int i = 0; i < 2; i++)
@@ -67,8 +65,8 @@ static gr_value neutral(gr__simplifier *s, const gr__node *n)
     if (n->op == &gr__op_sub && is_fill(g, n->in[1], &c) && c == 0 && same_type(g, n->in[0], out)) return n->in[0];
     if (n->op == &gr__op_affine && ((const gr__map_attr *)n->attr)->p0 == 1 && ((const gr__map_attr *)n->attr)->p1 == 0)
         return n->in[0];
-    bool moves = n->op == &gr__op_cast || n->op == &gr__op_reshape || n->op == &gr__op_broadcast_to ||
-                 n->op == &gr__op_permute;
+    bool moves =
+        n->op == &gr__op_cast || n->op == &gr__op_reshape || n->op == &gr__op_broadcast_to || n->op == &gr__op_permute;
     if (moves && is_fill(g, n->in[0], &c)) {
         const gr__value *v = gr__value_get(g, out);
         return gr_fill(g, v->dtype, v->rank, v->dim, c);
@@ -108,7 +106,8 @@ static gr_value fold_cast(gr__simplifier *s, const gr__node *n)
     if (!p || !(p->op->flags & GR__OP_OUT_DTYPE) || p->out[0] != x || !used_once(s, x)) return 0;
     gr_dtype to = gr__value_get(g, n->out[0])->dtype, from = gr__value_get(g, x)->dtype;
     bool pair = (to == GR_F32 && from == GR_BF16) || (to == GR_BF16 && from == GR_F32);
-    if (!pair || (p->op == &gr__op_matmul && (p->n_in == 3 || (to == GR_BF16 && gr_value_dtype(g, p->in[0]) != GR_BF16))))
+    if (!pair ||
+        (p->op == &gr__op_matmul && (p->n_in == 3 || (to == GR_BF16 && gr_value_dtype(g, p->in[0]) != GR_BF16))))
         return 0;
     if (p->op->flags & GR__OP_ACCUMULATE && p->n_in == p->op->max_in && p->in[p->n_in - 1]) return 0;
     *(gr_dtype *)p->attr = to; /* the first field, by the rule of GR__OP_OUT_DTYPE */
@@ -197,8 +196,10 @@ static gr_status repeated(gr__simplifier *s, const gr__node *n, gr_value *found)
     gr_status status = gr__str_check(&key);
     if (status == GR_OK) {
         int64_t *known = gr__map_get(&s->seen, key.text, key.n);
-        if (!known) status = gr__map_set(&s->seen, key.text, key.n, n->out[0], NULL);
-        else if (*known != n->out[0] && same_type(g, (gr_value)*known, n->out[0])) *found = (gr_value)*known;
+        if (!known)
+            status = gr__map_set(&s->seen, key.text, key.n, n->out[0], NULL);
+        else if (*known != n->out[0] && same_type(g, (gr_value)*known, n->out[0]))
+            *found = (gr_value)*known;
     }
     gr__str_release(&key);
     return status;
@@ -208,7 +209,8 @@ static gr_status repeated(gr__simplifier *s, const gr__node *n, gr_value *found)
 
 static gr_status simplify_node(gr__simplifier *s, int32_t index)
 {
-    static gr_value (*const rules[])(gr__simplifier *, const gr__node *) = {neutral, reshapes, tile, accumulate, fold_cast};
+    static gr_value (*const rules[])(gr__simplifier *, const gr__node *) = {neutral, reshapes, tile, accumulate,
+                                                                            fold_cast};
     gr_graph *g = s->g;
     gr__node n = g->node[index]; /* rules append nodes */
     gr_value to;

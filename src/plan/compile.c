@@ -30,8 +30,8 @@ static gr_status run_passes(gr_graph *g, gr__recompute level, bool fuse)
     return gr_graph_status(g);
 }
 
-static gr_status compile_level(const gr_graph *graph, const char *program, const gr_plan_options *o, gr__recompute level,
-                               gr_plan **out)
+static gr_status compile_level(const gr_graph *graph, const char *program, const gr_plan_options *o,
+                               gr__recompute level, gr_plan **out)
 {
     gr_status status = GR_OK;
     int32_t *sorted = NULL;
@@ -92,11 +92,13 @@ gr_status gr_plan_compile(const gr_graph *graph, const char *program, const gr_p
 
 gr_plan_memory gr_plan_memory_of(const gr_plan *p)
 {
-    gr_plan_memory m = {.arena_bytes = p->arena_bytes, .prepared_bytes = p->prepared_bytes,
-                        .scratch_bytes = p->scratch_bytes};
+    gr_plan_memory m = {
+        .arena_bytes = p->arena_bytes, .prepared_bytes = p->prepared_bytes, .scratch_bytes = p->scratch_bytes};
     for (size_t i = 0; i < p->n_slots; i++)
-        if (p->slot[i].kind == GR__SLOT_STATE) m.state_bytes += p->slot[i].bytes;
-        else if (p->slot[i].kind == GR__SLOT_SESSION_STATE) m.arena_bytes += p->slot[i].bytes;
+        if (p->slot[i].kind == GR__SLOT_STATE)
+            m.state_bytes += p->slot[i].bytes;
+        else if (p->slot[i].kind == GR__SLOT_SESSION_STATE)
+            m.arena_bytes += p->slot[i].bytes;
     return m;
 }
 

@@ -50,8 +50,10 @@ static int aliased_operand(const gr_graph *g, const gr_value *root, gr_value val
     for (int k = 0; k < p->n_in; k++) {
         if (!p->in[k] || root[p->in[k] - 1] != state) continue;
         if (p->in[k] != state || (found >= 0 && !gr__plan_is_map(p->op))) return -1;
-        if (found < 0 && gr__plan_may_alias(g, p, gr__value_get(g, value)->out_index, k)) found = k;
-        else if (!gr__plan_is_map(p->op)) return -1;
+        if (found < 0 && gr__plan_may_alias(g, p, gr__value_get(g, value)->out_index, k))
+            found = k;
+        else if (!gr__plan_is_map(p->op))
+            return -1;
     }
     return found;
 }
@@ -90,7 +92,8 @@ gr_status gr__plan_keep_old_states(gr_graph *g, gr__program *p)
 {
     for (size_t i = 0; i < p->n_outputs + p->n_updates; i++) {
         gr_value *v = i < p->n_outputs ? &p->output[i].value : &p->update[i - p->n_outputs].value, base = *v;
-        for (const gr__node *n = gr__producer(g, base); n && n->op->flags & GR__OP_VIEW; n = gr__producer(g, base)) base = n->in[0];
+        for (const gr__node *n = gr__producer(g, base); n && n->op->flags & GR__OP_VIEW; n = gr__producer(g, base))
+            base = n->in[0];
         bool changes = false;
         for (size_t u = 0; u < p->n_updates; u++) changes = changes || p->update[u].state == base;
         if (!changes) continue;
@@ -121,7 +124,8 @@ gr_status gr__plan_order(gr_graph *g, const gr__program *p, int32_t *sorted, siz
         /* a reader of an old state needs its new value: such programs write copies */
         memset(in_place, 0, p->n_updates * sizeof *in_place);
     }
-    if (status == GR_ERR_INTERNAL) status = gr__fail(GR_ERR_ARGUMENT, "program '%s': a guard depends on an update", p->name);
+    if (status == GR_ERR_INTERNAL)
+        status = gr__fail(GR_ERR_ARGUMENT, "program '%s': a guard depends on an update", p->name);
 done:
     gr__free(e.edge);
     gr__free(live);

@@ -13,13 +13,13 @@ typedef struct gr__placer {
     const gr__backend *backend;
     const int32_t *sorted;
     size_t n;
-    int32_t end;            /* the time after all nodes */
-    int32_t *last_use;      /* value -> time */
+    int32_t end;       /* the time after all nodes */
+    int32_t *last_use; /* value -> time */
     int32_t *uses;
-    bool *hoisted;          /* value depends on states that this program leaves alone */
-    gr_value *inside;       /* value -> the concat result that it is written into, 0: none */
+    bool *hoisted;    /* value depends on states that this program leaves alone */
+    gr_value *inside; /* value -> the concat result that it is written into, 0: none */
     int32_t *inside_operand;
-    gr_value *over_state;   /* value -> the state that it is written over, 0: none */
+    gr_value *over_state; /* value -> the state that it is written over, 0: none */
     gr__str why;
 } gr__placer;
 
@@ -50,7 +50,8 @@ static gr__operand operand_of(const gr__placer *p, gr_value v)
     if (v == 0) return (gr__operand){.slot = -1};
     const gr__value *x = gr__value_get(p->g, v);
     const gr__where *w = &p->plan->where[v - 1];
-    gr__operand o = {.arg = shape_of(x), .slot = w->slot, .offset_bytes = (size_t)w->offset * gr_dtype_size_bytes(x->dtype)};
+    gr__operand o = {
+        .arg = shape_of(x), .slot = w->slot, .offset_bytes = (size_t)w->offset * gr_dtype_size_bytes(x->dtype)};
     memcpy(o.arg.stride, w->stride, sizeof o.arg.stride);
     return o;
 }
@@ -63,8 +64,9 @@ static gr_status own_slot(gr__placer *p, gr_value v, int32_t first, int32_t last
     gr__where *w = &p->plan->where[v - 1];
     w->offset = 0;
     memcpy(w->stride, a.stride, sizeof w->stride);
-    return new_slot(p, (gr__slot){.kind = GR__SLOT_ARENA, .bytes = value_bytes(x), .first = first, .last = last,
-                                  .pinned = pinned}, &w->slot);
+    return new_slot(
+        p, (gr__slot){.kind = GR__SLOT_ARENA, .bytes = value_bytes(x), .first = first, .last = last, .pinned = pinned},
+        &w->slot);
 }
 
 static gr_status add_step(gr__placer *p, gr__call s, const gr__operand *in, const gr__operand *out)
@@ -83,8 +85,15 @@ static gr_status add_step(gr__placer *p, gr__call s, const gr__operand *in, cons
 
 static gr_status add_copy(gr__placer *p, int32_t node, bool update, gr__operand from, gr__operand to)
 {
-    gr__call s = {.kind = GR__CALL_KERNEL, .kernel = &gr__kernel_copy, .node = node, .n_in = 1, .n_out = 1, .wanted = 1,
-                  .scratch_slot = -1, .update = update, .why = ""};
+    gr__call s = {.kind = GR__CALL_KERNEL,
+                  .kernel = &gr__kernel_copy,
+                  .node = node,
+                  .n_in = 1,
+                  .n_out = 1,
+                  .wanted = 1,
+                  .scratch_slot = -1,
+                  .update = update,
+                  .why = ""};
     return add_step(p, s, &from, &to);
 }
 
@@ -94,7 +103,10 @@ static gr_status make_contiguous(gr__placer *p, int32_t node, int32_t time, gr__
     gr__operand to = *o;
     gr__arg_strides(&to.arg);
     to.offset_bytes = 0;
-    gr__slot s = {.kind = GR__SLOT_ARENA, .first = hoisted ? 0 : time, .last = hoisted ? p->end : time, .pinned = true,
+    gr__slot s = {.kind = GR__SLOT_ARENA,
+                  .first = hoisted ? 0 : time,
+                  .last = hoisted ? p->end : time,
+                  .pinned = true,
                   .bytes = (size_t)gr__arg_count(&to.arg) * gr_dtype_size_bytes(to.arg.dtype)};
     GR_TRY(new_slot(p, s, &to.slot));
     GR_TRY(add_copy(p, node, (p->g->node[node].flags & GR__NODE_UPDATE) != 0, *o, to));
@@ -161,7 +173,8 @@ static void find_concats(gr__placer *p)
         for (int k = 0; k < n->n_in; k++) {
             gr_value v = n->in[k];
             const gr__node *q = gr__producer(p->g, v);
-            while (q && q->op == &gr__op_reshape && p->uses[v - 1] == 1 && !is_root(p, v)) q = gr__producer(p->g, v = q->in[0]);
+            while (q && q->op == &gr__op_reshape && p->uses[v - 1] == 1 && !is_root(p, v))
+                q = gr__producer(p->g, v = q->in[0]);
             if (!q || q->op->flags & GR__OP_VIEW || p->uses[v - 1] != 1 || is_root(p, v) || p->inside[v - 1]) continue;
             p->inside[v - 1] = n->out[0];
             p->inside_operand[v - 1] = k;
@@ -195,7 +208,8 @@ static gr__operand concat_part(const gr__placer *p, const gr__node *concat, int 
 {
     int axis = ((const gr__concat_attr *)concat->attr)->axis;
     gr__operand part = operand_of(p, concat->out[0]);
-    part.offset_bytes += (size_t)(concat_start(p, concat, k) * part.arg.stride[axis]) * gr_dtype_size_bytes(part.arg.dtype);
+    part.offset_bytes +=
+        (size_t)(concat_start(p, concat, k) * part.arg.stride[axis]) * gr_dtype_size_bytes(part.arg.dtype);
     part.arg.dim[axis] = gr__value_get(p->g, concat->in[k])->dim[axis];
     return part;
 }
@@ -280,7 +294,8 @@ static bool take_over(gr__placer *p, const gr__node *n, int i, int32_t time)
         if (s->kind != GR__SLOT_ARENA || s->pinned || s->last > time || w->offset || !gr__arg_contiguous(&o.arg) ||
             s->bytes != value_bytes(gr__value_get(p->g, out)))
             continue;
-        bool clash = false; /* another operand sees the slot and is not read element by element, or another result took it */
+        bool clash =
+            false; /* another operand sees the slot and is not read element by element, or another result took it */
         for (int j = 0; j < n->n_in; j++) {
             if (j == k || !n->in[j] || plan->where[n->in[j] - 1].slot != w->slot) continue;
             bool same = memcmp(&plan->where[n->in[j] - 1], w, sizeof *w) == 0 &&
@@ -337,7 +352,13 @@ static gr_status place_node(gr__placer *p, int32_t index, int32_t time)
         in[k] = operand_of(p, n->in[k]);
         in_arg[k] = in[k].arg;
     }
-    gr__args a = {.op = n->op, .in = in_arg, .out = out_arg, .n_in = n->n_in, .n_out = n->n_out, .wanted = wanted, .attr = n->attr};
+    gr__args a = {.op = n->op,
+                  .in = in_arg,
+                  .out = out_arg,
+                  .n_in = n->n_in,
+                  .n_out = n->n_out,
+                  .wanted = wanted,
+                  .attr = n->attr};
     gr__choice c = {0};
     bool any_inside = false;
     for (int i = 0; i < n->n_out; i++) any_inside = any_inside || p->inside[n->out[i] - 1];
@@ -362,14 +383,21 @@ static gr_status place_node(gr__placer *p, int32_t index, int32_t time)
             GR_TRY(make_contiguous(p, index, time, &in[k], hoisted));
             in_arg[k] = in[k].arg;
         }
-    gr__call s = {.kind = c.kernel ? GR__CALL_KERNEL : GR__CALL_REFERENCE, .kernel = c.kernel, .node = index,
-                  .n_in = n->n_in, .n_out = n->n_out, .wanted = wanted, .scratch_slot = -1,
+    gr__call s = {.kind = c.kernel ? GR__CALL_KERNEL : GR__CALL_REFERENCE,
+                  .kernel = c.kernel,
+                  .node = index,
+                  .n_in = n->n_in,
+                  .n_out = n->n_out,
+                  .wanted = wanted,
+                  .scratch_slot = -1,
                   .update = (n->flags & GR__NODE_UPDATE) != 0};
     for (int i = 0; i < n->n_out; i++) s.update = s.update || p->over_state[n->out[i] - 1];
     size_t scratch = c.kernel && c.kernel->scratch_bytes ? c.kernel->scratch_bytes(&a) : 0;
     if (scratch) {
-        GR_TRY(new_slot(p, (gr__slot){.bytes = scratch, .first = hoisted ? 0 : time, .last = hoisted ? p->end : time,
-                                      .pinned = true}, &s.scratch_slot));
+        GR_TRY(new_slot(
+            p,
+            (gr__slot){.bytes = scratch, .first = hoisted ? 0 : time, .last = hoisted ? p->end : time, .pinned = true},
+            &s.scratch_slot));
         plan->scratch_bytes = GR__MAX(plan->scratch_bytes, scratch);
     }
     if (!(s.why = gr__arena_strdup(&p->g->arena, gr__str_get(&p->why)))) return gr__fail_memory("a plan", p->why.n);
@@ -411,8 +439,10 @@ static gr_status place_concat_node(gr__placer *p, int32_t index, int32_t time)
 {
     const gr__node *n = &p->g->node[index];
     bool hoisted = p->hoisted[n->out[0] - 1];
-    if (hoisted) GR_TRY(own_slot(p, n->out[0], 0, p->end, true));
-    else GR_TRY(place_concat(p, n->out[0], time));
+    if (hoisted)
+        GR_TRY(own_slot(p, n->out[0], 0, p->end, true));
+    else
+        GR_TRY(place_concat(p, n->out[0], time));
     for (int k = 0; k < n->n_in; k++) {
         gr__operand from = operand_of(p, n->in[k]), to = concat_part(p, n, k);
         if (!same_place(&from, &to)) GR_TRY(add_copy(p, index, (n->flags & GR__NODE_UPDATE) != 0, from, to));
@@ -446,8 +476,10 @@ static gr_status place_outputs(gr__placer *p)
         if (gr__arg_contiguous(&from.arg)) continue;
         gr__arg_strides(&to.arg);
         to.offset_bytes = 0;
-        GR_TRY(new_slot(p, (gr__slot){.bytes = value_bytes(gr__value_get(p->g, v)), .first = p->end, .last = p->end,
-                                      .pinned = true}, &to.slot));
+        GR_TRY(new_slot(
+            p,
+            (gr__slot){.bytes = value_bytes(gr__value_get(p->g, v)), .first = p->end, .last = p->end, .pinned = true},
+            &to.slot));
         GR_TRY(add_copy(p, -1, false, from, to));
         gr__where *w = &p->plan->where[v - 1];
         w->slot = to.slot;
@@ -465,7 +497,8 @@ static gr_status place_outputs(gr__placer *p)
 static gr_status place_guard(gr__placer *p, gr_value v)
 {
     gr__operand o = operand_of(p, v);
-    gr__call s = {.kind = GR__CALL_GUARD, .node = gr__value_get(p->g, v)->producer, .n_in = 1, .scratch_slot = -1, .why = ""};
+    gr__call s = {
+        .kind = GR__CALL_GUARD, .node = gr__value_get(p->g, v)->producer, .n_in = 1, .scratch_slot = -1, .why = ""};
     return add_step(p, s, &o, NULL);
 }
 
@@ -486,9 +519,12 @@ static gr_status walk(gr__placer *p, bool hoisted)
         int32_t index = p->sorted[i], time = (int32_t)i + 1;
         const gr__node *n = &p->g->node[index];
         if ((n->n_out > 0 && p->hoisted[n->out[0] - 1]) != hoisted) continue;
-        if (n->op->flags & GR__OP_VIEW) GR_TRY(place_view(p, index, time));
-        else if (n->op == &gr__op_concat) GR_TRY(place_concat_node(p, index, time));
-        else GR_TRY(place_node(p, index, time));
+        if (n->op->flags & GR__OP_VIEW)
+            GR_TRY(place_view(p, index, time));
+        else if (n->op == &gr__op_concat)
+            GR_TRY(place_concat_node(p, index, time));
+        else
+            GR_TRY(place_node(p, index, time));
         if (!hoisted) GR_TRY(place_guards(p, index));
     }
     return GR_OK;
@@ -521,7 +557,8 @@ static gr_status place_all(gr__placer *p, const bool *in_place)
     return GR_OK;
 }
 
-gr_status gr__plan_place(gr_plan *plan, const gr__backend *backend, const int32_t *sorted, size_t n, const bool *in_place)
+gr_status gr__plan_place(gr_plan *plan, const gr__backend *backend, const int32_t *sorted, size_t n,
+                         const bool *in_place)
 {
     gr_status status = GR_OK;
     gr_graph *g = plan->graph;

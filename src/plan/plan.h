@@ -15,21 +15,21 @@ typedef enum gr__slot_kind { GR__SLOT_ARENA, GR__SLOT_STATE, GR__SLOT_SESSION_ST
 
 typedef struct gr__slot {
     gr__slot_kind kind;
-    bool pinned;           /* no other value may take it over */
-    size_t bytes, offset;  /* offset: in the arena */
+    bool pinned;          /* no other value may take it over */
+    size_t bytes, offset; /* offset: in the arena */
     int32_t first, last;
-    gr_value state;        /* STATE */
+    gr_value state; /* STATE */
 } gr__slot;
 
 typedef struct gr__where {
-    int32_t slot;          /* -1: nowhere yet */
-    int64_t offset;        /* elements */
+    int32_t slot;   /* -1: nowhere yet */
+    int64_t offset; /* elements */
     int64_t stride[GR_MAX_RANK];
 } gr__where;
 
 typedef struct gr__operand {
-    gr__arg arg;           /* data is NULL in a plan */
-    int32_t slot;          /* -1: left out */
+    gr__arg arg;  /* data is NULL in a plan */
+    int32_t slot; /* -1: left out */
     size_t offset_bytes;
 } gr__operand;
 
@@ -38,24 +38,24 @@ typedef enum gr__call_kind { GR__CALL_KERNEL, GR__CALL_REFERENCE, GR__CALL_GUARD
 typedef struct gr__call {
     gr__call_kind kind;
     const gr__kernel *kernel;
-    int32_t node;          /* -1: a copy of the plan's own */
+    int32_t node; /* -1: a copy of the plan's own */
     int n_in, n_out;
-    size_t operand;        /* index of the first input in plan->operand; outputs follow */
+    size_t operand; /* index of the first input in plan->operand; outputs follow */
     uint32_t wanted;
-    int32_t scratch_slot;  /* -1: none */
-    bool update;           /* left out when a guard has failed */
-    const char *why;       /* refusals of the rows before */
+    int32_t scratch_slot; /* -1: none */
+    bool update;          /* left out when a guard has failed */
+    const char *why;      /* refusals of the rows before */
 } gr__call;
 
 struct gr_plan {
-    gr_graph *graph;       /* its own, after all passes */
+    gr_graph *graph; /* its own, after all passes */
     const gr__program *program;
     gr_recompute recompute;
-    int threads;           /* scratch is sized for them */
+    int threads; /* scratch is sized for them */
     gr__slot *slot;
     size_t n_slots, slot_capacity;
-    gr__where *where;      /* of each value */
-    gr__call *step;        /* the first n_prepare ones run when states changed, the others in every run */
+    gr__where *where; /* of each value */
+    gr__call *step;   /* the first n_prepare ones run when states changed, the others in every run */
     size_t n_steps, step_capacity, n_prepare;
     gr__operand *operand;
     size_t n_operands, operand_capacity;

@@ -10,8 +10,10 @@ static void add_operand(gr__str *s, const gr_plan *p, const gr__operand *o)
     const gr__slot *slot = &p->slot[o->slot];
     gr__str_printf(s, "%s[", gr_dtype_name(o->arg.dtype));
     for (int i = 0; i < o->arg.rank; i++) gr__str_printf(s, "%s%lld", i ? "," : "", (long long)o->arg.dim[i]);
-    if (slot->kind == GR__SLOT_ARENA) gr__str_printf(s, "]@%zu", slot->offset + o->offset_bytes);
-    else gr__str_printf(s, "]@%s", gr__value_get(p->graph, slot->state)->name);
+    if (slot->kind == GR__SLOT_ARENA)
+        gr__str_printf(s, "]@%zu", slot->offset + o->offset_bytes);
+    else
+        gr__str_printf(s, "]@%s", gr__value_get(p->graph, slot->state)->name);
     if (!gr__arg_contiguous(&o->arg)) gr__str_add(s, "~");
 }
 
@@ -51,7 +53,9 @@ gr_status gr_plan_print(const gr_plan *p, char **out)
         gr__str_printf(&s, "output %s slot %d\n", p->program->output[i].name, w->slot);
     }
     gr_status status = gr__str_check(&s);
-    if (status == GR_OK) *out = s.text;
-    else gr__str_release(&s);
+    if (status == GR_OK)
+        *out = s.text;
+    else
+        gr__str_release(&s);
     return status;
 }

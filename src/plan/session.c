@@ -20,9 +20,9 @@ struct gr_session {
     const gr_plan *plan;
     gr_store *store;
     unsigned char *arena;
-    void **slot_data;     /* of each slot */
-    bool *borrowed;       /* the slot is a session state of another session */
-    gr__arg *arg;         /* of all operands */
+    void **slot_data; /* of each slot */
+    bool *borrowed;   /* the slot is a session state of another session */
+    gr__arg *arg;     /* of all operands */
     gr__live_call *call;
     gr__control control;
     uint64_t prepared_for; /* the store's version when the prepared part last ran, +1 */
@@ -64,8 +64,10 @@ static gr_status bind_slots(gr_session *s, const gr_session *with)
     if (!s->arena || !s->slot_data || !s->borrowed) {
         char text[32];
         gr__format_bytes(text, (double)p->arena_bytes);
-        return gr__fail(GR_ERR_MEMORY, "out of memory: cannot get %s for program '%s'; use a smaller batch, context or "
-                        "model, or a memory budget", text, p->program->name);
+        return gr__fail(GR_ERR_MEMORY,
+                        "out of memory: cannot get %s for program '%s'; use a smaller batch, context or "
+                        "model, or a memory budget",
+                        text, p->program->name);
     }
     for (size_t i = 0; i < p->n_slots; i++) {
         const gr__slot *slot = &p->slot[i];
@@ -97,13 +99,21 @@ static gr_status bind_call(gr_session *s, size_t i)
         const gr__operand *o = &p->operand[c->operand + (size_t)k];
         gr__arg *a = &s->arg[c->operand + (size_t)k];
         *a = o->arg;
-        if (o->slot >= 0) a->data = (char *)s->slot_data[o->slot] + o->offset_bytes;
-        else *a = (gr__arg){0};
+        if (o->slot >= 0)
+            a->data = (char *)s->slot_data[o->slot] + o->offset_bytes;
+        else
+            *a = (gr__arg){0};
     }
     l->call = c;
-    l->args = (gr__args){.op = n ? n->op : NULL, .in = &s->arg[c->operand], .out = &s->arg[c->operand + (size_t)c->n_in], .n_in = c->n_in,
-                         .n_out = c->n_out, .wanted = c->wanted, .control = &s->control,
-                         .attr = n ? n->attr : NULL, .stream = n ? n->stream : 0,
+    l->args = (gr__args){.op = n ? n->op : NULL,
+                         .in = &s->arg[c->operand],
+                         .out = &s->arg[c->operand + (size_t)c->n_in],
+                         .n_in = c->n_in,
+                         .n_out = c->n_out,
+                         .wanted = c->wanted,
+                         .control = &s->control,
+                         .attr = n ? n->attr : NULL,
+                         .stream = n ? n->stream : 0,
                          .scratch = c->scratch_slot >= 0 ? s->slot_data[c->scratch_slot] : NULL};
     if (c->kernel && c->kernel->prepare) GR_TRY(c->kernel->prepare(&l->args, &l->state));
     return GR_OK;
@@ -160,7 +170,8 @@ static void describe(const gr_session *s, gr_value v, gr_tensor *out)
 {
     const gr__value *x = gr__value_get(s->plan->graph, v);
     const gr__where *w = &s->plan->where[v - 1];
-    *out = (gr_tensor){.dtype = x->dtype, .rank = x->rank,
+    *out = (gr_tensor){.dtype = x->dtype,
+                       .rank = x->rank,
                        .data = (char *)s->slot_data[w->slot] + (size_t)w->offset * gr_dtype_size_bytes(x->dtype)};
     memcpy(out->dim, x->dim, sizeof out->dim);
 }
@@ -206,14 +217,18 @@ gr_status gr_session_output(gr_session *s, const char *name, gr_tensor *out)
         int d = gr__str_distance(name, p->output[i].name, best);
         if (d < best) best = d, near = p->output[i].name;
     }
-    return gr__fail(GR_ERR_NOT_FOUND, "program '%s' has no output '%s'%s%s%s", p->name, name, near ? "; did you mean '" : "",
-                    near ? near : "", near ? "'?" : "");
+    return gr__fail(GR_ERR_NOT_FOUND, "program '%s' has no output '%s'%s%s%s", p->name, name,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 void gr_session_set_control(gr_session *s, const gr_run_control *c)
 {
-    s->control = (gr__control){.seed = c->seed, .micro_step = c->micro_step, .sample = c->sample, .update = c->update,
-                               .learning_rate = c->learning_rate, .ok = true};
+    s->control = (gr__control){.seed = c->seed,
+                               .micro_step = c->micro_step,
+                               .sample = c->sample,
+                               .update = c->update,
+                               .learning_rate = c->learning_rate,
+                               .ok = true};
 }
 
 /* ---- running ---- */
@@ -353,8 +368,12 @@ bool gr_session_profile_at(const gr_session *s, size_t i, gr_profile_row *out)
     if (i >= p->n_steps) return false;
     const gr__live_call *l = &s->call[i];
     const gr__node *n = l->call->node >= 0 ? &p->graph->node[l->call->node] : NULL;
-    *out = (gr_profile_row){.kernel = l->call->kernel ? l->call->kernel->name : l->call->kind == GR__CALL_REFERENCE ? n->op->name : "guard",
-                            .scope = n ? n->scope : "", .runs = l->runs, .seconds = l->best_seconds};
+    *out = (gr_profile_row){.kernel = l->call->kernel                       ? l->call->kernel->name
+                                      : l->call->kind == GR__CALL_REFERENCE ? n->op->name
+                                                                            : "guard",
+                            .scope = n ? n->scope : "",
+                            .runs = l->runs,
+                            .seconds = l->best_seconds};
     if (n && n->op->flops && l->call->kernel != &gr__kernel_copy) out->flops = n->op->flops(&l->args);
     for (int k = 0; k < l->call->n_in + l->call->n_out; k++) {
         const gr__arg *a = &l->args.in[k];

@@ -28,13 +28,21 @@ static char *path_of(gr_run *run, int64_t step, const char *suffix)
 
 static void add_position(gr__str *s, const gr__position *p)
 {
-    gr__str_printf(s, "\"step\": %lld, \"update\": %lld, \"skipped\": %lld, \"best_step\": %lld, \"bad_validations\": %lld, "
-                   "\"metrics_bytes\": %llu, \"plateau_bad\": %lld, \"plateau_cooldown\": %lld, \"plateau_feeds\": %lld",
-                   (long long)p->step, (long long)p->update, (long long)p->skipped, (long long)p->best_step,
-                   (long long)p->bad_validations, (unsigned long long)p->metrics_bytes, (long long)p->plateau.bad,
-                   (long long)p->plateau.cooldown, (long long)p->plateau.feeds);
-    const struct { const char *key; double value; } number[] = {{"loss_average", p->loss_average}, {"best_loss", p->best_loss},
-        {"plateau_best", p->plateau.best}, {"plateau_scale", p->plateau.scale}, {"seconds", p->seconds}};
+    gr__str_printf(
+        s,
+        "\"step\": %lld, \"update\": %lld, \"skipped\": %lld, \"best_step\": %lld, \"bad_validations\": %lld, "
+        "\"metrics_bytes\": %llu, \"plateau_bad\": %lld, \"plateau_cooldown\": %lld, \"plateau_feeds\": %lld",
+        (long long)p->step, (long long)p->update, (long long)p->skipped, (long long)p->best_step,
+        (long long)p->bad_validations, (unsigned long long)p->metrics_bytes, (long long)p->plateau.bad,
+        (long long)p->plateau.cooldown, (long long)p->plateau.feeds);
+    const struct {
+        const char *key;
+        double value;
+    } number[] = {{"loss_average", p->loss_average},
+                  {"best_loss", p->best_loss},
+                  {"plateau_best", p->plateau.best},
+                  {"plateau_scale", p->plateau.scale},
+                  {"seconds", p->seconds}};
     for (size_t i = 0; i < GR__COUNT(number); i++) {
         gr__str_printf(s, ", \"%s\": ", number[i].key);
         gr__json_add_double(s, number[i].value);
@@ -100,7 +108,8 @@ static gr_status prune(gr_run *run)
         if (!step_of(names[i], "json", &step)) continue;
         if (++kept <= (size_t)run->set.keep || step == run->at.best_step) continue;
         char *manifest = path_of(run, step, "json"), *tensors = path_of(run, step, "safetensors");
-        if (!manifest || !tensors) status = gr__fail_memory("a path", 64);
+        if (!manifest || !tensors)
+            status = gr__fail_memory("a path", 64);
         else {
             status = gr__file_remove(manifest);
             if (status == GR_OK) status = gr__file_remove(tensors);
@@ -126,7 +135,8 @@ gr_status gr__checkpoint_write(gr_run *run, bool best)
     size_t n;
     gr_status status = GR_OK;
     if (!run->out) return GR_OK;
-    char *folder = gr__arena_printf(&run->arena, "%s/" FOLDER, run->out), *path = path_of(run, run->at.step, "safetensors");
+    char *folder = gr__arena_printf(&run->arena, "%s/" FOLDER, run->out),
+         *path = path_of(run, run->at.step, "safetensors");
     if (!folder || !path) return gr__fail_memory("a path", 64);
     if (best) run->at.best_step = run->at.step;
     GR_TRY(gr__dir_make(folder));
@@ -156,13 +166,19 @@ static double double_of(gr__json o, const char *key, double otherwise)
 
 static gr__position position_of(gr__json o)
 {
-    return (gr__position){.step = int_of(o, "step"), .update = int_of(o, "update"), .skipped = int_of(o, "skipped"),
-                          .best_step = int_of(o, "best_step"), .bad_validations = int_of(o, "bad_validations"),
+    return (gr__position){.step = int_of(o, "step"),
+                          .update = int_of(o, "update"),
+                          .skipped = int_of(o, "skipped"),
+                          .best_step = int_of(o, "best_step"),
+                          .bad_validations = int_of(o, "bad_validations"),
                           .metrics_bytes = (uint64_t)int_of(o, "metrics_bytes"),
-                          .loss_average = double_of(o, "loss_average", NAN), .best_loss = double_of(o, "best_loss", INFINITY),
+                          .loss_average = double_of(o, "loss_average", NAN),
+                          .best_loss = double_of(o, "best_loss", INFINITY),
                           .seconds = double_of(o, "seconds", 0),
-                          .plateau = {.best = double_of(o, "plateau_best", INFINITY), .scale = double_of(o, "plateau_scale", 1),
-                                      .bad = int_of(o, "plateau_bad"), .cooldown = int_of(o, "plateau_cooldown"),
+                          .plateau = {.best = double_of(o, "plateau_best", INFINITY),
+                                      .scale = double_of(o, "plateau_scale", 1),
+                                      .bad = int_of(o, "plateau_bad"),
+                                      .cooldown = int_of(o, "plateau_cooldown"),
                                       .feeds = int_of(o, "plateau_feeds")}};
 }
 
@@ -177,9 +193,11 @@ static gr_status verify(gr__json root, const gr__safetensors *file, const char *
         char hex[GR__BLAKE2B_HEX];
         const gr__stored *s = gr__safetensors_find(file, name);
         GR_FAIL_IF(!s, GR_ERR_CORRUPT, "'%s': tensor '%s' is missing", path, name);
-        GR_FAIL_IF(!gr__json_string(gr__json_value(it), &want, &n), GR_ERR_CORRUPT, "'%s': no checksum for '%s'", path, name);
+        GR_FAIL_IF(!gr__json_string(gr__json_value(it), &want, &n), GR_ERR_CORRUPT, "'%s': no checksum for '%s'", path,
+                   name);
         gr__blake2b_hex_of(s->tensor.data, s->size_bytes, hex);
-        GR_FAIL_IF(strcmp(hex, want) != 0, GR_ERR_CORRUPT, "'%s': the checksum of tensor '%s' does not hold", path, name);
+        GR_FAIL_IF(strcmp(hex, want) != 0, GR_ERR_CORRUPT, "'%s': the checksum of tensor '%s' does not hold", path,
+                   name);
     }
     return GR_OK;
 }
@@ -191,7 +209,8 @@ static gr_status open_generation(gr_run *run, int64_t step, gr__json_doc **doc, 
     GR_TRY(gr__json_read(manifest, MOST_MANIFEST_BYTES, doc));
     gr_status s = gr__safetensors_open(tensors, file);
     if (s == GR_OK) s = verify(gr__json_root(*doc), *file, tensors);
-    if (s == GR_OK && int_of(gr__json_root(*doc), "step") != step) s = gr__fail(GR_ERR_CORRUPT, "'%s' is of another step", manifest);
+    if (s == GR_OK && int_of(gr__json_root(*doc), "step") != step)
+        s = gr__fail(GR_ERR_CORRUPT, "'%s' is of another step", manifest);
     if (s != GR_OK) {
         gr__safetensors_close(file);
         gr__json_free(doc);
@@ -226,7 +245,8 @@ static const char *shown(const gr__conf *c)
 
 static gr_status compare(gr_run *run, const gr__conf *now, const gr__conf *before, const char *path);
 
-static gr_status compare_key(gr_run *run, const gr__conf *now, const gr__conf *before, const char *path, const char *key)
+static gr_status compare_key(gr_run *run, const gr__conf *now, const gr__conf *before, const char *path,
+                             const char *key)
 {
     char *full = gr__arena_printf(&run->arena, "%s%s%s", path, *path ? "." : "", key);
     if (!full) return gr__fail_memory("a note", 64);
@@ -298,8 +318,9 @@ gr_status gr__checkpoint_find(gr_run *run, bool *found)
         *found = true;
         return s;
     }
-    GR_FAIL_IF(n > 0, GR_ERR_CORRUPT, "no checkpoint in '%s/" FOLDER "' is whole; the last failure: %s; --fresh begins anew",
-               run->out, gr_message());
+    GR_FAIL_IF(n > 0, GR_ERR_CORRUPT,
+               "no checkpoint in '%s/" FOLDER "' is whole; the last failure: %s; --fresh begins anew", run->out,
+               gr_message());
     return GR_OK;
 }
 
@@ -309,8 +330,10 @@ static gr_status load_tensor(gr_run *run, const gr__stored *s)
     if (gr_store_get(run->store, s->name, &t) != GR_OK) return GR_OK; /* of an optimiser that is no longer used */
     bool same = t.dtype == s->tensor.dtype && t.rank == s->tensor.rank;
     for (int d = 0; same && d < t.rank; d++) same = t.dim[d] == s->tensor.dim[d];
-    GR_FAIL_IF(!same, GR_ERR_CONFIG, "the checkpoint's '%s' has another shape than the model of this configuration; change it "
-               "back, or begin anew with --fresh", s->name);
+    GR_FAIL_IF(!same, GR_ERR_CONFIG,
+               "the checkpoint's '%s' has another shape than the model of this configuration; change it "
+               "back, or begin anew with --fresh",
+               s->name);
     memcpy(t.data, s->tensor.data, s->size_bytes);
     return GR_OK;
 }
@@ -326,8 +349,10 @@ gr_status gr__checkpoint_load(gr_run *run)
     for (int i = 0; i < run->n_params && status == GR_OK; i++) {
         const char *path = gr_value_path(run->graph, run->params[i]);
         if (!gr__safetensors_find(file, path))
-            status = gr__fail(GR_ERR_CONFIG, "the checkpoint has no parameter '%s' of this configuration's model; change it "
-                              "back, or begin anew with --fresh", path);
+            status = gr__fail(GR_ERR_CONFIG,
+                              "the checkpoint has no parameter '%s' of this configuration's model; change it "
+                              "back, or begin anew with --fresh",
+                              path);
     }
     gr_store_touch(run->store);
     gr__safetensors_close(&file);

@@ -38,10 +38,15 @@ static gr_status add_updates(gr_run *run, gr_loss loss)
     gr_graph *g = run->graph;
     const gr__settings *s = &run->set;
     size_t n = (size_t)run->n_params;
-    gr_value *grads = gr__arena_alloc(&run->arena, (n + 1) * sizeof *grads), *sums = gr__arena_alloc(&run->arena, (n + 1) * sizeof *sums);
+    gr_value *grads = gr__arena_alloc(&run->arena, (n + 1) * sizeof *grads),
+             *sums = gr__arena_alloc(&run->arena, (n + 1) * sizeof *sums);
     if (!grads || !sums) return gr__fail_memory("gradients", n * sizeof *grads);
-    gr_optimizer_options o = {.base = s->optimizer, .weight = loss.weight, .clip_norm = s->clip, .clip_value = s->clip_value,
-                              .ema_decay = s->ema, .guard = s->nonfinite == GR__NONFINITE_SKIP ? GR_GUARD_ON : GR_GUARD_AUTO};
+    gr_optimizer_options o = {.base = s->optimizer,
+                              .weight = loss.weight,
+                              .clip_norm = s->clip,
+                              .clip_value = s->clip_value,
+                              .ema_decay = s->ema,
+                              .guard = s->nonfinite == GR__NONFINITE_SKIP ? GR_GUARD_ON : GR_GUARD_AUTO};
     GR_TRY(add_vector_groups(run, &o));
     GR_TRY(gr_grad(g, loss.sum, run->params, run->n_params, grads));
     bool once = s->accumulate == 1;

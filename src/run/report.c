@@ -75,8 +75,10 @@ static gr_status read_metrics(gr__report *r, const char *folder)
         size_t length = end ? (size_t)(end - (text + at)) : n - at;
         gr__json_doc *doc = NULL;
         gr_status s = gr__json_parse(text + at, length, "metrics.jsonl", &doc);
-        if (s == GR_OK) status = take_line(r, gr__json_root(doc));
-        else if (s == GR_ERR_MEMORY) status = s;
+        if (s == GR_OK)
+            status = take_line(r, gr__json_root(doc));
+        else if (s == GR_ERR_MEMORY)
+            status = s;
         gr__json_free(&doc);
         at += length + 1;
     }
@@ -104,21 +106,28 @@ static gr__series series_of(const gr__curve *c, const char *label)
     return (gr__series){.x = c->x, .y = c->y, .n = c->n, .label = label};
 }
 
-static void add_chart(gr__report *r, const char *title, const char *y_label, bool from_zero, const gr__series *s, size_t n)
+static void add_chart(gr__report *r, const char *title, const char *y_label, bool from_zero, const gr__series *s,
+                      size_t n)
 {
-    gr__chart chart = {.title = title, .x_label = "step", .y_label = y_label, .from_zero = from_zero, .series = s, .series_count = n};
+    gr__chart chart = {
+        .title = title, .x_label = "step", .y_label = y_label, .from_zero = from_zero, .series = s, .series_count = n};
     gr__svg_chart(&r->page, &chart);
 }
 
 static void add_curves(gr__report *r)
 {
-    gr__series loss[] = {series_of(&r->curve[LOSS], "of a step"), series_of(&r->average, "average"), series_of(&r->curve[VALID], "validation")};
+    gr__series loss[] = {series_of(&r->curve[LOSS], "of a step"), series_of(&r->average, "average"),
+                         series_of(&r->curve[VALID], "validation")};
     loss[0].colour = "#9aa7bd";
     loss[2].points = true;
     gr__html_section(&r->page, "Curves");
     gr__html_charts_begin(&r->page);
     add_chart(r, "Loss", NULL, false, loss, r->curve[VALID].n ? 3 : 2);
-    const struct { int curve; const char *title; bool from_zero; } rest[] = {
+    const struct {
+        int curve;
+        const char *title;
+        bool from_zero;
+    } rest[] = {
         {RATE, "Learning rate", true}, {NORM, "Gradient norm", true}, {SPEED, "Throughput, units a second", true}};
     for (size_t i = 0; i < GR__COUNT(rest); i++) {
         gr__series one = series_of(&r->curve[rest[i].curve], NULL);
@@ -206,10 +215,14 @@ static void add_model_card(gr__report *r, const char *path)
         bool flag;
         char value[64];
         gr__json v = gr__json_value(it);
-        if (gr__json_string(v, &text, &n)) snprintf(value, sizeof value, "%.60s", text);
-        else if (gr__json_double(v, &number)) gr__format_double(value, number);
-        else if (gr__json_bool(v, &flag)) snprintf(value, sizeof value, "%s", flag ? "true" : "false");
-        else continue;
+        if (gr__json_string(v, &text, &n))
+            snprintf(value, sizeof value, "%.60s", text);
+        else if (gr__json_double(v, &number))
+            gr__format_double(value, number);
+        else if (gr__json_bool(v, &flag))
+            snprintf(value, sizeof value, "%s", flag ? "true" : "false");
+        else
+            continue;
         const char *cells[] = {gr__json_key(it), value};
         gr__html_table_row(&r->page, cells, 2);
     }

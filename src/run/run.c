@@ -15,7 +15,8 @@ typedef struct gr__root_rows {
 
 #define AT(field) offsetof(gr__root_rows, field)
 static const gr__conf_row root_rows[] = {
-    {"task", GR__CONF_STRING, AT(task), 0, 0, NULL, NULL, "text-generation or vector; default: what the model takes", 0},
+    {"task", GR__CONF_STRING, AT(task), 0, 0, NULL, NULL, "text-generation or vector; default: what the model takes",
+     0},
     {"data", GR__CONF_SECTION, AT(data), 0, 0, NULL, NULL, "where the data come from", 0},
     {"tokenizer", GR__CONF_SECTION, AT(tokenizer), 0, 0, NULL, NULL, "text to numbers", 0},
     {"model", GR__CONF_SECTION, AT(model), 0, 0, NULL, NULL, "type and sizes", 0},
@@ -50,8 +51,11 @@ static gr_status read_root(gr_run *run, const char *path, const gr_run_options *
         GR_TRY(gr__conf_load(path, &run->arena, &run->root));
     } else {
         bool made = path && strncmp(path, "builtin:", 8) == 0;
-        if (path && !made) GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist; give a text file, a folder, or a .yaml "
-                             "configuration", path);
+        if (path && !made)
+            GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND,
+                       "'%s' does not exist; give a text file, a folder, or a .yaml "
+                       "configuration",
+                       path);
         run->root = gr__conf_new(GR__CONF_MAP, &run->arena);
         if (!run->root) return gr__fail_memory("a configuration", 64);
         if (path) GR_TRY(gr__conf_set(run->root, "data.source", path, &run->arena));
@@ -64,7 +68,8 @@ static gr_status read_root(gr_run *run, const char *path, const gr_run_options *
 static gr_status choose_folder(gr_run *run, const char *path, const char *from_config, const gr_run_options *o)
 {
     if (o->no_write) return GR_OK;
-    if (o->out || from_config) run->out = gr__arena_strdup(&run->arena, o->out ? o->out : from_config);
+    if (o->out || from_config)
+        run->out = gr__arena_strdup(&run->arena, o->out ? o->out : from_config);
     else {
         char *stem = stem_of(&run->arena, path ? path : "text");
         run->out = stem ? gr__arena_printf(&run->arena, "runs/%s", stem) : NULL;
@@ -83,8 +88,12 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     GR_TRY(choose_folder(run, path, rows.out, o));
     bool language = strcmp(gr__conf_text(run->root, "model.type", "gpt"), "mlp") != 0;
     GR_TRY(gr__settings_read(run->root, language, &run->set, &run->arena));
-    gr__task_in in = {.root = run->root, .run_folder = run->out, .fresh = o->fresh, .seed = (uint64_t)run->set.seed,
-                      .text = path ? NULL : o->text, .text_bytes = o->text_bytes};
+    gr__task_in in = {.root = run->root,
+                      .run_folder = run->out,
+                      .fresh = o->fresh,
+                      .seed = (uint64_t)run->set.seed,
+                      .text = path ? NULL : o->text,
+                      .text_bytes = o->text_bytes};
     GR_TRY(gr__task_open(&in, &run->task));
     gr__settings_resolve(&run->set, run->task->samples[0], run->task->kind->language);
     GR_TRY(gr_schedule_check(&run->set.schedule));
@@ -105,8 +114,10 @@ gr_status gr_run_open(const char *path, const gr_run_options *options, gr_run **
     gr_run *run = gr__calloc(1, sizeof *run);
     if (!run) return gr__fail_memory("a run", sizeof *run);
     gr_status s = open_run(run, path, &o);
-    if (s != GR_OK) gr_run_close(&run);
-    else *out = run;
+    if (s != GR_OK)
+        gr_run_close(&run);
+    else
+        *out = run;
     return s;
 }
 
@@ -133,9 +144,12 @@ static void state_sizes(const gr_graph *g, gr_run_plan *p)
         int64_t n = 1;
         for (int d = 0; d < v->rank; d++) n *= v->dim[d];
         size_t bytes = (size_t)n * gr_dtype_size_bytes(v->dtype);
-        if (v->trainable) p->parameters += n, p->weight_bytes += bytes;
-        else if (strncmp(v->name, "grad", 4) == 0) p->gradient_bytes += bytes;
-        else p->optimizer_bytes += bytes;
+        if (v->trainable)
+            p->parameters += n, p->weight_bytes += bytes;
+        else if (strncmp(v->name, "grad", 4) == 0)
+            p->gradient_bytes += bytes;
+        else
+            p->optimizer_bytes += bytes;
     }
 }
 
@@ -143,21 +157,31 @@ gr_run_plan gr_run_describe(const gr_run *run)
 {
     const gr__settings *s = &run->set;
     const gr__task *t = run->task;
-    gr_run_plan p = {.task = t->kind->name, .family = gr_model_family(t->model), .out = run->out, .steps = s->steps,
-                     .batch = s->batch, .accumulate = s->accumulate, .samples = t->samples[0],
-                     .start_step = run->at.step, .unit = t->kind->unit, .bf16 = s->dtype == 1,
+    gr_run_plan p = {.task = t->kind->name,
+                     .family = gr_model_family(t->model),
+                     .out = run->out,
+                     .steps = s->steps,
+                     .batch = s->batch,
+                     .accumulate = s->accumulate,
+                     .samples = t->samples[0],
+                     .start_step = run->at.step,
+                     .unit = t->kind->unit,
+                     .bf16 = s->dtype == 1,
                      .units_per_step = t->units_per_sample * (double)(s->batch * s->accumulate),
-                     .train_units = t->units[0], .valid_units = t->units[1]};
+                     .train_units = t->units[0],
+                     .valid_units = t->units[1]};
     state_sizes(run->graph, &p);
     const gr_plan *forward = run->step_plan ? run->step_plan : run->micro_plan;
     p.recompute = gr_plan_recompute(forward);
     p.epochs = (int64_t)ceil((double)(s->steps * s->batch * s->accumulate) / (double)GR__MAX(t->samples[0], 1));
-    p.flops_per_step = gr_plan_flops(forward) * (double)s->accumulate + (run->apply_plan ? gr_plan_flops(run->apply_plan) : 0);
+    p.flops_per_step =
+        gr_plan_flops(forward) * (double)s->accumulate + (run->apply_plan ? gr_plan_flops(run->apply_plan) : 0);
     p.activation_bytes = arena_of(run->step_plan) + arena_of(run->micro_plan) + arena_of(run->apply_plan) +
                          arena_of(run->clear_plan) + arena_of(run->eval_plan);
     p.total_bytes = p.weight_bytes + p.optimizer_bytes + p.gradient_bytes + p.activation_bytes;
     /* bound programs hold their weights and oneDNN's code already; the rest is touched by the first step */
-    p.process_bytes = run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
+    p.process_bytes =
+        run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
     p.vocab = gr_model_describe(t->model).vocab;
     p.trainable = p.parameters;
     return p;
@@ -194,7 +218,9 @@ gr_model *gr_run_model(gr_run *run) { return run->task->model; }
 
 gr_run_control gr__run_control(const gr_run *run, int64_t micro)
 {
-    return (gr_run_control){.seed = (uint64_t)run->set.seed, .micro_step = micro, .sample = micro * run->set.batch,
+    return (gr_run_control){.seed = (uint64_t)run->set.seed,
+                            .micro_step = micro,
+                            .sample = micro * run->set.batch,
                             .update = run->at.update,
                             .learning_rate = gr_schedule_at(&run->set.schedule, run->at.step) * run->at.plateau.scale};
 }

@@ -8,16 +8,16 @@
 
 /* Everything that changes while a run goes on, beside the store: what a checkpoint's manifest holds. */
 typedef struct gr__position {
-    int64_t step;          /* updates done, or skipped */
-    int64_t update;        /* updates done */
+    int64_t step;   /* updates done, or skipped */
+    int64_t update; /* updates done */
     int64_t skipped;
     double loss_average;
-    double best_loss;      /* of validations; INFINITY before the first */
+    double best_loss; /* of validations; INFINITY before the first */
     int64_t best_step;
     int64_t bad_validations;
     gr_plateau plateau;
     uint64_t metrics_bytes;
-    double seconds;        /* of training so far */
+    double seconds; /* of training so far */
 } gr__position;
 
 /* One graph's compiled programs. */
@@ -30,29 +30,29 @@ typedef struct gr__compiled {
 struct gr_run {
     gr__arena arena;
     gr__conf *root;
-    const char *out;       /* NULL: nothing is written */
+    const char *out; /* NULL: nothing is written */
     gr__settings set;
     gr__task *task;
-    gr_store *store;       /* the model's */
-    gr_graph *graph;       /* of training */
+    gr_store *store;                                           /* the model's */
+    gr_graph *graph;                                           /* of training */
     gr_plan *step_plan, *micro_plan, *apply_plan, *clear_plan; /* step, or the other three */
     gr_session *step, *micro, *apply, *clear;
     gr_graph *eval_graph;
     gr_plan *eval_plan;
     gr_session *eval;
-    gr_value *params;      /* of 'graph' */
+    gr_value *params; /* of 'graph' */
     int n_params;
     gr__position at;
-    char **change;         /* lines for people */
+    char **change; /* lines for people */
     int n_changes;
-    size_t base_bytes;     /* of the process before the run's memory was touched */
-    size_t bound_bytes;    /* and when the programs were bound; 0: they are not yet */
+    size_t base_bytes;  /* of the process before the run's memory was touched */
+    size_t bound_bytes; /* and when the programs were bound; 0: they are not yet */
     double valid_loss;
-    gr_metric last[16];    /* of the validation over all samples after step last_step */
+    gr_metric last[16]; /* of the validation over all samples after step last_step */
     int n_last;
     int64_t last_step;
-    bool begun;            /* weights are those of run->at */
-    bool finished;         /* the folder holds the final model of this configuration */
+    bool begun;    /* weights are those of run->at */
+    bool finished; /* the folder holds the final model of this configuration */
 };
 
 extern const gr__conf_section gr__root_section; /* run.c */

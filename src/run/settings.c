@@ -28,23 +28,30 @@ static const gr__conf_row train_rows[] = {
     {"steps", GR__CONF_INT, AT(s.steps), 0, 1e12, NULL, "0", "optimiser steps; 0: from epochs", 0},
     {"epochs", GR__CONF_INT, AT(s.epochs), 0, 1e9, NULL, "0", "passes over the data; 0: from steps", 0},
     {"batch", GR__CONF_STRING, AT(batch), 0, 0, NULL, "auto", "samples of one forward pass; 'full': all rows", 0},
-    {"accumulate", GR__CONF_INT, AT(s.accumulate), 1, 1e6, NULL, "1", "forward passes of one step; equals a larger batch", 0},
+    {"accumulate", GR__CONF_INT, AT(s.accumulate), 1, 1e6, NULL, "1",
+     "forward passes of one step; equals a larger batch", 0},
     {"lr", GR__CONF_SECTION, AT(lr), 0, 0, NULL, NULL, "peak, schedule, warmup, min, ...", 0},
     {"optimizer", GR__CONF_SECTION, AT(optimizer), 0, 0, NULL, NULL, "type and its numbers", 0},
-    {"groups", GR__CONF_SECTION, AT(groups), 0, 0, NULL, NULL, "parameters by path pattern, with their own lr, weight_decay, type", 0},
+    {"groups", GR__CONF_SECTION, AT(groups), 0, 0, NULL, NULL,
+     "parameters by path pattern, with their own lr, weight_decay, type", 0},
     {"early_stop", GR__CONF_SECTION, AT(early_stop), 0, 0, NULL, NULL, "patience (validations), min_delta", 0},
-    {"clip", GR__CONF_DOUBLE, AT(s.clip), -1, 1e9, NULL, "-1", "norm to which gradients are scaled down; 0: off; -1: 1 for language models", 0},
+    {"clip", GR__CONF_DOUBLE, AT(s.clip), -1, 1e9, NULL, "-1",
+     "norm to which gradients are scaled down; 0: off; -1: 1 for language models", 0},
     {"clip_value", GR__CONF_DOUBLE, AT(s.clip_value), 0, 1e9, NULL, "0", "bound of each gradient element; 0: off", 0},
-    {"ema", GR__CONF_DOUBLE, AT(s.ema), 0, 1, NULL, "0", "decay of the weights' average that is evaluated and saved; 0: off", GR__CONF_BELOW_MAX},
+    {"ema", GR__CONF_DOUBLE, AT(s.ema), 0, 1, NULL, "0",
+     "decay of the weights' average that is evaluated and saved; 0: off", GR__CONF_BELOW_MAX},
     {"seed", GR__CONF_INT, AT(s.seed), 0, 9e18, NULL, "0", "of weights, order and dropout", 0},
     {"dtype", GR__CONF_ENUM, AT(s.dtype), 0, 0, dtypes, "f32", "f32, or bf16 products with f32 weights", 0},
     {"checkpoint_every", GR__CONF_INT, AT(s.checkpoint_every), 0, 1e12, NULL, "0", "steps; 0: at validations", 0},
     {"keep", GR__CONF_INT, AT(s.keep), 2, 1e6, NULL, "3", "checkpoints to keep, beside the best", 0},
     {"eval_every", GR__CONF_INT, AT(s.eval_every), 0, 1e12, NULL, "0", "steps between validations; 0: ten in a run", 0},
-    {"eval_samples", GR__CONF_INT, AT(s.eval_samples), 0, 1e12, NULL, "0", "samples of a validation on the way; 0: all, at most 4096", 0},
-    {"memory_mib", GR__CONF_DOUBLE, AT(s.memory_mib), 0, 1e9, NULL, "0", "budget for activations; more is computed twice to keep it", 0},
+    {"eval_samples", GR__CONF_INT, AT(s.eval_samples), 0, 1e12, NULL, "0",
+     "samples of a validation on the way; 0: all, at most 4096", 0},
+    {"memory_mib", GR__CONF_DOUBLE, AT(s.memory_mib), 0, 1e9, NULL, "0",
+     "budget for activations; more is computed twice to keep it", 0},
     {"recompute", GR__CONF_ENUM, AT(s.recompute), 0, 0, recomputes, "auto", "what is computed twice to save memory", 0},
-    {"nonfinite", GR__CONF_ENUM, AT(s.nonfinite), 0, 0, policies, "stop", "at infinite or NaN numbers: stop, or skip the step", 0},
+    {"nonfinite", GR__CONF_ENUM, AT(s.nonfinite), 0, 0, policies, "stop",
+     "at infinite or NaN numbers: stop, or skip the step", 0},
 };
 
 typedef struct gr__lr_rows {
@@ -56,16 +63,21 @@ typedef struct gr__lr_rows {
 #undef AT
 #define AT(field) offsetof(gr__lr_rows, field)
 static const gr__conf_row lr_rows[] = {
-    {"peak", GR__CONF_DOUBLE, AT(peak), 0, 1e6, NULL, "0", "the highest rate; 0: the optimiser's default", GR__CONF_MAIN},
+    {"peak", GR__CONF_DOUBLE, AT(peak), 0, 1e6, NULL, "0", "the highest rate; 0: the optimiser's default",
+     GR__CONF_MAIN},
     {"schedule", GR__CONF_ENUM, AT(schedule), 0, 0, schedules, NULL, "how it changes", 0},
     {"min", GR__CONF_DOUBLE, AT(min), 0, 1e6, NULL, "0", "never below", 0},
-    {"warmup", GR__CONF_DOUBLE, AT(warmup), 0, 1e12, NULL, "0", "steps of a linear rise; below 1: share of all steps", 0},
-    {"factor", GR__CONF_DOUBLE, AT(factor), 0, 1, NULL, "0", "step, exponential, reduce_on_plateau: multiplies the rate", 0},
+    {"warmup", GR__CONF_DOUBLE, AT(warmup), 0, 1e12, NULL, "0", "steps of a linear rise; below 1: share of all steps",
+     0},
+    {"factor", GR__CONF_DOUBLE, AT(factor), 0, 1, NULL, "0",
+     "step, exponential, reduce_on_plateau: multiplies the rate", 0},
     {"period", GR__CONF_INT, AT(period), 0, 1e12, NULL, "0", "step, exponential: steps", 0},
     {"decay", GR__CONF_DOUBLE, AT(decay), 0, 1e6, NULL, "0", "inverse_time and linear_decay: per step", 0},
     {"decay_fraction", GR__CONF_DOUBLE, AT(decay_fraction), 0, 1, NULL, "0", "wsd: share of the end that falls", 0},
-    {"rise_fraction", GR__CONF_DOUBLE, AT(rise_fraction), 0, 1, NULL, "0", "one_cycle: share of the beginning that rises", 0},
-    {"start_divisor", GR__CONF_DOUBLE, AT(start_divisor), 0, 1e9, NULL, "0", "one_cycle: begins at peak divided by it", 0},
+    {"rise_fraction", GR__CONF_DOUBLE, AT(rise_fraction), 0, 1, NULL, "0",
+     "one_cycle: share of the beginning that rises", 0},
+    {"start_divisor", GR__CONF_DOUBLE, AT(start_divisor), 0, 1e9, NULL, "0", "one_cycle: begins at peak divided by it",
+     0},
     {"patience", GR__CONF_INT, AT(patience), 0, 1e9, NULL, "0", "reduce_on_plateau: validations without progress", 0},
 };
 
@@ -80,17 +92,35 @@ typedef struct gr__optimizer_rows {
 #undef AT
 #define AT(field) offsetof(gr__optimizer_rows, field)
 /* -1: not given, so that 0 can be said. */
-#define OPTIMIZER_ROWS \
-    {"type", GR__CONF_ENUM, AT(kind), 0, 0, optimizers, "default", "sgd, adam, adamw, rmsprop, adagrad, lion, lamb, muon", GR__CONF_MAIN}, \
-    {"momentum", GR__CONF_DOUBLE, AT(momentum), -1, 1, NULL, "-1", "sgd, rmsprop, muon", GR__CONF_BELOW_MAX}, \
-    {"nesterov", GR__CONF_BOOL, AT(nesterov), 0, 0, NULL, "false", "sgd with momentum", 0}, \
-    {"beta1", GR__CONF_DOUBLE, AT(beta1), -1, 1, NULL, "-1", "adam, adamw, lion, lamb", GR__CONF_BELOW_MAX}, \
-    {"beta2", GR__CONF_DOUBLE, AT(beta2), -1, 1, NULL, "-1", "adam, adamw, lion, lamb", GR__CONF_BELOW_MAX}, \
-    {"alpha", GR__CONF_DOUBLE, AT(o.alpha), 0, 1, NULL, "0", "rmsprop; 0: 0.99", GR__CONF_BELOW_MAX}, \
-    {"eps", GR__CONF_DOUBLE, AT(o.eps), 0, 1, NULL, "0", "0: the optimiser's default", 0}, \
-    {"weight_decay", GR__CONF_DOUBLE, AT(weight_decay), -1, 1e6, NULL, "-1", "decoupled for adamw, lion, lamb, muon", 0}, \
-    {"l1", GR__CONF_DOUBLE, AT(o.l1), 0, 1e6, NULL, "0", "penalty l1*|w|", 0}, \
-    {"l2", GR__CONF_DOUBLE, AT(o.l2), 0, 1e6, NULL, "0", "penalty l2/2*w^2", 0}
+#define OPTIMIZER_ROWS                                                                                            \
+    {"type",                                                                                                      \
+     GR__CONF_ENUM,                                                                                               \
+     AT(kind),                                                                                                    \
+     0,                                                                                                           \
+     0,                                                                                                           \
+     optimizers,                                                                                                  \
+     "default",                                                                                                   \
+     "sgd, adam, adamw, rmsprop, adagrad, lion, lamb, muon",                                                      \
+     GR__CONF_MAIN},                                                                                              \
+        {"momentum", GR__CONF_DOUBLE, AT(momentum), -1, 1, NULL, "-1", "sgd, rmsprop, muon", GR__CONF_BELOW_MAX}, \
+        {"nesterov", GR__CONF_BOOL, AT(nesterov), 0, 0, NULL, "false", "sgd with momentum", 0},                   \
+        {"beta1", GR__CONF_DOUBLE, AT(beta1), -1, 1, NULL, "-1", "adam, adamw, lion, lamb", GR__CONF_BELOW_MAX},  \
+        {"beta2", GR__CONF_DOUBLE, AT(beta2), -1, 1, NULL, "-1", "adam, adamw, lion, lamb", GR__CONF_BELOW_MAX},  \
+        {"alpha", GR__CONF_DOUBLE, AT(o.alpha), 0, 1, NULL, "0", "rmsprop; 0: 0.99", GR__CONF_BELOW_MAX},         \
+        {"eps", GR__CONF_DOUBLE, AT(o.eps), 0, 1, NULL, "0", "0: the optimiser's default", 0},                    \
+        {"weight_decay",                                                                                          \
+         GR__CONF_DOUBLE,                                                                                         \
+         AT(weight_decay),                                                                                        \
+         -1,                                                                                                      \
+         1e6,                                                                                                     \
+         NULL,                                                                                                    \
+         "-1",                                                                                                    \
+         "decoupled for adamw, lion, lamb, muon",                                                                 \
+         0},                                                                                                      \
+        {"l1", GR__CONF_DOUBLE, AT(o.l1), 0, 1e6, NULL, "0", "penalty l1*|w|", 0},                                \
+    {                                                                                                             \
+        "l2", GR__CONF_DOUBLE, AT(o.l2), 0, 1e6, NULL, "0", "penalty l2/2*w^2", 0                                 \
+    }
 static const gr__conf_row optimizer_rows[] = {
     OPTIMIZER_ROWS,
     {"decay_all", GR__CONF_BOOL, AT(decay_all), 0, 0, NULL, "false", "weight decay on biases and norms too", 0},
@@ -107,8 +137,10 @@ typedef struct gr__early_rows {
     double min_delta;
 } gr__early_rows;
 static const gr__conf_row early_rows[] = {
-    {"patience", GR__CONF_INT, offsetof(gr__early_rows, patience), 1, 1e9, NULL, "5", "validations without progress", GR__CONF_MAIN},
-    {"min_delta", GR__CONF_DOUBLE, offsetof(gr__early_rows, min_delta), 0, 1e9, NULL, "0", "what counts as progress", 0},
+    {"patience", GR__CONF_INT, offsetof(gr__early_rows, patience), 1, 1e9, NULL, "5", "validations without progress",
+     GR__CONF_MAIN},
+    {"min_delta", GR__CONF_DOUBLE, offsetof(gr__early_rows, min_delta), 0, 1e9, NULL, "0", "what counts as progress",
+     0},
 };
 
 const gr__conf_section gr__settings_sections[] = {
@@ -139,7 +171,8 @@ static gr_status read_optimizer(const gr__conf *node, bool language, gr__setting
     GR_TRY(gr__conf_read(node, "train.optimizer", optimizer_rows, GR__COUNT(optimizer_rows), &r, arena));
     s->optimizer = optimizer_of(&r);
     s->decay_all = r.decay_all || !language;
-    if (s->optimizer.kind == GR_OPTIMIZER_DEFAULT) s->optimizer.kind = language ? GR_OPTIMIZER_ADAMW : GR_OPTIMIZER_ADAM;
+    if (s->optimizer.kind == GR_OPTIMIZER_DEFAULT)
+        s->optimizer.kind = language ? GR_OPTIMIZER_ADAMW : GR_OPTIMIZER_ADAM;
     if (language && s->optimizer.kind == GR_OPTIMIZER_ADAMW) {
         if (r.beta2 < 0) s->optimizer.beta2 = 0.99;
         if (r.weight_decay < 0) s->optimizer.weight_decay = 0.1;
@@ -150,13 +183,15 @@ static gr_status read_optimizer(const gr__conf *node, bool language, gr__setting
 static gr_status read_groups(const gr__conf *list, gr__settings *s, gr__arena *arena)
 {
     if (!list || gr__conf_is_null(list)) return GR_OK;
-    if (list->kind != GR__CONF_SEQ) return gr__conf_fail(list, "train.groups is a list of maps: - {match: \"*.bias\", weight_decay: 0}");
+    if (list->kind != GR__CONF_SEQ)
+        return gr__conf_fail(list, "train.groups is a list of maps: - {match: \"*.bias\", weight_decay: 0}");
     s->groups = gr__arena_alloc(arena, (list->count + 1) * sizeof *s->groups);
     if (!s->groups) return gr__fail_memory("parameter groups", list->count * sizeof *s->groups);
     for (const gr__conf *c = list->first; c; c = c->next) {
         gr__optimizer_rows r = {.o = {0}};
         GR_TRY(gr__conf_read(c, "train.groups", group_rows, GR__COUNT(group_rows), &r, arena));
-        s->groups[s->n_groups++] = (gr_param_group){.pattern = r.match, .optimizer = optimizer_of(&r), .frozen = r.frozen};
+        s->groups[s->n_groups++] =
+            (gr_param_group){.pattern = r.match, .optimizer = optimizer_of(&r), .frozen = r.frozen};
     }
     return GR_OK;
 }
@@ -166,10 +201,18 @@ static gr_status read_lr(const gr__conf *node, bool language, gr__settings *s, g
     gr__lr_rows r = {0};
     GR_TRY(gr__conf_read(node, "train.lr", lr_rows, GR__COUNT(lr_rows), &r, arena));
     bool given = r.schedule >= 0;
-    s->schedule = (gr_schedule){.kind = given ? (gr_schedule_kind)r.schedule : language ? GR_SCHEDULE_COSINE : GR_SCHEDULE_CONSTANT,
-                                .learning_rate = r.peak, .min_learning_rate = r.min, .factor = r.factor, .period = r.period,
-                                .decay = r.decay, .decay_fraction = r.decay_fraction, .rise_fraction = r.rise_fraction,
-                                .start_divisor = r.start_divisor, .patience = r.patience};
+    s->schedule = (gr_schedule){.kind = given      ? (gr_schedule_kind)r.schedule
+                                        : language ? GR_SCHEDULE_COSINE
+                                                   : GR_SCHEDULE_CONSTANT,
+                                .learning_rate = r.peak,
+                                .min_learning_rate = r.min,
+                                .factor = r.factor,
+                                .period = r.period,
+                                .decay = r.decay,
+                                .decay_fraction = r.decay_fraction,
+                                .rise_fraction = r.rise_fraction,
+                                .start_divisor = r.start_divisor,
+                                .patience = r.patience};
     s->warmup = r.warmup > 0 || given || !language ? r.warmup : 0.05;
     if (s->schedule.learning_rate == 0) {
         gr_optimizer o;
@@ -177,7 +220,8 @@ static gr_status read_lr(const gr__conf *node, bool language, gr__settings *s, g
         s->schedule.learning_rate = o.learning_rate;
     }
     s->optimizer.learning_rate = s->schedule.learning_rate;
-    if (language && !given && s->schedule.min_learning_rate == 0) s->schedule.min_learning_rate = s->schedule.learning_rate / 10;
+    if (language && !given && s->schedule.min_learning_rate == 0)
+        s->schedule.min_learning_rate = s->schedule.learning_rate / 10;
     return GR_OK;
 }
 
@@ -187,10 +231,13 @@ gr_status gr__settings_read(const gr__conf *root, bool language, gr__settings *o
     gr__train_rows r = {.batch = NULL};
     GR_TRY(gr__conf_read(section, "train", train_rows, GR__COUNT(train_rows), &r, arena));
     gr__settings *s = &r.s;
-    if (strcmp(r.batch, "full") == 0) s->full_batch = true;
-    else if (strcmp(r.batch, "auto") == 0) s->batch = 0;
+    if (strcmp(r.batch, "full") == 0)
+        s->full_batch = true;
+    else if (strcmp(r.batch, "auto") == 0)
+        s->batch = 0;
     else if (!gr__parse_int(r.batch, &s->batch) || s->batch < 1 || s->batch > 1000000)
-        return gr__conf_fail(gr__conf_find(root, "train.batch"), "train.batch is a number from 1 to 1000000, 'full' or 'auto', not '%s'", r.batch);
+        return gr__conf_fail(gr__conf_find(root, "train.batch"),
+                             "train.batch is a number from 1 to 1000000, 'full' or 'auto', not '%s'", r.batch);
     GR_TRY(read_optimizer(r.optimizer, language, s, arena));
     GR_TRY(read_lr(r.lr, language, s, arena));
     GR_TRY(read_groups(r.groups, s, arena));
@@ -212,8 +259,10 @@ void gr__settings_resolve(gr__settings *s, int64_t samples, bool language)
     if (s->batch > samples && !language) s->batch = samples;
     double per_epoch = (double)samples / (double)(s->batch * s->accumulate);
     if (s->steps == 0 && s->epochs == 0) {
-        if (language) s->steps = 2000;
-        else s->epochs = 100;
+        if (language)
+            s->steps = 2000;
+        else
+            s->epochs = 100;
     }
     if (s->steps == 0) s->steps = GR__MAX(1, (int64_t)floor((double)s->epochs * per_epoch + 1e-9));
     if (s->eval_every == 0) s->eval_every = GR__MAX(1, s->steps / 10);

@@ -9,23 +9,23 @@
 typedef enum gr__nonfinite { GR__NONFINITE_STOP, GR__NONFINITE_SKIP } gr__nonfinite;
 
 typedef struct gr__settings {
-    int64_t steps, epochs;       /* one of them may be 0 */
-    int64_t batch;               /* INT64_MIN 'auto': chosen */
+    int64_t steps, epochs; /* one of them may be 0 */
+    int64_t batch;         /* INT64_MIN 'auto': chosen */
     bool full_batch;
     int64_t accumulate;
     int64_t seed;
-    int dtype;                   /* 0 f32, 1 bf16 */
+    int dtype; /* 0 f32, 1 bf16 */
     int64_t checkpoint_every, keep, eval_every, eval_samples;
-    double memory_mib;           /* of the arena; 0: no limit */
+    double memory_mib; /* of the arena; 0: no limit */
     int recompute, nonfinite;
     double clip, clip_value, ema;
     gr_optimizer optimizer;
-    bool decay_all;              /* weight decay on vectors too */
+    bool decay_all; /* weight decay on vectors too */
     gr_schedule schedule;
-    double warmup;               /* steps; below 1: share of the steps */
-    gr_param_group *groups;      /* in the arena */
+    double warmup;          /* steps; below 1: share of the steps */
+    gr_param_group *groups; /* in the arena */
     int n_groups;
-    int64_t patience;            /* of early stopping, in validations; 0: off */
+    int64_t patience; /* of early stopping, in validations; 0: off */
     double min_delta;
 } gr__settings;
 

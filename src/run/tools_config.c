@@ -23,7 +23,8 @@ static size_t list_sections(gr__listed out[MOST_SECTIONS])
     if (n < MOST_SECTIONS)
         out[n++] = (gr__listed){{"data", gr__matrix_rows, gr__n_matrix_rows, "rows of numbers"}, gr__task_vector.name};
     for (int f = 0; f < gr__n_families && n < MOST_SECTIONS; f++)
-        out[n++] = (gr__listed){{"model", gr__families[f]->rows, gr__families[f]->n_rows, gr__families[f]->summary}, gr__families[f]->name};
+        out[n++] = (gr__listed){{"model", gr__families[f]->rows, gr__families[f]->n_rows, gr__families[f]->summary},
+                                gr__families[f]->name};
     for (size_t i = 0; i < gr__n_settings_sections && n < MOST_SECTIONS; i++)
         out[n++] = (gr__listed){gr__settings_sections[i], NULL};
     return n;
@@ -36,8 +37,10 @@ static void add_row(gr__str *s, const gr__conf_row *row)
     gr__conf_describe(row, &what);
     gr__str_printf(s, "  %-18s %s\n", row->key, row->doc);
     gr__str_printf(s, "  %-18s   %s", "", gr__str_get(&what));
-    if (row->flags & GR__CONF_REQUIRED) gr__str_add(s, "; required");
-    else if (row->default_text) gr__str_printf(s, "; default %s", *row->default_text ? row->default_text : "''");
+    if (row->flags & GR__CONF_REQUIRED)
+        gr__str_add(s, "; required");
+    else if (row->default_text)
+        gr__str_printf(s, "; default %s", *row->default_text ? row->default_text : "''");
     gr__str_add(s, "\n");
     if (what.failed) s->failed = true;
     gr__str_release(&what);
@@ -47,8 +50,10 @@ static void add_section(gr__str *s, const gr__listed *l)
 {
     bool model = strcmp(l->section.path, "model") == 0;
     gr__str_add(s, *l->section.path ? l->section.path : "(root)");
-    if (model) gr__str_printf(s, ": {type: %s}", l->only);
-    else if (l->only) gr__str_printf(s, " (task %s)", l->only);
+    if (model)
+        gr__str_printf(s, ": {type: %s}", l->only);
+    else if (l->only)
+        gr__str_printf(s, " (task %s)", l->only);
     gr__str_printf(s, ": %s\n", l->section.doc);
     for (size_t i = 0; i < l->section.n; i++) add_row(s, &l->section.rows[i]);
     gr__str_add(s, "\n");
@@ -66,8 +71,11 @@ static gr_status unknown_section(const char *section, const gr__listed *l, size_
     const char *names[MOST_SECTIONS];
     for (size_t i = 0; i < n; i++) names[i] = l[i].section.path;
     const char *near = gr__str_nearest(section, names, n);
-    return near && *near ? gr__fail(GR_ERR_NOT_FOUND, "the configuration has no section '%s'; did you mean '%s'?", section, near)
-                         : gr__fail(GR_ERR_NOT_FOUND, "the configuration has no section '%s'; there are data, tokenizer, model, loss, train", section);
+    return near && *near
+               ? gr__fail(GR_ERR_NOT_FOUND, "the configuration has no section '%s'; did you mean '%s'?", section, near)
+               : gr__fail(GR_ERR_NOT_FOUND,
+                          "the configuration has no section '%s'; there are data, tokenizer, model, loss, train",
+                          section);
 }
 
 gr_status gr_config_help(const char *section, char **out)

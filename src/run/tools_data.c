@@ -50,8 +50,10 @@ static gr_status look_at(const gr__corpus *c, gr_text_report *r)
         int64_t characters;
         bool before = false;
         count_characters(d.text, d.n, r, &characters);
-        if (characters == 0) r->empty_documents++;
-        else if (characters < SHORT_DOCUMENT) r->short_documents++;
+        if (characters == 0)
+            r->empty_documents++;
+        else if (characters < SHORT_DOCUMENT)
+            r->short_documents++;
         if (d.n) GR_TRY_DONE(seen_before(&documents, d.text, d.n, &before));
         r->duplicate_documents += before;
         GR_TRY_DONE(look_at_lines(&lines, d.text, d.n, r));
@@ -67,7 +69,8 @@ gr_status gr_text_check(const char *path, gr_text_report *out)
     gr__corpus c = {0};
     gr_status status = gr__corpus_read(path, false, &c);
     if (status == GR_OK) {
-        *out = (gr_text_report){.documents = (int64_t)c.n, .bytes = (int64_t)c.bytes, .skipped_files = (int64_t)c.skipped};
+        *out =
+            (gr_text_report){.documents = (int64_t)c.n, .bytes = (int64_t)c.bytes, .skipped_files = (int64_t)c.skipped};
         status = look_at(&c, out);
     }
     gr__corpus_release(&c);
@@ -81,6 +84,7 @@ const char *gr_run_source(const gr_run *run)
         source = gr__conf_get(data, "source");
         if (gr__conf_is_null(source)) source = gr__conf_get(data, ""); /* a scalar that an override made a map of */
     }
-    bool none = gr__conf_is_null(source) || source->kind != GR__CONF_SCALAR || strncmp(source->text, "builtin:", 8) == 0;
+    bool none =
+        gr__conf_is_null(source) || source->kind != GR__CONF_SCALAR || strncmp(source->text, "builtin:", 8) == 0;
     return none ? NULL : source->text;
 }

@@ -176,10 +176,14 @@ static gr_status open_model(gr_inspection *f, const char *path)
     gr_tensor t;
     GR_TRY(gr_model_open(path, &f->model));
     gr_store *store = gr_model_store(f->model);
-    for (size_t i = 0; gr_store_at(store, i, &name, &t); i++) GR_TRY(add_tensor(f, name, "F32", &t, gr_tensor_size_bytes(&t)));
+    for (size_t i = 0; gr_store_at(store, i, &name, &t); i++)
+        GR_TRY(add_tensor(f, name, "F32", &t, gr_tensor_size_bytes(&t)));
     gr_model_info info = gr_model_describe(f->model);
-    const struct { const char *name; int64_t value; } facts[] = {{"layers", info.layers}, {"heads", info.heads},
-        {"kv_heads", info.kv_heads}, {"width", info.width}, {"context", info.context}, {"vocab", info.vocab}};
+    const struct {
+        const char *name;
+        int64_t value;
+    } facts[] = {{"layers", info.layers}, {"heads", info.heads},     {"kv_heads", info.kv_heads},
+                 {"width", info.width},   {"context", info.context}, {"vocab", info.vocab}};
     GR_TRY(add_fact(f, "config", "family", gr_model_family(f->model)));
     for (size_t i = 0; i < GR__COUNT(facts); i++) GR_TRY(add_number_fact(f, "config", facts[i].name, facts[i].value));
     return gr_model_tokenizer(f->model) ? add_tokenizer(f, gr_model_tokenizer(f->model)) : GR_OK;
@@ -216,8 +220,10 @@ static gr_status open_folder(gr_inspection *f, const char *path)
     }
     f->format = "llama2.c";
     if (open_model(f, path) == GR_OK) return GR_OK;
-    return gr__fail(GR_ERR_UNSUPPORTED, "'%s' holds no model: neither config.json, model.safetensors, tokenizer.json nor a llama2.c "
-                    ".bin; a run that is not finished has checkpoints/step-N.safetensors", path);
+    return gr__fail(GR_ERR_UNSUPPORTED,
+                    "'%s' holds no model: neither config.json, model.safetensors, tokenizer.json nor a llama2.c "
+                    ".bin; a run that is not finished has checkpoints/step-N.safetensors",
+                    path);
 }
 
 static gr_status open_any(gr_inspection *f, const char *path)
@@ -232,8 +238,10 @@ static gr_status open_any(gr_inspection *f, const char *path)
         f->format = "tokenizer";
         return open_tokenizer(f, path);
     }
-    GR_FAIL_IF(!ends_with(path, ".bin"), GR_ERR_UNSUPPORTED, "'%s' is of no kind that inspect knows: .safetensors, tokenizer.json, "
-               "a llama2.c .bin, or a folder of them", path);
+    GR_FAIL_IF(!ends_with(path, ".bin"), GR_ERR_UNSUPPORTED,
+               "'%s' is of no kind that inspect knows: .safetensors, tokenizer.json, "
+               "a llama2.c .bin, or a folder of them",
+               path);
     f->format = "llama2.c";
     if (strstr(path, "tok")) {
         f->format = "tokenizer";
@@ -247,8 +255,10 @@ gr_status gr_inspect_open(const char *path, gr_inspection **out)
     gr_inspection *f = gr__calloc(1, sizeof *f);
     if (!f) return gr__fail_memory("an inspection", sizeof *f);
     gr_status status = open_any(f, path);
-    if (status == GR_OK) *out = f;
-    else gr_inspect_close(&f);
+    if (status == GR_OK)
+        *out = f;
+    else
+        gr_inspect_close(&f);
     return status;
 }
 
@@ -296,7 +306,8 @@ bool gr_inspect_tensor_at(const gr_inspection *file, size_t i, gr_inspect_tensor
     return true;
 }
 
-bool gr_inspect_fact_at(const gr_inspection *file, size_t i, const char **section, const char **name, const char **value)
+bool gr_inspect_fact_at(const gr_inspection *file, size_t i, const char **section, const char **name,
+                        const char **value)
 {
     if (i >= file->n_facts) return false;
     *section = file->fact[i].section;
@@ -309,8 +320,9 @@ gr_status gr_inspect_stats_at(const gr_inspection *file, size_t i, gr_inspect_st
 {
     GR_FAIL_IF(i >= file->n_tensors, GR_ERR_ARGUMENT, "there are %zu tensors", file->n_tensors);
     const gr_tensor *t = &file->tensor[i].tensor;
-    GR_FAIL_IF(t->dtype == GR_DTYPE_NONE, GR_ERR_UNSUPPORTED, "tensor '%s' is of type %s, with which Gradus does not compute",
-               file->tensor[i].about.name, file->tensor[i].about.type);
+    GR_FAIL_IF(t->dtype == GR_DTYPE_NONE, GR_ERR_UNSUPPORTED,
+               "tensor '%s' is of type %s, with which Gradus does not compute", file->tensor[i].about.name,
+               file->tensor[i].about.type);
     gr_inspect_stats s = {.least = INFINITY, .most = -INFINITY};
     double n = 0, m2 = 0; /* Welford 1962 */
     for (int64_t k = 0, count = gr_tensor_count(t); k < count; k++) {

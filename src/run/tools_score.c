@@ -36,8 +36,11 @@ gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_o
     bool any = gr_tokenizer_type_of(tok) == GR_TOKENIZER_BYTE;
     GR_TRY_DONE(gr__corpus_read(path, any, &c));
     for (size_t i = 0; i < c.n; i++) GR_TRY_DONE(add_document(tok, c.document[i], c.n > 1, &all));
-    if (all.n < 2) status = gr__fail(GR_ERR_DATA, "'%s' is too short to be scored: %zu tokens, at least 2 are needed", path, all.n);
-    else status = gr_model_score(model, all.id, (int64_t)all.n, options, out);
+    if (all.n < 2)
+        status =
+            gr__fail(GR_ERR_DATA, "'%s' is too short to be scored: %zu tokens, at least 2 are needed", path, all.n);
+    else
+        status = gr_model_score(model, all.id, (int64_t)all.n, options, out);
 done:
     gr__free(all.id);
     gr__corpus_release(&c);

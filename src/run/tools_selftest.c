@@ -65,10 +65,14 @@ static gr_value gradient(gr_graph *g, gr_value x, gr_value w)
 }
 
 static const gr__case cases[] = {
-    {"matmul", 1e-5, matmul},     {"matmul, transposed", 1e-5, matmul_transposed},
-    {"matmul, bf16", 1e-2, matmul_bf16}, {"softmax", 1e-5, softmax},
-    {"norms", 1e-5, norms},       {"gelu", 1e-5, gelu},
-    {"attention", 1e-5, attention}, {"gradients", 1e-4, gradient},
+    {"matmul", 1e-5, matmul},
+    {"matmul, transposed", 1e-5, matmul_transposed},
+    {"matmul, bf16", 1e-2, matmul_bf16},
+    {"softmax", 1e-5, softmax},
+    {"norms", 1e-5, norms},
+    {"gelu", 1e-5, gelu},
+    {"attention", 1e-5, attention},
+    {"gradients", 1e-4, gradient},
 };
 
 static void fill(gr_session *s, const char *name, uint64_t seed)
@@ -77,7 +81,8 @@ static void fill(gr_session *s, const char *name, uint64_t seed)
     if (gr_session_input(s, name, &t) != GR_OK) return;
     gr__rng r = gr__rng_make(seed, 1);
     float *x = t.data;
-    for (int64_t i = 0, n = gr_tensor_count(&t); i < n; i++) x[i] = (float)((double)gr__rng_u32(&r) / 4294967296.0 - 0.5);
+    for (int64_t i = 0, n = gr_tensor_count(&t); i < n; i++)
+        x[i] = (float)((double)gr__rng_u32(&r) / 4294967296.0 - 0.5);
 }
 
 /* The program's result in fresh memory (n floats). */
@@ -102,8 +107,10 @@ static gr_status run_case(const gr__case *c, bool naive, float **out, int64_t *n
     GR_TRY_DONE(gr_session_output(session, "y", &y));
     *n = gr_tensor_count(&y);
     *out = gr__alloc((size_t)*n * sizeof(float));
-    if (*out) memcpy(*out, y.data, (size_t)*n * sizeof(float));
-    else status = gr__fail_memory("a self-test", (size_t)*n * sizeof(float));
+    if (*out)
+        memcpy(*out, y.data, (size_t)*n * sizeof(float));
+    else
+        status = gr__fail_memory("a self-test", (size_t)*n * sizeof(float));
 done:
     gr_session_free(&session);
     gr_store_free(&store);
@@ -139,7 +146,9 @@ gr_status gr_self_test(gr_self_test_fn fn, void *user)
         if (fn) fn(user, cases[i].name, worst, cases[i].allowed);
         if (!(worst <= cases[i].allowed) && !failed) failed = cases[i].name;
     }
-    GR_FAIL_IF(failed, GR_ERR_CHECK, "the kernel of '%s' computes wrong numbers on this machine; GRADUS_ISA=generic may help; "
-               "please report it with the output of 'gradus doctor --json'", failed);
+    GR_FAIL_IF(failed, GR_ERR_CHECK,
+               "the kernel of '%s' computes wrong numbers on this machine; GRADUS_ISA=generic may help; "
+               "please report it with the output of 'gradus doctor --json'",
+               failed);
     return GR_OK;
 }

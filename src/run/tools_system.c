@@ -50,9 +50,16 @@ void gr_system_describe(gr_system *out)
     struct statvfs disk;
     char *text = NULL;
     size_t n;
-    *out = (gr_system){.isa = gr__cpu_level_name(gr__cpu_get_level()), .best_isa = gr__cpu_level_name(cpu->best), .bf16 = cpu->bf16,
-                       .cores = usable_cores(), .threads = gr_threads(), .pool = gr__parallel_name(), .onednn = gr__dnn_version(),
-                       .l1_bytes = cpu->l1_bytes, .l2_bytes = cpu->l2_bytes, .l3_bytes = cpu->l3_bytes};
+    *out = (gr_system){.isa = gr__cpu_level_name(gr__cpu_get_level()),
+                       .best_isa = gr__cpu_level_name(cpu->best),
+                       .bf16 = cpu->bf16,
+                       .cores = usable_cores(),
+                       .threads = gr_threads(),
+                       .pool = gr__parallel_name(),
+                       .onednn = gr__dnn_version(),
+                       .l1_bytes = cpu->l1_bytes,
+                       .l2_bytes = cpu->l2_bytes,
+                       .l3_bytes = cpu->l3_bytes};
     snprintf(out->cpu, sizeof out->cpu, "%s", cpu->name);
     if (gr__file_read("/proc/meminfo", 1 << 20, &text, &n) == GR_OK) {
         out->memory_bytes = meminfo(text, "MemTotal:");
@@ -77,7 +84,8 @@ typedef struct gr__libraries {
 
 static bool is_of_libc(const char *name)
 {
-    static const char *const own[] = {"ld-linux", "libc.so", "libc-", "libm.so", "libm-", "libpthread", "libdl", "librt", "libresolv"};
+    static const char *const own[] = {"ld-linux",   "libc.so", "libc-", "libm.so",  "libm-",
+                                      "libpthread", "libdl",   "librt", "libresolv"};
     for (size_t i = 0; i < GR__COUNT(own); i++)
         if (strncmp(name, own[i], strlen(own[i])) == 0) return true;
     return false;

@@ -125,7 +125,8 @@ static gr_status explain(gr__trainer *t)
         if (gr_session_output(run->step ? run->step : run->apply, "sum_squares", &squares) == GR_OK)
             for (int i = 0; i < run->n_params; i++)
                 if (!isfinite(gr_tensor_get(&squares, i))) {
-                    gr__fail(GR_ERR_NUMERIC, "the gradient of '%s' is not finite", gr_value_path(run->graph, run->params[i]));
+                    gr__fail(GR_ERR_NUMERIC, "the gradient of '%s' is not finite",
+                             gr_value_path(run->graph, run->params[i]));
                     break;
                 }
     } else if (status != GR_ERR_NUMERIC) {
@@ -158,19 +159,22 @@ static gr_status step(gr__trainer *t)
     gr_status s = one_step(t);
     bool bad = s == GR_ERR_NUMERIC || (s == GR_OK && (!isfinite(p->loss) || isinf(p->grad_norm)));
     if (s != GR_OK && s != GR_ERR_NUMERIC) return s;
-    if (bad) GR_TRY(handle_nonfinite(t));
+    if (bad)
+        GR_TRY(handle_nonfinite(t));
     else {
         t->skips_in_a_row = 0;
         run->at.update++;
         run->at.loss_average = isnan(run->at.loss_average) ? p->loss : run->at.loss_average * 0.98 + p->loss * 0.02;
     }
     run->at.step++;
-    double now = gr__now(), took = now - t->last_time, units = run->task->units_per_sample * (double)(run->set.batch * run->set.accumulate);
+    double now = gr__now(), took = now - t->last_time,
+           units = run->task->units_per_sample * (double)(run->set.batch * run->set.accumulate);
     t->last_time = now;
     run->at.seconds += took;
     t->rate = t->rate > 0 ? 0.9 * t->rate + 0.1 * units / took : units / took;
     p->step = run->at.step;
-    p->epoch = (double)run->at.step * (double)(run->set.batch * run->set.accumulate) / (double)GR__MAX(run->task->samples[0], 1);
+    p->epoch = (double)run->at.step * (double)(run->set.batch * run->set.accumulate) /
+               (double)GR__MAX(run->task->samples[0], 1);
     p->loss_average = run->at.loss_average;
     p->seconds = run->at.seconds;
     p->units_per_second = t->rate;
@@ -249,7 +253,8 @@ static gr_status loop(gr__trainer *t)
         }
         if (last || asked || early || best || run->at.step % s->checkpoint_every == 0) GR_TRY(checkpoint(t, best));
         if (asked)
-            return gr__fail(GR_ERR_STOPPED, "stopped after step %lld of %lld with a checkpoint in '%s'; the same command goes on",
+            return gr__fail(GR_ERR_STOPPED,
+                            "stopped after step %lld of %lld with a checkpoint in '%s'; the same command goes on",
                             (long long)run->at.step, (long long)s->steps, run->out ? run->out : "(nowhere)");
     }
     return GR_OK;
@@ -289,7 +294,8 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
         GR_TRY_DONE(open_log(&t));
     }
     t.started = t.last_time = gr__now();
-    t.progress = (gr_progress){.step = run->at.step, .steps = run->set.steps, .valid_loss = NAN, .grad_norm = NAN, .skipped = run->at.skipped};
+    t.progress = (gr_progress){
+        .step = run->at.step, .steps = run->set.steps, .valid_loss = NAN, .grad_norm = NAN, .skipped = run->at.skipped};
     GR_TRY_DONE(loop(&t));
     if (run->out) {
         GR_TRY_DONE(gr__run_swap_averages(run));

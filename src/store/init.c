@@ -23,7 +23,8 @@ static void normal_pair(const gr__draw *d, uint64_t pair, uint64_t attempt, floa
 {
     uint32_t r[4];
     gr__philox(d->seed, d->stream + (attempt << 56), pair, r);
-    float radius = sqrtf(-2 * logf(((float)(r[0] >> 8) + 0.5f) * 0x1p-24f)), angle = (float)TWO_PI * ((float)(r[1] >> 8) * 0x1p-24f);
+    float radius = sqrtf(-2 * logf(((float)(r[0] >> 8) + 0.5f) * 0x1p-24f)),
+          angle = (float)TWO_PI * ((float)(r[1] >> 8) * 0x1p-24f);
     z[0] = radius * cosf(angle);
     z[1] = radius * sinf(angle);
 }
@@ -58,7 +59,8 @@ static void draw_chunk(void *context, int64_t chunk, int thread)
         return;
     }
     for (int64_t i = chunk * d->per; i < end; i++) {
-        double x = d->normal ? d->a + d->b * normal_at(d, (uint64_t)i) : d->a + (d->b - d->a) * uniform_at(d, (uint64_t)i);
+        double x =
+            d->normal ? d->a + d->b * normal_at(d, (uint64_t)i) : d->a + (d->b - d->a) * uniform_at(d, (uint64_t)i);
         if (d->t->dtype == GR_F32) {
             float f = (float)x;
             if (!d->normal && f >= (float)d->b && d->b > d->a) f = nextafterf((float)d->b, (float)d->a);

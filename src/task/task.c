@@ -37,8 +37,10 @@ gr_status gr__task_open(const gr__task_in *in, gr__task **out)
     if (!t) return gr__fail_memory("a task", kind->bytes);
     t->kind = kind;
     gr_status s = kind->open(t, in);
-    if (s != GR_OK) gr__task_close(&t);
-    else *out = t;
+    if (s != GR_OK)
+        gr__task_close(&t);
+    else
+        *out = t;
     return s;
 }
 

@@ -18,17 +18,17 @@ typedef struct gr__task_in {
     const char *run_folder; /* NULL: nothing may be written */
     bool fresh;             /* derived files are made anew */
     uint64_t seed;
-    const char *text;       /* a corpus given from memory; NULL: from data.source */
+    const char *text; /* a corpus given from memory; NULL: from data.source */
     size_t text_bytes;
 } gr__task_in;
 
 typedef struct gr__task_kind {
     const char *name, *summary;
     const char *unit;
-    bool language;          /* defaults of training as for language models */
+    bool language;                    /* defaults of training as for language models */
     const gr__conf_section *sections; /* of the configuration that it reads, for help */
     size_t n_sections;
-    size_t bytes;           /* of the struct that begins with gr__task */
+    size_t bytes; /* of the struct that begins with gr__task */
     gr_status (*open)(gr__task *t, const gr__task_in *in);
     void (*close)(gr__task *t);
     /* Appends forward part and loss for a batch; inputs are declared here. Outputs for 'score' go to 'program'. */
@@ -46,9 +46,9 @@ struct gr__task {
     const gr__task_kind *kind;
     gr__arena arena;
     gr_model *model;
-    int64_t samples[2];       /* per epoch, of each split */
+    int64_t samples[2]; /* per epoch, of each split */
     double units_per_sample;
-    int64_t units[2];         /* size of the data */
+    int64_t units[2]; /* size of the data */
 };
 
 extern const gr__task_kind *const gr__tasks[];

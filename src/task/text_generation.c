@@ -11,9 +11,9 @@
 
 typedef struct gr__text_task {
     gr__task base;
-    gr__tokens tokens[2];  /* of each split */
-    int32_t *owned[2];     /* ids in memory, when nothing may be written */
-    gr__windows windows;   /* of the training part */
+    gr__tokens tokens[2]; /* of each split */
+    int32_t *owned[2];    /* ids in memory, when nothing may be written */
+    gr__windows windows;  /* of the training part */
     int64_t time;
     double bytes_per_token; /* of the validation part */
 } gr__text_task;
@@ -32,15 +32,22 @@ static const char *const tokenizer_types[] = {"byte", "char", "bpe", NULL};
 #define STORIES "builtin:stories"
 
 static const gr__conf_row data_rows[] = {
-    {"source", GR__CONF_STRING, offsetof(gr__text_options, source), 0, 0, NULL, NULL, "a text file, a folder of .txt and .md files, or " STORIES, GR__CONF_MAIN},
-    {"valid_source", GR__CONF_STRING, offsetof(gr__text_options, valid_source), 0, 0, NULL, NULL, "text for validation; default: the end of 'source'", 0},
-    {"valid", GR__CONF_DOUBLE, offsetof(gr__text_options, valid), 0, 0.9, NULL, "0.1", "share of the end of 'source' for validation", 0},
-    {"story_bytes", GR__CONF_INT, offsetof(gr__text_options, story_bytes), 1, 1 << 30, NULL, "300000", STORIES ": how much text", 0},
+    {"source", GR__CONF_STRING, offsetof(gr__text_options, source), 0, 0, NULL, NULL,
+     "a text file, a folder of .txt and .md files, or " STORIES, GR__CONF_MAIN},
+    {"valid_source", GR__CONF_STRING, offsetof(gr__text_options, valid_source), 0, 0, NULL, NULL,
+     "text for validation; default: the end of 'source'", 0},
+    {"valid", GR__CONF_DOUBLE, offsetof(gr__text_options, valid), 0, 0.9, NULL, "0.1",
+     "share of the end of 'source' for validation", 0},
+    {"story_bytes", GR__CONF_INT, offsetof(gr__text_options, story_bytes), 1, 1 << 30, NULL, "300000",
+     STORIES ": how much text", 0},
 };
 static const gr__conf_row tokenizer_rows[] = {
-    {"type", GR__CONF_ENUM, offsetof(gr__text_options, tokenizer_type), 0, 0, tokenizer_types, "bpe", "byte, char, or bpe trained on the text", GR__CONF_MAIN},
-    {"vocab_size", GR__CONF_INT, offsetof(gr__text_options, vocab_size), 258, 1048576, NULL, "2048", "bpe: number of tokens", 0},
-    {"path", GR__CONF_STRING, offsetof(gr__text_options, tokenizer_path), 0, 0, NULL, NULL, "use this tokenizer (a folder or tokenizer.json)", 0},
+    {"type", GR__CONF_ENUM, offsetof(gr__text_options, tokenizer_type), 0, 0, tokenizer_types, "bpe",
+     "byte, char, or bpe trained on the text", GR__CONF_MAIN},
+    {"vocab_size", GR__CONF_INT, offsetof(gr__text_options, vocab_size), 258, 1048576, NULL, "2048",
+     "bpe: number of tokens", 0},
+    {"path", GR__CONF_STRING, offsetof(gr__text_options, tokenizer_path), 0, 0, NULL, NULL,
+     "use this tokenizer (a folder or tokenizer.json)", 0},
 };
 
 static const gr__conf_section sections[] = {
@@ -156,7 +163,8 @@ static gr_status make_tokenizer(const gr__text_options *o, const gr__parts *part
         gr__free(path);
         if (s != GR_ERR_NOT_FOUND) return s;
     }
-    if (o->tokenizer_path) GR_TRY(gr_tokenizer_open(o->tokenizer_path, out));
+    if (o->tokenizer_path)
+        GR_TRY(gr_tokenizer_open(o->tokenizer_path, out));
     else {
         gr_tokenizer_options to = {.vocab_size = o->vocab_size};
         GR_TRY(gr_tokenizer_train((gr_tokenizer_type)o->tokenizer_type, &to, parts->train, parts->n_train, out));
@@ -200,7 +208,8 @@ static gr_status check_length(const gr__text_task *t, const char *source)
 {
     GR_FAIL_IF(t->tokens[0].n <= t->time, GR_ERR_DATA,
                "the training text of '%s' has %lld tokens, no more than the context of %lld; use a longer text or "
-               "model.context=%lld", source ? source : "the corpus", (long long)t->tokens[0].n, (long long)t->time,
+               "model.context=%lld",
+               source ? source : "the corpus", (long long)t->tokens[0].n, (long long)t->time,
                (long long)GR__MAX(t->tokens[0].n / 2, 1));
     return GR_OK;
 }
@@ -244,8 +253,10 @@ static void close(gr__task *base)
 {
     gr__text_task *t = (gr__text_task *)base;
     for (int i = 0; i < 2; i++) {
-        if (t->owned[i]) gr__free(t->owned[i]);
-        else gr__tokens_close(&t->tokens[i]);
+        if (t->owned[i])
+            gr__free(t->owned[i]);
+        else
+            gr__tokens_close(&t->tokens[i]);
     }
 }
 
@@ -267,7 +278,8 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
     gr__text_task *t = (gr__text_task *)base;
     const gr__tokens *tokens = &t->tokens[split];
     gr_tensor ids, targets;
-    if (gr_session_input(session, "ids", &ids) != GR_OK || gr_session_input(session, "targets", &targets) != GR_OK) return;
+    if (gr_session_input(session, "ids", &ids) != GR_OK || gr_session_input(session, "targets", &targets) != GR_OK)
+        return;
     for (int64_t b = 0; b < batch; b++) {
         int32_t *x = (int32_t *)ids.data + b * t->time, *y = (int32_t *)targets.data + b * t->time;
         int64_t start = split == GR__SPLIT_TRAIN ? gr__window_start(&t->windows, first + b) : (first + b) * t->time;
@@ -288,7 +300,16 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 }
 
 const gr__task_kind gr__task_text_generation = {
-    .name = "text-generation", .summary = "a language model on text", .unit = "tok", .language = true,
+    .name = "text-generation",
+    .summary = "a language model on text",
+    .unit = "tok",
+    .language = true,
     .sections = sections,
-    .n_sections = GR__COUNT(sections), .bytes = sizeof(gr__text_task), .open = open, .close = close, .build = build, .fill = fill, .finish = finish,
+    .n_sections = GR__COUNT(sections),
+    .bytes = sizeof(gr__text_task),
+    .open = open,
+    .close = close,
+    .build = build,
+    .fill = fill,
+    .finish = finish,
 };

@@ -37,7 +37,8 @@ static const gr__conf_row loss_rows[] = {
     {"sum", GR__CONF_BOOL, AT(sum), 0, 0, NULL, "false", "the sum over the batch instead of the mean", 0},
     {"broadcast", GR__CONF_BOOL, AT(broadcast), 0, 0, NULL, "false", "one output against several targets", 0},
     {"delta", GR__CONF_DOUBLE, AT(delta), 0, 1e9, NULL, "1", "huber: where the square ends", GR__CONF_ABOVE_MIN},
-    {"positive_weight", GR__CONF_DOUBLE, AT(positive_weight), 0, 1e9, NULL, "1", "bce_with_logits: weight of the ones", GR__CONF_ABOVE_MIN},
+    {"positive_weight", GR__CONF_DOUBLE, AT(positive_weight), 0, 1e9, NULL, "1", "bce_with_logits: weight of the ones",
+     GR__CONF_ABOVE_MIN},
 };
 
 static gr_status split_off(gr__vector_task *t, double valid)
@@ -61,7 +62,8 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     const gr__conf *section = gr__conf_get(in->root, "data");
     gr__matrix_options o = {0};
     GR_TRY(gr__conf_read(section, "data", gr__matrix_rows, gr__n_matrix_rows, &o, &base->arena));
-    GR_TRY(gr__conf_read(gr__conf_get(in->root, "loss"), "loss", loss_rows, GR__COUNT(loss_rows), &t->loss, &base->arena));
+    GR_TRY(
+        gr__conf_read(gr__conf_get(in->root, "loss"), "loss", loss_rows, GR__COUNT(loss_rows), &t->loss, &base->arena));
     if (t->loss.kind == GR_LOSS_CROSS_ENTROPY)
         return gr__conf_fail(gr__conf_find(in->root, "loss"), "cross_entropy wants classes; use bce_with_logits here");
     t->seed = in->seed;
@@ -69,8 +71,9 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     if (o.test_source) {
         GR_TRY(gr__matrix_load(&o, section, true, &t->part[1]));
         t->has_valid = true;
-        GR_FAIL_IF(t->part[1].inputs != t->part[0].inputs, GR_ERR_DATA, "the test part has %lld inputs, the training part %lld",
-                   (long long)t->part[1].inputs, (long long)t->part[0].inputs);
+        GR_FAIL_IF(t->part[1].inputs != t->part[0].inputs, GR_ERR_DATA,
+                   "the test part has %lld inputs, the training part %lld", (long long)t->part[1].inputs,
+                   (long long)t->part[0].inputs);
     } else {
         GR_TRY(split_off(t, o.valid));
     }
@@ -101,8 +104,11 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     gr_value y = gr_input(g, "y", GR_F32, 2, (int64_t[]){batch, t->part[0].outputs});
     gr_value weight = gr_input(g, "weight", GR_F32, 1, &batch);
     gr_value p = m->family->build_vector(g, m->config, x, train);
-    gr_loss_options o = {.half = t->loss.half, .broadcast = t->loss.broadcast, .delta = t->loss.delta,
-                         .positive_weight = t->loss.positive_weight, .weight = weight};
+    gr_loss_options o = {.half = t->loss.half,
+                         .broadcast = t->loss.broadcast,
+                         .delta = t->loss.delta,
+                         .positive_weight = t->loss.positive_weight,
+                         .weight = weight};
     *out = gr_loss_of_kind(g, (gr_loss_kind)t->loss.kind, p, y, &o);
     if (t->loss.sum) out->weight = gr_scalar(g, GR_F32, 1);
     if (!train) gr_output(g, program, "prediction", p);
@@ -164,7 +170,16 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 static const gr__conf_section sections[] = {{"loss", loss_rows, GR__COUNT(loss_rows), "a name alone is the type"}};
 
 const gr__task_kind gr__task_vector = {
-    .name = "vector", .summary = "rows of numbers to numbers: regression, two-class decisions", .unit = "row",
-    .sections = sections, .n_sections = GR__COUNT(sections), .bytes = sizeof(gr__vector_task), .open = open, .close = close,
-    .build = build, .fill = fill, .score = score, .finish = finish,
+    .name = "vector",
+    .summary = "rows of numbers to numbers: regression, two-class decisions",
+    .unit = "row",
+    .sections = sections,
+    .n_sections = GR__COUNT(sections),
+    .bytes = sizeof(gr__vector_task),
+    .open = open,
+    .close = close,
+    .build = build,
+    .fill = fill,
+    .score = score,
+    .finish = finish,
 };

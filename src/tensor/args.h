@@ -19,12 +19,12 @@ typedef struct gr__arg {
 
 /* One per session; written by the host before a run. */
 typedef struct gr__control {
-    uint64_t seed;       /* of the run */
-    int64_t micro_step;  /* counts forward passes */
-    int64_t sample;      /* global index of the batch's first sample */
-    int64_t update;      /* optimiser updates done so far */
+    uint64_t seed;      /* of the run */
+    int64_t micro_step; /* counts forward passes */
+    int64_t sample;     /* global index of the batch's first sample */
+    int64_t update;     /* optimiser updates done so far */
     double learning_rate;
-    bool ok;             /* cleared by a guard: updates of this run are left out */
+    bool ok; /* cleared by a guard: updates of this run are left out */
 } gr__control;
 
 typedef struct gr__args {
@@ -32,11 +32,11 @@ typedef struct gr__args {
     const gr__arg *in;
     const gr__arg *out;
     int n_in, n_out;
-    uint32_t wanted;     /* bit i: output i is used */
-    const void *attr;    /* the op's own struct */
+    uint32_t wanted;  /* bit i: output i is used */
+    const void *attr; /* the op's own struct */
     gr__control *control;
-    uint64_t stream;     /* random stream of the node */
-    void *scratch;       /* as many bytes as the kernel asked for, 64-byte aligned */
+    uint64_t stream; /* random stream of the node */
+    void *scratch;   /* as many bytes as the kernel asked for, 64-byte aligned */
 } gr__args;
 
 /* Contiguous strides for the sizes. */

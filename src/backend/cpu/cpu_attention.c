@@ -14,11 +14,24 @@ static bool fill(const gr__args *a, int first, gr__attention *x)
 {
     const gr__attention_attr *o = a->attr;
     const gr__arg *q = &a->in[0], *k = &a->in[1], *v = &a->in[2];
-    *x = (gr__attention){.batch = q->dim[0], .tq = q->dim[1], .heads = q->dim[2], .d = q->dim[3], .tk = k->dim[1],
-                         .kv_heads = k->dim[2], .dtype = q->dtype, .kv_dtype = k->dtype, .q = q->data, .k = k->data,
-                         .v = v->data, .scale = (float)o->scale, .causal = o->causal, .window = o->window,
-                         .q_start = optional(a, first), .kv_len = optional(a, first + 1),
-                         .key_mask = optional(a, first + 2), .scratch = a->scratch};
+    *x = (gr__attention){.batch = q->dim[0],
+                         .tq = q->dim[1],
+                         .heads = q->dim[2],
+                         .d = q->dim[3],
+                         .tk = k->dim[1],
+                         .kv_heads = k->dim[2],
+                         .dtype = q->dtype,
+                         .kv_dtype = k->dtype,
+                         .q = q->data,
+                         .k = k->data,
+                         .v = v->data,
+                         .scale = (float)o->scale,
+                         .causal = o->causal,
+                         .window = o->window,
+                         .q_start = optional(a, first),
+                         .kv_len = optional(a, first + 1),
+                         .key_mask = optional(a, first + 2),
+                         .scratch = a->scratch};
     return gr__head_strides(q, x->q_stride) && gr__head_strides(k, x->k_stride) && gr__head_strides(v, x->v_stride);
 }
 
@@ -33,9 +46,10 @@ static bool fill_forward(const gr__args *a, gr__attention *x)
 /* q, k, v, o, lse, do, start, lengths, key_mask -> dq, dk, dv */
 static bool fill_backward(const gr__args *a, gr__attention *x)
 {
-    bool ok = fill(a, 6, x) && gr__head_strides(&a->in[3], x->o_stride) && gr__head_strides(&a->in[5], x->dout_stride) &&
-              (a->wanted & 7) == 7 && gr__head_strides(&a->out[0], x->dq_stride) &&
-              gr__head_strides(&a->out[1], x->dk_stride) && gr__head_strides(&a->out[2], x->dv_stride);
+    bool ok = fill(a, 6, x) && gr__head_strides(&a->in[3], x->o_stride) &&
+              gr__head_strides(&a->in[5], x->dout_stride) && (a->wanted & 7) == 7 &&
+              gr__head_strides(&a->out[0], x->dq_stride) && gr__head_strides(&a->out[1], x->dk_stride) &&
+              gr__head_strides(&a->out[2], x->dv_stride);
     x->o = a->in[3].data;
     x->lse = a->in[4].data;
     x->dout = a->in[5].data;
@@ -99,8 +113,17 @@ static gr_status attention_grad(const gr__args *a, void *state)
     return GR_OK;
 }
 
-const gr__kernel gr__cpu_attention = {.op = &gr__op_attention, .name = "attention", .in_strided = 7, .out_strided = 1,
-                                      .applicable = applicable, .scratch_bytes = scratch, .run = attention};
-const gr__kernel gr__cpu_attention_grad = {.op = &gr__op_attention_grad, .name = "attention_grad", .in_strided = 47,
-                                           .out_strided = 7, .applicable = grad_applicable,
-                                           .scratch_bytes = grad_scratch, .run = attention_grad};
+const gr__kernel gr__cpu_attention = {.op = &gr__op_attention,
+                                      .name = "attention",
+                                      .in_strided = 7,
+                                      .out_strided = 1,
+                                      .applicable = applicable,
+                                      .scratch_bytes = scratch,
+                                      .run = attention};
+const gr__kernel gr__cpu_attention_grad = {.op = &gr__op_attention_grad,
+                                           .name = "attention_grad",
+                                           .in_strided = 47,
+                                           .out_strided = 7,
+                                           .applicable = grad_applicable,
+                                           .scratch_bytes = grad_scratch,
+                                           .run = attention_grad};

@@ -60,9 +60,36 @@ static gr_status make_products(const gr__args *a, const gr__linear_ce *s, int64_
 {
     gr_dtype t = a->in[0].dtype;
     int64_t c = s->c, v = s->v;
-    gr__gemm logits = {.m = rows, .n = v, .k = c, .dtype = t, .c_dtype = t, .a_row = c, .a_col = 1, .b_row = 1, .b_col = c, .c_row = v};
-    gr__gemm dx = {.m = rows, .n = c, .k = v, .dtype = t, .c_dtype = t, .a_row = v, .a_col = 1, .b_row = c, .b_col = 1, .c_row = c};
-    gr__gemm dw = {.m = v, .n = c, .k = rows, .dtype = t, .c_dtype = GR_F32, .a_row = 1, .a_col = v, .b_row = c, .b_col = 1, .c_row = c};
+    gr__gemm logits = {.m = rows,
+                       .n = v,
+                       .k = c,
+                       .dtype = t,
+                       .c_dtype = t,
+                       .a_row = c,
+                       .a_col = 1,
+                       .b_row = 1,
+                       .b_col = c,
+                       .c_row = v};
+    gr__gemm dx = {.m = rows,
+                   .n = c,
+                   .k = v,
+                   .dtype = t,
+                   .c_dtype = t,
+                   .a_row = v,
+                   .a_col = 1,
+                   .b_row = c,
+                   .b_col = 1,
+                   .c_row = c};
+    gr__gemm dw = {.m = v,
+                   .n = c,
+                   .k = rows,
+                   .dtype = t,
+                   .c_dtype = GR_F32,
+                   .a_row = 1,
+                   .a_col = v,
+                   .b_row = c,
+                   .b_col = 1,
+                   .c_row = c};
     p->rows = rows;
     GR_TRY(gr__dense_new(&logits, &p->logits));
     if (wanted(a, 2)) GR_TRY(gr__dense_new(&dx, &p->dx));
@@ -82,8 +109,10 @@ static gr_status make(const gr__args *a, void **state)
     s->rows = chunk_rows(a);
     gr_status status = make_products(a, s, s->rows, &s->size[0]);
     if (status == GR_OK && s->n % s->rows) status = make_products(a, s, s->n % s->rows, &s->size[1]);
-    if (status != GR_OK) release(s);
-    else *state = s;
+    if (status != GR_OK)
+        release(s);
+    else
+        *state = s;
     return status;
 }
 
@@ -116,7 +145,8 @@ static gr_status run_chunk(const gr__args *a, const gr__linear_ce *s, int64_t fi
     void *borrowed = (char *)row_loss + loss_bytes(a);
     gr__rows logits = {.data = a->scratch, .dtype = a->in[0].dtype, .ld = s->v};
     GR_TRY(gr__dense_run(p->logits, x, a->in[1].data, a->scratch, borrowed));
-    gr__cross_entropy ce = {.rows = p->rows, .v = s->v, .logits = logits, .targets = targets, .loss = row_loss, .scale = 1};
+    gr__cross_entropy ce = {
+        .rows = p->rows, .v = s->v, .logits = logits, .targets = targets, .loss = row_loss, .scale = 1};
     if (p->dx || p->dw_first) ce.dlogits = logits;
     gr__cross_entropy_run(&ce);
     for (int64_t r = 0; r < p->rows; r++) {
@@ -141,6 +171,11 @@ static gr_status run(const gr__args *a, void *state)
 }
 
 const gr__kernel gr__cpu_linear_cross_entropy = {
-    .op = &gr__op_linear_cross_entropy, .name = "linear_cross_entropy", .applicable = applicable, .scratch_bytes = scratch,
-    .prepare = prepare, .release = release, .run = run,
+    .op = &gr__op_linear_cross_entropy,
+    .name = "linear_cross_entropy",
+    .applicable = applicable,
+    .scratch_bytes = scratch,
+    .prepare = prepare,
+    .release = release,
+    .run = run,
 };

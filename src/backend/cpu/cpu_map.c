@@ -33,8 +33,10 @@ static void join_axes(const gr__args *a, gr__space *s)
             stride[k] = stride_at(k < a->n_in ? &a->in[k] : &a->out[k - a->n_in], out->rank, axis);
             join = join && s->stride[k][last] == stride[k] * out->dim[axis];
         }
-        if (join) s->dim[last] *= out->dim[axis];
-        else s->dim[last = s->rank++] = out->dim[axis];
+        if (join)
+            s->dim[last] *= out->dim[axis];
+        else
+            s->dim[last = s->rank++] = out->dim[axis];
         for (int k = 0; k < n; k++) s->stride[k][last] = stride[k];
     }
 }
@@ -54,7 +56,8 @@ static bool fill_job(const gr__args *a, gr__map_job *job, char *why)
         gr__map_operand *o = k < a->n_in ? &job->input[k] : &job->output[k - a->n_in];
         int64_t inner = s.rank ? s.stride[k][s.rank - 1] : 0;
         if (x->dtype == GR_F64 || x->dtype == GR_I64) return gr__refuse(why, "dtype");
-        if (inner != 1 && !(inner == 0 && k < a->n_in) && s.rank) return gr__refuse(why, "the last axis is not contiguous");
+        if (inner != 1 && !(inner == 0 && k < a->n_in) && s.rank)
+            return gr__refuse(why, "the last axis is not contiguous");
         o->data = x->data;
         o->dtype = x->dtype;
         memcpy(o->stride, s.stride[k], sizeof o->stride);
@@ -79,8 +82,8 @@ static bool fill_single(const gr__args *a, gr__map_job *job, char *why)
     const gr__map_attr *m = a->op->attr_bytes >= sizeof(gr__map_attr) ? a->attr : &none; /* a cast has none */
     if (a->n_out != 1) return gr__refuse(why, "more than one result");
     job->n_code = 1;
-    job->code[0] = (gr__map_code){.op = (uint8_t)a->op->map_op, .dst = 3, .a = 0, .b = 1, .c = 2, .p0 = (float)m->p0,
-                                  .p1 = (float)m->p1};
+    job->code[0] = (gr__map_code){
+        .op = (uint8_t)a->op->map_op, .dst = 3, .a = 0, .b = 1, .c = 2, .p0 = (float)m->p0, .p1 = (float)m->p1};
     job->output_register[0] = 3;
     return fill_job(a, job, why);
 }
@@ -121,11 +124,23 @@ static gr_status run(const gr__args *a, void *state)
 }
 
 const gr__kernel gr__cpu_map = {
-    .op = &gr__op_map, .name = "map", .in_strided = 0xffffff, .out_strided = 0xff, .applicable = fused_applicable,
-    .prepare = fused_prepare, .release = gr__free, .run = run,
+    .op = &gr__op_map,
+    .name = "map",
+    .in_strided = 0xffffff,
+    .out_strided = 0xff,
+    .applicable = fused_applicable,
+    .prepare = fused_prepare,
+    .release = gr__free,
+    .run = run,
 };
 
 const gr__kernel gr__cpu_element_wise = {
-    .op = NULL, .name = "element_wise", .in_strided = 7, .out_strided = 1, .applicable = single_applicable,
-    .prepare = single_prepare, .release = gr__free, .run = run,
+    .op = NULL,
+    .name = "element_wise",
+    .in_strided = 7,
+    .out_strided = 1,
+    .applicable = single_applicable,
+    .prepare = single_prepare,
+    .release = gr__free,
+    .run = run,
 };

@@ -14,11 +14,23 @@ static bool adds(const gr__args *a) { return a->n_in == 3 && gr__arg_there(&a->i
 
 static gr__dnn_matmul_shape dnn_shape(const gr__args *a, const gr__product *p)
 {
-    return (gr__dnn_matmul_shape){.batch = p->batch, .m = p->m, .n = p->n, .k = p->k, .a_dtype = a->in[0].dtype,
-                                  .b_dtype = a->in[1].dtype, .c_dtype = a->out[0].dtype,
-                                  .a_row = p->a_row, .a_col = p->a_col, .a_batch = p->a_batch,
-                                  .b_row = p->b_row, .b_col = p->b_col, .b_batch = p->b_batch,
-                                  .c_row = p->c_row, .c_col = p->c_col, .c_batch = p->c_batch, .accumulate = adds(a),
+    return (gr__dnn_matmul_shape){.batch = p->batch,
+                                  .m = p->m,
+                                  .n = p->n,
+                                  .k = p->k,
+                                  .a_dtype = a->in[0].dtype,
+                                  .b_dtype = a->in[1].dtype,
+                                  .c_dtype = a->out[0].dtype,
+                                  .a_row = p->a_row,
+                                  .a_col = p->a_col,
+                                  .a_batch = p->a_batch,
+                                  .b_row = p->b_row,
+                                  .b_col = p->b_col,
+                                  .b_batch = p->b_batch,
+                                  .c_row = p->c_row,
+                                  .c_col = p->c_col,
+                                  .c_batch = p->c_batch,
+                                  .accumulate = adds(a),
                                   .scratchpad = true}; /* all products share the plan's */
 }
 
@@ -82,19 +94,40 @@ static gr_status dnn_run(const gr__args *a, void *state)
 }
 
 const gr__kernel gr__cpu_matmul_onednn = {
-    .op = &gr__op_matmul, .name = "matmul.onednn", .in_strided = 7, .out_strided = 1, .applicable = dnn_applicable,
-    .scratch_bytes = dnn_scratch, .prepare = dnn_prepare, .release = dnn_release, .run = dnn_run,
+    .op = &gr__op_matmul,
+    .name = "matmul.onednn",
+    .in_strided = 7,
+    .out_strided = 1,
+    .applicable = dnn_applicable,
+    .scratch_bytes = dnn_scratch,
+    .prepare = dnn_prepare,
+    .release = dnn_release,
+    .run = dnn_run,
 };
 
 /* ---- own ---- */
 
 static gr__gemm own_shape(const gr__args *a, const gr__product *p)
 {
-    return (gr__gemm){.batch = p->batch, .m = p->m, .n = p->n, .k = p->k, .dtype = a->in[0].dtype,
-                      .c_dtype = a->out[0].dtype, .a = a->in[0].data, .a_row = p->a_row, .a_col = p->a_col,
-                      .a_batch = p->a_batch, .b = a->in[1].data, .b_row = p->b_row, .b_col = p->b_col,
-                      .b_batch = p->b_batch, .c = a->out[0].data, .c_row = p->c_row, .c_batch = p->c_batch,
-                      .accumulate = adds(a), .scratch = a->scratch};
+    return (gr__gemm){.batch = p->batch,
+                      .m = p->m,
+                      .n = p->n,
+                      .k = p->k,
+                      .dtype = a->in[0].dtype,
+                      .c_dtype = a->out[0].dtype,
+                      .a = a->in[0].data,
+                      .a_row = p->a_row,
+                      .a_col = p->a_col,
+                      .a_batch = p->a_batch,
+                      .b = a->in[1].data,
+                      .b_row = p->b_row,
+                      .b_col = p->b_col,
+                      .b_batch = p->b_batch,
+                      .c = a->out[0].data,
+                      .c_row = p->c_row,
+                      .c_batch = p->c_batch,
+                      .accumulate = adds(a),
+                      .scratch = a->scratch};
 }
 
 static bool own_applicable(const gr__args *a, char *why)
@@ -137,6 +170,13 @@ static gr_status own_run(const gr__args *a, void *state)
 }
 
 const gr__kernel gr__cpu_matmul_own = {
-    .op = &gr__op_matmul, .name = "matmul.own", .in_strided = 7, .out_strided = 1, .applicable = own_applicable,
-    .scratch_bytes = own_scratch, .prepare = own_prepare, .release = gr__free, .run = own_run,
+    .op = &gr__op_matmul,
+    .name = "matmul.own",
+    .in_strided = 7,
+    .out_strided = 1,
+    .applicable = own_applicable,
+    .scratch_bytes = own_scratch,
+    .prepare = own_prepare,
+    .release = gr__free,
+    .run = own_run,
 };

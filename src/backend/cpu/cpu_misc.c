@@ -14,8 +14,15 @@ static bool fill_rotary(const gr__args *a, gr__rotary *r)
 {
     const gr__rotary_attr *o = a->attr;
     const gr__arg *x = &a->in[0];
-    *r = (gr__rotary){.batch = x->dim[0], .t = x->dim[1], .heads = x->dim[2], .d = x->dim[3], .x = x->data,
-                      .y = a->out[0].data, .dtype = x->dtype, .theta = o->theta, .interleaved = o->interleaved,
+    *r = (gr__rotary){.batch = x->dim[0],
+                      .t = x->dim[1],
+                      .heads = x->dim[2],
+                      .d = x->dim[3],
+                      .x = x->data,
+                      .y = a->out[0].data,
+                      .dtype = x->dtype,
+                      .theta = o->theta,
+                      .interleaved = o->interleaved,
                       .inverse = o->inverse,
                       .start = a->n_in > 1 && gr__arg_there(&a->in[1]) ? a->in[1].data : NULL};
     return gr__head_strides(x, r->x_stride) && gr__head_strides(&a->out[0], r->y_stride);
@@ -37,8 +44,12 @@ static gr_status rotary(const gr__args *a, void *state)
     return GR_OK;
 }
 
-const gr__kernel gr__cpu_rotary = {.op = &gr__op_rotary, .name = "rotary", .in_strided = 1, .out_strided = 1,
-                                   .applicable = rotary_applicable, .run = rotary};
+const gr__kernel gr__cpu_rotary = {.op = &gr__op_rotary,
+                                   .name = "rotary",
+                                   .in_strided = 1,
+                                   .out_strided = 1,
+                                   .applicable = rotary_applicable,
+                                   .run = rotary};
 
 /* ---- dropout ---- */
 
@@ -58,17 +69,21 @@ static gr_status dropout(const gr__args *a, void *state)
     }
     size_t step = (size_t)each * gr_dtype_size_bytes(x->dtype);
     for (int64_t s = 0; s < samples; s++) {
-        gr__dropout d = {.count = each, .x = (const char *)x->data + (size_t)s * step,
-                         .y = (char *)a->out[0].data + (size_t)s * step, .dtype = x->dtype, .key = a->control->seed,
-                         .stream = a->stream, .counter = gr__dropout_counter(a->control, gr__dropout_elements(x), s),
+        gr__dropout d = {.count = each,
+                         .x = (const char *)x->data + (size_t)s * step,
+                         .y = (char *)a->out[0].data + (size_t)s * step,
+                         .dtype = x->dtype,
+                         .key = a->control->seed,
+                         .stream = a->stream,
+                         .counter = gr__dropout_counter(a->control, gr__dropout_elements(x), s),
                          .p = ((const gr__dropout_attr *)a->attr)->p};
         gr__dropout_run(&d);
     }
     return GR_OK;
 }
 
-const gr__kernel gr__cpu_dropout = {.op = &gr__op_dropout, .name = "dropout", .applicable = dropout_applicable,
-                                    .run = dropout};
+const gr__kernel gr__cpu_dropout = {
+    .op = &gr__op_dropout, .name = "dropout", .applicable = dropout_applicable, .run = dropout};
 
 /* ---- cache_write: cache, fresh, start ---- */
 
@@ -94,8 +109,8 @@ static bool cache_applicable(const gr__args *a, char *why)
     return a->in[0].dtype == a->in[1].dtype ? true : gr__refuse(why, "the cache has another dtype");
 }
 
-const gr__kernel gr__cpu_cache_write = {.op = &gr__op_cache_write, .name = "cache_write", .applicable = cache_applicable,
-                                        .run = cache_write};
+const gr__kernel gr__cpu_cache_write = {
+    .op = &gr__op_cache_write, .name = "cache_write", .applicable = cache_applicable, .run = cache_write};
 
 /* ---- pad_slice ---- */
 
@@ -107,8 +122,8 @@ static gr_status pad_slice(const gr__args *a, void *state)
     size_t item = gr_dtype_size_bytes(y->dtype);
     gr__fill_zero(y->data, (size_t)gr__arg_count(y) * item);
     int axis = o->axis < 0 ? o->axis + y->rank : o->axis;
-    gr__copy_strided((char *)y->data + (size_t)(o->start * y->stride[axis]) * item, y->stride, x->data, x->stride, x->dim,
-                     x->rank, item);
+    gr__copy_strided((char *)y->data + (size_t)(o->start * y->stride[axis]) * item, y->stride, x->data, x->stride,
+                     x->dim, x->rank, item);
     return GR_OK;
 }
 

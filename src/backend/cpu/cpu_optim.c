@@ -37,12 +37,23 @@ static gr_status run(const gr__args *a, void *state)
 {
     (void)state;
     const gr__optim_attr *o = a->attr;
-    gr__optim job = {.kind = o->kind, .count = gr__arg_count(&a->in[GR__OPTIM_P]), .g = a->in[GR__OPTIM_G].data,
-                     .g_dtype = a->in[GR__OPTIM_G].dtype, .gscale = number(a, GR__OPTIM_GSCALE, 1),
-                     .lr = number(a, GR__OPTIM_LR, 0) * o->lr_scale, .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps,
-                     .weight_decay = o->weight_decay, .correction1 = number(a, GR__OPTIM_C1, 1),
-                     .correction2 = number(a, GR__OPTIM_C2, 1), .coupled = o->coupled, .nesterov = o->nesterov,
-                     .p = seeded(a, 0, GR__OPTIM_P), .m = seeded(a, 1, GR__OPTIM_M), .v = seeded(a, 2, GR__OPTIM_V)};
+    gr__optim job = {.kind = o->kind,
+                     .count = gr__arg_count(&a->in[GR__OPTIM_P]),
+                     .g = a->in[GR__OPTIM_G].data,
+                     .g_dtype = a->in[GR__OPTIM_G].dtype,
+                     .gscale = number(a, GR__OPTIM_GSCALE, 1),
+                     .lr = number(a, GR__OPTIM_LR, 0) * o->lr_scale,
+                     .beta1 = o->beta1,
+                     .beta2 = o->beta2,
+                     .eps = o->eps,
+                     .weight_decay = o->weight_decay,
+                     .correction1 = number(a, GR__OPTIM_C1, 1),
+                     .correction2 = number(a, GR__OPTIM_C2, 1),
+                     .coupled = o->coupled,
+                     .nesterov = o->nesterov,
+                     .p = seeded(a, 0, GR__OPTIM_P),
+                     .m = seeded(a, 1, GR__OPTIM_M),
+                     .v = seeded(a, 2, GR__OPTIM_V)};
     gr__optim_run(&job);
     return GR_OK;
 }

@@ -15,8 +15,10 @@ static bool split(const gr__args *a, int64_t *outer, int64_t *n, int64_t *inner)
         if (x->dim[i] == 1) continue;
         bool reduced = mask >> i & 1;
         if (reduced && part == 2) return false;
-        if (reduced) part = 1;
-        else if (part == 1) part = 2;
+        if (reduced)
+            part = 1;
+        else if (part == 1)
+            part = 2;
         *(part == 0 ? outer : part == 1 ? n : inner) *= x->dim[i];
     }
     return true;
@@ -37,8 +39,12 @@ static size_t scratch(const gr__args *a)
 
 static gr_status reduce(const gr__args *a, gr__reduce_kind kind)
 {
-    gr__reduce r = {.kind = kind, .x = a->in[0].data, .x_dtype = a->in[0].dtype, .y = a->out[0].data,
-                    .y_dtype = a->out[0].dtype, .scratch = a->scratch};
+    gr__reduce r = {.kind = kind,
+                    .x = a->in[0].data,
+                    .x_dtype = a->in[0].dtype,
+                    .y = a->out[0].data,
+                    .y_dtype = a->out[0].dtype,
+                    .scratch = a->scratch};
     split(a, &r.outer, &r.n, &r.inner);
     gr__reduce_run(&r);
     return GR_OK;
@@ -74,11 +80,11 @@ static gr_status sum_squares(const gr__args *a, void *state)
     return GR_OK;
 }
 
-const gr__kernel gr__cpu_sum = {.op = &gr__op_sum, .name = "sum", .applicable = applicable, .scratch_bytes = scratch,
-                                .run = sum};
-const gr__kernel gr__cpu_mean = {.op = &gr__op_mean, .name = "mean", .applicable = applicable, .scratch_bytes = scratch,
-                                 .run = mean};
-const gr__kernel gr__cpu_max = {.op = &gr__op_max, .name = "max", .applicable = applicable, .scratch_bytes = scratch,
-                                .run = max};
-const gr__kernel gr__cpu_sum_squares = {.op = &gr__op_sum_squares, .name = "sum_squares",
-                                        .applicable = squares_applicable, .run = sum_squares};
+const gr__kernel gr__cpu_sum = {
+    .op = &gr__op_sum, .name = "sum", .applicable = applicable, .scratch_bytes = scratch, .run = sum};
+const gr__kernel gr__cpu_mean = {
+    .op = &gr__op_mean, .name = "mean", .applicable = applicable, .scratch_bytes = scratch, .run = mean};
+const gr__kernel gr__cpu_max = {
+    .op = &gr__op_max, .name = "max", .applicable = applicable, .scratch_bytes = scratch, .run = max};
+const gr__kernel gr__cpu_sum_squares = {
+    .op = &gr__op_sum_squares, .name = "sum_squares", .applicable = squares_applicable, .run = sum_squares};

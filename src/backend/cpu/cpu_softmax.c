@@ -4,10 +4,7 @@
 #include "kernel/softmax.h"
 #include "op/op.h"
 
-static bool applicable(const gr__args *a, char *why)
-{
-    return gr__all_fast(a) ? true : gr__refuse(why, "dtype");
-}
+static bool applicable(const gr__args *a, char *why) { return gr__all_fast(a) ? true : gr__refuse(why, "dtype"); }
 
 static gr__softmax job(const gr__args *a, bool log)
 {
@@ -62,18 +59,23 @@ static gr_status log_softmax_grad(const gr__args *a, void *state)
 static gr_status cross_entropy(const gr__args *a, void *state)
 {
     (void)state;
-    gr__cross_entropy x = {.rows = a->in[0].dim[0], .v = a->in[0].dim[1], .logits = gr__rows_of(&a->in[0]),
-                           .targets = a->in[1].data, .loss = a->out[0].data, .lse = a->out[1].data, .scale = 1};
+    gr__cross_entropy x = {.rows = a->in[0].dim[0],
+                           .v = a->in[0].dim[1],
+                           .logits = gr__rows_of(&a->in[0]),
+                           .targets = a->in[1].data,
+                           .loss = a->out[0].data,
+                           .lse = a->out[1].data,
+                           .scale = 1};
     gr__cross_entropy_run(&x);
     return GR_OK;
 }
 
 const gr__kernel gr__cpu_softmax = {.op = &gr__op_softmax, .name = "softmax", .applicable = applicable, .run = softmax};
-const gr__kernel gr__cpu_log_softmax = {.op = &gr__op_log_softmax, .name = "log_softmax", .applicable = applicable,
-                                        .run = log_softmax};
-const gr__kernel gr__cpu_softmax_grad = {.op = &gr__op_softmax_grad, .name = "softmax_grad", .applicable = applicable,
-                                         .run = softmax_grad};
-const gr__kernel gr__cpu_log_softmax_grad = {.op = &gr__op_log_softmax_grad, .name = "log_softmax_grad",
-                                             .applicable = applicable, .run = log_softmax_grad};
-const gr__kernel gr__cpu_cross_entropy = {.op = &gr__op_cross_entropy, .name = "cross_entropy", .applicable = applicable,
-                                          .run = cross_entropy};
+const gr__kernel gr__cpu_log_softmax = {
+    .op = &gr__op_log_softmax, .name = "log_softmax", .applicable = applicable, .run = log_softmax};
+const gr__kernel gr__cpu_softmax_grad = {
+    .op = &gr__op_softmax_grad, .name = "softmax_grad", .applicable = applicable, .run = softmax_grad};
+const gr__kernel gr__cpu_log_softmax_grad = {
+    .op = &gr__op_log_softmax_grad, .name = "log_softmax_grad", .applicable = applicable, .run = log_softmax_grad};
+const gr__kernel gr__cpu_cross_entropy = {
+    .op = &gr__op_cross_entropy, .name = "cross_entropy", .applicable = applicable, .run = cross_entropy};

@@ -21,10 +21,24 @@ gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)
 {
     gr__dense *d = gr__calloc(1, sizeof *d);
     if (!d) return gr__fail_memory("a product", sizeof *d);
-    gr__dnn_matmul_shape s = {.batch = g->batch, .m = g->m, .n = g->n, .k = g->k, .a_dtype = g->dtype, .b_dtype = g->dtype,
-                              .c_dtype = g->c_dtype, .a_row = g->a_row, .a_col = g->a_col, .a_batch = g->a_batch,
-                              .b_row = g->b_row, .b_col = g->b_col, .b_batch = g->b_batch, .c_row = g->c_row, .c_col = 1,
-                              .c_batch = g->c_batch, .accumulate = g->accumulate, .scratchpad = true};
+    gr__dnn_matmul_shape s = {.batch = g->batch,
+                              .m = g->m,
+                              .n = g->n,
+                              .k = g->k,
+                              .a_dtype = g->dtype,
+                              .b_dtype = g->dtype,
+                              .c_dtype = g->c_dtype,
+                              .a_row = g->a_row,
+                              .a_col = g->a_col,
+                              .a_batch = g->a_batch,
+                              .b_row = g->b_row,
+                              .b_col = g->b_col,
+                              .b_batch = g->b_batch,
+                              .c_row = g->c_row,
+                              .c_col = 1,
+                              .c_batch = g->c_batch,
+                              .accumulate = g->accumulate,
+                              .scratchpad = true};
     gr_status status = own_is_faster(g) || !gr__dnn_available() ? GR_ERR_UNSUPPORTED : gr__dnn_matmul_new(&s, &d->dnn);
     if (status != GR_OK && status != GR_ERR_UNSUPPORTED) {
         gr__free(d);

@@ -17,11 +17,16 @@ bool gr__product_of(const gr__args *args, gr__product *p, char *why)
     const gr_matmul_options *o = args->attr;
     const gr__arg *a = &args->in[0], *b = &args->in[1], *c = &args->out[0];
     int ra = a->rank, rb = b->rank, rc = c->rank, axes = rc - 2;
-    *p = (gr__product){.batch = 1, .m = c->dim[rc - 2], .n = c->dim[rc - 1],
+    *p = (gr__product){.batch = 1,
+                       .m = c->dim[rc - 2],
+                       .n = c->dim[rc - 1],
                        .k = a->dim[ra - (o->transpose_a ? 2 : 1)],
-                       .a_row = a->stride[ra - (o->transpose_a ? 1 : 2)], .a_col = a->stride[ra - (o->transpose_a ? 2 : 1)],
-                       .b_row = b->stride[rb - (o->transpose_b ? 1 : 2)], .b_col = b->stride[rb - (o->transpose_b ? 2 : 1)],
-                       .c_row = c->stride[rc - 2], .c_col = c->stride[rc - 1]};
+                       .a_row = a->stride[ra - (o->transpose_a ? 1 : 2)],
+                       .a_col = a->stride[ra - (o->transpose_a ? 2 : 1)],
+                       .b_row = b->stride[rb - (o->transpose_b ? 1 : 2)],
+                       .b_col = b->stride[rb - (o->transpose_b ? 2 : 1)],
+                       .c_row = c->stride[rc - 2],
+                       .c_col = c->stride[rc - 1]};
     for (int i = axes - 1; i >= 0; i--) {
         int64_t size = c->dim[i];
         if (size == 1) continue;

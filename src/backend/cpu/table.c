@@ -16,10 +16,7 @@ bool gr__refuse(char *why, const char *reason)
     return false;
 }
 
-static bool fast(const gr__arg *a)
-{
-    return a->dtype != GR_F64 && a->dtype != GR_F16;
-}
+static bool fast(const gr__arg *a) { return a->dtype != GR_F64 && a->dtype != GR_F16; }
 
 bool gr__all_fast(const gr__args *a)
 {

@@ -35,11 +35,11 @@ typedef struct head {
     const gr__attention_plan *p;
     const gr__attention *a;
     int64_t b, h, hkv;
-    int64_t q0, rows;                  /* queries q0 .. q0+rows-1 */
-    int64_t columns;                   /* rows rounded up to 16 */
-    int64_t k_first, k_end;            /* keys that some query of the block sees */
-    int64_t all_from, all_to;          /* keys that every query sees (but for key_mask) */
-    float *first_key, *end_key;        /* (GR__BQ) what each query sees */
+    int64_t q0, rows;           /* queries q0 .. q0+rows-1 */
+    int64_t columns;            /* rows rounded up to 16 */
+    int64_t k_first, k_end;     /* keys that some query of the block sees */
+    int64_t all_from, all_to;   /* keys that every query sees (but for key_mask) */
+    float *first_key, *end_key; /* (GR__BQ) what each query sees */
 } head;
 
 GR__INLINE size_t size_of(gr_dtype dtype) { return dtype == GR_F32 ? 4 : 2; }
@@ -157,7 +157,7 @@ GR__INLINE void gather_pairs(const head *x, float *dst, const void *base, const 
 /* Rows k0 .. k0+n-1 of k or v for broadcasting. */
 typedef struct keys {
     const char *base;
-    int64_t step;       /* bytes from key to key */
+    int64_t step; /* bytes from key to key */
 } keys;
 
 /* In place, or converted into tile (GR__BK, dp). 'pairs': bf16 in place. */

@@ -7,12 +7,12 @@
 
 typedef struct backward {
     head x;
-    float *qt, *dot;    /* (d, GR__BQ) Q^T and dO^T, or pairs (d/2, GR__BQ) */
-    float *q, *dout;    /* (GR__BQ, dp) rows, or pairs of queries (GR__BQ/2, dp) */
-    float *dqt;         /* (d, GR__BQ) */
-    float *st, *dpt;    /* (GR__BK, GR__BQ): S^T then P^T; dP^T then dS^T */
-    uint16_t *p16, *ds16;  /* (GR__BK, GR__BQ) bf16 of P^T, dS^T */
-    float *ds_pairs;    /* (GR__BK/2, GR__BQ) dS^T as pairs of keys */
+    float *qt, *dot;      /* (d, GR__BQ) Q^T and dO^T, or pairs (d/2, GR__BQ) */
+    float *q, *dout;      /* (GR__BQ, dp) rows, or pairs of queries (GR__BQ/2, dp) */
+    float *dqt;           /* (d, GR__BQ) */
+    float *st, *dpt;      /* (GR__BK, GR__BQ): S^T then P^T; dP^T then dS^T */
+    uint16_t *p16, *ds16; /* (GR__BK, GR__BQ) bf16 of P^T, dS^T */
+    float *ds_pairs;      /* (GR__BK/2, GR__BQ) dS^T as pairs of keys */
     float *k_tile, *v_tile, *k_pairs;
     float *lse, *delta; /* (GR__BQ); lse in units of log 2 */
     float *dk, *dv;     /* (keys, dp) sums from key 'k_base' on */
@@ -120,8 +120,17 @@ GR__INLINE void gradient_vectors(const backward *w, bool pairs, int64_t n)
 GR__INLINE void add_kv(const backward *w, bool pairs, int64_t k0, int64_t n)
 {
     int64_t dp = w->x.p->dp, at = (k0 - w->k_base) * dp, queries = w->x.rows;
-    block_job v = {.m = n, .n = dp, .k = queries, .a = (const char *)w->st, .row = GR__BQ * 4, .unit = 4,
-                   .b = w->dout, .ldb = dp, .c = w->dv + at, .ldc = dp, .add = true};
+    block_job v = {.m = n,
+                   .n = dp,
+                   .k = queries,
+                   .a = (const char *)w->st,
+                   .row = GR__BQ * 4,
+                   .unit = 4,
+                   .b = w->dout,
+                   .ldb = dp,
+                   .c = w->dv + at,
+                   .ldc = dp,
+                   .add = true};
     block_job k = v;
     k.a = (const char *)w->dpt;
     k.b = w->q;
@@ -143,8 +152,16 @@ GR__INLINE void backward_pair(const backward *w, bool pairs, int64_t k0, int64_t
     int64_t dp = w->x.p->dp;
     keys k = load_keys(&w->x, a->k, a->k_stride, k0, n, pairs, w->k_tile);
     keys v = load_keys(&w->x, a->v, a->v_stride, k0, n, pairs, w->v_tile);
-    block_job s = {.m = n, .n = w->x.columns, .k = pairs ? a->d / 2 : a->d, .a = k.base, .row = k.step, .unit = 4,
-                   .b = w->qt, .ldb = GR__BQ, .c = w->st, .ldc = GR__BQ};
+    block_job s = {.m = n,
+                   .n = w->x.columns,
+                   .k = pairs ? a->d / 2 : a->d,
+                   .a = k.base,
+                   .row = k.step,
+                   .unit = 4,
+                   .b = w->qt,
+                   .ldb = GR__BQ,
+                   .c = w->st,
+                   .ldc = GR__BQ};
     block_job d = s;
     d.a = v.base;
     d.row = v.step;
@@ -156,8 +173,17 @@ GR__INLINE void backward_pair(const backward *w, bool pairs, int64_t k0, int64_t
     gradient_vectors(w, pairs, n);
     if (w->want_kv) add_kv(w, pairs, k0, n);
     if (!w->want_q) return;
-    block_job q = {.m = a->d, .n = w->x.columns, .k = n, .a = k.base, .row = 4, .unit = k.step,
-                   .b = w->dpt, .ldb = GR__BQ, .c = w->dqt, .ldc = GR__BQ, .add = true};
+    block_job q = {.m = a->d,
+                   .n = w->x.columns,
+                   .k = n,
+                   .a = k.base,
+                   .row = 4,
+                   .unit = k.step,
+                   .b = w->dpt,
+                   .ldb = GR__BQ,
+                   .c = w->dqt,
+                   .ldc = GR__BQ,
+                   .add = true};
     if (pairs) {
         interleave_rows(w->k_pairs, k.base, k.step, n, a->d, dp);
         q.k = (n + 1) / 2;

@@ -46,8 +46,7 @@ GR__INLINE void few_values(float *o, float alpha, const float *p, keys v, gr_dty
         for (int64_t w = 0; w < 4; w++) sum[w] = vload(o + i + w * GR__W) * vset(alpha);
         for (int64_t j = 0; j < n; j++) {
             const char *row = v.base + j * v.step;
-            for (int64_t w = 0; w < 4; w++)
-                sum[w] = vfma(vset(p[j]), load_some(row, dtype, i + w * GR__W, d), sum[w]);
+            for (int64_t w = 0; w < 4; w++) sum[w] = vfma(vset(p[j]), load_some(row, dtype, i + w * GR__W, d), sum[w]);
         }
         for (int64_t w = 0; w < 4; w++) vstore(o + i + w * GR__W, sum[w]);
     }

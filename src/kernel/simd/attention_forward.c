@@ -5,12 +5,12 @@
 /* Scratch of a thread, in this order. */
 typedef struct forward {
     head x;
-    float *qt;          /* (d, GR__BQ), or pairs (d/2, GR__BQ); later O as rows */
-    float *ot;          /* (d, GR__BQ) */
-    float *st;          /* (GR__BK, GR__BQ): scores, then probabilities */
-    float *pt;          /* (GR__BK/2, GR__BQ): probabilities as pairs of keys */
+    float *qt; /* (d, GR__BQ), or pairs (d/2, GR__BQ); later O as rows */
+    float *ot; /* (d, GR__BQ) */
+    float *st; /* (GR__BK, GR__BQ): scores, then probabilities */
+    float *pt; /* (GR__BK/2, GR__BQ): probabilities as pairs of keys */
     float *k_tile, *v_tile;
-    float *most, *sum, *alpha;  /* (GR__BQ) */
+    float *most, *sum, *alpha; /* (GR__BQ) */
 } forward;
 
 static forward carve(const gr__attention_plan *p, int thread)
@@ -81,13 +81,31 @@ GR__INLINE void forward_keys(const forward *f, bool pairs, int64_t k0, int64_t n
     int64_t dp = f->x.p->dp;
     keys k = load_keys(&f->x, a->k, a->k_stride, k0, n, pairs, f->k_tile);
     keys v = load_keys(&f->x, a->v, a->v_stride, k0, n, pairs, f->v_tile);
-    block_job scores = {.m = n, .n = f->x.columns, .k = pairs ? a->d / 2 : a->d, .a = k.base, .row = k.step, .unit = 4,
-                        .b = f->qt, .ldb = GR__BQ, .c = f->st, .ldc = GR__BQ};
+    block_job scores = {.m = n,
+                        .n = f->x.columns,
+                        .k = pairs ? a->d / 2 : a->d,
+                        .a = k.base,
+                        .row = k.step,
+                        .unit = 4,
+                        .b = f->qt,
+                        .ldb = GR__BQ,
+                        .c = f->st,
+                        .ldc = GR__BQ};
     multiply(&scores, pairs);
     mask_scores(&f->x, f->st, k0, n);
     softmax_block(f, pairs, n);
-    block_job values = {.m = a->d, .n = f->x.columns, .k = n, .a = v.base, .row = 4, .unit = v.step,
-                        .b = f->st, .ldb = GR__BQ, .c = f->ot, .ldc = GR__BQ, .add = !first, .alpha = f->alpha};
+    block_job values = {.m = a->d,
+                        .n = f->x.columns,
+                        .k = n,
+                        .a = v.base,
+                        .row = 4,
+                        .unit = v.step,
+                        .b = f->st,
+                        .ldb = GR__BQ,
+                        .c = f->ot,
+                        .ldc = GR__BQ,
+                        .add = !first,
+                        .alpha = f->alpha};
     if (pairs) {
         interleave_rows(f->v_tile, v.base, v.step, n, a->d, dp);
         values.k = (n + 1) / 2;

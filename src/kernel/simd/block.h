@@ -6,15 +6,15 @@
 #include "kernel/simd/gemm_tile.h"
 
 typedef struct block_job {
-    int64_t m, n, k;          /* k in units of 4 bytes */
-    const void *a;            /* element (i, l) at i*row + l*unit bytes */
+    int64_t m, n, k; /* k in units of 4 bytes */
+    const void *a;   /* element (i, l) at i*row + l*unit bytes */
     int64_t row, unit;
-    const float *b;           /* k rows, ldb words apart */
+    const float *b; /* k rows, ldb words apart */
     int64_t ldb;
-    float *c;                 /* m rows, ldc words apart */
+    float *c; /* m rows, ldc words apart */
     int64_t ldc;
-    bool add;                 /* keep what is in C */
-    const float *alpha;       /* (n) or NULL: times this, by column */
+    bool add;           /* keep what is in C */
+    const float *alpha; /* (n) or NULL: times this, by column */
 } block_job;
 
 GR__INLINE void block_tile(const block_job *j, bool pairs, int64_t row, int64_t column, int m, int nv)

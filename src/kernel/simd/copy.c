@@ -57,12 +57,12 @@ void GR__KERNEL(cast)(const void *args, int64_t first, int64_t last)
 enum { SIDE = 32 }; /* blocks of SIDE x SIDE: both sides stay in L1 */
 
 /* One type of each size; the compiler turns the block into shuffles or keeps scalar moves that hit L1. */
-#define TRANSPOSE_BLOCK(type)                                                                     \
-    {                                                                                             \
-        const type *s = (const type *)src + r * t->src_ld + c;                                    \
-        type *d = (type *)dst + c * t->dst_ld + r;                                                \
-        for (int64_t j = 0; j < columns; j++)                                                     \
-            for (int64_t i = 0; i < rows; i++) d[j * t->dst_ld + i] = s[i * t->src_ld + j];       \
+#define TRANSPOSE_BLOCK(type)                                                               \
+    {                                                                                       \
+        const type *s = (const type *)src + r * t->src_ld + c;                              \
+        type *d = (type *)dst + c * t->dst_ld + r;                                          \
+        for (int64_t j = 0; j < columns; j++)                                               \
+            for (int64_t i = 0; i < rows; i++) d[j * t->dst_ld + i] = s[i * t->src_ld + j]; \
     }
 
 static void transpose_block(const gr__transpose *t, const char *src, char *dst, int64_t r, int64_t c)

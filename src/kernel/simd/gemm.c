@@ -6,17 +6,17 @@
 typedef struct task {
     const gr__gemm_plan *p;
     bool pairs;
-    const char *a, *b;      /* of this batch */
+    const char *a, *b; /* of this batch */
     char *c;
-    int64_t size;           /* bytes of an element of A and B */
-    int64_t i0, rows;       /* of C */
-    int64_t j_first;        /* first column of the block */
-    int64_t j0, columns;    /* of the panel */
-    int64_t l0, units;      /* of k: first element, packed units of this part */
+    int64_t size;        /* bytes of an element of A and B */
+    int64_t i0, rows;    /* of C */
+    int64_t j_first;     /* first column of the block */
+    int64_t j0, columns; /* of the panel */
+    int64_t l0, units;   /* of k: first element, packed units of this part */
     float *panel, *block, *sums;
-    const float *from;      /* B of this part: the panel, or B itself */
+    const float *from; /* B of this part: the panel, or B itself */
     int64_t ldb;
-    bool first, last;       /* part of k */
+    bool first, last; /* part of k */
 } task;
 
 static uint32_t unit_at(const task *t, const char *base, int64_t at, int64_t l, int64_t step)

@@ -6,10 +6,10 @@
 
 typedef struct machine {
     const gr__map_plan *plan;
-    const float *reg[GR__MAP_REGISTERS];                 /* where the value of a register lies now */
+    const float *reg[GR__MAP_REGISTERS]; /* where the value of a register lies now */
     float tile[GR__MAP_REGISTERS][GR__MAP_TILE] GR__ALIGNED(64);
-    int64_t n;                                           /* elements of this tile */
-    int64_t row, rows, at, per_row;                      /* per_row elements from 'at' on of rows row .. row+rows-1 */
+    int64_t n;                      /* elements of this tile */
+    int64_t row, rows, at, per_row; /* per_row elements from 'at' on of rows row .. row+rows-1 */
 } machine;
 
 static int64_t offset_of(const gr__map_plan *p, const int64_t *stride, int64_t row)
@@ -101,17 +101,17 @@ static void store(machine *m, int output)
 }
 
 /* One case per instruction: 'result' is an expression on vectors a, b, c, p0, p1. */
-#define MAP_CASE(name, result)                                                          \
-    case GR__MAP_##name:                                                                \
-        for (int64_t i = 0; i < n; i += GR__W) {                                        \
-            vf a = vload(ra + i), b = vload(rb + i), c = vload(rc + i);                 \
-            (void)a, (void)b, (void)c;                                                  \
-            vstore(d + i, result);                                                      \
-        }                                                                               \
+#define MAP_CASE(name, result)                                          \
+    case GR__MAP_##name:                                                \
+        for (int64_t i = 0; i < n; i += GR__W) {                        \
+            vf a = vload(ra + i), b = vload(rb + i), c = vload(rc + i); \
+            (void)a, (void)b, (void)c;                                  \
+            vstore(d + i, result);                                      \
+        }                                                               \
         break;
-#define MAP_SCALAR_CASE(name, result)                                                   \
-    case GR__MAP_##name:                                                                \
-        for (int64_t i = 0; i < n; i++) d[i] = (result);                                \
+#define MAP_SCALAR_CASE(name, result)                    \
+    case GR__MAP_##name:                                 \
+        for (int64_t i = 0; i < n; i++) d[i] = (result); \
         break;
 
 static void binary(const gr__map_code *code, float *d, const float *ra, const float *rb, const float *rc, int64_t n)

@@ -94,7 +94,7 @@ void GR__KERNEL(rms_norm_forward)(const void *args, int64_t first, int64_t last)
 typedef struct row_state {
     int64_t r, step;
     float mean, rstd;
-    float mean_g, mean_gx;   /* means of dy*gamma and dy*gamma*xhat */
+    float mean_g, mean_gx; /* means of dy*gamma and dy*gamma*xhat */
 } row_state;
 
 /* First sweep: the two means of the row, and its part of dgamma and dbeta. */

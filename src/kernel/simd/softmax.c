@@ -41,8 +41,7 @@ static float row_exp_sum(const gr__rows *x, int64_t r, int64_t c, float base, fl
         int64_t n = GR__MIN(GR__TILE, c - at);
         const float *t = tile_load(x, r, at, n, -INFINITY, tile);
         for (int64_t i = 0; i < n; i += GR__LANES)
-            for (int p = 0; p < GR__PARTS; p++)
-                sum.part[p] = sum.part[p] + vexp_negative(vload(t + i + p * GR__W) - b);
+            for (int p = 0; p < GR__PARTS; p++) sum.part[p] = sum.part[p] + vexp_negative(vload(t + i + p * GR__W) - b);
     }
     return lanes_sum(&sum);
 }

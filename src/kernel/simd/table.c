@@ -12,11 +12,10 @@ GR__SIMD_TASK_MAP(GR_X)
 
 extern const gr__simd GR__ISA_NAME(gr__simd);
 
-const gr__simd GR__ISA_NAME(gr__simd) = {
-    .level = GR__ISA_LEVEL,
-    .mr = GR__MR,
-    .nr = GR__NV * GR__W,
+const gr__simd GR__ISA_NAME(gr__simd) = {.level = GR__ISA_LEVEL,
+                                         .mr = GR__MR,
+                                         .nr = GR__NV * GR__W,
 #define GR_X(name) .name = GR__KERNEL(name),
-    GR__SIMD_RANGE_MAP(GR_X) GR__SIMD_TASK_MAP(GR_X)
+                                         GR__SIMD_RANGE_MAP(GR_X) GR__SIMD_TASK_MAP(GR_X)
 #undef GR_X
 };

@@ -48,10 +48,7 @@ GR__INLINE vf vclamp(vf x, float low, float high) { return vmin(vset(high), vmax
 GR__INLINE vf vabs(vf x) { return vfrombits(iand(vbits(x), iset(0x7fffffff))); }
 
 /* The sign of s on the magnitude of x >= 0. */
-GR__INLINE vf vcopysign(vf x, vf s)
-{
-    return vfrombits(ior(vbits(x), iand(vbits(s), iset((int32_t)0x80000000u))));
-}
+GR__INLINE vf vcopysign(vf x, vf s) { return vfrombits(ior(vbits(x), iand(vbits(s), iset((int32_t)0x80000000u)))); }
 
 /* ---- reductions over 16 virtual lanes ---- */
 

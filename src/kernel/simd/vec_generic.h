@@ -86,8 +86,8 @@ GR__INLINE vf vload_u8(const uint8_t *p) { return (vf){p[0], p[1], p[2], p[3]}; 
 
 GR__INLINE vf vload_bf16(const uint16_t *p)
 {
-    return (vf)(vi){(int32_t)((uint32_t)p[0] << 16), (int32_t)((uint32_t)p[1] << 16),
-                    (int32_t)((uint32_t)p[2] << 16), (int32_t)((uint32_t)p[3] << 16)};
+    return (vf)(vi){(int32_t)((uint32_t)p[0] << 16), (int32_t)((uint32_t)p[1] << 16), (int32_t)((uint32_t)p[2] << 16),
+                    (int32_t)((uint32_t)p[3] << 16)};
 }
 
 /* The low 16 bits of each lane. */
