@@ -23,6 +23,7 @@ static inline const char *run_example(const char *command)
     test_skip("built without the examples (GRADUS_EXAMPLES)");
 #define GRADUS_EXAMPLES_DIR ""
 #endif
+    assert_int_equal(chdir(test_source("")), 0); /* where the default of GRADUS_DATA begins */
     snprintf(line, sizeof line, "exec %s/%s 2>&1", GRADUS_EXAMPLES_DIR, command);
     FILE *pipe = popen(line, "r");
     assert_non_null(pipe);
