@@ -129,14 +129,14 @@ static int finish(gr_run *run)
     gr_metric m[MOST_METRICS];
     int n = 0;
     gr_status s = gr_run_evaluate(run, m, MOST_METRICS, &n);
-    if (s == GR_OK) s = write_report(gr_run_describe(run).out);
     if (s != GR_OK) return cli_fail(s);
     if (n > MOST_METRICS) n = MOST_METRICS;
     if (cli.json)
         json_end_of_run(run, m, n);
     else if (!cli.quiet)
         print_end(run, m, n);
-    return EXIT_OK;
+    s = write_report(gr_run_describe(run).out); /* last: what it needs is no part of the training's memory */
+    return s == GR_OK ? EXIT_OK : cli_fail(s);
 }
 
 static int train(gr_run *run)
