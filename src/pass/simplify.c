@@ -79,20 +79,27 @@ static gr_value neutral(gr__simplifier *s, const gr__node *n)
 static gr_value reshapes(gr__simplifier *s, const gr__node *n)
 {
     gr_graph *g = s->g;
-    if (n->op != &gr__op_reshape && n->op != &gr__op_permute && n->op != &gr__op_cast) return 0;
-    if (n->op != &gr__op_cast && same_type(g, n->in[0], n->out[0]) && n->op == &gr__op_reshape) return n->in[0];
-    if (n->op == &gr__op_cast && same_type(g, n->in[0], n->out[0])) return n->in[0];
-    const gr__node *inner = producer_is(g, n->in[0], n->op);
-    if (inner && n->op == &gr__op_cast && same_type(g, inner->in[0], n->out[0])) {
-        /* there and back: nothing is lost on the way through a wider type, and a gradient may keep what it has */
-        gr_dtype x = gr_value_dtype(g, inner->in[0]), between = gr_value_dtype(g, n->in[0]);
-        bool wider = gr__is_float(x) && gr__is_float(between) && gr__wider(x, between) == between;
-        bool gradient = n->flags & GR__NODE_BACKWARD && inner->flags & GR__NODE_BACKWARD;
-        if (wider || (gradient && gr__is_float(x) && gr__is_float(between))) return inner->in[0];
-    }
-    if (!inner || n->op != &gr__op_reshape) return 0;
+    if (n->op != &gr__op_reshape) return 0;
+    if (same_type(g, n->in[0], n->out[0])) return n->in[0];
+    const gr__node *inner = producer_is(g, n->in[0], &gr__op_reshape);
     const gr__value *v = gr__value_get(g, n->out[0]);
-    return gr_reshape(g, inner->in[0], v->rank, v->dim);
+    return inner ? gr_reshape(g, inner->in[0], v->rank, v->dim) : 0;
+}
+
+/* ---- casts ---- */
+
+/* There and back: nothing is lost on the way through a wider type, and a gradient may keep what it has. */
+static gr_value casts(gr__simplifier *s, const gr__node *n)
+{
+    gr_graph *g = s->g;
+    if (n->op != &gr__op_cast) return 0;
+    if (same_type(g, n->in[0], n->out[0])) return n->in[0];
+    const gr__node *inner = producer_is(g, n->in[0], &gr__op_cast);
+    if (!inner || !same_type(g, inner->in[0], n->out[0])) return 0;
+    gr_dtype x = gr_value_dtype(g, inner->in[0]), between = gr_value_dtype(g, n->in[0]);
+    if (!gr__is_float(x) || !gr__is_float(between)) return 0;
+    bool gradient = n->flags & GR__NODE_BACKWARD && inner->flags & GR__NODE_BACKWARD;
+    return gradient || gr__wider(x, between) == between ? inner->in[0] : 0;
 }
 
 /* ---- a cast behind an op that can write the other dtype itself ---- */
@@ -209,8 +216,8 @@ static gr_status repeated(gr__simplifier *s, const gr__node *n, gr_value *found)
 
 static gr_status simplify_node(gr__simplifier *s, int32_t index)
 {
-    static gr_value (*const rules[])(gr__simplifier *, const gr__node *) = {neutral, reshapes, tile, accumulate,
-                                                                            fold_cast};
+    static gr_value (*const rules[])(gr__simplifier *, const gr__node *) = {neutral, reshapes,   casts,
+                                                                            tile,    accumulate, fold_cast};
     gr_graph *g = s->g;
     gr__node n = g->node[index]; /* rules append nodes */
     gr_value to;

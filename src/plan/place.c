@@ -363,7 +363,6 @@ static gr_status place_node(gr__placer *p, int32_t index, int32_t time)
     bool any_inside = false;
     for (int i = 0; i < n->n_out; i++) any_inside = any_inside || p->inside[n->out[i] - 1];
     for (int attempt = any_inside && !hoisted ? 0 : 1; attempt < 2; attempt++) {
-        size_t slots = plan->n_slots;
         for (int i = 0; i < n->n_out; i++) {
             if (!(wanted >> i & 1)) {
                 out[i] = (gr__operand){.slot = -1};
@@ -375,8 +374,7 @@ static gr_status place_node(gr__placer *p, int32_t index, int32_t time)
         }
         c = choose(p, n, &a);
         if (c.kernel || attempt == 1) break;
-        (void)slots; /* the concat's slot stays: it is needed anyway */
-        forget_outputs(p, n);
+        forget_outputs(p, n); /* the concat's slot stays: it is needed anyway */
     }
     for (int k = 0; k < n->n_in; k++)
         if (c.copies >> k & 1) {

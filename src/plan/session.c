@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "op/map.h"
+#include "kernel/reduce.h"
 #include "store/store.h"
 
 #include <math.h>
@@ -297,6 +298,7 @@ gr_status gr__session_run_dry(gr_session *s)
 static bool all_finite(const gr__arg *a)
 {
     if (!a->data || (a->dtype != GR_F32 && a->dtype != GR_BF16 && a->dtype != GR_F64)) return true;
+    if (a->dtype != GR_F64 && gr__arg_contiguous(a)) return gr__all_finite(a->data, a->dtype, gr__arg_count(a));
     int64_t index[GR_MAX_RANK] = {0};
     do {
         if (!isfinite(gr__load(a, gr__offset(a, index)))) return false;
