@@ -25,6 +25,7 @@ set(GRADUS_FLAGS_generic "")
 set(GRADUS_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(GRADUS_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16 -mfma -mf16c
     -mprefer-vector-width=512)
+set(GRADUS_FLAGS_amx ${GRADUS_FLAGS_avx512} -mamx-tile -mamx-bf16)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     set(GRADUS_X86 TRUE)

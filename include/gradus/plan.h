@@ -96,6 +96,7 @@ GR_API gr_status gr_session_find_nonfinite(gr_session *session);
 GR_API gr_status gr_session_profile(gr_session *session, bool on);
 typedef struct gr_profile_row {
     const char *kernel, *scope;
+    char operands[160]; /* "f32[256,768] bf16[768,768] -> f32[256,768]", cut off when long */
     int64_t runs;
     double seconds, flops, bytes; /* of one run: best time, work, operands */
 } gr_profile_row;

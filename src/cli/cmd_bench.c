@@ -1,4 +1,5 @@
 /* gradus bench: what the machine can do, and how near a case comes to it. bench/run.sh sets it beside PyTorch. */
+#include "cli/bench_profile.h"
 #include "cli/out.h"
 #include "gradus/bench.h"
 #include "gradus/tools.h"
@@ -24,8 +25,6 @@ typedef struct shape {
     double own, onednn; /* operations a second; 0: cannot */
 } shape;
 
-enum { MOST_KERNELS = 128 };
-
 /* ---- statistics ---- */
 
 static int by_value(const void *a, const void *b)
@@ -50,23 +49,6 @@ static double least_of(const samples *r)
     double least = NAN;
     for (size_t i = 0; i < r->n; i++) least = fmin(least, r->item[i].seconds);
     return least;
-}
-
-static double peak_of(const gr_bench_limits *l, bool bf16)
-{
-    return bf16 && l->bf16_flops > 0 ? l->bf16_flops : l->f32_flops;
-}
-
-/* "1.44 s", "35.6 ms", "12.3 us" */
-static const char *show_time(char out[32], double seconds)
-{
-    if (seconds >= 1)
-        snprintf(out, 32, "%.3f s", seconds);
-    else if (seconds >= 1e-3)
-        snprintf(out, 32, "%.2f ms", seconds * 1e3);
-    else
-        snprintf(out, 32, "%.2f us", seconds * 1e6);
-    return out;
 }
 
 /* ---- the machine ---- */
@@ -113,98 +95,6 @@ static void json_limits(const gr_bench_limits *l)
     json_end();
 }
 
-/* ---- the plan's kernels ---- */
-
-typedef struct kernel_sum {
-    const char *name;
-    int64_t calls;
-    double seconds, flops, bytes;
-} kernel_sum;
-
-static int by_time(const void *a, const void *b)
-{
-    double x = ((const kernel_sum *)a)->seconds, y = ((const kernel_sum *)b)->seconds;
-    return (x < y) - (x > y);
-}
-
-/* Steps of the plan with the same kernel together, the slowest first. */
-static size_t sum_kernels(const gr_bench *bench, kernel_sum *sum, double *total)
-{
-    gr_profile_row row;
-    size_t n = 0;
-    *total = 0;
-    for (size_t i = 0; gr_bench_profile_at(bench, i, &row); i++) {
-        size_t k = 0;
-        if (row.runs == 0) continue;
-        while (k < n && strcmp(sum[k].name, row.kernel) != 0) k++;
-        if (k == n && n == MOST_KERNELS)
-            k = n - 1;
-        else if (k == n)
-            sum[n++] = (kernel_sum){.name = row.kernel};
-        sum[k].calls++;
-        sum[k].seconds += row.seconds;
-        sum[k].flops += row.flops;
-        sum[k].bytes += row.bytes;
-        *total += row.seconds;
-    }
-    qsort(sum, n, sizeof *sum, by_time);
-    return n;
-}
-
-/* What bounds the kernel: its operations at the peak, or its operands at the rate of a copy. */
-static double kernel_limit(const kernel_sum *k, const gr_bench_limits *l, bool bf16)
-{
-    return fmax(k->flops / peak_of(l, bf16), k->bytes / fmax(l->copy_bytes, l->copy_stream_bytes));
-}
-
-static void print_profile(const gr_bench *bench, const gr_bench_limits *l)
-{
-    kernel_sum sum[MOST_KERNELS];
-    double total;
-    size_t n = sum_kernels(bench, sum, &total);
-    out_table t = {.align = "lrrrrrr"};
-    out_cell(&t, "kernel"), out_cell(&t, "calls"), out_cell(&t, "time"), out_cell(&t, "share"), out_cell(&t, "GFLOP/s");
-    out_cell(&t, "GB/s"), out_cell(&t, "of limit");
-    for (size_t i = 0; i < n; i++) {
-        const kernel_sum *k = &sum[i];
-        char time[32];
-        out_cell(&t, "%s", k->name), out_cell(&t, "%lld", (long long)k->calls),
-            out_cell(&t, "%s", show_time(time, k->seconds));
-        out_cell(&t, "%.1f %%", 100 * k->seconds / total);
-        if (k->flops > 0)
-            out_cell(&t, "%.1f", k->flops / k->seconds * 1e-9);
-        else
-            out_cell(&t, " ");
-        out_cell(&t, "%.1f", k->bytes / k->seconds * 1e-9);
-        double share = 100 * kernel_limit(k, l, gr_bench_describe(bench).bf16) / k->seconds;
-        if (share > 130)
-            out_cell(&t, "in cache"); /* beyond memory's rate: in a cache, or only a part was touched */
-        else
-            out_cell(&t, "%.0f %%", share);
-    }
-    putchar('\n');
-    out_print_table(stdout, &t, true);
-}
-
-static void json_profile(const gr_bench *bench, const gr_bench_limits *l)
-{
-    kernel_sum sum[MOST_KERNELS];
-    double total;
-    size_t n = sum_kernels(bench, sum, &total);
-    json_open_key("profile", '[');
-    for (size_t i = 0; i < n; i++) {
-        json_open('{');
-        json_text("kernel", sum[i].name);
-        json_int("calls", sum[i].calls);
-        json_number("seconds", sum[i].seconds);
-        json_number("flops", sum[i].flops);
-        json_number("bytes", sum[i].bytes);
-        json_number("limit_seconds", kernel_limit(&sum[i], l, gr_bench_describe(bench).bf16));
-        json_close();
-    }
-    json_close();
-}
-
 /* ---- a case ---- */
 
 static void print_memory(const gr_bench_info *i, const samples *r)
@@ -221,9 +111,9 @@ static void print_memory(const gr_bench_info *i, const samples *r)
 static void print_times(const gr_bench *bench, const gr_bench_info *i, const samples *r, const gr_bench_limits *l)
 {
     char least[32], median[32], limit[32];
-    double m = median_of(r), bound = gr_bench_limit_seconds(bench, l), peak = peak_of(l, i->bf16);
-    printf("  time         median %s, least %s of %zu\n", show_time(median, m), show_time(least, least_of(r)), r->n);
-    printf("  limit        %s; the median reaches %.0f %% of it\n", show_time(limit, bound), 100 * bound / m);
+    double m = median_of(r), bound = gr_bench_limit_seconds(bench, l), peak = bench_peak_of(l, i->bf16);
+    printf("  time         median %s, least %s of %zu\n", bench_show_time(median, m), bench_show_time(least, least_of(r)), r->n);
+    printf("  limit        %s; the median reaches %.0f %% of it\n", bench_show_time(limit, bound), 100 * bound / m);
     printf("  rate        ");
     if (i->units > 0) printf(" %.4g %s/s", i->units / m, i->unit);
     if (i->flops > 0)
@@ -243,8 +133,8 @@ static void print_case(const gr_bench *bench, const samples *r, const gr_bench_l
     printf("%s: %s, %d thread%s\n\n", i.name, i.text, l->threads, l->threads == 1 ? "" : "s");
     if (r->n) print_times(bench, &i, r, l);
     print_memory(&i, r);
-    if (i.compile_seconds > 0) printf("  plan         compiled in %s\n", show_time(compile, i.compile_seconds));
-    if (profile) print_profile(bench, l);
+    if (i.compile_seconds > 0) printf("  plan         compiled in %s\n", bench_show_time(compile, i.compile_seconds));
+    if (profile) bench_print_profile(bench, l);
 }
 
 static void json_times(const samples *r)
@@ -283,7 +173,7 @@ static void json_case(const gr_bench *bench, const samples *r, const gr_bench_li
     json_number("flops", i.flops);
     json_number("read_bytes", i.read_bytes);
     json_number("copied_bytes", i.copied_bytes);
-    json_number("mfu", i.flops / m / peak_of(l, i.bf16));
+    json_number("mfu", i.flops / m / bench_peak_of(l, i.bf16));
     json_number("units", i.units);
     json_text("unit", i.unit);
     json_int("parameters", i.parameters);
@@ -295,7 +185,7 @@ static void json_case(const gr_bench *bench, const samples *r, const gr_bench_li
     json_open_key("limits", '{');
     limits_members(l);
     json_close();
-    if (profile) json_profile(bench, l);
+    if (profile) bench_json_profile(bench, l);
     json_end();
 }
 
@@ -372,7 +262,7 @@ static const cli_option options[] = {
     {"dtype", 0, CLI_CHOICE, &o.dtype, NULL, 0, 0, dtypes, "compute in f32 (default) or bf16 with f32 masters", false},
     {"steps", 0, CLI_INT, &o.steps, "N", 0, 1e6, NULL, "runs that count (default: about 3 s of them); 0: none", false},
     {"warmup", 0, CLI_INT, &o.warmup, "N", 0, 1e6, NULL, "runs before them (default 2)", false},
-    {"profile", 0, CLI_FLAG, &o.profile, NULL, 0, 0, NULL, "the plan's kernels: time, rate, share of the limit", false},
+    {"profile", 0, CLI_FLAG, &o.profile, NULL, 0, 0, NULL, "each step of the plan: time, bytes, flops, share of the limit", false},
     {"serve", 0, CLI_FLAG, &o.serve, NULL, 0, 0, NULL, "obey lines 'step N' on standard input, answer in JSON", false},
     SIZE("layers", layers, "of the GPT (default 12)"),
     SIZE("heads", heads, "(default 12)"),

@@ -18,6 +18,7 @@ static gr_status copy_value(gr__copy_state *c, gr_value v, int32_t producer)
     GR_TRY(gr__grow(&t->value, sizeof *t->value, t->n_values + 1, &t->value_capacity));
     gr__value x = *gr__value_get(c->from, v);
     x.producer = producer;
+    GR_ASSERT(x.copy_of == 0); /* made in plans only */
     if (x.name && !(x.name = gr__arena_strdup(&t->arena, x.name))) return gr__fail_memory("a plan", 64);
     t->value[t->n_values++] = x;
     c->map[v - 1] = (gr_value)t->n_values;

@@ -26,6 +26,7 @@ typedef struct gr__value {
     gr_init init;     /* state */
     bool trainable;   /* state */
     bool per_session; /* state: its memory belongs to the session, not to the store */
+    gr_value copy_of; /* session state: of this state, in another dtype; 0: begins as zeros */
 } gr__value;
 
 typedef enum gr__node_flag {

@@ -10,10 +10,20 @@ static gr__cpu_info info;
 static int level;
 static gr__cpu_info shown;
 
-static const char *const level_names[GR__CPU_LEVEL_COUNT] = {"generic", "avx2", "avx512"};
+static const char *const level_names[GR__CPU_LEVEL_COUNT] = {"generic", "avx2", "avx512", "amx"};
 
 #if GR__HAVE_X86
 #include <cpuid.h>
+#include <sys/syscall.h>
+
+/* Leaf 7 names the tiles; Linux gives a process their registers only when it asks for them. */
+static bool ask_for_tiles(void)
+{
+    enum { REQUEST = 0x1023, TILE_DATA = 18, BF16 = 1 << 22, TILES = 1 << 24 };
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & BF16) || !(d & TILES)) return false;
+    return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+}
 
 static void find_features(void)
 {
@@ -24,6 +34,7 @@ static void find_features(void)
         return;
     info.best = GR__CPU_AVX512;
     info.bf16 = GR__CPU_SUPPORTS("avx512bf16");
+    if (info.bf16 && ask_for_tiles()) info.best = GR__CPU_AMX;
 }
 
 static void find_name(void)
@@ -85,6 +96,8 @@ void gr__cpu_set_level(int wanted)
     gr__cpu();
     level = GR__MIN(GR__MAX(wanted, 0), info.best);
 }
+
+bool gr__cpu_has_tiles(void) { return gr__cpu_get_level() == GR__CPU_AMX && shown.bf16; }
 
 void gr__cpu_set_bf16(bool on)
 {

@@ -1,5 +1,5 @@
 /* What this processor can do, found once at run time. A level is a set of instructions that the files of simd/ were
- * compiled for; GRADUS_ISA=generic|avx2|avx512 or gr__cpu_set_level() lower it, so that tests can compare levels. */
+ * compiled for; GRADUS_ISA=generic|avx2|avx512|amx or gr__cpu_set_level() lower it, so that tests can compare levels. */
 #ifndef GR__CPU_H
 #define GR__CPU_H
 
@@ -11,6 +11,7 @@ typedef enum gr__cpu_level {
     GR__CPU_GENERIC, /* what the compiler assumes anyway */
     GR__CPU_AVX2,    /* avx2, fma, f16c */
     GR__CPU_AVX512,  /* avx512 f, bw, dq, vl */
+    GR__CPU_AMX,     /* avx512 with bf16, and amx tiles of bf16: those products only, the rest is avx512's */
     GR__CPU_LEVEL_COUNT
 } gr__cpu_level;
 
@@ -29,6 +30,9 @@ const char *gr__cpu_level_name(int level);
 
 /* Lowers the level for tests (clamped to the best one); not while kernels run. */
 void gr__cpu_set_level(int level);
+
+/* Whether products of bf16 may use tiles now: the level, and the dot product is not hidden. */
+bool gr__cpu_has_tiles(void);
 
 /* For tests: hides (false) or shows again the bf16 dot product. */
 void gr__cpu_set_bf16(bool on);

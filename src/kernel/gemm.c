@@ -1,6 +1,7 @@
 #include "kernel/gemm_int.h"
 
 #include "base/parallel.h"
+#include "kernel/gemm_amx.h"
 #include "kernel/simd.h"
 
 #include <string.h>
@@ -63,6 +64,7 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g)
 size_t gr__gemm_scratch_bytes(const gr__gemm *g)
 {
     gr__gemm_plan p;
+    if (gr__gemm_amx_applicable(g)) return gr__gemm_amx_scratch_bytes(g);
     if (g->dtype == GR_F64 || !make_plan(&p, g)) return 0;
     return (p.b_bytes + p.a_bytes + p.c_bytes) * (size_t)gr__parallel_width();
 }
@@ -101,6 +103,10 @@ void gr__gemm_run(const gr__gemm *g)
     if (g->dtype == GR_F64) {
         int64_t rows = GR__MAX(g->batch, 1) * g->m;
         gr__run_range(f64_rows, g, rows, GR__MAX(16384 / GR__MAX(g->n * g->k, 1), 1), 1);
+        return;
+    }
+    if (gr__gemm_amx_applicable(g)) {
+        gr__gemm_amx_run(g);
         return;
     }
     gr__gemm_plan p;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "kernel/cpu.h"
+#include "kernel/tiles.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -51,9 +52,10 @@ static const gr__peak_kernels generic = {.f32 = generic_f32,
                                          .copy_stream = generic_copy};
 
 #if GR__HAVE_X86
-static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &gr__peak_avx2, &gr__peak_avx512};
+static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &gr__peak_avx2, &gr__peak_avx512,
+                                                               &gr__peak_avx512};
 #else
-static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &generic, &generic};
+static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &generic, &generic, &generic};
 #endif
 
 /* ---- trials ---- */
@@ -113,9 +115,15 @@ double gr__peak_flops(bool bf16, int threads)
     const gr__peak_kernels *k = levels[gr__cpu_get_level()];
     trial t = {.kernels = k, .compute = bf16 ? k->bf16 : k->f32};
     int64_t chunks = (int64_t)GR__MAX(threads, 1) * CHUNKS_PER_THREAD;
+    double flops = bf16 ? k->bf16_flops : k->f32_flops;
     if (bf16 && (!k->bf16 || !gr__cpu()->bf16)) return 0;
-    return (double)chunks * ROUNDS * (bf16 ? k->bf16_flops : k->f32_flops) /
-           best_of(chunks, compute_chunk, &t, threads);
+#if GR__HAVE_X86
+    if (bf16 && gr__cpu_has_tiles()) {
+        t.compute = gr__tiles_peak;
+        flops = GR__TILES_PEAK_FLOPS;
+    }
+#endif
+    return (double)chunks * ROUNDS * flops / best_of(chunks, compute_chunk, &t, threads);
 }
 
 gr_status gr__peak_memory_rates(int threads, double *out)

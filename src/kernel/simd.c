@@ -6,9 +6,11 @@
 extern const gr__simd gr__simd_generic;
 #if GR__HAVE_X86
 extern const gr__simd gr__simd_avx2, gr__simd_avx512;
-static const gr__simd *const table[GR__CPU_LEVEL_COUNT] = {&gr__simd_generic, &gr__simd_avx2, &gr__simd_avx512};
+static const gr__simd *const table[GR__CPU_LEVEL_COUNT] = {&gr__simd_generic, &gr__simd_avx2, &gr__simd_avx512,
+                                                           &gr__simd_avx512};
 #else
-static const gr__simd *const table[GR__CPU_LEVEL_COUNT] = {&gr__simd_generic, &gr__simd_generic, &gr__simd_generic};
+static const gr__simd *const table[GR__CPU_LEVEL_COUNT] = {&gr__simd_generic, &gr__simd_generic, &gr__simd_generic,
+                                                           &gr__simd_generic};
 #endif
 
 const gr__simd *gr__simd_get(void) { return table[gr__cpu_get_level()]; }
@@ -16,7 +18,7 @@ const gr__simd *gr__simd_get(void) { return table[gr__cpu_get_level()]; }
 const gr__simd *gr__simd_get_bf16(void)
 {
     int level = gr__cpu_get_level();
-    return table[level == GR__CPU_AVX512 && !gr__cpu()->bf16 ? GR__CPU_AVX2 : level];
+    return table[level >= GR__CPU_AVX512 && !gr__cpu()->bf16 ? GR__CPU_AVX2 : level];
 }
 
 typedef struct range {

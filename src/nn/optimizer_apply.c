@@ -37,7 +37,7 @@ gr_value gr__step_fused(const gr__param_step *s, gr__optim_kind kind, gr_value m
                            .lr_scale = s->lr_scale,
                            .coupled = s->coupled,
                            .nesterov = s->o.nesterov};
-    gr_value fresh[3] = {0};
+    gr_value fresh[4] = {0};
     gr__optim_add(g, &in, &attr, fresh);
     if (m) gr_update(g, s->program, m, fresh[1]);
     if (v) gr_update(g, s->program, v, fresh[2]);

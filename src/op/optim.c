@@ -30,7 +30,8 @@ static gr_status infer(gr__infer *c)
     }
     bool state[] = {kinds[a->kind].m, kinds[a->kind].v};
     bool needed[] = {a->kind == GR__OPTIM_ADAMW || a->kind == GR__OPTIM_LION, kinds[a->kind].v};
-    c->out[0] = *p;
+    c->out[GR__OPTIM_OUT_P] = c->out[GR__OPTIM_OUT_COPY] = *p;
+    c->out[GR__OPTIM_OUT_COPY].dtype = GR_BF16;
     for (int i = 0; i < 2; i++) {
         bool given = gr__given(c, GR__OPTIM_M + i);
         GR_FAIL_IF(given ? !state[i] : needed[i], GR_ERR_ARGUMENT, "optim: %s is %s for '%s'", i ? "v" : "m",
@@ -100,6 +101,11 @@ static gr_status reference(const gr__args *x)
         for (int i = 0; i < 3; i++)
             if (gr__has(x, operand[i]) && gr__wanted(x, i))
                 gr__store(&x->out[i], gr__offset(&x->out[i], index), now[i]);
+        if (gr__wanted(x, GR__OPTIM_OUT_COPY)) {
+            const gr__arg *copy = &x->out[GR__OPTIM_OUT_COPY];
+            double p = x->in[0].dtype == GR_F32 ? (double)(float)now[0] : now[0];
+            gr__store(copy, gr__offset(copy, index), p);
+        }
     } while (gr__next_index(x->in[0].rank, x->in[0].dim, index));
     for (int i = 1; i < 3; i++) /* nobody reads it, but it is never left unset */
         if (!gr__has(x, operand[i]) && gr__wanted(x, i)) gr__store(&x->out[i], 0, 0);
@@ -174,7 +180,7 @@ const gr__op gr__op_optim = {
     .name = "optim",
     .min_in = 2,
     .max_in = 8,
-    .n_out = 3,
+    .n_out = 4,
     .attr_bytes = sizeof(gr__optim_attr),
     .infer = infer,
     .no_grad = "it is the step of an optimiser",
@@ -185,7 +191,7 @@ const gr__op gr__op_optim = {
     .n_cases = GR__COUNT(cases),
 };
 
-void gr__optim_add(gr_graph *g, const gr__optim_operands *in, const gr__optim_attr *attr, gr_value out[3])
+void gr__optim_add(gr_graph *g, const gr__optim_operands *in, const gr__optim_attr *attr, gr_value out[4])
 {
     gr_value operands[] = {in->p, in->g, in->gscale, in->lr, in->correction1, in->correction2, in->m, in->v};
     gr__node_add(g, &gr__op_optim, operands, 8, attr, out);

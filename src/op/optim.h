@@ -20,10 +20,11 @@ typedef struct gr__optim_operands {
     gr_value m, v;                     /* like p; 0 where the kind does without */
 } gr__optim_operands;
 
-/* out: the new p, m and v (0 where there was none), to be given to gr_update(). */
-void gr__optim_add(gr_graph *g, const gr__optim_operands *in, const gr__optim_attr *attr, gr_value out[3]);
+/* out: the new p, m and v (0 where there was none), to be given to gr_update(); and the new p in bf16. */
+void gr__optim_add(gr_graph *g, const gr__optim_operands *in, const gr__optim_attr *attr, gr_value out[4]);
 
-/* The operands in the node, and the outputs p, m, v. */
+/* The operands in the node, and the outputs. */
 enum { GR__OPTIM_P, GR__OPTIM_G, GR__OPTIM_GSCALE, GR__OPTIM_LR, GR__OPTIM_C1, GR__OPTIM_C2, GR__OPTIM_M, GR__OPTIM_V };
+enum { GR__OPTIM_OUT_P, GR__OPTIM_OUT_M, GR__OPTIM_OUT_V, GR__OPTIM_OUT_COPY };
 
 #endif

@@ -8,6 +8,9 @@
  * product becomes its accumulator, slices put side by side become a concat. */
 gr_status gr__pass_simplify(gr_graph *g);
 
+/* bf16 copies of what the only program's optimiser updates become states of the session that it writes too. */
+gr_status gr__pass_carry(gr_graph *g);
+
 /* Chains of element-wise ops become 'map' programs. */
 gr_status gr__pass_fuse(gr_graph *g);
 

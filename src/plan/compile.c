@@ -22,6 +22,7 @@ void gr_plan_free(gr_plan **plan)
 static gr_status run_passes(gr_graph *g, gr__recompute level, bool fuse)
 {
     GR_TRY(gr__pass_simplify(g));
+    GR_TRY(gr__pass_carry(g));
     GR_TRY(gr__pass_recompute(g, level));
     if (fuse) GR_TRY(gr__pass_fuse(g));
 #ifndef NDEBUG

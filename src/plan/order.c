@@ -40,22 +40,24 @@ static void find_roots(const gr_graph *g, const int32_t *sorted, size_t n, gr_va
     }
 }
 
-/* The operand of the value's producer that is 'state' and may be overwritten, or -1: no other operand may see the state
- * but an element-wise op's that reads each element where it writes it. */
-static int aliased_operand(const gr_graph *g, const gr_value *root, gr_value value, gr_value state)
+/* May the value be written over the state? Its producer reads the state as an operand that it may overwrite, and no other
+ * operand may see the state but an element-wise op's that reads each element where it writes it. A copy of a state is
+ * not among the operands at all. */
+static bool may_overwrite(const gr_graph *g, const gr_value *root, gr_value value, gr_value state)
 {
     const gr__node *p = gr__producer(g, value);
     int found = -1;
-    if (!p || p->op->flags & GR__OP_VIEW) return -1;
+    if (!p || p->op->flags & GR__OP_VIEW) return false;
+    if (gr__value_get(g, state)->copy_of) return true;
     for (int k = 0; k < p->n_in; k++) {
         if (!p->in[k] || root[p->in[k] - 1] != state) continue;
-        if (p->in[k] != state || (found >= 0 && !gr__plan_is_map(p->op))) return -1;
+        if (p->in[k] != state || (found >= 0 && !gr__plan_is_map(p->op))) return false;
         if (found < 0 && gr__plan_may_alias(g, p, gr__value_get(g, value)->out_index, k))
             found = k;
         else if (!gr__plan_is_map(p->op))
-            return -1;
+            return false;
     }
-    return found;
+    return found >= 0;
 }
 
 static gr_status edges_of_updates(const gr_graph *g, const gr__program *p, const bool *live, const gr_value *root,
@@ -102,6 +104,12 @@ gr_status gr__plan_keep_old_states(gr_graph *g, gr__program *p)
     return gr_graph_status(g);
 }
 
+/* Numbers cost nothing, and updates may wait for them (1 / weight of the batch). */
+static bool is_number(const gr_graph *g, const gr__node *n)
+{
+    return gr__plan_is_map(n->op) && gr__value_count(gr__value_get(g, n->out[0])) == 1;
+}
+
 gr_status gr__plan_order(gr_graph *g, const gr__program *p, int32_t *sorted, size_t *n, bool *in_place)
 {
     gr_status status = GR_OK;
@@ -111,11 +119,11 @@ gr_status gr__plan_order(gr_graph *g, const gr__program *p, int32_t *sorted, siz
     if (!live || !root) GR_TRY_DONE(gr__fail_memory("ordering a plan", g->n_values * 4));
     GR_TRY_DONE(gr__graph_reach(g, p, live));
     for (size_t i = 0; i < g->n_nodes; i++)
-        if (g->node[i].flags & GR__NODE_UPDATE) g->node[i].order = 0;
+        if (g->node[i].flags & GR__NODE_UPDATE || is_number(g, &g->node[i])) g->node[i].order = 0;
     GR_TRY_DONE(gr__graph_sort(g, live, NULL, 0, sorted, n));
     find_roots(g, sorted, *n, root);
     for (size_t u = 0; u < p->n_updates; u++)
-        in_place[u] = aliased_operand(g, root, p->update[u].value, p->update[u].state) >= 0;
+        in_place[u] = may_overwrite(g, root, p->update[u].value, p->update[u].state);
     for (int attempt = 0; attempt < 2; attempt++) {
         e.n = 0;
         GR_TRY_DONE(edges_of_updates(g, p, live, root, in_place, &e));

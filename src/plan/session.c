@@ -3,10 +3,12 @@
 
 #include "base/clock.h"
 #include "op/map.h"
+#include "kernel/copy.h"
 #include "kernel/reduce.h"
 #include "store/store.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct gr__live_call {
@@ -263,10 +265,25 @@ static gr_status run_range(gr_session *s, size_t from, size_t to)
     return GR_OK;
 }
 
+/* Session states that are copies of states in another dtype. */
+static void fill_copies(gr_session *s)
+{
+    const gr_plan *p = s->plan;
+    for (size_t i = 0; i < p->n_slots; i++) {
+        if (p->slot[i].kind != GR__SLOT_SESSION_STATE) continue;
+        const gr__value *v = gr__value_get(p->graph, p->slot[i].state);
+        if (!v->copy_of) continue;
+        const gr__value *from = gr__value_get(p->graph, v->copy_of);
+        gr__cast(s->slot_data[i], v->dtype, s->slot_data[p->where[v->copy_of - 1].slot], from->dtype,
+                 gr__value_count(v));
+    }
+}
+
 static gr_status prepare_states(gr_session *s)
 {
     uint64_t version = gr__store_version(s->store) + 1;
     if (s->prepared_for == version) return GR_OK;
+    fill_copies(s);
     GR_TRY(run_range(s, 0, s->plan->n_prepare));
     s->prepared_for = version;
     return GR_OK;
@@ -364,6 +381,20 @@ gr_status gr_session_profile(gr_session *s, bool on)
     return GR_OK;
 }
 
+static void describe_operands(const gr__live_call *l, char *text, size_t size)
+{
+    size_t n = 0;
+    for (int k = 0; k < l->call->n_in + l->call->n_out && n < size; k++) {
+        const gr__arg *a = &l->args.in[k]; /* outputs follow */
+        if (k == l->call->n_in) n += (size_t)snprintf(text + n, size - n, "%s->", k ? " " : "");
+        if (!a->data || n >= size) continue;
+        n += (size_t)snprintf(text + n, size - n, "%s%s[", k ? " " : "", gr_dtype_name(a->dtype));
+        for (int d = 0; d < a->rank && n < size; d++)
+            n += (size_t)snprintf(text + n, size - n, "%s%lld", d ? "," : "", (long long)a->dim[d]);
+        if (n < size) n += (size_t)snprintf(text + n, size - n, gr__arg_contiguous(a) ? "]" : "]~");
+    }
+}
+
 bool gr_session_profile_at(const gr_session *s, size_t i, gr_profile_row *out)
 {
     const gr_plan *p = s->plan;
@@ -376,6 +407,7 @@ bool gr_session_profile_at(const gr_session *s, size_t i, gr_profile_row *out)
                             .scope = n ? n->scope : "",
                             .runs = l->runs,
                             .seconds = l->best_seconds};
+    describe_operands(l, out->operands, sizeof out->operands);
     if (n && n->op->flops && l->call->kernel != &gr__kernel_copy) out->flops = n->op->flops(&l->args);
     for (int k = 0; k < l->call->n_in + l->call->n_out; k++) {
         const gr__arg *a = &l->args.in[k];

@@ -1,4 +1,5 @@
 /* Dense products: oneDNN where it is built in, else our own. */
+#include "backend/cpu/dense.h"
 #include "backend/cpu/product.h"
 #include "backend/cpu/table.h"
 
@@ -9,6 +10,29 @@
 #include <stdio.h>
 
 static bool adds(const gr__args *a) { return a->n_in == 3 && gr__arg_there(&a->in[2]); }
+
+static gr__gemm own_shape(const gr__args *a, const gr__product *p)
+{
+    return (gr__gemm){.batch = p->batch,
+                      .m = p->m,
+                      .n = p->n,
+                      .k = p->k,
+                      .dtype = a->in[0].dtype,
+                      .c_dtype = a->out[0].dtype,
+                      .a = a->in[0].data,
+                      .a_row = p->a_row,
+                      .a_col = p->a_col,
+                      .a_batch = p->a_batch,
+                      .b = a->in[1].data,
+                      .b_row = p->b_row,
+                      .b_col = p->b_col,
+                      .b_batch = p->b_batch,
+                      .c = a->out[0].data,
+                      .c_row = p->c_row,
+                      .c_batch = p->c_batch,
+                      .accumulate = adds(a),
+                      .scratch = a->scratch};
+}
 
 /* ---- oneDNN ---- */
 
@@ -48,6 +72,8 @@ static bool dnn_applicable(const gr__args *a, char *why)
     if (!unit(p.a_row, p.a_col, p.m, p.k) || !unit(p.b_row, p.b_col, p.k, p.n) || p.c_col != 1)
         return gr__refuse(why, "a matrix has no unit stride");
     if (p.m == 1 && p.batch == 1) return gr__refuse(why, "one row: our own is faster");
+    gr__gemm own = own_shape(a, &p);
+    if (gr__dense_own_is_faster(&own)) return gr__refuse(why, "our own is faster");
     gr__dnn_matmul_shape s = dnn_shape(a, &p);
     gr__dnn_matmul *mm = NULL;
     if (gr__dnn_matmul_new(&s, &mm) != GR_OK) return gr__refuse(why, "oneDNN has no implementation");
@@ -106,29 +132,6 @@ const gr__kernel gr__cpu_matmul_onednn = {
 };
 
 /* ---- own ---- */
-
-static gr__gemm own_shape(const gr__args *a, const gr__product *p)
-{
-    return (gr__gemm){.batch = p->batch,
-                      .m = p->m,
-                      .n = p->n,
-                      .k = p->k,
-                      .dtype = a->in[0].dtype,
-                      .c_dtype = a->out[0].dtype,
-                      .a = a->in[0].data,
-                      .a_row = p->a_row,
-                      .a_col = p->a_col,
-                      .a_batch = p->a_batch,
-                      .b = a->in[1].data,
-                      .b_row = p->b_row,
-                      .b_col = p->b_col,
-                      .b_batch = p->b_batch,
-                      .c = a->out[0].data,
-                      .c_row = p->c_row,
-                      .c_batch = p->c_batch,
-                      .accumulate = adds(a),
-                      .scratch = a->scratch};
-}
 
 static bool own_applicable(const gr__args *a, char *why)
 {

@@ -41,6 +41,7 @@ static gr_status run(const gr__args *a, void *state)
                      .count = gr__arg_count(&a->in[GR__OPTIM_P]),
                      .g = a->in[GR__OPTIM_G].data,
                      .g_dtype = a->in[GR__OPTIM_G].dtype,
+                     .copy = a->out[GR__OPTIM_OUT_COPY].data,
                      .gscale = number(a, GR__OPTIM_GSCALE, 1),
                      .lr = number(a, GR__OPTIM_LR, 0) * o->lr_scale,
                      .beta1 = o->beta1,

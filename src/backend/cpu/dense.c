@@ -1,6 +1,7 @@
 #include "backend/cpu/dense.h"
 
 #include "base/alloc.h"
+#include "kernel/gemm_amx.h"
 #include "kernel/onednn.h"
 
 struct gr__dense {
@@ -8,11 +9,10 @@ struct gr__dense {
     gr__gemm own;
 };
 
-/* Where our own is the faster one (`gradus bench gemm`): oneDNN 2.6 falls to half its speed in products with a dimension of
- * tens of thousands when the large matrix lies across. */
-static bool own_is_faster(const gr__gemm *g)
+bool gr__dense_own_is_faster(const gr__gemm *g)
 {
     enum { LARGE = 8192 };
+    if (gr__gemm_amx_applicable(g)) return true;
     if (g->dtype == GR_F32) return g->n >= LARGE && g->b_row == 1;
     return g->m >= LARGE && g->a_row == 1;
 }
@@ -39,7 +39,7 @@ gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)
                               .c_batch = g->c_batch,
                               .accumulate = g->accumulate,
                               .scratchpad = true};
-    gr_status status = own_is_faster(g) || !gr__dnn_available() ? GR_ERR_UNSUPPORTED : gr__dnn_matmul_new(&s, &d->dnn);
+    gr_status status = gr__dense_own_is_faster(g) || !gr__dnn_available() ? GR_ERR_UNSUPPORTED : gr__dnn_matmul_new(&s, &d->dnn);
     if (status != GR_OK && status != GR_ERR_UNSUPPORTED) {
         gr__free(d);
         return status;

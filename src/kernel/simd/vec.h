@@ -15,6 +15,7 @@
 #define GR__LEVEL_generic 0
 #define GR__LEVEL_avx2 1
 #define GR__LEVEL_avx512 2
+#define GR__LEVEL_amx 3
 #define GR__PASTE2(a, b) a##b
 #define GR__PASTE(a, b) GR__PASTE2(a, b)
 #define GR__ISA_LEVEL GR__PASTE(GR__LEVEL_, GR__ISA)
@@ -23,7 +24,7 @@
 #define GR__ISA_NAME(name) GR__PASTE(name##_, GR__ISA)
 #define GR__KERNEL(name) GR__PASTE(gr__##name##_, GR__ISA)
 
-#if GR__ISA_LEVEL == 2
+#if GR__ISA_LEVEL >= 2
 #include "kernel/simd/vec_avx512.h"
 #elif GR__ISA_LEVEL == 1
 #include "kernel/simd/vec_avx2.h"

@@ -1,0 +1,228 @@
+/* Plan and tasks of a bf16 product on tiles (tiles.h).
+ *
+ * k is cut into chunks. In a chunk, the operand with fewer lines is packed whole and shared by all tasks; a task packs
+ * 'group' panels of the other one for itself, keeps them in L2, and lets the shared panels pass by:
+ *
+ *     for each shared panel, for each BLOCK of k (a shared panel's part stays in L1), for each panel of the task: 32x32 of C
+ *
+ * Scratch: | shared panels | sums of a bf16 C over several chunks | thread 0: panels, sums | thread 1: ... |
+ * Packing and computing are tasks of one parallel call: a task that computes waits until all is packed. Threads claim tasks
+ * in order, so those that pack are with a thread by then. */
+#include "kernel/gemm_amx.h"
+
+#include "base/parallel.h"
+#include "kernel/cpu.h"
+#include "kernel/tiles.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+
+enum {
+    CHUNK = 2048,          /* most elements of k of a chunk */
+    BLOCK = 512,           /* of k: 32 KiB of a panel */
+    OWN_BYTES = 768 << 10, /* of a task's panels: they stay in L2 */
+    MOST_GROUP = 8,        /* panels of a task */
+    PACK_BYTES = 64 << 10  /* of a task that packs */
+};
+
+typedef struct amx_plan {
+    gr__gemm g;
+    bool own_b; /* tasks own columns of B; else rows of A */
+    int64_t chunk, chunks;
+    int64_t shared_lines, own_lines, shared_panels, own_panels;
+    int64_t group, tasks;
+    int64_t per_pack, packs; /* panels of a packing task, such tasks */
+    bool wide;               /* a bf16 C is summed up in scratch */
+    size_t shared_bytes, wide_bytes, own_bytes, sums_bytes;
+    _Atomic int64_t packed;
+    int64_t l0, depth; /* the chunk at work */
+} amx_plan;
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+static int64_t panel_bytes(int64_t depth) { return gr__tiles_steps(depth) * GR__TILES_STEP_BYTES; }
+
+bool gr__gemm_amx_applicable(const gr__gemm *g)
+{
+    return gr__cpu_has_tiles() && g->dtype == GR_BF16 && g->batch <= 1 && g->m > 0 && g->n > 0 && g->k > 0;
+}
+
+static void make_plan(amx_plan *p, const gr__gemm *g)
+{
+    *p = (amx_plan){.g = *g, .own_b = g->n >= g->m};
+    p->chunks = ceil_div(g->k, CHUNK);
+    p->chunk = gr__tiles_steps(ceil_div(g->k, p->chunks)) * GR__TILES_STEP;
+    p->chunks = ceil_div(g->k, p->chunk);
+    p->shared_lines = p->own_b ? g->m : g->n;
+    p->own_lines = p->own_b ? g->n : g->m;
+    p->shared_panels = ceil_div(p->shared_lines, GR__TILES_LINES);
+    p->own_panels = ceil_div(p->own_lines, GR__TILES_LINES);
+    int64_t most = GR__MAX(OWN_BYTES / panel_bytes(p->chunk), 1), wanted = 4 * gr__parallel_width();
+    p->group = GR__MIN(most, MOST_GROUP);
+    while (p->group > 1 && ceil_div(p->own_panels, p->group) < wanted) p->group--;
+    p->tasks = ceil_div(p->own_panels, p->group);
+    p->group = ceil_div(p->own_panels, p->tasks);
+    p->per_pack = GR__MAX(PACK_BYTES / panel_bytes(p->chunk), 1);
+    p->packs = ceil_div(p->shared_panels, p->per_pack);
+    p->wide = g->c_dtype != GR_F32 && p->chunks > 1;
+    p->shared_bytes = (size_t)(p->shared_panels * panel_bytes(p->chunk));
+    p->wide_bytes = p->wide ? line((size_t)(g->m * g->n) * sizeof(float)) : 0;
+    p->own_bytes = (size_t)(p->group * panel_bytes(p->chunk));
+    p->sums_bytes = (size_t)(p->group * GR__TILES_LINES * GR__TILES_LINES) * sizeof(float);
+}
+
+size_t gr__gemm_amx_scratch_bytes(const gr__gemm *g)
+{
+    amx_plan p;
+    make_plan(&p, g);
+    return p.shared_bytes + p.wide_bytes + (p.own_bytes + p.sums_bytes) * (size_t)gr__parallel_width();
+}
+
+#if GR__HAVE_X86
+
+/* Lines i0.. of A or B in the chunk at work. */
+static gr__tiles_source source(const amx_plan *p, bool of_b, int64_t i0)
+{
+    const gr__gemm *g = &p->g;
+    int64_t step = of_b ? g->b_col : g->a_row, k = of_b ? g->b_row : g->a_col, lines = (of_b ? g->n : g->m) - i0;
+    const uint16_t *at = (const uint16_t *)(of_b ? g->b : g->a) + i0 * step + p->l0 * k;
+    return (gr__tiles_source){
+        .at = at, .line = step, .k = k, .lines = GR__MIN(lines, GR__TILES_LINES), .depth = p->depth};
+}
+
+static void pack(const amx_plan *p, bool b, int64_t panel, char *to)
+{
+    gr__tiles_source s = source(p, b, panel * GR__TILES_LINES);
+    if (b)
+        gr__tiles_pack_b(&s, to);
+    else
+        gr__tiles_pack_a(&s, to);
+}
+
+static void pack_task(amx_plan *p, int64_t task)
+{
+    int64_t end = GR__MIN((task + 1) * p->per_pack, p->shared_panels);
+    for (int64_t i = task * p->per_pack; i < end; i++)
+        pack(p, !p->own_b, i, (char *)p->g.scratch + i * panel_bytes(p->chunk));
+    atomic_fetch_add_explicit(&p->packed, 1, memory_order_release);
+}
+
+static void wait_for_packs(amx_plan *p)
+{
+    enum { SPINS = 2000 };
+    for (int i = 0; atomic_load_explicit(&p->packed, memory_order_acquire) < p->packs; i++)
+        if (i > SPINS) sched_yield();
+}
+
+typedef struct strip {
+    const amx_plan *p;
+    const char *own; /* the task's panels */
+    int64_t first, n; /* of them */
+    float *sums;
+    gr__tiles_block block; /* of C: what the task computes beside one shared panel */
+    bool direct;           /* straight into C */
+    bool old;              /* C has something to add to */
+} strip;
+
+static int tiles_of(int64_t lines) { return lines > 16 ? 2 : 1; }
+
+static void multiply_panel(const strip *s, const char *shared, int64_t shared_lines, int64_t l, int64_t o)
+{
+    const amx_plan *p = s->p;
+    const char *own = s->own + o * panel_bytes(p->chunk);
+    int64_t lines = GR__MIN(p->own_lines - (s->first + o) * GR__TILES_LINES, GR__TILES_LINES), at = l / GR__TILES_STEP;
+    float *c = s->direct ? s->block.c : s->sums;
+    int64_t ld = s->direct ? s->block.c_row : s->block.ld;
+    gr__tiles_job j = {.a = (p->own_b ? shared : own) + at * GR__TILES_STEP_BYTES,
+                       .b = (p->own_b ? own : shared) + at * GR__TILES_STEP_BYTES,
+                       .steps = gr__tiles_steps(GR__MIN(BLOCK, p->depth - l)),
+                       .c = c + o * GR__TILES_LINES * (p->own_b ? 1 : ld),
+                       .ldc = ld,
+                       .add = l > 0 || s->old,
+                       .a_tiles = tiles_of(p->own_b ? shared_lines : lines),
+                       .b_tiles = tiles_of(p->own_b ? lines : shared_lines)};
+    gr__tiles_multiply(&j);
+}
+
+/* The task's lines beside shared panel i. */
+static void run_strip(strip *s, int64_t i)
+{
+    const amx_plan *p = s->p;
+    const gr__gemm *g = &p->g;
+    int64_t shared0 = i * GR__TILES_LINES, shared_lines = GR__MIN(p->shared_lines - shared0, GR__TILES_LINES);
+    int64_t own0 = s->first * GR__TILES_LINES, own_lines = GR__MIN(s->n * GR__TILES_LINES, p->own_lines - own0);
+    int64_t row = p->own_b ? shared0 : own0, column = p->own_b ? own0 : shared0;
+    bool first = p->l0 == 0, last = p->l0 + p->depth == g->k;
+    s->block = (gr__tiles_block){.rows = p->own_b ? shared_lines : own_lines,
+                                 .columns = p->own_b ? own_lines : shared_lines,
+                                 .sums = s->sums,
+                                 .ld = (p->own_b ? s->n : 1) * GR__TILES_LINES,
+                                 .c_dtype = p->wide ? GR_F32 : g->c_dtype,
+                                 .c_row = p->wide ? g->n : g->c_row,
+                                 .bias = last && g->bias ? g->bias + column : NULL};
+    char *c = p->wide ? (char *)g->scratch + p->shared_bytes : g->c;
+    s->block.c = c + (row * s->block.c_row + column) * (int64_t)gr_dtype_size_bytes(s->block.c_dtype);
+    s->old = !first || (g->accumulate && !p->wide);
+    s->direct = s->block.c_dtype == GR_F32 && !s->block.bias && shared_lines == GR__TILES_LINES &&
+                own_lines == s->n * GR__TILES_LINES;
+    if (!s->direct && s->old) gr__tiles_load_sums(&s->block);
+    if (p->wide && first && g->accumulate) {
+        gr__tiles_block of_c = s->block;
+        of_c.c = (uint16_t *)g->c + row * g->c_row + column;
+        of_c.c_dtype = g->c_dtype;
+        of_c.c_row = g->c_row;
+        gr__tiles_load_sums(&of_c);
+        s->direct = false;
+        s->old = true;
+    }
+    const char *shared = (const char *)g->scratch + i * panel_bytes(p->chunk);
+    for (int64_t l = 0; l < p->depth; l += BLOCK)
+        for (int64_t o = 0; o < s->n; o++) multiply_panel(s, shared, shared_lines, l, o);
+    if (p->wide && last) {
+        if (s->direct) { /* the sums are where C will not be */
+            s->block.sums = s->block.c;
+            s->block.ld = s->block.c_row;
+        }
+        s->block.c = (uint16_t *)g->c + row * g->c_row + column;
+        s->block.c_dtype = g->c_dtype;
+        s->block.c_row = g->c_row;
+        s->direct = false;
+    }
+    if (!s->direct) gr__tiles_store_sums(&s->block);
+}
+
+static void compute_task(amx_plan *p, int64_t task, int thread)
+{
+    char *mine = (char *)p->g.scratch + p->shared_bytes + p->wide_bytes + (p->own_bytes + p->sums_bytes) * (size_t)thread;
+    strip s = {.p = p, .own = mine, .first = task * p->group, .sums = (float *)(void *)(mine + p->own_bytes)};
+    s.n = GR__MIN(p->group, p->own_panels - s.first);
+    for (int64_t o = 0; o < s.n; o++) pack(p, p->own_b, s.first + o, mine + o * panel_bytes(p->chunk));
+    wait_for_packs(p);
+    gr__tiles_begin();
+    for (int64_t i = 0; i < p->shared_panels; i++) run_strip(&s, i);
+    gr__tiles_end();
+}
+
+static void run_task(void *context, int64_t task, int thread)
+{
+    amx_plan *p = context;
+    if (task < p->packs)
+        pack_task(p, task);
+    else
+        compute_task(p, task - p->packs, thread);
+}
+
+void gr__gemm_amx_run(const gr__gemm *g)
+{
+    amx_plan p;
+    make_plan(&p, g);
+    for (p.l0 = 0; p.l0 < g->k; p.l0 += p.chunk) {
+        p.depth = GR__MIN(p.chunk, g->k - p.l0);
+        atomic_store_explicit(&p.packed, 0, memory_order_relaxed);
+        gr__parallel(p.packs + p.tasks, run_task, &p);
+    }
+}
+
+#else
+void gr__gemm_amx_run(const gr__gemm *g) { (void)g; }
+#endif

@@ -1,0 +1,12 @@
+/* The product of gemm.h for bf16 on AMX tiles. Every element of C is summed over k in an order that k alone fixes. */
+#ifndef GR__GEMM_AMX_H
+#define GR__GEMM_AMX_H
+
+#include "kernel/gemm.h"
+
+/* Two matrices of bf16, and a processor that has tiles. */
+bool gr__gemm_amx_applicable(const gr__gemm *g);
+size_t gr__gemm_amx_scratch_bytes(const gr__gemm *g);
+void gr__gemm_amx_run(const gr__gemm *g);
+
+#endif

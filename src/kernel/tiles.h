@@ -1,0 +1,58 @@
+/* Products of bf16 on AMX tiles: what x86/tiles_amx.c offers to gemm_amx.c and to attention. Only where
+ * gr__cpu_has_tiles(); between gr__tiles_begin() and gr__tiles_end() of the same thread.
+ *
+ * An operand is packed into panels of 32 lines (rows of A, columns of B), steps of 32 elements of k, two tiles of 1 KiB
+ * a step, zeros beyond the edges:
+ *
+ *     A tile: [16 rows][32 k]          B tile: [16 pairs of k][16 columns][2]                                        */
+#ifndef GR__TILES_H
+#define GR__TILES_H
+
+#include "base/compiler.h"
+#include "gradus/tensor.h"
+
+enum { GR__TILES_LINES = 32, GR__TILES_STEP = 32, GR__TILES_STEP_BYTES = 2048 };
+
+/* Element (i, l) lies at at[i*line + l*k]; 'lines' of the 32 and 'depth' elements of k exist. */
+typedef struct gr__tiles_source {
+    const uint16_t *at;
+    int64_t line, k;
+    int64_t lines, depth;
+} gr__tiles_source;
+
+/* C (32, 32) [+]= A*B over 'steps' steps. With 16 lines or fewer in a panel one of its tiles is enough. */
+typedef struct gr__tiles_job {
+    const void *a, *b; /* panels */
+    int64_t steps;
+    float *c;
+    int64_t ldc;
+    bool add;
+    int a_tiles, b_tiles; /* 1 or 2 */
+} gr__tiles_job;
+
+/* A block of sums on its way to C. */
+typedef struct gr__tiles_block {
+    int64_t rows, columns;
+    float *sums;
+    int64_t ld;
+    void *c;
+    gr_dtype c_dtype; /* GR_F32 or GR_BF16 */
+    int64_t c_row;
+    const float *bias; /* (columns) or NULL */
+} gr__tiles_block;
+
+void gr__tiles_begin(void);
+void gr__tiles_end(void);
+void gr__tiles_pack_a(const gr__tiles_source *s, void *panel);
+void gr__tiles_pack_b(const gr__tiles_source *s, void *panel);
+void gr__tiles_multiply(const gr__tiles_job *j);
+void gr__tiles_load_sums(const gr__tiles_block *b);  /* sums = C */
+void gr__tiles_store_sums(const gr__tiles_block *b); /* C = sums + bias */
+
+GR__INLINE int64_t gr__tiles_steps(int64_t depth) { return (depth + GR__TILES_STEP - 1) / GR__TILES_STEP; }
+
+/* peak: 'rounds' rounds of 4 products of tiles each. */
+float gr__tiles_peak(int64_t rounds);
+#define GR__TILES_PEAK_FLOPS (4.0 * 2 * 16 * 16 * 32)
+
+#endif

@@ -1,0 +1,188 @@
+/* AMX: tiles 0-3 hold a block of C, 4-5 two tiles of A, 6-7 two tiles of B. */
+#include "kernel/tiles.h"
+
+#include "kernel/simd/tile.h"
+
+typedef struct tile_config {
+    uint8_t palette, start_row, zero[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} tile_config;
+
+static const tile_config config = {.palette = 1,
+                                   .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+                                   .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+
+void gr__tiles_begin(void) { _tile_loadconfig(&config); }
+void gr__tiles_end(void) { _tile_release(); }
+
+/* ---- packing ---- */
+
+enum { TILE_WORDS = 256 };
+
+/* Pair l of k in 16 lines from line i on, as words; lines next to each other in memory. */
+GR__INLINE __m512i pairs_of_lines(const gr__tiles_source *s, int64_t l, int64_t i)
+{
+    int64_t n = s->lines - i;
+    __mmask16 mask = n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1 << n) - 1);
+    const uint16_t *at = s->at + l * s->k + i;
+    __m512i low = _mm512_setzero_si512(), high = low;
+    if (l < s->depth) low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at));
+    if (l + 1 < s->depth) high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at + s->k));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+/* 32 elements of k of line i; k next to each other in memory. */
+GR__INLINE __m512i k_of_line(const gr__tiles_source *s, int64_t l, int64_t i)
+{
+    int64_t n = i < s->lines ? s->depth - l : 0;
+    __mmask32 mask = n >= 32 ? 0xffffffff : n <= 0 ? 0 : (__mmask32)(((uint64_t)1 << n) - 1);
+    return _mm512_maskz_loadu_epi16(mask, s->at + i * s->line + l);
+}
+
+/* Any strides: the tile by lines, [16 lines][32 k]. */
+static void gather_lines(const gr__tiles_source *s, int64_t l, int64_t i, uint16_t *tile)
+{
+    memset(tile, 0, TILE_WORDS * 4);
+    for (int64_t r = 0; r < 16 && i + r < s->lines; r++)
+        for (int64_t c = 0; c < 32 && l + c < s->depth; c++) tile[r * 32 + c] = s->at[(i + r) * s->line + (l + c) * s->k];
+}
+
+GR__INLINE void transpose_tile(float *to, const void *from) { transpose_words(to, 16, from, 64); }
+
+/* The tile of lines i.. and k l.. by lines; 'temp' has room for one. */
+GR__INLINE void tile_by_lines(const gr__tiles_source *s, int64_t l, int64_t i, float *to, float *temp)
+{
+    if (s->k == 1) {
+        for (int r = 0; r < 16; r++) _mm512_storeu_si512(to + r * 16, k_of_line(s, l, i + r));
+    } else if (s->line == 1) {
+        for (int r = 0; r < 16; r++) _mm512_storeu_si512(temp + r * 16, pairs_of_lines(s, l + 2 * r, i));
+        transpose_tile(to, temp);
+    } else {
+        gather_lines(s, l, i, (uint16_t *)(void *)to);
+    }
+}
+
+GR__INLINE void tile_by_pairs(const gr__tiles_source *s, int64_t l, int64_t i, float *to, float *temp)
+{
+    if (s->k == 1 && i + 16 <= s->lines && l + 32 <= s->depth) {
+        transpose_words(to, 16, (const char *)(s->at + i * s->line + l), s->line * 2);
+    } else if (s->line == 1) {
+        for (int r = 0; r < 16; r++) _mm512_storeu_si512(to + r * 16, pairs_of_lines(s, l + 2 * r, i));
+    } else {
+        tile_by_lines(s, l, i, temp, NULL);
+        transpose_tile(to, temp);
+    }
+}
+
+void gr__tiles_pack_a(const gr__tiles_source *s, void *panel)
+{
+    float *to = panel, temp[TILE_WORDS] GR__ALIGNED(64);
+    int tiles = s->lines > 16 ? 2 : 1;
+    for (int64_t l = 0; l < s->depth; l += GR__TILES_STEP, to += 2 * TILE_WORDS)
+        for (int t = 0; t < tiles; t++) tile_by_lines(s, l, 16 * t, to + t * TILE_WORDS, temp);
+}
+
+void gr__tiles_pack_b(const gr__tiles_source *s, void *panel)
+{
+    float *to = panel, temp[TILE_WORDS] GR__ALIGNED(64);
+    int tiles = s->lines > 16 ? 2 : 1;
+    for (int64_t l = 0; l < s->depth; l += GR__TILES_STEP, to += 2 * TILE_WORDS)
+        for (int t = 0; t < tiles; t++) tile_by_pairs(s, l, 16 * t, to + t * TILE_WORDS, temp);
+}
+
+/* ---- products ---- */
+
+/* a_tiles and b_tiles are constants where this is inlined. */
+GR__INLINE void multiply(const gr__tiles_job *j, int a_tiles, int b_tiles)
+{
+    float *c0 = j->c, *c1 = j->c + 16 * j->ldc;
+    size_t ldc = (size_t)j->ldc * 4;
+    const char *a = j->a, *b = j->b;
+    if (j->add) {
+        _tile_loadd(0, c0, ldc);
+        if (b_tiles == 2) _tile_loadd(1, c0 + 16, ldc);
+        if (a_tiles == 2) _tile_loadd(2, c1, ldc);
+        if (a_tiles == 2 && b_tiles == 2) _tile_loadd(3, c1 + 16, ldc);
+    } else {
+        _tile_zero(0);
+        if (b_tiles == 2) _tile_zero(1);
+        if (a_tiles == 2) _tile_zero(2);
+        if (a_tiles == 2 && b_tiles == 2) _tile_zero(3);
+    }
+    for (int64_t s = 0; s < j->steps; s++, a += GR__TILES_STEP_BYTES, b += GR__TILES_STEP_BYTES) {
+        _tile_loadd(6, b, 64);
+        _tile_loadd(4, a, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        if (b_tiles == 2) {
+            _tile_loadd(7, b + 1024, 64);
+            _tile_dpbf16ps(1, 4, 7);
+        }
+        if (a_tiles == 2) {
+            _tile_loadd(5, a + 1024, 64);
+            _tile_dpbf16ps(2, 5, 6);
+            if (b_tiles == 2) _tile_dpbf16ps(3, 5, 7);
+        }
+    }
+    _tile_stored(0, c0, ldc);
+    if (b_tiles == 2) _tile_stored(1, c0 + 16, ldc);
+    if (a_tiles == 2) _tile_stored(2, c1, ldc);
+    if (a_tiles == 2 && b_tiles == 2) _tile_stored(3, c1 + 16, ldc);
+}
+
+void gr__tiles_multiply(const gr__tiles_job *j)
+{
+    switch (j->a_tiles * 2 + j->b_tiles) {
+    case 3: multiply(j, 1, 1); break;
+    case 4: multiply(j, 1, 2); break;
+    case 5: multiply(j, 2, 1); break;
+    default: multiply(j, 2, 2); break;
+    }
+}
+
+/* ---- sums and C ---- */
+
+void gr__tiles_load_sums(const gr__tiles_block *b)
+{
+    for (int64_t i = 0; i < b->rows; i++) {
+        if (b->c_dtype == GR_F32)
+            memcpy(b->sums + i * b->ld, (const float *)b->c + i * b->c_row, (size_t)b->columns * 4);
+        else
+            widen_bf16(b->sums + i * b->ld, (const uint16_t *)b->c + i * b->c_row, b->columns);
+    }
+}
+
+void gr__tiles_store_sums(const gr__tiles_block *b)
+{
+    for (int64_t i = 0; i < b->rows; i++) {
+        float *s = b->sums + i * b->ld;
+        for (int64_t j = 0; b->bias && j < b->columns; j++) s[j] += b->bias[j];
+        if (b->c_dtype == GR_F32)
+            memcpy((float *)b->c + i * b->c_row, s, (size_t)b->columns * 4);
+        else
+            narrow_bf16((uint16_t *)b->c + i * b->c_row, s, b->columns);
+    }
+}
+
+/* ---- peak ---- */
+
+float gr__tiles_peak(int64_t rounds)
+{
+    float out[TILE_WORDS] GR__ALIGNED(64);
+    gr__tiles_begin();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(6);
+    for (int64_t r = 0; r < rounds; r++) {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 6);
+        _tile_dpbf16ps(2, 4, 6);
+        _tile_dpbf16ps(3, 4, 6);
+    }
+    _tile_stored(0, out, 64);
+    gr__tiles_end();
+    return out[0];
+}
