@@ -61,19 +61,30 @@ static void run_task(void *context, int64_t task, int thread)
     t->fn(t->plan, task, thread);
 }
 
-static void run_pass(const gr__attention *a, gr__attention_pass pass, int64_t tasks)
+#if GR__HAVE_X86
+extern gr__task_kernel gr__attention_forward_bf16_amx, gr__attention_backward_bf16_amx;
+#else
+#define gr__attention_forward_bf16_amx NULL
+#define gr__attention_backward_bf16_amx NULL
+#endif
+
+/* bf16 goes by pairs where there is a dot product for them. */
+static gr__task_kernel *kernel_for(const gr__attention *a, bool backward)
 {
     const gr__simd *simd = gr__simd_get();
-    bool backward = pass >= GR__PASS_ALL;
     bool pairs = a->dtype == GR_BF16 && a->kv_dtype == GR_BF16 && a->d % 2 == 0 && gr__cpu()->bf16 &&
-                 simd->level == GR__CPU_AVX512;
+                 simd->level >= GR__CPU_AVX512;
+    if (!pairs) return backward ? simd->attention_backward : simd->attention_forward;
+    if (gr__cpu_has_tiles()) return backward ? gr__attention_backward_bf16_amx : gr__attention_forward_bf16_amx;
+    return backward ? simd->attention_backward_bf16 : simd->attention_forward_bf16;
+}
+
+static void run_pass(const gr__attention *a, gr__attention_pass pass, int64_t tasks)
+{
+    bool backward = pass >= GR__PASS_ALL;
     gr__attention_plan p = plan_of(a, pass);
     p.thread_bytes = backward ? backward_bytes(&p) : forward_bytes(&p);
-    task_call call = {&p, NULL};
-    if (backward)
-        call.fn = pairs ? simd->attention_backward_bf16 : simd->attention_backward;
-    else
-        call.fn = pairs ? simd->attention_forward_bf16 : simd->attention_forward;
+    task_call call = {&p, kernel_for(a, backward)};
     gr__parallel(tasks, run_task, &call);
 }
 

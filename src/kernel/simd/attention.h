@@ -3,7 +3,12 @@
 #define GR__SIMD_ATTENTION_H
 
 #include "kernel/attention_int.h"
-#include "kernel/simd/block.h"
+#include "kernel/simd/vec.h"
+#if GR__ISA_LEVEL == 3 /* amx */
+#include "kernel/simd/block_tiles.h"
+#else
+#include "kernel/simd/block_vectors.h"
+#endif
 #include "kernel/simd/vmath.h"
 
 /* 2^x to 1e-7 for x <= 127, 0 below -160; NaN stays. */
@@ -17,17 +22,6 @@ GR__INLINE vf vexp2(vf x)
     p = vfma(p, r, vset(6.931469669e-01f));
     p = vfma(p, r, vset(1.000000072e+00f));
     return vscale(p, n);
-}
-
-/* To bf16 in the low half; the caller has no use for exact NaNs. */
-GR__INLINE vi round_low(vf v)
-{
-    vi bits = vbits(v);
-    return iadd(bits, iadd(iand(isar(bits, 16), iset(1)), iset(0x7fff)));
-}
-GR__INLINE vi pair_of(vf low, vf high)
-{
-    return ior(iand(isar(round_low(low), 16), iset(0xffff)), iand(round_low(high), iset((int32_t)0xffff0000u)));
 }
 
 /* One block of queries of one head. */
@@ -190,12 +184,31 @@ GR__INLINE void interleave_rows(float *dst, const char *src, int64_t step, int64
     }
 }
 
+/* Products whose A is k or v transposed: pairs of keys (n, dp) as they are, or for tiles, which want the units of A side by
+ * side, turned around into 'turned' (dp, GR__BK/2). */
+GR__INLINE void set_transposed_a(block_job *j, const float *pairs, int64_t n, int64_t dp, float *turned)
+{
+    j->k = (n + 1) / 2;
+    j->a = pairs;
+    j->row = 4;
+    j->unit = dp * 4;
+    if (!GR__BLOCK_TILES) return;
+    for (int64_t l = 0; l < j->k; l += 16)
+        for (int64_t i = 0; i < dp; i += 16)
+            for (int64_t half = 0; half < 16; half += GR__W)
+                transpose_words(turned + (i + half) * (GR__BK / 2) + l, GR__BK / 2,
+                                (const char *)(pairs + l * dp + i + half), dp * 4);
+    j->a = turned;
+    j->row = GR__BK / 2 * 4;
+    j->unit = 4;
+}
+
 GR__INLINE void multiply(const block_job *j, bool pairs)
 {
-    if (pairs)
-        block_multiply_bf16(j);
-    else
+    if (!pairs)
         block_multiply_f32(j);
+    else
+        multiply_pairs(j);
 }
 
 #endif

@@ -106,14 +106,14 @@ GR__INLINE void gradient_vectors(const backward *w, bool pairs, int64_t n)
                 vf p = vexp2(vfma(vload(w->st + at), c, lse));
                 ds[r] = p * (vload(w->dpt + at) - delta) * scale;
                 if (pairs) {
-                    istore16(w->p16 + at, isar(round_low(p), 16));
-                    istore16(w->ds16 + at, isar(round_low(ds[r]), 16));
+                    vstore_bf16(w->p16 + at, p);
+                    vstore_bf16(w->ds16 + at, ds[r]);
                 } else {
                     vstore(w->st + at, p);
                     vstore(w->dpt + at, ds[r]);
                 }
             }
-            if (pairs && w->want_q) vstore(w->ds_pairs + j / 2 * GR__BQ + i, vfrombits(pair_of(ds[0], ds[1])));
+            if (pairs && w->want_q) vstore(w->ds_pairs + j / 2 * GR__BQ + i, vfrombits(vpair_bf16(ds[0], ds[1])));
         }
 }
 
@@ -186,9 +186,7 @@ GR__INLINE void backward_pair(const backward *w, bool pairs, int64_t k0, int64_t
                    .add = true};
     if (pairs) {
         interleave_rows(w->k_pairs, k.base, k.step, n, a->d, dp);
-        q.k = (n + 1) / 2;
-        q.a = (const char *)w->k_pairs;
-        q.unit = dp * 4;
+        set_transposed_a(&q, w->k_pairs, n, dp, w->k_pairs + GR__BK / 2 * dp);
         q.b = w->ds_pairs;
     }
     multiply(&q, pairs);
@@ -267,5 +265,7 @@ void GR__KERNEL(attention_backward)(const void *plan, int64_t task, int thread)
 
 void GR__KERNEL(attention_backward_bf16)(const void *plan, int64_t task, int thread)
 {
+    multiply_begin();
     run_backward(plan, task, thread, true);
+    multiply_end();
 }

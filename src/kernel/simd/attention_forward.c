@@ -58,7 +58,7 @@ GR__INLINE void softmax_vectors(const forward *f, bool pairs, int64_t n, int64_t
                 sum[g] = sum[g] + q;
             }
             if (pairs) {
-                vstore(f->pt + j / 2 * GR__BQ + i + g * GR__W, vfrombits(pair_of(p, q)));
+                vstore(f->pt + j / 2 * GR__BQ + i + g * GR__W, vfrombits(vpair_bf16(p, q)));
             } else {
                 vstore(row + g * GR__W, p);
                 if (j + 1 < n) vstore(next + g * GR__W, q);
@@ -108,9 +108,7 @@ GR__INLINE void forward_keys(const forward *f, bool pairs, int64_t k0, int64_t n
                         .alpha = f->alpha};
     if (pairs) {
         interleave_rows(f->v_tile, v.base, v.step, n, a->d, dp);
-        values.k = (n + 1) / 2;
-        values.a = (const char *)f->v_tile;
-        values.unit = dp * 4;
+        set_transposed_a(&values, f->v_tile, n, dp, f->v_tile + GR__BK / 2 * dp);
         values.b = f->pt;
     }
     multiply(&values, pairs);
@@ -172,5 +170,7 @@ void GR__KERNEL(attention_forward)(const void *plan, int64_t task, int thread)
 
 void GR__KERNEL(attention_forward_bf16)(const void *plan, int64_t task, int thread)
 {
+    multiply_begin();
     run_forward(plan, task, thread, true);
+    multiply_end();
 }

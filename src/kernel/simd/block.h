@@ -57,6 +57,5 @@ GR__INLINE void block_run(const block_job *j, bool pairs)
 }
 
 static GR__UNUSED void block_multiply_f32(const block_job *j) { block_run(j, false); }
-static GR__UNUSED void block_multiply_bf16(const block_job *j) { block_run(j, true); }
 
 #endif

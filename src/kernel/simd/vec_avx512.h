@@ -63,6 +63,14 @@ GR__INLINE void istream16(uint16_t *p, vi v) { _mm256_stream_si256((__m256i *)p,
 /* acc + a.lo*b.lo + a.hi*b.hi, operands are pairs of bf16 in 32 bits. */
 GR__INLINE vf vdot_bf16(vf acc, vi a, vi b) { return _mm512_dpbf16_ps(acc, (__m512bh)a, (__m512bh)b); }
 
+/* Two numbers to bf16 each, the first in the low half; needs BF16. Numbers too small for bf16's normal range become 0. */
+GR__INLINE vi vpair_bf16(vf low, vf high)
+{
+    __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
+                                     20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
 GR__INLINE vf vload_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 GR__INLINE void vstore_f16(uint16_t *p, vf v) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, 0)); }
 

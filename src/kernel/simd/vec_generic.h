@@ -121,4 +121,15 @@ GR__INLINE void transpose_words(float *dst, int64_t ld, const char *src, int64_t
         for (int j = 0; j < GR__W; j++) memcpy(dst + j * ld + i, src + i * step + 4 * j, 4);
 }
 
+/* Two numbers to bf16 each, the first in the low half; the caller has no use for exact NaNs. */
+GR__INLINE vi vround_low(vf v)
+{
+    vi bits = vbits(v);
+    return iadd(bits, iadd(iand(isar(bits, 16), iset(1)), iset(0x7fff)));
+}
+GR__INLINE vi vpair_bf16(vf low, vf high)
+{
+    return ior(iand(isar(vround_low(low), 16), iset(0xffff)), iand(vround_low(high), iset((int32_t)0xffff0000u)));
+}
+
 #endif
