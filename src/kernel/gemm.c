@@ -61,6 +61,8 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g)
     return p->g.m > 0 && p->g.n > 0 && p->g.batch > 0;
 }
 
+bool gr__gemm_can_finish(const gr__gemm *g) { return gr__gemm_amx_applicable(g); }
+
 size_t gr__gemm_scratch_bytes(const gr__gemm *g)
 {
     gr__gemm_plan p;

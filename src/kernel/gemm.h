@@ -9,6 +9,14 @@
 /* a[i*a_row + l*a_col], b[l*b_row + j*b_col], c[i*c_row + j] for i < m, j < n, l < k; strides in elements, any of
  * a_row/a_col and b_row/b_col may be 1 (transposed or not). Combinations: f32*f32, bf16*bf16, f64*f64; C is f32 or
  * bf16 (f64 for f64). */
+/* A finished block of C: rows row .., columns column ..; sums lie ld apart. */
+typedef struct gr__gemm_block {
+    int64_t row, column, rows, columns;
+    float *sums;
+    int64_t ld;
+} gr__gemm_block;
+typedef void gr__gemm_finish(void *context, const gr__gemm_block *block);
+
 typedef struct gr__gemm {
     int64_t batch; /* 0 means 1 */
     int64_t m, n, k;
@@ -22,10 +30,16 @@ typedef struct gr__gemm {
     int64_t c_row, c_batch;
     const float *bias; /* (n), added once; NULL: none; not with f64 */
     bool accumulate;   /* C += */
+    /* Takes the blocks, each once, from any thread, while they are in cache, instead of C; only where
+     * gr__gemm_can_finish(); without bias and accumulate. NULL: C is written. */
+    gr__gemm_finish *finish;
+    void *finish_context;
+    int64_t finish_columns; /* of a block, a multiple of 32 up to 256, but for the last one of a row; 0: any */
     void *scratch;     /* gr__gemm_scratch_bytes(), 64-byte aligned */
 } gr__gemm;
 
 void gr__gemm_run(const gr__gemm *g);
+bool gr__gemm_can_finish(const gr__gemm *g);
 
 /* Depends on shapes, strides, dtypes and the number of threads (ask again after gr_set_threads). */
 size_t gr__gemm_scratch_bytes(const gr__gemm *g);

@@ -5,7 +5,7 @@
  *
  *     for each shared panel, for each BLOCK of k (a shared panel's part stays in L1), for each panel of the task: 32x32 of C
  *
- * Scratch: | shared panels | sums of a bf16 C over several chunks | thread 0: panels, sums | thread 1: ... |
+ * Scratch: | shared panels | sums over several chunks, where C cannot hold them | thread 0: panels, sums | thread 1: ... |
  * Packing and computing are tasks of one parallel call: a task that computes waits until all is packed. Threads claim tasks
  * in order, so those that pack are with a thread by then. */
 #include "kernel/gemm_amx.h"
@@ -32,7 +32,7 @@ typedef struct amx_plan {
     int64_t shared_lines, own_lines, shared_panels, own_panels;
     int64_t group, tasks;
     int64_t per_pack, packs; /* panels of a packing task, such tasks */
-    bool wide;               /* a bf16 C is summed up in scratch */
+    bool wide;               /* a C that is not f32, or not stored, is summed up in scratch */
     size_t shared_bytes, wide_bytes, own_bytes, sums_bytes;
     _Atomic int64_t packed;
     int64_t l0, depth; /* the chunk at work */
@@ -49,7 +49,7 @@ bool gr__gemm_amx_applicable(const gr__gemm *g)
 
 static void make_plan(amx_plan *p, const gr__gemm *g)
 {
-    *p = (amx_plan){.g = *g, .own_b = g->n >= g->m};
+    *p = (amx_plan){.g = *g, .own_b = g->n >= g->m || g->finish};
     p->chunks = ceil_div(g->k, CHUNK);
     p->chunk = gr__tiles_steps(ceil_div(g->k, p->chunks)) * GR__TILES_STEP;
     p->chunks = ceil_div(g->k, p->chunk);
@@ -60,11 +60,12 @@ static void make_plan(amx_plan *p, const gr__gemm *g)
     int64_t most = GR__MAX(OWN_BYTES / panel_bytes(p->chunk), 1), wanted = 4 * gr__parallel_width();
     p->group = GR__MIN(most, MOST_GROUP);
     while (p->group > 1 && ceil_div(p->own_panels, p->group) < wanted) p->group--;
+    p->group = ceil_div(p->own_panels, ceil_div(p->own_panels, p->group));
+    if (g->finish && g->finish_columns) p->group = g->finish_columns / GR__TILES_LINES;
     p->tasks = ceil_div(p->own_panels, p->group);
-    p->group = ceil_div(p->own_panels, p->tasks);
     p->per_pack = GR__MAX(PACK_BYTES / panel_bytes(p->chunk), 1);
     p->packs = ceil_div(p->shared_panels, p->per_pack);
-    p->wide = g->c_dtype != GR_F32 && p->chunks > 1;
+    p->wide = (g->c_dtype != GR_F32 || g->finish) && p->chunks > 1;
     p->shared_bytes = (size_t)(p->shared_panels * panel_bytes(p->chunk));
     p->wide_bytes = p->wide ? line((size_t)(g->m * g->n) * sizeof(float)) : 0;
     p->own_bytes = (size_t)(p->group * panel_bytes(p->chunk));
@@ -114,19 +115,21 @@ static void wait_for_packs(amx_plan *p)
         if (i > SPINS) sched_yield();
 }
 
+/* What a task computes beside one shared panel. */
 typedef struct strip {
     const amx_plan *p;
-    const char *own; /* the task's panels */
+    const char *own;  /* the task's panels */
     int64_t first, n; /* of them */
-    float *sums;
-    gr__tiles_block block; /* of C: what the task computes beside one shared panel */
-    bool direct;           /* straight into C */
-    bool old;              /* C has something to add to */
+    float *sums;      /* room for the strip */
+    int64_t row, column, shared_lines;
+    gr__tiles_block block; /* of C, or of the wide sums */
+    bool direct;           /* tiles go straight there */
+    bool old;              /* there is something to add to */
 } strip;
 
 static int tiles_of(int64_t lines) { return lines > 16 ? 2 : 1; }
 
-static void multiply_panel(const strip *s, const char *shared, int64_t shared_lines, int64_t l, int64_t o)
+static void multiply_panel(const strip *s, const char *shared, int64_t l, int64_t o)
 {
     const amx_plan *p = s->p;
     const char *own = s->own + o * panel_bytes(p->chunk);
@@ -139,56 +142,89 @@ static void multiply_panel(const strip *s, const char *shared, int64_t shared_li
                        .c = c + o * GR__TILES_LINES * (p->own_b ? 1 : ld),
                        .ldc = ld,
                        .add = l > 0 || s->old,
-                       .a_tiles = tiles_of(p->own_b ? shared_lines : lines),
-                       .b_tiles = tiles_of(p->own_b ? lines : shared_lines)};
+                       .a_tiles = tiles_of(p->own_b ? s->shared_lines : lines),
+                       .b_tiles = tiles_of(p->own_b ? lines : s->shared_lines)};
     gr__tiles_multiply(&j);
 }
 
-/* The task's lines beside shared panel i. */
-static void run_strip(strip *s, int64_t i)
+/* The strip's place in C, whatever holds its sums until the last chunk. */
+static void set_result(const strip *s, gr__tiles_block *b)
+{
+    const gr__gemm *g = &s->p->g;
+    b->c = (char *)g->c + (s->row * g->c_row + s->column) * (int64_t)gr_dtype_size_bytes(g->c_dtype);
+    b->c_dtype = g->c_dtype;
+    b->c_row = g->c_row;
+}
+
+static void set_wide(const strip *s, gr__tiles_block *b)
+{
+    const amx_plan *p = s->p;
+    b->c = (float *)(void *)((char *)p->g.scratch + p->shared_bytes) + s->row * p->g.n + s->column;
+    b->c_dtype = GR_F32;
+    b->c_row = p->g.n;
+}
+
+/* Where the sums of shared panel i lie, and what is in them. */
+static void open_strip(strip *s, int64_t i)
 {
     const amx_plan *p = s->p;
     const gr__gemm *g = &p->g;
-    int64_t shared0 = i * GR__TILES_LINES, shared_lines = GR__MIN(p->shared_lines - shared0, GR__TILES_LINES);
-    int64_t own0 = s->first * GR__TILES_LINES, own_lines = GR__MIN(s->n * GR__TILES_LINES, p->own_lines - own0);
-    int64_t row = p->own_b ? shared0 : own0, column = p->own_b ? own0 : shared0;
-    bool first = p->l0 == 0, last = p->l0 + p->depth == g->k;
-    s->block = (gr__tiles_block){.rows = p->own_b ? shared_lines : own_lines,
-                                 .columns = p->own_b ? own_lines : shared_lines,
+    int64_t shared0 = i * GR__TILES_LINES, own0 = s->first * GR__TILES_LINES;
+    int64_t own_lines = GR__MIN(s->n * GR__TILES_LINES, p->own_lines - own0);
+    bool first = p->l0 == 0;
+    s->shared_lines = GR__MIN(p->shared_lines - shared0, GR__TILES_LINES);
+    s->row = p->own_b ? shared0 : own0;
+    s->column = p->own_b ? own0 : shared0;
+    s->block = (gr__tiles_block){.rows = p->own_b ? s->shared_lines : own_lines,
+                                 .columns = p->own_b ? own_lines : s->shared_lines,
                                  .sums = s->sums,
-                                 .ld = (p->own_b ? s->n : 1) * GR__TILES_LINES,
-                                 .c_dtype = p->wide ? GR_F32 : g->c_dtype,
-                                 .c_row = p->wide ? g->n : g->c_row,
-                                 .bias = last && g->bias ? g->bias + column : NULL};
-    char *c = p->wide ? (char *)g->scratch + p->shared_bytes : g->c;
-    s->block.c = c + (row * s->block.c_row + column) * (int64_t)gr_dtype_size_bytes(s->block.c_dtype);
-    s->old = !first || (g->accumulate && !p->wide);
-    s->direct = s->block.c_dtype == GR_F32 && !s->block.bias && shared_lines == GR__TILES_LINES &&
-                own_lines == s->n * GR__TILES_LINES;
-    if (!s->direct && s->old) gr__tiles_load_sums(&s->block);
-    if (p->wide && first && g->accumulate) {
-        gr__tiles_block of_c = s->block;
-        of_c.c = (uint16_t *)g->c + row * g->c_row + column;
-        of_c.c_dtype = g->c_dtype;
-        of_c.c_row = g->c_row;
-        gr__tiles_load_sums(&of_c);
-        s->direct = false;
-        s->old = true;
+                                 .ld = (p->own_b ? s->n : 1) * GR__TILES_LINES};
+    bool whole = s->shared_lines == GR__TILES_LINES && own_lines == s->n * GR__TILES_LINES;
+    s->old = !first || g->accumulate;
+    if (p->wide) {
+        set_wide(s, &s->block);
+        s->direct = whole && !(first && g->accumulate);
+    } else {
+        if (!g->finish) set_result(s, &s->block);
+        s->direct = whole && g->c_dtype == GR_F32 && !g->bias && !g->finish;
     }
-    const char *shared = (const char *)g->scratch + i * panel_bytes(p->chunk);
+    if (s->direct || !s->old) return;
+    gr__tiles_block from = s->block;
+    if (first) set_result(s, &from);
+    gr__tiles_load_sums(&from);
+}
+
+static void close_strip(strip *s)
+{
+    const amx_plan *p = s->p;
+    const gr__gemm *g = &p->g;
+    bool last = p->l0 + p->depth == g->k;
+    if (last && s->direct && p->wide) { /* the sums are not yet where they belong */
+        s->block.sums = s->block.c;
+        s->block.ld = s->block.c_row;
+        s->direct = false;
+    }
+    if (s->direct) return;
+    if (last && g->finish) {
+        gr__gemm_block b = {s->row, s->column, s->block.rows, s->block.columns, s->block.sums, s->block.ld};
+        g->finish(g->finish_context, &b);
+        return;
+    }
+    if (last) {
+        set_result(s, &s->block);
+        s->block.bias = g->bias ? g->bias + s->column : NULL;
+    }
+    gr__tiles_store_sums(&s->block);
+}
+
+static void run_strip(strip *s, int64_t i)
+{
+    const amx_plan *p = s->p;
+    const char *shared = (const char *)p->g.scratch + i * panel_bytes(p->chunk);
+    open_strip(s, i);
     for (int64_t l = 0; l < p->depth; l += BLOCK)
-        for (int64_t o = 0; o < s->n; o++) multiply_panel(s, shared, shared_lines, l, o);
-    if (p->wide && last) {
-        if (s->direct) { /* the sums are where C will not be */
-            s->block.sums = s->block.c;
-            s->block.ld = s->block.c_row;
-        }
-        s->block.c = (uint16_t *)g->c + row * g->c_row + column;
-        s->block.c_dtype = g->c_dtype;
-        s->block.c_row = g->c_row;
-        s->direct = false;
-    }
-    if (!s->direct) gr__tiles_store_sums(&s->block);
+        for (int64_t o = 0; o < s->n; o++) multiply_panel(s, shared, l, o);
+    close_strip(s);
 }
 
 static void compute_task(amx_plan *p, int64_t task, int thread)

@@ -22,12 +22,17 @@ typedef struct gr__cross_entropy {
     int64_t rows, v;
     gr__rows logits;        /* (rows, v); v <= ld: padding columns are neither read nor written */
     const int32_t *targets; /* (rows); a value outside 0 .. v-1 means: this row does not count */
+    int64_t first;          /* the logits are columns first .. first+v-1 of longer rows: targets count from there */
     float *loss;            /* out, optional (rows): lse - logit[target]; 0 where the row does not count */
     float *lse;             /* out, optional (rows) */
     gr__rows dlogits;       /* out, optional (rows, v): (softmax - onehot)*scale, 0 in rows that do not count;
                                  may be logits */
     double scale;
     double smoothing; /* label smoothing in [0, 1): target = (1-s)*onehot + s/v; 0: none */
+    /* (rows) or NULL: the log-sum-exp of the longer rows; then nothing but dlogits is made, of rows with a target in
+     * 0 .. whole-1 */
+    const float *known_lse;
+    int64_t whole;
 } gr__cross_entropy;
 
 void gr__cross_entropy_run(const gr__cross_entropy *x);

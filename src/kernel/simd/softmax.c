@@ -156,13 +156,32 @@ static void zero_row(const gr__rows *x, int64_t r, int64_t c)
     memset((char *)x->data + (size_t)(r * x->ld) * size, 0, (size_t)c * size);
 }
 
+/* dlogits of some columns of a row whose log-sum-exp is known. */
+static void known_row(const gr__cross_entropy *a, int64_t r)
+{
+    int64_t target = a->targets[r] - a->first;
+    float scale = (float)a->scale;
+    if (a->targets[r] < 0 || a->targets[r] >= a->whole) {
+        zero_row(&a->dlogits, r, a->v);
+        return;
+    }
+    bool inside = target >= 0 && target < a->v;
+    float right = inside ? get(&a->logits, r, target) : 0; /* dlogits may be logits */
+    row_exp(&a->logits, &a->dlogits, r, a->v, a->known_lse[r], scale, 0);
+    if (inside) put(&a->dlogits, r, target, (exp_one(right - a->known_lse[r]) - 1) * scale);
+}
+
 void GR__KERNEL(cross_entropy)(const void *args, int64_t first, int64_t last)
 {
     const gr__cross_entropy *a = args;
     float tile[GR__TILE], scale = (float)a->scale;
     float smooth = (float)(a->smoothing / (double)GR__MAX(a->v, 1)), keep = (float)(1 - a->smoothing);
     for (int64_t r = first; r < last; r++) {
-        int64_t target = a->targets[r];
+        if (a->known_lse) {
+            known_row(a, r);
+            continue;
+        }
+        int64_t target = a->targets[r] - a->first;
         bool counts = target >= 0 && target < a->v;
         float base = 0, sum = 1;
         if (counts || a->lse) {
