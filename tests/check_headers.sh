@@ -27,7 +27,7 @@ list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 { # *_tmpl.h and *_<isa>.h are bodies: the header or file that includes them chooses among them
     find include -name '*.h' -printf 'public-c %p\npublic-c++ %p\n'
-    find src -name '*.h' ! -name '*_tmpl.h' ! -name '*_generic.h' ! -name '*_avx2.h' ! -name '*_avx512.h' -printf 'src %p\n'
+    find src -name '*.h' ! -name '*_tmpl.h' ! -name '*_generic.h' ! -name '*_avx2.h' ! -name '*_avx512.h' ! -name '*_amx.h' -printf 'src %p\n'
 } | LC_ALL=C sort > "$list"
 [ -s "$list" ] || { echo "no header found: is this the source tree?"; exit 1; }
 xargs -P "$(nproc)" -L 1 bash -c 'alone "$@"' alone < "$list"

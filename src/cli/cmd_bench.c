@@ -112,7 +112,8 @@ static void print_times(const gr_bench *bench, const gr_bench_info *i, const sam
 {
     char least[32], median[32], limit[32];
     double m = median_of(r), bound = gr_bench_limit_seconds(bench, l), peak = bench_peak_of(l, i->bf16);
-    printf("  time         median %s, least %s of %zu\n", bench_show_time(median, m), bench_show_time(least, least_of(r)), r->n);
+    printf("  time         median %s, least %s of %zu\n", bench_show_time(median, m),
+           bench_show_time(least, least_of(r)), r->n);
     printf("  limit        %s; the median reaches %.0f %% of it\n", bench_show_time(limit, bound), 100 * bound / m);
     printf("  rate        ");
     if (i->units > 0) printf(" %.4g %s/s", i->units / m, i->unit);
@@ -262,7 +263,8 @@ static const cli_option options[] = {
     {"dtype", 0, CLI_CHOICE, &o.dtype, NULL, 0, 0, dtypes, "compute in f32 (default) or bf16 with f32 masters", false},
     {"steps", 0, CLI_INT, &o.steps, "N", 0, 1e6, NULL, "runs that count (default: about 3 s of them); 0: none", false},
     {"warmup", 0, CLI_INT, &o.warmup, "N", 0, 1e6, NULL, "runs before them (default 2)", false},
-    {"profile", 0, CLI_FLAG, &o.profile, NULL, 0, 0, NULL, "each step of the plan: time, bytes, flops, share of the limit", false},
+    {"profile", 0, CLI_FLAG, &o.profile, NULL, 0, 0, NULL,
+     "each step of the plan: time, bytes, flops, share of the limit", false},
     {"serve", 0, CLI_FLAG, &o.serve, NULL, 0, 0, NULL, "obey lines 'step N' on standard input, answer in JSON", false},
     SIZE("layers", layers, "of the GPT (default 12)"),
     SIZE("heads", heads, "(default 12)"),

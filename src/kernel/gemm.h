@@ -35,13 +35,14 @@ typedef struct gr__gemm {
     gr__gemm_finish *finish;
     void *finish_context;
     int64_t finish_columns; /* of a block, a multiple of 32 up to 256, but for the last one of a row; 0: any */
-    void *scratch;     /* gr__gemm_scratch_bytes(), 64-byte aligned */
+    void *scratch;          /* gr__gemm_scratch_bytes(), 64-byte aligned */
 } gr__gemm;
 
 void gr__gemm_run(const gr__gemm *g);
 bool gr__gemm_can_finish(const gr__gemm *g);
 
-/* Depends on shapes, strides, dtypes and the number of threads (ask again after gr_set_threads). */
+/* Depends on shapes, strides, dtypes, whether there is a 'finish', and the number of threads (ask again after
+ * gr_set_threads). */
 size_t gr__gemm_scratch_bytes(const gr__gemm *g);
 
 #endif

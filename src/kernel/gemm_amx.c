@@ -229,7 +229,8 @@ static void run_strip(strip *s, int64_t i)
 
 static void compute_task(amx_plan *p, int64_t task, int thread)
 {
-    char *mine = (char *)p->g.scratch + p->shared_bytes + p->wide_bytes + (p->own_bytes + p->sums_bytes) * (size_t)thread;
+    char *mine =
+        (char *)p->g.scratch + p->shared_bytes + p->wide_bytes + (p->own_bytes + p->sums_bytes) * (size_t)thread;
     strip s = {.p = p, .own = mine, .first = task * p->group, .sums = (float *)(void *)(mine + p->own_bytes)};
     s.n = GR__MIN(p->group, p->own_panels - s.first);
     for (int64_t o = 0; o < s.n; o++) pack(p, p->own_b, s.first + o, mine + o * panel_bytes(p->chunk));

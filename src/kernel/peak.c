@@ -53,7 +53,7 @@ static const gr__peak_kernels generic = {.f32 = generic_f32,
 
 #if GR__HAVE_X86
 static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &gr__peak_avx2, &gr__peak_avx512,
-                                                               &gr__peak_avx512};
+                                                                    &gr__peak_avx512};
 #else
 static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &generic, &generic, &generic};
 #endif

@@ -61,6 +61,49 @@ static bool applicable(const gr__args *a, char *why)
     return true;
 }
 
+/* ---- a sweep over a chunk of rows ---- */
+
+typedef struct parts {
+    void *gradient; /* (rows, columns) */
+    float *dx;
+    float *part_lse, *part_loss; /* (parts, rows) */
+    float *lse;
+    void *borrowed;
+} parts;
+
+typedef struct sweep {
+    const gr__args *a;
+    const columns_ce *s;
+    const chunk *k;
+    int64_t first; /* row */
+    const char *x; /* (rows, c) */
+    const int32_t *targets;
+    parts p;
+    int64_t column; /* second sweep: where the block begins */
+    const block_products *block;
+} sweep;
+
+static gr__cross_entropy rows_of(const sweep *w, const gr__gemm_block *b, int64_t column)
+{
+    return (gr__cross_entropy){.rows = b->rows,
+                               .v = b->columns,
+                               .logits = {.data = b->sums, .dtype = GR_F32, .ld = b->ld},
+                               .targets = w->targets + b->row,
+                               .first = column,
+                               .whole = w->s->v,
+                               .scale = 1};
+}
+
+static void measure_part(void *context, const gr__gemm_block *b)
+{
+    const sweep *w = context;
+    gr__cross_entropy ce = rows_of(w, b, b->column);
+    int64_t at = b->column / PART * w->k->rows + b->row;
+    ce.lse = w->p.part_lse + at;
+    ce.loss = w->p.part_loss + at;
+    gr__simd_get()->cross_entropy(&ce, 0, b->rows);
+}
+
 /* ---- products ---- */
 
 static void release(void *state)
@@ -86,6 +129,7 @@ static gr__gemm logits_of(const columns_ce *s, int64_t rows, int64_t columns)
                       .a_col = 1,
                       .b_row = 1,
                       .b_col = s->c,
+                      .finish = measure_part, /* or another one */
                       .finish_columns = PART};
 }
 
@@ -133,14 +177,6 @@ static gr_status make(const gr__args *a, void **state)
 
 /* ---- scratch ---- */
 
-typedef struct parts {
-    void *gradient; /* (rows, columns) */
-    float *dx;
-    float *part_lse, *part_loss; /* (parts, rows) */
-    float *lse;
-    void *borrowed;
-} parts;
-
 /* Where the parts of the scratch lie; returns where the products' begins. */
 static size_t carve(const columns_ce *s, char *base, parts *p)
 {
@@ -183,40 +219,7 @@ static gr_status prepare(const gr__args *a, void **state)
     return a->scratch ? make(a, state) : gr__fail_memory("a loss", BLOCK_BYTES);
 }
 
-/* ---- the two sweeps over a chunk of rows ---- */
-
-typedef struct sweep {
-    const gr__args *a;
-    const columns_ce *s;
-    const chunk *k;
-    int64_t first; /* row */
-    const char *x; /* (rows, c) */
-    const int32_t *targets;
-    parts p;
-    int64_t column; /* second sweep: where the block begins */
-    const block_products *block;
-} sweep;
-
-static gr__cross_entropy rows_of(const sweep *w, const gr__gemm_block *b, int64_t column)
-{
-    return (gr__cross_entropy){.rows = b->rows,
-                               .v = b->columns,
-                               .logits = {.data = b->sums, .dtype = GR_F32, .ld = b->ld},
-                               .targets = w->targets + b->row,
-                               .first = column,
-                               .whole = w->s->v,
-                               .scale = 1};
-}
-
-static void measure_part(void *context, const gr__gemm_block *b)
-{
-    const sweep *w = context;
-    gr__cross_entropy ce = rows_of(w, b, b->column);
-    int64_t at = b->column / PART * w->k->rows + b->row;
-    ce.lse = w->p.part_lse + at;
-    ce.loss = w->p.part_loss + at;
-    gr__simd_get()->cross_entropy(&ce, 0, b->rows);
-}
+/* ---- running ---- */
 
 static void make_gradient(void *context, const gr__gemm_block *b)
 {

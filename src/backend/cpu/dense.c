@@ -39,7 +39,8 @@ gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)
                               .c_batch = g->c_batch,
                               .accumulate = g->accumulate,
                               .scratchpad = true};
-    gr_status status = gr__dense_own_is_faster(g) || !gr__dnn_available() ? GR_ERR_UNSUPPORTED : gr__dnn_matmul_new(&s, &d->dnn);
+    gr_status status =
+        gr__dense_own_is_faster(g) || !gr__dnn_available() ? GR_ERR_UNSUPPORTED : gr__dnn_matmul_new(&s, &d->dnn);
     if (status != GR_OK && status != GR_ERR_UNSUPPORTED) {
         gr__free(d);
         return status;

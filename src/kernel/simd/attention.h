@@ -5,7 +5,7 @@
 #include "kernel/attention_int.h"
 #include "kernel/simd/vec.h"
 #if GR__ISA_LEVEL == 3 /* amx */
-#include "kernel/simd/block_tiles.h"
+#include "kernel/simd/block_amx.h"
 #else
 #include "kernel/simd/block_vectors.h"
 #endif

@@ -9,9 +9,8 @@ typedef struct tile_config {
     uint8_t rows[16];
 } tile_config;
 
-static const tile_config config = {.palette = 1,
-                                   .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
-                                   .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+static const tile_config config = {
+    .palette = 1, .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
 
 void gr__tiles_begin(void) { _tile_loadconfig(&config); }
 void gr__tiles_end(void) { _tile_release(); }
@@ -45,7 +44,8 @@ static void gather_lines(const gr__tiles_source *s, int64_t l, int64_t i, uint16
 {
     memset(tile, 0, TILE_WORDS * 4);
     for (int64_t r = 0; r < 16 && i + r < s->lines; r++)
-        for (int64_t c = 0; c < 32 && l + c < s->depth; c++) tile[r * 32 + c] = s->at[(i + r) * s->line + (l + c) * s->k];
+        for (int64_t c = 0; c < 32 && l + c < s->depth; c++)
+            tile[r * 32 + c] = s->at[(i + r) * s->line + (l + c) * s->k];
 }
 
 GR__INLINE void transpose_tile(float *to, const void *from) { transpose_words(to, 16, from, 64); }

@@ -1,7 +1,7 @@
 /* block.h's products of pairs on AMX tiles. What does not fill a tile (rows beyond a multiple of 16, k beyond a multiple of
  * 16 words) goes through vectors. A must have its units side by side. */
-#ifndef GR__BLOCK_TILES_H
-#define GR__BLOCK_TILES_H
+#ifndef GR__BLOCK_AMX_H
+#define GR__BLOCK_AMX_H
 
 #include "kernel/simd/block.h"
 #include "kernel/tiles.h"
