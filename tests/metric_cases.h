@@ -23,9 +23,9 @@ static bool refused(gr_status status)
 }
 
 /* What was made before stays: the program ends soon. */
-#define TRY(expr)                   \
-    do {                            \
-        if (refused(expr)) return;  \
+#define TRY(expr)                  \
+    do {                           \
+        if (refused(expr)) return; \
     } while (0)
 
 static void put(const char *name, double value)
@@ -463,9 +463,12 @@ static const char *metric_answer(gr__json o)
     static const struct {
         const char *name;
         void (*run)(gr__json o);
-    } row[] = {{"confusion", confusion},   {"probability", probability}, {"curve", curve},       {"curve_set", curve_set},
-               {"regression", regression}, {"bleu", bleu},               {"rouge", rouge},       {"edits", edits},
-               {"detection", detection},   {"iou", iou},                 {"ranking", ranking},   {"clusters", clusters},
+    } row[] = {{"confusion", confusion},   {"probability", probability},
+               {"curve", curve},           {"curve_set", curve_set},
+               {"regression", regression}, {"bleu", bleu},
+               {"rouge", rouge},           {"edits", edits},
+               {"detection", detection},   {"iou", iou},
+               {"ranking", ranking},       {"clusters", clusters},
                {"silhouette", silhouette}, {"bootstrap", bootstrap}};
     static gr__str whole;
     const char *name = text(gr__json_get(o, "metric"));
