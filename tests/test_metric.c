@@ -438,7 +438,6 @@ static gr_status use_numbers(void)
     GR_TRY_DONE(gr_regression_result(r, &s));
     GR_TRY_DONE(gr_contingency_new(&c));
     GR_TRY_DONE(gr_contingency_update(c, class4, class4, 4));
-    GR_TRY_DONE(gr_contingency_merge(c, c));
     GR_TRY_DONE(gr_silhouette(score4, class4, 4, 1, NULL, &mean));
     GR_TRY_DONE(gr_ranking_update(&ranking, score4, score4, 4));
     GR_TRY_DONE(gr_bootstrap(4, mean_of, &v, NULL, &i));

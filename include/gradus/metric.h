@@ -10,9 +10,9 @@
  *   }
  *   gr_confusion_free(&c);
  *
- * An accumulator takes data in any number of 'update' calls, takes the data of another one ('merge': shards, threads; never
- * of itself), and gives its 'result' at any time. Merging equals updating with all the data, up to rounding of sums. An update that
- * fails has taken nothing, unless it says otherwise.
+ * An accumulator takes data in any number of 'update' calls, takes the data of another one ('merge': shards, threads;
+ * never of itself), and gives its 'result' at any time. Merging equals updating with all the data, up to rounding of
+ * sums. An update that fails has taken nothing, unless it says otherwise.
  *
  * A number that the data do not define is NaN, and 'undefined' of the result says in words why (NULL: all is defined);
  * where a well-known library gives a number for such data, the same number is given here and the comment says so. Scores
@@ -21,7 +21,8 @@
  * Arrays are row-major and contiguous, N rows; classes are i32 from 0. The formulas are those of scikit-learn 1.9,
  * sacrebleu 2.6, rouge-score 0.1.2, jiwer 4.0 and pycocotools 2.0.11; tests/interop/metrics.py compares with them.
  *
- * Threads: one thread at a time for each accumulator. Results depend on the order of updates only through rounding.
+ * Threads: one thread at a time for each accumulator. The order of updates matters for rounding alone, and for equal
+ * scores of detections.
  * Status of every function that returns one: GR_ERR_MEMORY, and what is said beside it. */
 #ifndef GRADUS_METRIC_H
 #define GRADUS_METRIC_H
@@ -321,7 +322,7 @@ GR_API void gr_ranking_result(const gr_ranking *r, gr_ranking_scores *out);
 
 /* ---- clusters --------------------------------------------------------------------------- */
 
-/* Silhouette (Rousseeuw 1987), Euclidean, exact: time N^2 D, memory N * clusters at most a row of it.
+/* Silhouette (Rousseeuw 1987), Euclidean, exact: time N^2 D, memory N + clusters.
  * x: (n, d) finite; label: (n) any numbers; each: (n) of the points, or NULL; *mean: their mean. A cluster of one point
  * scores 0. Status: GR_ERR_DATA where x is not finite or there are not 2 .. n-1 clusters. */
 GR_API gr_status gr_silhouette(const double *x, const int32_t *label, size_t n, size_t d, double *each, double *mean);

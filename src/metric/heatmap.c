@@ -20,7 +20,7 @@ typedef struct layout {
     double widest;
 } layout;
 
-enum { LABEL = 22, LARGEST_CELL = 64, WIDEST_NAME = 130 };
+enum { LABEL = 22, LARGEST_CELL = 96, WIDEST_NAME = 130 };
 
 static const char *name_of(const gr__heatmap *m, size_t i, char number[24])
 {
@@ -38,7 +38,7 @@ static layout lay_out(const gr__heatmap *m)
     }
     l.left = LABEL + 12 + fmin(l.widest, WIDEST_NAME);
     l.cell = fmin((GR__SVG_WIDTH - GR__SVG_RIGHT - l.left) / (double)m->k, LARGEST_CELL);
-    l.slanted = l.widest > l.cell - 4;
+    l.slanted = m->names && l.widest > l.cell - 4;
     l.left += (GR__SVG_WIDTH - GR__SVG_RIGHT - l.left - l.cell * (double)m->k) / 2;
     return l;
 }
@@ -68,7 +68,7 @@ static void put_cell(gr__str *out, const gr__heatmap *m, const layout *l, size_t
 
 static void put_names(gr__str *out, const gr__heatmap *m, const layout *l)
 {
-    size_t step = (size_t)fmax(ceil(13 / l->cell), 1); /* names that would overlap are left out */
+    size_t step = (size_t)fmax(ceil((m->names ? 13 : 20) / l->cell), 1); /* names that would overlap are left out */
     double below = l->top + l->cell * (double)m->k;
     for (size_t i = 0; i < m->k; i += step) {
         char number[24];

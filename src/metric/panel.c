@@ -218,7 +218,7 @@ gr_status gr_plot_forecast(const gr_forecast *f, const gr_plot_options *options,
     gr__series series[] = {{.x = x, .y = f->high, .low = f->low, .n = f->low ? f->n_forecast : 0, .colour = "#e0762f"},
                            {.y = f->actual, .n = f->n, .label = "actual", .colour = "#3b82d6"},
                            {.x = x, .y = f->forecast, .n = f->n_forecast, .label = "forecast", .colour = "#e0762f"}};
-    if (f->low) series[0].label = "interval";
+    if (f->low) series[2].label = "forecast and interval";
     gr__chart c = chart_of(options, "Series and forecast", "time", NULL);
     gr_status status = draw(&c, f->low ? series : series + 1, f->low ? 3 : 2, svg);
     gr__free(x);

@@ -35,8 +35,8 @@ typedef struct gr__chart {
     size_t series_count;
 } gr__chart;
 
-/* One <svg> element, 640 by 360 units, as wide as what surrounds it, with its title for those who cannot see it. Long series are thinned out to the extremes of
- * each column, so that a peak is never lost and a million points stay small. */
+/* One <svg> element, 640 by 360 units, as wide as what surrounds it, with its title for those who cannot see it. Long
+ * series are thinned out to the extremes of each column, so that a peak is never lost and a million points stay small. */
 void gr__svg_chart(gr__str *out, const gr__chart *chart);
 
 /* ---- tables as colours ---- */

@@ -169,7 +169,8 @@ def regression(i):
 # ---- texts --------------------------------------------------------------------------------------------------
 
 WORDS = ("the cat sat on a mat with 3.14 and 1,000 dogs -- don't U.S.A. e-mail x-1 2-3 \"quoted\" (so) &amp; &lt;b&gt; "
-         "<skipped> end. 你好,世界! 。「猫」坐在垫子上 ２０ 𠀀 —“a”… é naïve Straße K İx \u00a0 \u3000 A_b c/d 50% $5 . , ..").split(" ")
+         "<skipped> end. 你好,世界! 。「猫」坐在垫子上 ２０ 𠀀 —“a”… é naïve Straße \u212a İx "
+         "\u00a0 \u3000 A_b c/d 50% $5 . , ..").split(" ")
 
 
 def sentence(most=12):
