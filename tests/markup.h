@@ -30,8 +30,8 @@ static inline void read_numbers(const char *p, const char *end)
 
 static inline const char *read_attributes(const char *p)
 {
-    static const char *const numeric[] = {"x", "y", "x1",      "x2",        "y1",    "y2",     "cx",          "cy",
-                                          "r", "d", "viewBox", "font-size", "height", "fill-opacity"};
+    static const char *const numeric[] = {"x",  "y", "x1", "x2",      "y1",        "y2",     "cx",
+                                          "cy", "r", "d",  "viewBox", "font-size", "height", "fill-opacity"};
     while (*p == ' ') {
         const char *name = ++p;
         p += strcspn(p, "=\" <>/");

@@ -22,10 +22,9 @@ static bool refused(gr_status status)
     return true;
 }
 
-/* What was made before stays: the program ends soon. */
-#define TRY(expr)                  \
-    do {                           \
-        if (refused(expr)) return; \
+#define TRY(expr)                     \
+    do {                              \
+        if (refused(expr)) goto done; \
     } while (0)
 
 static void put(const char *name, double value)
@@ -84,7 +83,7 @@ static void confusion(gr__json o)
 {
     size_t n;
     int32_t *a = ints(o, "actual", &n), *p = ints(o, "predicted", &n);
-    gr_confusion *c, *d;
+    gr_confusion *c = NULL, *d = NULL;
     gr_confusion_scores s;
     TRY(gr_confusion_new((int32_t)number(o, "k"), &c));
     TRY(gr_confusion_new((int32_t)number(o, "k"), &d));
@@ -106,6 +105,7 @@ static void confusion(gr__json o)
             snprintf(key, sizeof key, "c%d_%d", i, j);
             put(key, (double)gr_confusion_count(c, i, j));
         }
+done:
     gr_confusion_free(&c);
     gr_confusion_free(&d);
     free(a);
@@ -118,7 +118,7 @@ static void probability(gr__json o)
     double *p = doubles(o, "p", NULL);
     int32_t *a = ints(o, "actual", &n), k = (int32_t)number(o, "k");
     gr_probability_options options = {.top_k = (int32_t)number(o, "top"), .bins = (int32_t)number(o, "bins")};
-    gr_probability *c, *d;
+    gr_probability *c = NULL, *d = NULL;
     gr_probability_scores s;
     gr_reliability r;
     TRY(gr_probability_new(k, &options, &c));
@@ -139,6 +139,7 @@ static void probability(gr__json o)
         snprintf(key, sizeof key, "right%d", i);
         put(key, r.right);
     }
+done:
     gr_probability_free(&c);
     gr_probability_free(&d);
     free(a);
@@ -150,7 +151,7 @@ static void curve(gr__json o)
     size_t n, n_points;
     double *score = doubles(o, "score", NULL);
     int32_t *a = ints(o, "actual", &n);
-    gr_curve *c, *d;
+    gr_curve *c = NULL, *d = NULL;
     gr_curve_scores s;
     gr_threshold t;
     const gr_curve_point *points;
@@ -181,6 +182,7 @@ static void curve(gr__json o)
         snprintf(key, sizeof key, "fp%zu", i);
         put(key, (double)points[i].false_positive);
     }
+done:
     gr_curve_free(&c);
     gr_curve_free(&d);
     free(score);
@@ -192,7 +194,7 @@ static void curve_set(gr__json o)
     size_t n, k = (size_t)number(o, "k");
     double *score = doubles(o, "score", NULL);
     int32_t *a = ints(o, "actual", &n);
-    gr_curve_set *c, *d;
+    gr_curve_set *c = NULL, *d = NULL;
     gr_curve_set_scores s;
     TRY(gr_curve_set_new((int32_t)k, &c));
     TRY(gr_curve_set_new((int32_t)k, &d));
@@ -204,6 +206,7 @@ static void curve_set(gr__json o)
     put("auc_weighted", s.auc_weighted);
     put("ap_macro", s.average_precision_macro);
     put("ap_weighted", s.average_precision_weighted);
+done:
     gr_curve_set_free(&c);
     gr_curve_set_free(&d);
     free(score);
@@ -214,7 +217,7 @@ static void regression(gr__json o)
 {
     size_t n;
     double *a = doubles(o, "actual", &n), *p = doubles(o, "predicted", NULL);
-    gr_regression *c, *d;
+    gr_regression *c = NULL, *d = NULL;
     gr_regression_scores s;
     TRY(gr_regression_new(&c));
     TRY(gr_regression_new(&d));
@@ -229,6 +232,7 @@ static void regression(gr__json o)
     put("mape", s.mape);
     put("r2", s.r2);
     put("explained", s.explained_variance);
+done:
     gr_regression_free(&c);
     gr_regression_free(&d);
     free(a);
@@ -249,7 +253,7 @@ static void bleu(gr__json o)
         for (size_t r = 0; r < n && r < 8; r++) reference[r] = text(gr__json_at(gr__json_at(all, i), r));
         gr_bleu one = {0};
         options.effective_order = true;
-        TRY(gr_bleu_update(&one, &options, text(gr__json_at(hypotheses, i)), reference, n));
+        if (refused(gr_bleu_update(&one, &options, text(gr__json_at(hypotheses, i)), reference, n))) return;
         snprintf(key, sizeof key, "s%zu", i);
         put(key, gr_bleu_result(&one, &options));
         gr_bleu_merge(&sum, &one);
@@ -265,7 +269,7 @@ static void rouge(gr__json o)
     gr_rouge r = {0};
     gr_rouge_score s[3];
     static const char *const name[] = {"1", "2", "L"};
-    TRY(gr_rouge_update(&r, text(gr__json_get(o, "reference")), text(gr__json_get(o, "prediction"))));
+    if (refused(gr_rouge_update(&r, text(gr__json_get(o, "reference")), text(gr__json_get(o, "prediction"))))) return;
     gr_rouge_result(&r, s);
     for (int i = 0; i < 3; i++) {
         char key[32];
@@ -283,8 +287,8 @@ static void edits(gr__json o)
     gr_edits words = {0}, characters = {0};
     gr__json a = gr__json_get(o, "references"), b = gr__json_get(o, "hypotheses");
     for (size_t i = 0; i < gr__json_count(a); i++) {
-        TRY(gr_edits_update_words(&words, text(gr__json_at(a, i)), text(gr__json_at(b, i))));
-        TRY(gr_edits_update_characters(&characters, text(gr__json_at(a, i)), text(gr__json_at(b, i))));
+        if (refused(gr_edits_update_words(&words, text(gr__json_at(a, i)), text(gr__json_at(b, i))))) return;
+        if (refused(gr_edits_update_characters(&characters, text(gr__json_at(a, i)), text(gr__json_at(b, i))))) return;
     }
     put("wer", gr_edits_rate(&words));
     put("cer", gr_edits_rate(&characters));
@@ -297,7 +301,7 @@ static void detection(gr__json o)
     double *t = doubles(o, "truth", &n_truth), *f = doubles(o, "found", &n_found);
     gr_truth *truth = calloc(n_truth + 1, sizeof *truth);
     gr_detection *found = calloc(n_found + 1, sizeof *found);
-    gr_detections *d, *other;
+    gr_detections *d = NULL, *other = NULL;
     gr_detection_scores s;
     int32_t k = (int32_t)number(o, "k");
     TRY(gr_detections_new(k, &d));
@@ -325,6 +329,7 @@ static void detection(gr__json o)
         snprintf(key, sizeof key, "ap_%d", c);
         put(key, s.ap);
     }
+done:
     gr_detections_free(&d);
     gr_detections_free(&other);
     free(t);
@@ -371,6 +376,7 @@ static void ranking(gr__json o)
     put("ndcg", s.ndcg);
     put("mrr", s.mrr);
     put("map", s.map);
+done:
     free(score);
     free(relevance);
 }
@@ -379,7 +385,7 @@ static void clusters(gr__json o)
 {
     size_t n;
     int32_t *a = ints(o, "a", &n), *b = ints(o, "b", &n);
-    gr_contingency *c, *d;
+    gr_contingency *c = NULL, *d = NULL;
     gr_contingency_scores s;
     TRY(gr_contingency_new(&c));
     TRY(gr_contingency_new(&d));
@@ -389,6 +395,7 @@ static void clusters(gr__json o)
     gr_contingency_result(c, &s);
     put("ari", s.adjusted_rand);
     put("nmi", s.normalized_mutual_information);
+done:
     gr_contingency_free(&c);
     gr_contingency_free(&d);
     free(a);
@@ -408,6 +415,7 @@ static void silhouette(gr__json o)
         snprintf(key, sizeof key, "s%zu", i);
         put(key, each[i]);
     }
+done:
     free(x);
     free(label);
     free(each);
@@ -453,6 +461,7 @@ static void bootstrap(gr__json o)
         snprintf(key, sizeof key, "d%zu", k - 1);
         put(key, a.seen[k] - b.seen[k]);
     }
+done:
     free(x);
     free(y);
 }
