@@ -1,4 +1,4 @@
-#include "metric/plot.h"
+#include "metric/plot_int.h"
 
 #include "metric/html.h"
 
@@ -15,7 +15,8 @@
  *   +--------------+ area.bottom
  *   tick labels, x label
  */
-enum { WIDTH = 640, HEIGHT = 360, LEFT = 64, RIGHT = 22, TOP = 12, ROW = 18, BOTTOM = 46, COLUMNS = 560, TICKS = 12 };
+enum { HEIGHT = 360, LEFT = 64, ROW = 18, BOTTOM = 46, COLUMNS = 560, TICKS = 12 };
+enum { WIDTH = GR__SVG_WIDTH, RIGHT = GR__SVG_RIGHT, TOP = GR__SVG_TOP };
 
 static const double EQUAL = 1e-12; /* numbers this close, relatively, are one */
 
@@ -32,8 +33,7 @@ typedef struct axis {
 
 /* ---- numbers as text, whatever the locale ---- */
 
-/* One decimal; |v| < 1e6 here. */
-static void put_coordinate(gr__str *out, double v)
+void gr__svg_coordinate(gr__str *out, double v)
 {
     long tenths = lround(v * 10);
     gr__str_printf(out, "%s%ld", tenths < 0 ? "-" : "", labs(tenths) / 10);
@@ -121,6 +121,12 @@ static bool get_point(const gr__series *s, size_t i, const axis *ax, const axis 
     return isfinite(*x) && isfinite(*y) && fabs(*x) < pow(10, FAR) && fabs(*y) < pow(10, FAR);
 }
 
+static void include(axis *a, double v, bool first)
+{
+    a->low = first ? v : fmin(a->low, v);
+    a->high = first ? v : fmax(a->high, v);
+}
+
 static void widen(axis *a, double margin)
 {
     double span = a->high - a->low;
@@ -132,18 +138,26 @@ static void widen(axis *a, double margin)
     a->high += span * margin;
 }
 
+static void set_range(axis *a, const gr__range *r)
+{
+    if (!(r->low < r->high)) return;
+    a->low = r->low;
+    a->high = r->high;
+}
+
 /* False: no value can be drawn; the axes are then 0 .. 1. */
 static bool find_ranges(const gr__chart *c, axis *ax, axis *ay)
 {
     bool any = false;
     for (size_t k = 0; k < c->series_count; k++)
         for (size_t i = 0; i < c->series[k].n; i++) {
+            const gr__series *s = &c->series[k];
             double x, y;
-            if (!get_point(&c->series[k], i, ax, ay, &x, &y)) continue;
-            ax->low = any ? fmin(ax->low, x) : x;
-            ax->high = any ? fmax(ax->high, x) : x;
-            ay->low = any ? fmin(ay->low, y) : y;
-            ay->high = any ? fmax(ay->high, y) : y;
+            if (!get_point(s, i, ax, ay, &x, &y)) continue;
+            include(ax, x, !any);
+            include(ay, y, !any);
+            if (s->bars) include(ax, on_scale(ax, s->x[i + 1]), false);
+            if (s->low && isfinite(on_scale(ay, s->low[i]))) include(ay, on_scale(ay, s->low[i]), false);
             any = true;
         }
     if (!any) {
@@ -156,17 +170,19 @@ static bool find_ranges(const gr__chart *c, axis *ax, axis *ay)
     widen(ax, 0);
     widen(ay, 0.05);
     if (zero) ay->low = 0;
+    set_range(ax, &c->x_range);
+    set_range(ay, &c->y_range);
     return any;
 }
 
 /* ---- drawing ---- */
 
-static void put_text(gr__str *out, double x, double y, const char *anchor, const char *more, const char *text)
+void gr__svg_text(gr__str *out, double x, double y, const char *anchor, const char *more, const char *text)
 {
     gr__str_add(out, "<text x=\"");
-    put_coordinate(out, x);
+    gr__svg_coordinate(out, x);
     gr__str_add(out, "\" y=\"");
-    put_coordinate(out, y);
+    gr__svg_coordinate(out, y);
     gr__str_printf(out, "\" text-anchor=\"%s\"%s>", anchor, more);
     gr__html_text(out, text);
     gr__str_add(out, "</text>\n");
@@ -178,7 +194,7 @@ static void put_line(gr__str *out, double x1, double y1, double x2, double y2, c
     static const char *const name[4] = {"<line x1=\"", "\" y1=\"", "\" x2=\"", "\" y2=\""};
     for (int i = 0; i < 4; i++) {
         gr__str_add(out, name[i]);
-        put_coordinate(out, v[i]);
+        gr__svg_coordinate(out, v[i]);
     }
     gr__str_printf(out, "\"%s/>\n", more);
 }
@@ -188,8 +204,7 @@ static const char *colour_of(const gr__chart *c, size_t k)
     return c->series[k].colour ? c->series[k].colour : palette[k % GR__COUNT(palette)];
 }
 
-/* About how wide a text is at 12 units: Chinese characters are twice as wide as letters. */
-static double text_width(const char *text)
+double gr__svg_text_width(const char *text)
 {
     double width = 0;
     for (const unsigned char *p = (const unsigned char *)text; *p; p++)
@@ -206,7 +221,7 @@ static double put_legend(gr__str *out, const gr__chart *c, double y)
     for (size_t k = 0; k < c->series_count; k++) {
         const char *label = c->series[k].label;
         if (!label) continue;
-        double width = KEY + text_width(label);
+        double width = KEY + gr__svg_text_width(label);
         if (any && x + width > WIDTH - RIGHT) {
             x = LEFT;
             y += ROW;
@@ -219,7 +234,7 @@ static double put_legend(gr__str *out, const gr__chart *c, double y)
             put_line(out, x, y + 6, x + KEY - 8, y + 6, gr__str_get(&more));
             out->failed |= more.failed;
             gr__str_release(&more);
-            put_text(out, x + KEY, y + 10, "start", "", label);
+            gr__svg_text(out, x + KEY, y + 10, "start", "", label);
         }
         x += width + GAP;
         any = true;
@@ -244,14 +259,14 @@ static void put_axes(gr__str *out, const axis *ax, const axis *ay)
         put_line(out, ax->from, y, ax->to, y, grid);
         gr__str_clear(&label);
         put_value(&label, ay->log ? pow(10, ay->tick[i]) : ay->tick[i], label_step(ay, i));
-        put_text(out, ax->from - 8, y + 4, "end", "", gr__str_get(&label));
+        gr__svg_text(out, ax->from - 8, y + 4, "end", "", gr__str_get(&label));
     }
     for (size_t i = 0; i < ax->ticks; i++) {
         double x = place(ax, ax->tick[i]);
         put_line(out, x, ay->from, x, ay->from + 5, rule);
         gr__str_clear(&label);
         put_value(&label, ax->tick[i], label_step(ax, i));
-        put_text(out, x, ay->from + 18, "middle", "", gr__str_get(&label));
+        gr__svg_text(out, x, ay->from + 18, "middle", "", gr__str_get(&label));
     }
     put_line(out, ax->from, ay->from, ax->to, ay->from, rule);
     out->failed |= label.failed;
@@ -272,9 +287,9 @@ static void move_pen(pen *p, size_t i)
     bool drawn = get_point(p->series, i, p->ax, p->ay, &x, &y);
     if (drawn) {
         gr__str_add(p->out, p->down ? "L" : "M");
-        put_coordinate(p->out, place(p->ax, x));
+        gr__svg_coordinate(p->out, place(p->ax, x));
         gr__str_add_char(p->out, ' ');
-        put_coordinate(p->out, place(p->ay, y));
+        gr__svg_coordinate(p->out, place(p->ay, y));
         if (!p->down) gr__str_add(p->out, "h0"); /* a lone point shows as a dot */
     }
     p->down = drawn;
@@ -300,7 +315,7 @@ static void move_over(pen *p, size_t from, size_t to)
 /* First of the values that share column i, without overflow of n * i. */
 static size_t column_start(size_t n, size_t i) { return n / COLUMNS * i + n % COLUMNS * i / COLUMNS; }
 
-static void put_series(gr__str *out, const gr__chart *c, size_t k, const axis *ax, const axis *ay)
+static void put_line_of(gr__str *out, const gr__chart *c, size_t k, const axis *ax, const axis *ay)
 {
     const gr__series *s = &c->series[k];
     gr__str_add(out, "<path fill=\"none\" stroke-width=\"2\" stroke-linejoin=\"round\" stroke-linecap=\"round\"");
@@ -313,48 +328,136 @@ static void put_series(gr__str *out, const gr__chart *c, size_t k, const axis *a
     else
         for (size_t i = 0; i < COLUMNS; i++) move_over(&p, column_start(s->n, i), column_start(s->n, i + 1));
     gr__str_add(out, "\"/>\n");
-    for (size_t i = 0; s->points && i < s->n && s->n <= COLUMNS; i++) {
+}
+
+static void put_points(gr__str *out, const gr__chart *c, size_t k, const axis *ax, const axis *ay)
+{
+    const gr__series *s = &c->series[k];
+    for (size_t i = 0; i < s->n; i++) {
         double x, y;
         if (!get_point(s, i, ax, ay, &x, &y)) continue;
         gr__str_add(out, "<circle r=\"3\" cx=\"");
-        put_coordinate(out, place(ax, x));
+        gr__svg_coordinate(out, place(ax, x));
         gr__str_add(out, "\" cy=\"");
-        put_coordinate(out, place(ay, y));
-        gr__str_add(out, "\" fill=\"");
+        gr__svg_coordinate(out, place(ay, y));
+        gr__str_add(out, s->no_line ? "\" fill-opacity=\"0.55\" fill=\"" : "\" fill=\"");
         gr__html_text(out, colour_of(c, k));
         gr__str_add(out, "\"/>\n");
     }
 }
 
+void gr__svg_rect(gr__str *out, double x, double y, double width, double height)
+{
+    gr__str_add(out, "<rect x=\"");
+    gr__svg_coordinate(out, x);
+    gr__str_add(out, "\" y=\"");
+    gr__svg_coordinate(out, y);
+    gr__str_add(out, "\" width=\"");
+    gr__svg_coordinate(out, width);
+    gr__str_add(out, "\" height=\"");
+    gr__svg_coordinate(out, height);
+    gr__str_add(out, "\"");
+}
+
+static void put_bars(gr__str *out, const gr__chart *c, size_t k, const axis *ax, const axis *ay)
+{
+    const gr__series *s = &c->series[k];
+    for (size_t i = 0; i < s->n; i++) {
+        double x, y, gap = 1;
+        if (!get_point(s, i, ax, ay, &x, &y) || y <= 0) continue;
+        double left = place(ax, x), right = place(ax, on_scale(ax, s->x[i + 1])), top = place(ay, y);
+        if (right - left < 3 * gap) gap = 0;
+        gr__svg_rect(out, left + gap / 2, top, fmax(right - left - gap, 0.1), fmax(ay->from - top, 0));
+        gr__str_add(out, " fill-opacity=\"0.8\" fill=\"");
+        gr__html_text(out, colour_of(c, k));
+        gr__str_add(out, "\"/>\n");
+    }
+}
+
+/* The outline of one stretch without gaps: along y, back along low. */
+static void put_stretch(gr__str *out, const gr__series *s, size_t from, size_t to, const axis *ax, const axis *ay)
+{
+    for (size_t i = from; i < to; i++) {
+        gr__str_add(out, i == from ? "M" : "L");
+        gr__svg_coordinate(out, place(ax, on_scale(ax, series_x(s, i))));
+        gr__str_add_char(out, ' ');
+        gr__svg_coordinate(out, place(ay, on_scale(ay, s->y[i])));
+    }
+    for (size_t i = to; i-- > from;) {
+        gr__str_add(out, "L");
+        gr__svg_coordinate(out, place(ax, on_scale(ax, series_x(s, i))));
+        gr__str_add_char(out, ' ');
+        gr__svg_coordinate(out, place(ay, on_scale(ay, s->low[i])));
+    }
+}
+
+static void put_band(gr__str *out, const gr__chart *c, size_t k, const axis *ax, const axis *ay)
+{
+    const gr__series *s = &c->series[k];
+    gr__str_add(out, "<path fill-opacity=\"0.22\" fill=\"");
+    gr__html_text(out, colour_of(c, k));
+    gr__str_add(out, "\" d=\"");
+    for (size_t i = 0, from = 0; i <= s->n; i++) {
+        double x, y;
+        bool drawn = i < s->n && get_point(s, i, ax, ay, &x, &y) && isfinite(on_scale(ay, s->low[i]));
+        if (drawn) continue;
+        put_stretch(out, s, from, i, ax, ay);
+        from = i + 1;
+    }
+    gr__str_add(out, "\"/>\n");
+}
+
+static void put_series(gr__str *out, const gr__chart *c, size_t k, const axis *ax, const axis *ay)
+{
+    const gr__series *s = &c->series[k];
+    if (s->low)
+        put_band(out, c, k, ax, ay);
+    else if (s->bars)
+        put_bars(out, c, k, ax, ay);
+    else if (!s->no_line)
+        put_line_of(out, c, k, ax, ay);
+    if (s->points && (s->no_line || s->n <= COLUMNS)) put_points(out, c, k, ax, ay);
+}
+
+void gr__svg_begin(gr__str *out, int height, const char *title)
+{
+    gr__str_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"100%%\" role=\"img\"",
+                   WIDTH, height);
+    gr__str_add(out, " aria-label=\"");
+    gr__html_text(out, title);
+    gr__str_add(out, "\" fill=\"currentColor\" font-size=\"12\"");
+    gr__str_add(out, " font-family=\"system-ui,'Noto Sans','Noto Sans SC',sans-serif\">\n<title>");
+    gr__html_text(out, title);
+    gr__str_add(out, "</title>\n");
+}
+
 void gr__svg_chart(gr__str *out, const gr__chart *c)
 {
     const char *title = c->title ? c->title : "chart";
+    int height = c->height > 0 ? c->height : HEIGHT;
     double top = c->title ? TOP + 26 : TOP;
     axis ax = {.from = LEFT, .to = WIDTH - RIGHT};
-    axis ay = {.from = HEIGHT - BOTTOM, .to = fmin(put_legend(NULL, c, top), HEIGHT / 2) + 4, .log = c->log_y};
+    axis ay = {.from = height - BOTTOM, .to = fmin(put_legend(NULL, c, top), height / 2) + 4, .log = c->log_y};
     bool any = find_ranges(c, &ax, &ay);
     ax.ticks = gr__nice_ticks(ax.low, ax.high, 7, ax.tick);
     ay.ticks = ay.log ? log_ticks(ay.low, ay.high, ay.tick) : gr__nice_ticks(ay.low, ay.high, 5, ay.tick);
 
-    gr__str_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"100%%\" role=\"img\"",
-                   WIDTH, HEIGHT);
-    gr__str_add(out, " aria-label=\"");
-    gr__html_text(out, title);
-    gr__str_add(out, "\" fill=\"currentColor\" font-size=\"12\"");
-    gr__str_add(out, " font-family=\"system-ui,'Noto Sans','Noto Sans SC',sans-serif\">\n");
-    if (c->title) put_text(out, LEFT, TOP + 10, "start", " font-size=\"15\" font-weight=\"600\"", title);
+    gr__svg_begin(out, height, title);
+    if (c->title) gr__svg_text(out, LEFT, TOP + 10, "start", " font-size=\"15\" font-weight=\"600\"", title);
     put_legend(out, c, top);
     put_axes(out, &ax, &ay);
-    if (c->x_label) put_text(out, (ax.from + ax.to) / 2, HEIGHT - 8, "middle", " fill-opacity=\"0.75\"", c->x_label);
+    if (c->x_label)
+        gr__svg_text(out, (ax.from + ax.to) / 2, height - 8, "middle", " fill-opacity=\"0.75\"", c->x_label);
     if (c->y_label) {
         gr__str more = {0};
         gr__str_printf(&more, " fill-opacity=\"0.75\" transform=\"rotate(-90 14 %d)\"", (int)(ay.from + ay.to) / 2);
-        put_text(out, 14, (int)(ay.from + ay.to) / 2, "middle", gr__str_get(&more), c->y_label);
+        gr__svg_text(out, 14, (int)(ay.from + ay.to) / 2, "middle", gr__str_get(&more), c->y_label);
         out->failed |= more.failed;
         gr__str_release(&more);
     }
     for (size_t k = 0; any && k < c->series_count; k++) put_series(out, c, k, &ax, &ay);
-    if (!any) put_text(out, (ax.from + ax.to) / 2, (ay.from + ay.to) / 2, "middle", " fill-opacity=\"0.6\"", "no data");
+    if (!any)
+        gr__svg_text(out, (ax.from + ax.to) / 2, (ay.from + ay.to) / 2, "middle", " fill-opacity=\"0.6\"", "no data");
     gr__str_add(out, "</svg>\n");
 }
 

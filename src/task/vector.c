@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 #include "data/matrix.h"
-#include "metric/confusion.h"
+#include "gradus/metric.h"
 
 #include <string.h>
 
@@ -19,9 +19,9 @@ typedef struct gr__vector_task {
     gr__matrix part[2];
     gr__loss_settings loss;
     uint64_t seed;
-    int64_t outputs; /* of the model */
-    bool has_valid;  /* a part of its own; else the training rows are scored */
-    gr__confusion confusion;
+    int64_t outputs;         /* of the model */
+    bool has_valid;          /* a part of its own; else the training rows are scored */
+    gr_confusion *confusion; /* of all outputs; NULL unless they are decisions */
 } gr__vector_task;
 
 static const char *const loss_kinds[] = {
@@ -66,6 +66,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
         gr__conf_read(gr__conf_get(in->root, "loss"), "loss", loss_rows, GR__COUNT(loss_rows), &t->loss, &base->arena));
     if (t->loss.kind == GR_LOSS_CROSS_ENTROPY)
         return gr__conf_fail(gr__conf_find(in->root, "loss"), "cross_entropy wants classes; use bce_with_logits here");
+    if (t->loss.kind == GR_LOSS_BCE_WITH_LOGITS) GR_TRY(gr_confusion_new(2, &t->confusion));
     t->seed = in->seed;
     GR_TRY(gr__matrix_load(&o, section, false, &t->part[0]));
     if (o.test_source) {
@@ -92,6 +93,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 static void close(gr__task *base)
 {
     gr__vector_task *t = (gr__vector_task *)base;
+    gr_confusion_free(&t->confusion);
     gr__matrix_release(&t->part[0]);
     gr__matrix_release(&t->part[1]);
 }
@@ -144,24 +146,26 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
     gr__vector_task *t = (gr__vector_task *)base;
     const gr__matrix *m = &t->part[t->has_valid];
     gr_tensor p;
-    if (t->loss.kind != GR_LOSS_BCE_WITH_LOGITS || gr_session_output(session, "prediction", &p) != GR_OK) return;
-    if (first == 0) t->confusion = (gr__confusion){0};
+    if (!t->confusion || gr_session_output(session, "prediction", &p) != GR_OK) return;
+    if (first == 0) gr_confusion_clear(t->confusion);
     for (int64_t i = first; i < first + batch && i < m->rows; i++)
-        for (int64_t k = 0; k < m->outputs; k++)
-            gr__confusion_add(&t->confusion, gr_tensor_get(&p, (i - first) * t->outputs + k) > 0,
-                              m->y[i * m->outputs + k] > 0.5f);
+        for (int64_t k = 0; k < m->outputs; k++) {
+            int32_t actual = m->y[i * m->outputs + k] > 0.5f;
+            int32_t predicted = gr_tensor_get(&p, (i - first) * t->outputs + k) > 0;
+            if (gr_confusion_update(t->confusion, &actual, &predicted, 1) != GR_OK) return;
+        }
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
     const gr__vector_task *t = (const gr__vector_task *)base;
-    if (t->loss.kind != GR_LOSS_BCE_WITH_LOGITS) return 0;
-    const gr__confusion *c = &t->confusion;
-    const gr_metric m[] = {{"accuracy", gr__confusion_accuracy(c)},
-                           {"precision", gr__confusion_precision(c)},
-                           {"recall", gr__confusion_recall(c)},
-                           {"f1", gr__confusion_f1(c)}};
+    if (!t->confusion) return 0;
+    gr_confusion_scores all;
+    gr_confusion_result(t->confusion, &all);
+    gr_precision_recall ones = gr_confusion_class(t->confusion, 1);
+    const gr_metric m[] = {
+        {"accuracy", all.accuracy}, {"precision", ones.precision}, {"recall", ones.recall}, {"f1", ones.f1}};
     for (int i = 0; i < 4 && i < capacity; i++) out[i] = m[i];
     return 4;
 }

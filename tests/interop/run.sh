@@ -2,7 +2,7 @@
 # Compares Gradus with other people's programs, PyTorch and Transformers above all: one line per comparison, at the end
 # "N passed, N failed, N skipped". The environment is made by bench/env.sh outside the tree.
 #
-#   ./dev test interop [NAME...]      NAME: models, trained, steps, mlp, tokenizers (default: all)
+#   ./dev test interop [NAME...]      NAME: models, trained, steps, mlp, metrics, tokenizers (default: all)
 #
 # GRADUS_BUILD: the build folder (default: build); GRADUS_DATA: the test data (default: ../shared/data).
 set -euo pipefail
@@ -19,7 +19,7 @@ die() { echo "interop: $*" >&2; exit 1; }
 [ -x "$build/gradus" ] || die "there is no program in '$build'"
 python=$("$root/bench/env.sh")
 
-build_helpers() { # the C side of tokenizers.py and of the ids in trained.py; the example of mlp.py
+build_helpers() { # the C side of tokenizers.py and of the ids in trained.py, that of metrics.py; the example of mlp.py
     cmake --build "$build" --target gradus_static example_tower > "$work/log" 2>&1 || {
         cat "$work/log" >&2
         die "no static library, or no example"
@@ -27,13 +27,17 @@ build_helpers() { # the C side of tokenizers.py and of the ids in trained.py; th
     local libraries
     libraries=$(pkg-config --libs jansson yaml-0.1 libpcre2-8 libutf8proc zlib)
     if grep -q '^GRADUS_DNNL_LIBRARY:FILEPATH=/' "$build/CMakeCache.txt"; then libraries+=" -ldnnl"; fi
-    # shellcheck disable=SC2086 # flags are several words
-    "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -fopenmp -I"$root/src" -I"$root/include" "$here/tokenize_main.c" \
-        "$build/libgradus_static.a" $libraries -lpthread -ldl -lm -o "$work/tokenize"
+    local name
+    for name in tokenize metrics; do
+        # shellcheck disable=SC2086 # flags are several words
+        "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -fopenmp -I"$root" -I"$root/src" -I"$root/include" \
+            "$here/${name}_main.c" "$build/libgradus_static.a" $libraries -lpthread -ldl -lm -o "$work/$name"
+    done
 }
 build_helpers
 
 export GRADUS_BUILD=$build GRADUS_PROGRAM=$build/gradus GRADUS_TOKENIZE=$work/tokenize
+export GRADUS_METRICS=$work/metrics
 export PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 CUDA_VISIBLE_DEVICES=
 
 one() { # NAME: its lines; a script that dies without a line of its own counts as a failure
@@ -55,7 +59,7 @@ one() { # NAME: its lines; a script that dies without a line of its own counts a
 
 names=("$@")
 if [ ${#names[@]} = 0 ]; then
-    names=(models trained steps mlp)
+    names=(models trained steps mlp metrics)
     [ ! -f "$here/tokenizers.py" ] || names+=(tokenizers)
 fi
 for name in "${names[@]}"; do
