@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { THIN_ROWS = 4, THIN_COLUMNS = 1024, A_BLOCK_BYTES = 512 << 10, LEAST_WORK = 1 << 18 };
+enum { THIN_ROWS = 4, NEAR_COLUMNS = 1024, THIN_COLUMNS = 1024, A_BLOCK_BYTES = 512 << 10, LEAST_WORK = 1 << 18 };
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -43,7 +43,8 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g)
     bool pairs = g->dtype == GR_BF16;
     const gr__simd *simd = pairs ? gr__simd_get_bf16() : gr__simd_get();
     p->kc = pairs ? 2 * GR__GEMM_UNITS : GR__GEMM_UNITS;
-    p->pack_a = g->a_col != 1 || (pairs && g->k % 2 != 0);
+    bool by_columns = !pairs && g->a_row == 1 && g->a_col <= NEAR_COLUMNS;
+    p->pack_a = (g->a_col != 1 && !by_columns) || (pairs && g->k % 2 != 0);
     p->thin = !pairs && g->m <= THIN_ROWS && g->b_col == 1 && g->c_dtype == GR_F32;
     cut(p, simd);
     p->b_bytes = line((int64_t)GR__GEMM_UNITS * GR__GEMM_MOST_NR * 4);

@@ -225,9 +225,9 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
         row = 4;
         unit = 4 * GR__MR;
     } else {
-        a = t->a + ((t->i0 + i) * g->a_row + t->l0) * t->size;
+        a = t->a + ((t->i0 + i) * g->a_row + t->l0 * g->a_col) * t->size;
         row = g->a_row * t->size;
-        unit = 4;
+        unit = 4 * g->a_col;
     }
     tile_acc acc;
     tile_zero(&acc, m, GR__NV);
