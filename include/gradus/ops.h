@@ -107,6 +107,27 @@ GR_API gr_value gr_matmul(gr_graph *g, gr_value a, gr_value b, const gr_matmul_o
 GR_API gr_value gr_matmul_add(gr_graph *g, gr_value a, gr_value b, gr_value accumulate,
                               const gr_matmul_options *options);
 
+/* ---- images, volumes, signals ---------------------------------------------------------
+ * Channels last: x (N, S..., C) with 1, 2 or 3 spatial axes S, as the rank of x says. In options, arrays have a number for
+ * each spatial axis; in 'stride', 'dilation', 'size' and 'scale' a zero takes the number of the axis before ({2}: 2
+ * everywhere). What does not fit (a window larger than the padded axis, channels that do not fall into groups) is
+ * GR_ERR_SHAPE, a negative number GR_ERR_ARGUMENT. */
+typedef struct gr_conv_options {
+    gr_value bias;               /* (Cout), f32 or the dtype of x; 0: none */
+    int64_t groups;              /* of channels that do not meet; 0: 1 */
+    int64_t stride[3];           /* 0: 1 */
+    int64_t dilation[3];         /* from tap to tap of the window; 0: 1 */
+    int64_t padding;             /* zeros on both sides of every axis */
+    int64_t before[3], after[3]; /* more of them, side by side */
+    int64_t output_padding[3];   /* gr_conv_transpose: rows added to the end of the result; [0, stride) */
+} gr_conv_options;
+/* x (N, S..., Cin), weight (Cout, Cin/groups, K...) as PyTorch's, of one dtype -> (N, S'..., Cout),
+ * S' = (S + padding - dilation*(K - 1) - 1)/stride + 1, rounded down. */
+GR_API gr_value gr_conv(gr_graph *g, gr_value x, gr_value weight, const gr_conv_options *options);
+/* The transposed convolution. x (N, S..., Cin), weight (Cin, Cout/groups, K...) as PyTorch's -> (N, S'..., Cout),
+ * S' = (S - 1)*stride - padding + dilation*(K - 1) + 1 + output_padding. Dumoulin and Visin 2016. */
+GR_API gr_value gr_conv_transpose(gr_graph *g, gr_value x, gr_value weight, const gr_conv_options *options);
+
 /* ---- normalisation, softmax ----------------------------------------------------------- */
 /* Over the last axis C. gamma (C), beta (C) may be 0 (none). eps 0: 1e-5. Ba et al. 2016. */
 GR_API gr_value gr_layer_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, double eps);

@@ -4,6 +4,7 @@
 #ifndef GR__ATTR_H
 #define GR__ATTR_H
 
+#include "kernel/conv.h"
 #include "op/op.h"
 
 typedef struct gr__constant_attr {
@@ -84,6 +85,20 @@ typedef struct gr__rotary_attr {
 typedef struct gr__dropout_attr {
     double p;
 } gr__dropout_attr;
+
+typedef struct gr__window { /* of convolutions and poolings, on the axes between batch and channels */
+    int axes;               /* 1 to 3 */
+    int64_t stride[GR__SPATIAL], dilation[GR__SPATIAL];
+    int64_t before[GR__SPATIAL], after[GR__SPATIAL]; /* padding */
+    bool ceil_mode;                                  /* poolings: a last window may hang over the end */
+} gr__window;
+
+typedef struct gr__conv_attr { /* conv, conv_transpose, conv_grad_weight */
+    gr_dtype out_dtype;
+    int64_t groups;
+    gr__window window;
+    int64_t size[GR__SPATIAL]; /* spatial sizes of the result; conv does not need them */
+} gr__conv_attr;
 
 /* The axes that are reduced. */
 GR__INLINE uint32_t gr__reduce_mask(const gr__reduce_attr *a, int rank)
