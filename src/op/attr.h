@@ -100,6 +100,36 @@ typedef struct gr__conv_attr { /* conv, conv_transpose, conv_grad_weight */
     int64_t size[GR__SPATIAL]; /* spatial sizes of the result; conv does not need them */
 } gr__conv_attr;
 
+typedef struct gr__pool_attr { /* max_pool and its gradient */
+    bool adaptive;             /* 'size' is that of the result, the window has no other numbers */
+    gr__window window;
+    int64_t size[GR__SPATIAL];
+    int64_t dim[GR__SPATIAL]; /* gradient: spatial sizes of x */
+} gr__pool_attr;
+
+typedef enum gr__resample_kind {
+    GR__RESAMPLE_WINDOW, /* averages over windows */
+    GR__RESAMPLE_BINS,   /* averages over as many bins as the result has */
+    GR__RESAMPLE_NEAREST,
+    GR__RESAMPLE_LINEAR,
+    GR__RESAMPLE_CORNERS, /* linear, the first and the last place of both arrays together */
+    GR__RESAMPLE_KIND_COUNT
+} gr__resample_kind;
+
+typedef struct gr__resample_attr {
+    gr__resample_kind kind;
+    bool transposed;           /* the gradient: from the smaller or larger array back */
+    bool exclude_padding;      /* windows: the average is over what is real */
+    gr__window window;         /* 'axes' counts for every kind */
+    int64_t size[GR__SPATIAL]; /* of the window, else of the result */
+    int64_t dim[GR__SPATIAL];  /* transposed: spatial sizes of the result */
+} gr__resample_attr;
+
+typedef struct gr__group_norm_attr { /* group_norm and its gradient */
+    double eps;
+    int64_t groups;
+} gr__group_norm_attr;
+
 /* The axes that are reduced. */
 GR__INLINE uint32_t gr__reduce_mask(const gr__reduce_attr *a, int rank)
 {

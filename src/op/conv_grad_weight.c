@@ -72,7 +72,7 @@ static const gr__case cases[] = {
     {.name = "space", .n_in = 2, .in = {{5, {1, 3, 4, 3, 2}}, {5, {1, 2, 3, 2, 2}}}, .attr = &space, .tolerance = 4},
     {.name = "larger",
      .n_in = 2,
-     .in = {{4, {2, 9, 9, 32}}, {4, {2, 7, 7, 48}}},
+     .in = {{4, {1, 6, 6, 20}}, {4, {1, 4, 4, 24}}},
      .attr = &plane,
      .tolerance = 10,
      .slow_grad = true},
