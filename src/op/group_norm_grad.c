@@ -83,8 +83,6 @@ static void input_gradient(const gr__args *a, const gr__group_view *v, int64_t n
 static gr_status reference(const gr__args *a)
 {
     gr__group_view v = gr__group_view_of(a, &a->in[0]);
-    for (int64_t n = 0; gr__wanted(a, 0) && n < v.n; n++)
-        for (int64_t g = 0; g < v.groups; g++) input_gradient(a, &v, n, g);
     for (int64_t c = 0; c < v.groups * v.each; c++) {
         double dgamma = 0, dbeta = 0;
         for (int64_t n = 0; n < v.n; n++) {
@@ -97,6 +95,8 @@ static gr_status reference(const gr__args *a)
         if (gr__wanted(a, 1)) gr__store(&a->out[1], c * a->out[1].stride[0], dgamma);
         if (gr__wanted(a, 2)) gr__store(&a->out[2], c * a->out[2].stride[0], dbeta);
     }
+    for (int64_t n = 0; gr__wanted(a, 0) && n < v.n; n++) /* last: dx may lie over dy */
+        for (int64_t g = 0; g < v.groups; g++) input_gradient(a, &v, n, g);
     return GR_OK;
 }
 
