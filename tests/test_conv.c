@@ -276,8 +276,8 @@ static void train(bool bf16, double loss[2])
     assert_ok(gr_plan_compile(g, "step", NULL, &plan));
     char *text = NULL;
     assert_ok(gr_plan_print(plan, &text));
-    static const char *const ours[] = {"conv.", "conv_transpose.", "conv_grad_weight.", "pool.", "pool_grad.",
-                                       "resample.", "group_norm.", "group_norm_grad."};
+    static const char *const ours[] = {"conv.",      "conv_transpose.", "conv_grad_weight.", "pool.",
+                                       "pool_grad.", "resample.",       "group_norm.",       "group_norm_grad."};
     for (size_t i = 0; i < GR__COUNT(ours); i++) {
         char name[40];
         snprintf(name, sizeof name, "%sreference", ours[i]);

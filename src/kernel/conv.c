@@ -98,25 +98,46 @@ static void one_tap(const conv_plan *p, const char *from, char *to)
             memset(to, 0, bytes);
 }
 
+/* The taps of one row of the window, from place 'row' of the array on (-1: outside); i2 is the position on the last axis.
+ * Taps that lie side by side in one group are copied together. */
+static void one_line(const conv_plan *p, const char *from, int64_t row, int64_t i2, char *to)
+{
+    const gr__conv_shape *s = &p->s;
+    int64_t channels = p->from_channels / s->groups, taps = s->window[2];
+    size_t bytes = (size_t)p->from_channels * p->item, step = (size_t)channels * p->item;
+    int64_t first = i2 * s->stride[2] - s->before[2];
+    if (p->c->result != GR__CONV_X && s->groups == 1 && s->dilation[2] == 1 && row >= 0) {
+        int64_t low = GR__MIN(GR__MAX(-first, 0), taps), high = GR__MAX(GR__MIN(taps, s->in[2] - first), low);
+        memset(to, 0, (size_t)low * bytes);
+        if (high > low)
+            memcpy(to + (size_t)low * bytes, from + (size_t)(row + first + low) * bytes, (size_t)(high - low) * bytes);
+        memset(to + (size_t)high * bytes, 0, (size_t)(taps - high) * bytes);
+        return;
+    }
+    for (int64_t k = 0; k < taps; k++, to += step) {
+        int64_t at = row < 0 ? -1 : source(p, 2, i2, k);
+        one_tap(p, at < 0 ? NULL : from + (size_t)(row + at) * bytes, to);
+    }
+}
+
 static void fill_rows(const void *args, int64_t first, int64_t last)
 {
     const column_job *j = args;
     const conv_plan *p = j->p;
     bool to_x = p->c->result == GR__CONV_X;
     const int64_t *at = to_x ? p->s.in : p->s.out, *in = to_x ? p->s.out : p->s.in, *window = p->s.window;
-    int64_t channels = p->from_channels / p->s.groups;
+    size_t step = (size_t)(p->from_channels / p->s.groups * window[2]) * p->item;
     for (int64_t r = first; r < last; r++) {
         int64_t i = j->first + r, i2 = i % at[2], i1 = i / at[2] % at[1], i0 = i / at[2] / at[1] % at[0],
                 n = i / volume(at);
         char *to = j->columns + (size_t)(r * p->ld) * p->item;
-        for (int64_t k0 = 0; k0 < window[0]; k0++)
-            for (int64_t k1 = 0; k1 < window[1]; k1++)
-                for (int64_t k2 = 0; k2 < window[2]; k2++, to += (size_t)channels * p->item) {
-                    int64_t s0 = source(p, 0, i0, k0), s1 = source(p, 1, i1, k1), s2 = source(p, 2, i2, k2);
-                    bool inside = s0 >= 0 && s1 >= 0 && s2 >= 0;
-                    int64_t row = ((n * in[0] + s0) * in[1] + s1) * in[2] + s2;
-                    one_tap(p, inside ? j->from + (size_t)(row * p->from_channels) * p->item : NULL, to);
-                }
+        for (int64_t k0 = 0; k0 < window[0]; k0++) {
+            int64_t s0 = source(p, 0, i0, k0);
+            for (int64_t k1 = 0; k1 < window[1]; k1++, to += step) {
+                int64_t s1 = source(p, 1, i1, k1);
+                one_line(p, j->from, s0 < 0 || s1 < 0 ? -1 : ((n * in[0] + s0) * in[1] + s1) * in[2], i2, to);
+            }
+        }
     }
 }
 

@@ -145,16 +145,36 @@ static gr_dtype dtype_of(const gr__dnn_conv_job *j, gr__conv_result which)
     return which == j->result ? j->out_dtype : j->dtype;
 }
 
+/* The forward convolution that a gradient's plan is derived from: all arrays in the operands' dtype. */
+static gr_status make_hint(const gr__dnn_conv_job *job, const conv_args *a, dnnl_primitive_desc_t *out)
+{
+    const gr__conv_shape *s = &job->shape;
+    array_desc x = activations(s, s->in, s->cin, job->dtype), w = weights(s, job->dtype),
+               y = activations(s, s->out, s->cout, job->dtype);
+    dnnl_memory_desc_t md[3];
+    memset(md, 0, sizeof md);
+    dnnl_status_t made = plain_desc(&md[X], &x);
+    if (made == dnnl_success) made = free_desc(&md[W], &w);
+    if (made == dnnl_success) made = plain_desc(&md[Y], &y);
+    if (made == dnnl_success) {
+        conv_args forward = *a;
+        forward.x = borrow(&md[X]), forward.w = borrow(&md[W]), forward.y = borrow(&md[Y]), forward.bias = NULL;
+        made = forward_desc(out, &forward);
+    }
+    for (int i = 0; i < 3; i++) desc_release(&md[i]);
+    DNN_TRY(made, "plan a convolution");
+    return GR_OK;
+}
+
 static gr_status make_desc(gr__dnn_conv *c, const conv_args *a)
 {
-    dnnl_primitive_desc_t hint = NULL;
-    conv_args forward = *a;
     if (a->result == GR__CONV_Y) {
         DNN_TRY(forward_desc(&c->desc, a), "plan a convolution");
     } else {
-        dnnl_status_t status = forward_desc(&hint, &forward);
-        if (status == dnnl_success) status = backward_desc(&c->desc, a, hint);
-        if (hint) dnnl_primitive_desc_destroy(hint);
+        dnnl_primitive_desc_t hint = NULL;
+        GR_TRY(make_hint(&c->job, a, &hint));
+        dnnl_status_t status = backward_desc(&c->desc, a, hint);
+        dnnl_primitive_desc_destroy(hint);
         DNN_TRY(status, "plan a convolution's gradient");
     }
     if (dnnl_primitive_desc_query(c->desc, dnnl_query_impl_info_str, 0, &c->name) != dnnl_success) c->name = "?";
