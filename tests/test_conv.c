@@ -6,6 +6,9 @@
 #include "gradus/plan.h"
 #include "op/op.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
+
 static gr__safetensors *file;
 
 static int open_golden(void **state)
@@ -313,6 +316,80 @@ static void a_network_learns_in_a_plan(void **state)
     assert_close(low[0], full[0], 0.02);
 }
 
+/* ---- out of memory ---- */
+
+static atomic_long calls, fail_at; /* fail_at 0: never */
+
+static void *fragile(void *user, void *pointer, size_t old_size, size_t size, size_t alignment)
+{
+    (void)user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    if (atomic_fetch_add(&calls, 1) + 1 == atomic_load(&fail_at)) return NULL;
+    void *fresh = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (fresh && pointer) {
+        memcpy(fresh, pointer, old_size < size ? old_size : size);
+        free(pointer);
+    }
+    return fresh;
+}
+
+/* The network and its gradients, planned and run once. */
+static gr_status whole(void)
+{
+    gr_status status = GR_OK;
+    gr_graph *g = NULL;
+    gr_plan *plan = NULL;
+    gr_session *s = NULL;
+    gr_store *store = NULL;
+    gr_value p[16], d[16];
+    gr_tensor t;
+    GR_TRY_DONE(gr_graph_new(&g));
+    GR_TRY_DONE(gr_store_new(&store));
+    gr_value x = gr_input(g, "x", GR_F32, 4, (int64_t[]){BATCH, SIDE, SIDE, CHANNELS});
+    gr_value loss = gr_sum(g, gr_square(g, network(g, x)), 0, false);
+    int n = gr_graph_params(g, p, 16);
+    GR_TRY_DONE(gr_grad(g, loss, p, n, d));
+    for (int i = 0; i < n; i++) gr_output(g, "step", gr_value_path(g, p[i]), d[i]);
+    GR_TRY_DONE(gr_plan_compile(g, "step", NULL, &plan));
+    GR_TRY_DONE(gr_store_prepare(store, g, 1));
+    GR_TRY_DONE(gr_session_new(plan, store, &s));
+    GR_TRY_DONE(gr_session_input(s, "x", &t));
+    memset(t.data, 0, gr_tensor_size_bytes(&t));
+    GR_TRY_DONE(gr_session_run(s));
+done:
+    gr_session_free(&s);
+    gr_plan_free(&plan);
+    gr_store_free(&store);
+    gr_graph_free(&g);
+    return status;
+}
+
+static void survives_without_memory(void **state)
+{
+    (void)state;
+    enum { TRIALS = 200 };
+    assert_ok(whole()); /* what the library keeps for good is there now */
+    size_t before = gr_memory_used_bytes();
+    atomic_store(&calls, 0);
+    assert_ok(whole());
+    assert_int_equal(gr_memory_used_bytes(), before);
+    long total = atomic_load(&calls), step = total / TRIALS + 1, refused = 0;
+    for (long n = 1; n <= total; n += step) {
+        atomic_store(&calls, 0);
+        atomic_store(&fail_at, n);
+        gr_status status = whole();
+        atomic_store(&fail_at, 0);
+        if (status != GR_OK && (status != GR_ERR_MEMORY || !*gr_message()))
+            fail_msg("allocation %ld: %s (%s)", n, gr_message(), gr_status_name(status));
+        if (gr_memory_used_bytes() != before) fail_msg("allocation %ld: bytes leak", n);
+        refused += status != GR_OK;
+    }
+    assert_true(2 * refused * step > total); /* others had a way around: a kernel of our own */
+}
+
 /* ---- what is refused ---- */
 
 static void refusals(void **state)
@@ -362,11 +439,10 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch),
-        cmocka_unit_test(layers_are_pytorchs),
-        cmocka_unit_test(batch_norm_remembers),
-        cmocka_unit_test(a_network_learns_in_a_plan),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(matches_pytorch),         cmocka_unit_test(layers_are_pytorchs),
+        cmocka_unit_test(batch_norm_remembers),    cmocka_unit_test(a_network_learns_in_a_plan),
+        cmocka_unit_test(survives_without_memory), cmocka_unit_test(refusals),
     };
+    gr_set_allocator(&(gr_allocator){.resize = fragile});
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

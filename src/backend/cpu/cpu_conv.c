@@ -71,9 +71,10 @@ static size_t dnn_scratch(const gr__args *a)
 
 static gr_status dnn_prepare(const gr__args *a, void **state)
 {
+    conv_operands o = operands_of(a);
     gr__dnn_conv *conv;
     GR_TRY(dnn_new(a, &conv));
-    if (gr__dnn_conv_scratch_bytes(conv) && !a->scratch) {
+    if (bias_bytes(&o) + gr__dnn_conv_scratch_bytes(conv) && !a->scratch) {
         gr__dnn_conv_free(conv);
         return gr__fail_memory("a convolution", sizeof conv);
     }
