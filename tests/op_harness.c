@@ -160,7 +160,8 @@ static const void *attributes(const op_run *r)
 
 gr__args op_run_args(op_run *r)
 {
-    return (gr__args){.in = r->in,
+    return (gr__args){.op = r->op,
+                      .in = r->in,
                       .out = r->out,
                       .n_in = r->n_in,
                       .n_out = r->n_out,

@@ -74,6 +74,41 @@ typedef struct gr_norm_options {
 GR_API gr_value gr_layer_norm_layer(gr_graph *g, const char *name, gr_value x, const gr_norm_options *options);
 GR_API gr_value gr_rms_norm_layer(gr_graph *g, const char *name, gr_value x, const gr_norm_options *options);
 
+typedef struct gr_conv_layer_options {
+    int64_t window[3]; /* of each axis where they differ; 0: the argument */
+    int64_t groups;    /* 0: 1 */
+    int64_t stride[3]; /* as in gr_conv_options */
+    int64_t dilation[3];
+    int64_t padding;
+    int64_t before[3], after[3];
+    int64_t output_padding[3]; /* gr_conv_transpose_layer */
+    bool same;                 /* pad so that S' = S/stride, rounded up; more behind than before. Not transposed */
+    bool no_bias;
+    const gr_init *init;      /* of the weight; its fan_out_first is set here. NULL: uniform within 1/sqrt(fan in) */
+    const gr_init *bias_init; /* NULL: the same bounds */
+} gr_conv_layer_options;
+/* x (N, S..., Cin) -> (N, S'..., out) with a window of that size on every axis: parameters weight (out, Cin/groups, K...)
+ * and bias (out). The layer of PyTorch's Conv1d, Conv2d, Conv3d, as the rank of x says. */
+GR_API gr_value gr_conv_layer(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window,
+                              const gr_conv_layer_options *options);
+/* PyTorch's ConvTranspose1d .. 3d: weight (Cin, out/groups, K...), fan in counted over out/groups as PyTorch does. */
+GR_API gr_value gr_conv_transpose_layer(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window,
+                                        const gr_conv_layer_options *options);
+
+typedef struct gr_batch_norm_options {
+    double eps;          /* > 0; default 1e-5 */
+    double momentum;     /* (0, 1]: weight of this batch in the running statistics; default 0.1 */
+    bool no_affine;      /* without weight and bias */
+    bool evaluate;       /* by the running statistics, which stay as they are */
+    const char *program; /* whose end updates them; default "step" (with accumulation: "micro") */
+} gr_batch_norm_options;
+/* x (N, ..., C) -> the same shape: parameters weight and bias, states running_mean and running_var (of the unbiased
+ * variance) as PyTorch's; there is no num_batches_tracked. Not additive: a batch cut in two gives other numbers. */
+GR_API gr_value gr_batch_norm_layer(gr_graph *g, const char *name, gr_value x, const gr_batch_norm_options *options);
+/* groups 0: as many as channels (instance norm, there without weight and bias only where no_affine says so). */
+GR_API gr_value gr_group_norm_layer(gr_graph *g, const char *name, gr_value x, int64_t groups,
+                                    const gr_norm_options *options);
+
 typedef struct gr_mlp_options {
     gr_activation_kind activation;        /* behind every layer but the last */
     gr_activation_kind output_activation; /* behind the last */

@@ -107,11 +107,71 @@ GR_API gr_value gr_matmul(gr_graph *g, gr_value a, gr_value b, const gr_matmul_o
 GR_API gr_value gr_matmul_add(gr_graph *g, gr_value a, gr_value b, gr_value accumulate,
                               const gr_matmul_options *options);
 
+/* ---- images, volumes, signals ---------------------------------------------------------
+ * Channels last: x (N, S..., C) with 1, 2 or 3 spatial axes S, as the rank of x says. In options, arrays have a number for
+ * each spatial axis; in 'stride', 'dilation', 'size' and 'scale' a zero takes the number of the axis before ({2}: 2
+ * everywhere). What does not fit (a window larger than the padded axis, channels that do not fall into groups) is
+ * GR_ERR_SHAPE, a negative number GR_ERR_ARGUMENT. */
+typedef struct gr_conv_options {
+    gr_value bias;               /* (Cout), f32 or the dtype of x; 0: none */
+    int64_t groups;              /* of channels that do not meet; 0: 1 */
+    int64_t stride[3];           /* 0: 1 */
+    int64_t dilation[3];         /* from tap to tap of the window; 0: 1 */
+    int64_t padding;             /* zeros on both sides of every axis */
+    int64_t before[3], after[3]; /* more of them, side by side */
+    int64_t output_padding[3];   /* gr_conv_transpose: rows added to the end of the result; [0, stride) */
+} gr_conv_options;
+/* x (N, S..., Cin), weight (Cout, Cin/groups, K...) as PyTorch's, of one dtype -> (N, S'..., Cout),
+ * S' = (S + padding - dilation*(K - 1) - 1)/stride + 1, rounded down. */
+GR_API gr_value gr_conv(gr_graph *g, gr_value x, gr_value weight, const gr_conv_options *options);
+/* The transposed convolution. x (N, S..., Cin), weight (Cin, Cout/groups, K...) as PyTorch's -> (N, S'..., Cout),
+ * S' = (S - 1)*stride - padding + dilation*(K - 1) + 1 + output_padding. Dumoulin and Visin 2016. */
+GR_API gr_value gr_conv_transpose(gr_graph *g, gr_value x, gr_value weight, const gr_conv_options *options);
+
+typedef struct gr_pool_options {
+    int64_t size[3];             /* of the window; 0: 1 */
+    int64_t stride[3];           /* all 0: the size */
+    int64_t dilation[3];         /* gr_max_pool only; 0: 1 */
+    int64_t padding;             /* on both sides of every axis, less than the size: -inf for maxima, 0 for averages */
+    int64_t before[3], after[3]; /* more of it, side by side */
+    bool ceil_mode;              /* a last window may hang over the end (but begin inside) */
+    bool exclude_padding;        /* gr_avg_pool: the average is over what is real */
+} gr_pool_options;
+/* x (N, S..., C) -> (N, S'..., C). arg (may be NULL): i32 (N, S'..., C), the place of each maximum, counted over the spatial
+ * axes of x as PyTorch's indices are; of equals the first. A NaN wins. Second derivatives are not provided. */
+GR_API gr_value gr_max_pool(gr_graph *g, gr_value x, const gr_pool_options *options, gr_value *arg);
+GR_API gr_value gr_avg_pool(gr_graph *g, gr_value x, const gr_pool_options *options);
+/* Into size[i] bins an axis, bin o being [floor(o*S/size), ceil((o + 1)*S/size)). size: one number an axis. */
+GR_API gr_value gr_adaptive_max_pool(gr_graph *g, gr_value x, const int64_t *size, gr_value *arg);
+GR_API gr_value gr_adaptive_avg_pool(gr_graph *g, gr_value x, const int64_t *size);
+/* x (N, S..., C) -> (N, C) */
+GR_API gr_value gr_global_avg_pool(gr_graph *g, gr_value x);
+GR_API gr_value gr_global_max_pool(gr_graph *g, gr_value x); /* ties share the gradient equally */
+
+typedef struct gr_upsample_options {
+    int64_t size[3];    /* of the result, each by itself; 0: S*scale */
+    int64_t scale[3];   /* 0: 1 */
+    bool linear;        /* (bi-, tri-)linear; default: the nearest place, floor(o*S/size) */
+    bool align_corners; /* with linear: the outermost places of both arrays coincide */
+} gr_upsample_options;
+/* x (N, S..., C) -> (N, size..., C), larger or smaller. */
+GR_API gr_value gr_upsample(gr_graph *g, gr_value x, const gr_upsample_options *options);
+
 /* ---- normalisation, softmax ----------------------------------------------------------- */
 /* Over the last axis C. gamma (C), beta (C) may be 0 (none). eps 0: 1e-5. Ba et al. 2016. */
 GR_API gr_value gr_layer_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, double eps);
 /* x / sqrt(mean(x^2) + eps) * gamma. eps 0: 1e-5. Zhang and Sennrich 2019. */
 GR_API gr_value gr_rms_norm(gr_graph *g, gr_value x, gr_value gamma, double eps);
+/* Over the positions and the channels of each group, sample by sample: x (N, S..., C), 'groups' a divisor of C, 0: C (instance
+ * norm). gamma (C), beta (C) may be 0 (none). eps 0: 1e-5. Wu and He 2018. Second derivatives are not provided. */
+GR_API gr_value gr_group_norm(gr_graph *g, gr_value x, int64_t groups, gr_value gamma, gr_value beta, double eps);
+/* Over all but the last axis, as in training: x (N, ..., C). mean, variance (f32 (C), may be NULL): of this batch, the
+ * variance not corrected. Ioffe and Szegedy 2015. */
+GR_API gr_value gr_batch_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, double eps, gr_value *mean,
+                              gr_value *variance);
+/* The same with a mean and a variance that are known: element-wise. */
+GR_API gr_value gr_batch_norm_fixed(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, gr_value mean,
+                                    gr_value variance, double eps);
 GR_API gr_value gr_softmax(gr_graph *g, gr_value x); /* over the last axis */
 GR_API gr_value gr_log_softmax(gr_graph *g, gr_value x);
 

@@ -34,3 +34,30 @@ gr_status gr__dnn_matmul_run(gr__dnn_matmul *mm, const void *a, const void *b, v
     (void)mm, (void)a, (void)b, (void)c, (void)bias, (void)scratch;
     return gr__fail(GR_ERR_UNSUPPORTED, "this build has no oneDNN");
 }
+
+gr_status gr__dnn_conv_new(const gr__dnn_conv_job *job, gr__dnn_conv **out)
+{
+    (void)job;
+    (void)out;
+    return gr__fail(GR_ERR_UNSUPPORTED, "this build has no oneDNN");
+}
+
+void gr__dnn_conv_free(gr__dnn_conv *conv) { (void)conv; }
+
+size_t gr__dnn_conv_scratch_bytes(const gr__dnn_conv *conv)
+{
+    (void)conv;
+    return 0;
+}
+
+const char *gr__dnn_conv_name(const gr__dnn_conv *conv)
+{
+    (void)conv;
+    return "none";
+}
+
+gr_status gr__dnn_conv_run(gr__dnn_conv *conv, void *x, void *w, void *y, const float *bias, void *scratch)
+{
+    (void)conv, (void)x, (void)w, (void)y, (void)bias, (void)scratch;
+    return gr__fail(GR_ERR_UNSUPPORTED, "this build has no oneDNN");
+}

@@ -1,10 +1,9 @@
 /* oneDNN 2.6 (descriptors are structs, an op descriptor comes first) and 3.x (descriptors are handles). What differs is
- * in the first half of the file; engine, memories and arguments are the same in both. */
-#include "kernel/onednn.h"
+ * in the first half of the file; engine, memories and arguments are the same in both. The engine, and matrix products. */
+#include "kernel/onednn_int.h"
 
 #include "base/alloc.h"
 
-#include <dnnl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,19 +58,15 @@ const char *gr__dnn_version(void)
     return version_text;
 }
 
-static gr_status failed(dnnl_status_t status, const char *what)
+dnnl_engine_t gr__dnn_engine(void) { return gr__dnn_available() ? engine : NULL; }
+
+gr_status gr__dnn_failed(dnnl_status_t status, const char *what)
 {
     gr_status code = status == dnnl_unimplemented   ? GR_ERR_UNSUPPORTED
                      : status == dnnl_out_of_memory ? GR_ERR_MEMORY
                                                     : GR_ERR_INTERNAL;
     return gr__fail(code, "cannot %s: %s answers status %d", what, version_text, (int)status);
 }
-
-#define DNN_TRY(expr, what)                                                \
-    do {                                                                   \
-        dnnl_status_t dnn_status = (expr);                                 \
-        if (dnn_status != dnnl_success) return failed(dnn_status, (what)); \
-    } while (0)
 
 #if DNNL_VERSION_MAJOR >= 3
 
@@ -206,7 +201,7 @@ static gr_status build(gr__dnn_matmul *mm)
     gr_status status = make_attr(s, &attr);
     for (int i = 0; i < 4 && status == GR_OK; i++) {
         dnnl_status_t made = desc_init(&md[i], &d[i]);
-        if (made != dnnl_success) status = failed(made, "describe a matrix");
+        if (made != dnnl_success) status = gr__dnn_failed(made, "describe a matrix");
     }
     if (status == GR_OK) status = make_primitive(mm, md, attr);
     for (int i = 0; i < 4; i++) desc_release(&md[i]);

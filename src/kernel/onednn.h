@@ -1,10 +1,10 @@
-/* The one shim around oneDNN's C API (2.6 and 3.x): matrix products made once, run many times without allocation.
- * Built without oneDNN, no_onednn.c takes its place and every call answers GR_ERR_UNSUPPORTED. */
+/* The one shim around oneDNN's C API (2.6 and 3.x): matrix products and convolutions made once, run many times without
+ * allocation. Built without oneDNN, no_onednn.c takes its place and every call answers GR_ERR_UNSUPPORTED. */
 #ifndef GR__ONEDNN_H
 #define GR__ONEDNN_H
 
 #include "base/status.h"
-#include "gradus/tensor.h"
+#include "kernel/conv.h"
 
 typedef struct gr__dnn_matmul gr__dnn_matmul;
 
@@ -42,5 +42,26 @@ gr_status gr__dnn_matmul_run(gr__dnn_matmul *mm, const void *a, const void *b, v
 
 /* What the library chose ("brg:avx512_core_bf16"); lives as long as mm. */
 const char *gr__dnn_matmul_name(const gr__dnn_matmul *mm);
+
+/* ---- convolutions: x, w and y of kernel/conv.h, contiguous ---- */
+
+typedef struct gr__dnn_conv gr__dnn_conv;
+
+typedef struct gr__dnn_conv_job {
+    gr__conv_shape shape;
+    gr__conv_result result;
+    gr_dtype dtype;     /* of the operands: f32 or bf16 */
+    gr_dtype out_dtype; /* f32 -> f32, bf16 -> f32 or bf16 */
+    bool bias;          /* f32 (cout), with GR__CONV_Y */
+} gr__dnn_conv_job;
+
+/* The library orders weights in blocks: each run reorders them into (or, when they are the result, out of) the scratch.
+ * Status: as gr__dnn_matmul_new. */
+gr_status gr__dnn_conv_new(const gr__dnn_conv_job *job, gr__dnn_conv **out);
+void gr__dnn_conv_free(gr__dnn_conv *conv);
+size_t gr__dnn_conv_scratch_bytes(const gr__dnn_conv *conv);
+/* The array that is the result is written. scratch: 64-byte aligned. One run at a time per object. */
+gr_status gr__dnn_conv_run(gr__dnn_conv *conv, void *x, void *w, void *y, const float *bias, void *scratch);
+const char *gr__dnn_conv_name(const gr__dnn_conv *conv);
 
 #endif

@@ -12,28 +12,35 @@ typedef void gr__range_kernel(const void *args, int64_t first, int64_t last);
 typedef void gr__task_kernel(const void *plan, int64_t task, int thread);
 
 /* name: type of args; unit */
-#define GR__SIMD_RANGE_MAP(X)                             \
-    X(layer_norm_forward)  /* gr__norm; row */            \
-    X(layer_norm_backward) /* gr__norm_backward; row */   \
-    X(rms_norm_forward)    /* gr__norm; row */            \
-    X(rms_norm_backward)   /* gr__norm_backward; row */   \
-    X(softmax_forward)     /* gr__softmax; row */         \
-    X(softmax_backward)    /* gr__softmax; row */         \
-    X(cross_entropy)       /* gr__cross_entropy; row */   \
-    X(optim)               /* gr__optim; element */       \
-    X(embed_forward)       /* gr__embed; row */           \
-    X(embed_backward)      /* gr__embed; column */        \
-    X(sum_rows)            /* gr__sum_rows_part; row */   \
-    X(add_parts)           /* gr__add_parts; column */    \
-    X(reduce_last)         /* gr__reduce; outer */        \
-    X(reduce_columns)      /* gr__reduce; outer*inner */  \
-    X(sum_squares)         /* gr__squares; element */     \
-    X(all_finite)          /* gr__squares; element */     \
-    X(cast)                /* gr__cast_args; element */   \
-    X(transpose)           /* gr__transpose; block row */ \
-    X(dropout)             /* gr__dropout; element */     \
-    X(rotary)              /* gr__rotary; (b, t) */       \
-    X(map)                 /* gr__map_plan; tile row */
+#define GR__SIMD_RANGE_MAP(X)                                           \
+    X(layer_norm_forward)  /* gr__norm; row */                          \
+    X(layer_norm_backward) /* gr__norm_backward; row */                 \
+    X(rms_norm_forward)    /* gr__norm; row */                          \
+    X(rms_norm_backward)   /* gr__norm_backward; row */                 \
+    X(softmax_forward)     /* gr__softmax; row */                       \
+    X(softmax_backward)    /* gr__softmax; row */                       \
+    X(cross_entropy)       /* gr__cross_entropy; row */                 \
+    X(optim)               /* gr__optim; element */                     \
+    X(embed_forward)       /* gr__embed; row */                         \
+    X(embed_backward)      /* gr__embed; column */                      \
+    X(sum_rows)            /* gr__sum_rows_part; row */                 \
+    X(add_parts)           /* gr__add_parts; column */                  \
+    X(reduce_last)         /* gr__reduce; outer */                      \
+    X(reduce_columns)      /* gr__reduce; outer*inner */                \
+    X(sum_squares)         /* gr__squares; element */                   \
+    X(all_finite)          /* gr__squares; element */                   \
+    X(cast)                /* gr__cast_args; element */                 \
+    X(transpose)           /* gr__transpose; block row */               \
+    X(dropout)             /* gr__dropout; element */                   \
+    X(rotary)              /* gr__rotary; (b, t) */                     \
+    X(map)                 /* gr__map_plan; tile row */                 \
+    X(max_pool)            /* gr__pool; place of y */                   \
+    X(max_pool_grad)       /* gr__pool; place of x */                   \
+    X(resample)            /* gr__resample; place of y */               \
+    X(group_norm_sums)     /* gr__group_norm_plan; chunk of a sample */ \
+    X(group_norm_apply)                                                 \
+    X(group_norm_back_sums)                                             \
+    X(group_norm_back_apply)
 
 #define GR__SIMD_TASK_MAP(X)                      \
     X(gemm) /* gr__gemm_plan */                   \

@@ -2,19 +2,19 @@
 #include "gradus/nn.h"
 
 #include "graph/graph.h"
+#include "nn/layer.h"
 
 #include <math.h>
 #include <stdio.h>
 
-/* A name of a layer is one scope; NULL or "" is none. */
-static bool enter(gr_graph *g, const char *name)
+bool gr__layer_enter(gr_graph *g, const char *name)
 {
     if (!name || !*name) return false;
     gr_scope_push(g, "%s", name);
     return true;
 }
 
-static void leave(gr_graph *g, bool entered)
+void gr__layer_leave(gr_graph *g, bool entered)
 {
     if (entered) gr_scope_pop(g);
 }
@@ -28,21 +28,21 @@ gr_value gr_linear(gr_graph *g, const char *name, gr_value x, int64_t out, const
     gr_init standard = {.kind = GR_INIT_UNIFORM, .a = -bound, .b = bound};
     gr_init init = o.init ? *o.init : standard;
     init.fan_out_first = !o.in_out;
-    bool entered = enter(g, name);
+    bool entered = gr__layer_enter(g, name);
     gr_value w = gr_param(g, "weight", 2, o.in_out ? (int64_t[]){in, out} : (int64_t[]){out, in}, &init);
     gr_value y = gr_matmul(g, x, w, &(gr_matmul_options){.transpose_b = !o.in_out});
     if (!o.no_bias) y = gr_add(g, y, gr_param(g, "bias", 1, &out, o.bias_init ? o.bias_init : &standard));
-    leave(g, entered);
+    gr__layer_leave(g, entered);
     return y;
 }
 
 gr_value gr_embedding_layer(gr_graph *g, const char *name, gr_value ids, int64_t v, int64_t c, const gr_init *init)
 {
     static const gr_init standard = {.kind = GR_INIT_NORMAL, .b = 1};
-    bool entered = enter(g, name);
+    bool entered = gr__layer_enter(g, name);
     gr_value table = gr_param(g, "weight", 2, (int64_t[]){v, c}, init ? init : &standard);
     gr_value y = gr_embedding(g, table, ids);
-    leave(g, entered);
+    gr__layer_leave(g, entered);
     return y;
 }
 
@@ -52,11 +52,11 @@ gr_value gr_layer_norm_layer(gr_graph *g, const char *name, gr_value x, const gr
 {
     gr_norm_options o = options ? *options : (gr_norm_options){0};
     int64_t c = gr_value_dim(g, x, -1);
-    bool entered = enter(g, name);
+    bool entered = gr__layer_enter(g, name);
     gr_value gamma = o.no_affine ? 0 : gr_param(g, "weight", 1, &c, &ones);
     gr_value beta = o.no_affine || o.no_bias ? 0 : gr_param(g, "bias", 1, &c, NULL);
     gr_value y = gr_layer_norm(g, x, gamma, beta, o.eps);
-    leave(g, entered);
+    gr__layer_leave(g, entered);
     return y;
 }
 
@@ -64,10 +64,10 @@ gr_value gr_rms_norm_layer(gr_graph *g, const char *name, gr_value x, const gr_n
 {
     gr_norm_options o = options ? *options : (gr_norm_options){0};
     int64_t c = gr_value_dim(g, x, -1);
-    bool entered = enter(g, name);
+    bool entered = gr__layer_enter(g, name);
     gr_value gamma = o.no_affine ? 0 : gr_param(g, "weight", 1, &c, &ones);
     gr_value y = gr_rms_norm(g, x, gamma, o.eps);
-    leave(g, entered);
+    gr__layer_leave(g, entered);
     return y;
 }
 
@@ -75,7 +75,7 @@ gr_value gr_mlp(gr_graph *g, const char *name, gr_value x, const int64_t *size, 
 {
     gr_mlp_options o = options ? *options : (gr_mlp_options){0};
     if (n < 1) return gr__graph_fail(g, GR_ERR_ARGUMENT, "mlp '%s' has no layers", name ? name : "");
-    bool entered = enter(g, name);
+    bool entered = gr__layer_enter(g, name);
     for (int i = 0, module = 0; i < n; i++, module++) {
         char number[16];
         snprintf(number, sizeof number, "%d", module);
@@ -89,6 +89,6 @@ gr_value gr_mlp(gr_graph *g, const char *name, gr_value x, const int64_t *size, 
             module++;
         }
     }
-    leave(g, entered);
+    gr__layer_leave(g, entered);
     return x;
 }

@@ -4,6 +4,7 @@
 #ifndef GR__ATTR_H
 #define GR__ATTR_H
 
+#include "kernel/conv.h"
 #include "op/op.h"
 
 typedef struct gr__constant_attr {
@@ -84,6 +85,50 @@ typedef struct gr__rotary_attr {
 typedef struct gr__dropout_attr {
     double p;
 } gr__dropout_attr;
+
+typedef struct gr__window { /* of convolutions and poolings, on the axes between batch and channels */
+    int axes;               /* 1 to 3 */
+    int64_t stride[GR__SPATIAL], dilation[GR__SPATIAL];
+    int64_t before[GR__SPATIAL], after[GR__SPATIAL]; /* padding */
+    bool ceil_mode;                                  /* poolings: a last window may hang over the end */
+} gr__window;
+
+typedef struct gr__conv_attr { /* conv, conv_transpose, conv_grad_weight */
+    gr_dtype out_dtype;
+    int64_t groups;
+    gr__window window;
+    int64_t size[GR__SPATIAL]; /* spatial sizes of the result; conv does not need them */
+} gr__conv_attr;
+
+typedef struct gr__pool_attr { /* max_pool and its gradient */
+    bool adaptive;             /* 'size' is that of the result, the window has no other numbers */
+    gr__window window;
+    int64_t size[GR__SPATIAL];
+    int64_t dim[GR__SPATIAL]; /* gradient: spatial sizes of x */
+} gr__pool_attr;
+
+typedef enum gr__resample_kind {
+    GR__RESAMPLE_WINDOW, /* averages over windows */
+    GR__RESAMPLE_BINS,   /* averages over as many bins as the result has */
+    GR__RESAMPLE_NEAREST,
+    GR__RESAMPLE_LINEAR,
+    GR__RESAMPLE_CORNERS, /* linear, the first and the last place of both arrays together */
+    GR__RESAMPLE_KIND_COUNT
+} gr__resample_kind;
+
+typedef struct gr__resample_attr {
+    gr__resample_kind kind;
+    bool transposed;           /* the gradient: from the smaller or larger array back */
+    bool exclude_padding;      /* windows: the average is over what is real */
+    gr__window window;         /* 'axes' counts for every kind */
+    int64_t size[GR__SPATIAL]; /* of the window, else of the result */
+    int64_t dim[GR__SPATIAL];  /* transposed: spatial sizes of the result */
+} gr__resample_attr;
+
+typedef struct gr__group_norm_attr { /* group_norm and its gradient */
+    double eps;
+    int64_t groups;
+} gr__group_norm_attr;
 
 /* The axes that are reduced. */
 GR__INLINE uint32_t gr__reduce_mask(const gr__reduce_attr *a, int rank)

@@ -113,9 +113,8 @@ static gr_value fold_cast(gr__simplifier *s, const gr__node *n)
     if (!p || !(p->op->flags & GR__OP_OUT_DTYPE) || p->out[0] != x || !used_once(s, x)) return 0;
     gr_dtype to = gr__value_get(g, n->out[0])->dtype, from = gr__value_get(g, x)->dtype;
     bool pair = (to == GR_F32 && from == GR_BF16) || (to == GR_BF16 && from == GR_F32);
-    if (!pair ||
-        (p->op == &gr__op_matmul && (p->n_in == 3 || (to == GR_BF16 && gr_value_dtype(g, p->in[0]) != GR_BF16))))
-        return 0;
+    bool dense = p->op->autocast == GR__CAST_LOW; /* products of f32 do not give bf16 */
+    if (!pair || (dense && to == GR_BF16 && gr_value_dtype(g, p->in[0]) != GR_BF16)) return 0;
     if (p->op->flags & GR__OP_ACCUMULATE && p->n_in == p->op->max_in && p->in[p->n_in - 1]) return 0;
     *(gr_dtype *)p->attr = to; /* the first field, by the rule of GR__OP_OUT_DTYPE */
     g->value[x - 1].dtype = to;

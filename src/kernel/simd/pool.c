@@ -1,0 +1,145 @@
+/* Max pooling, its gradient, and resampling: a unit is one position of the result, vectors run over its channels. Each
+ * channel is summed in the order of its taps, whatever the width of a vector. */
+#include "kernel/pool.h"
+#include "kernel/resample.h"
+#include "kernel/simd/tile.h"
+
+enum { FLOATS = GR__W }; /* of the block in which the last channels are padded */
+
+GR__INLINE vf load_some(const gr__rows *x, int64_t at, int64_t n)
+{
+    if (n >= GR__W) {
+        if (x->dtype == GR_BF16) return vload_bf16((const uint16_t *)x->data + at);
+        return vload((const float *)x->data + at);
+    }
+    float some[FLOATS] = {0};
+    for (int64_t i = 0; i < n; i++)
+        some[i] = x->dtype == GR_BF16 ? gr__bf16_to_f32(((const uint16_t *)x->data)[at + i])
+                                      : ((const float *)x->data)[at + i];
+    return vload(some);
+}
+
+GR__INLINE void store_some(const gr__rows *y, int64_t at, int64_t n, vf v)
+{
+    if (n >= GR__W) {
+        if (y->dtype == GR_BF16)
+            vstore_bf16((uint16_t *)y->data + at, v);
+        else
+            vstore((float *)y->data + at, v);
+        return;
+    }
+    float some[FLOATS];
+    vstore(some, v);
+    for (int64_t i = 0; i < n; i++)
+        if (y->dtype == GR_BF16)
+            ((uint16_t *)y->data)[at + i] = gr__f32_to_bf16(some[i]);
+        else
+            ((float *)y->data)[at + i] = some[i];
+}
+
+/* Position r of an array of these sizes: batch and one number an axis. */
+GR__INLINE int64_t split(int64_t r, const int64_t *size, int64_t *at)
+{
+    for (int i = GR__SPATIAL - 1; i >= 0; i--) {
+        at[i] = r % size[i];
+        r /= size[i];
+    }
+    return r;
+}
+
+/* ---- max pooling ---- */
+
+typedef struct window {
+    int64_t n, first[GR__SPATIAL], step[GR__SPATIAL], count[GR__SPATIAL];
+} window;
+
+/* The lanes of a vector of integers where m holds are b, else a. */
+GR__INLINE vi pick(vm m, vi b, vi a) { return vbits(vselect(m, vfrombits(b), vfrombits(a))); }
+
+GR__INLINE void one_vector(const gr__pool *p, const window *w, int64_t row, int64_t at, int64_t n)
+{
+    const gr__pool_shape *s = &p->shape;
+    vf best = vset(-INFINITY);
+    bool any = w->count[0] && w->count[1] && w->count[2];
+    vi arg = iset(any ? (int32_t)((w->first[0] * s->in[1] + w->first[1]) * s->in[2] + w->first[2]) : -1);
+    for (int64_t a = 0; a < w->count[0]; a++)
+        for (int64_t b = 0; b < w->count[1]; b++)
+            for (int64_t c = 0; c < w->count[2]; c++) {
+                int64_t i0 = w->first[0] + a * w->step[0], i1 = w->first[1] + b * w->step[1],
+                        i2 = w->first[2] + c * w->step[2], place = (i0 * s->in[1] + i1) * s->in[2] + i2;
+                vf v = load_some(&p->x, (w->n * s->in[0] * s->in[1] * s->in[2] + place) * s->c + at, n);
+                vm more = vgt(v, best), odd = vunordered(v);
+                vi here = iset((int32_t)place);
+                best = vselect(odd, v, vselect(more, v, best));
+                arg = pick(odd, here, pick(more, here, arg));
+            }
+    if (p->y.data) store_some(&p->y, row * s->c + at, n, best);
+    if (!p->arg) return;
+    int32_t some[FLOATS];
+    memcpy(some, &arg, sizeof some);
+    memcpy(p->arg + row * s->c + at, some, (size_t)GR__MIN(n, GR__W) * sizeof *some);
+}
+
+void GR__KERNEL(max_pool)(const void *args, int64_t first, int64_t last)
+{
+    const gr__pool *p = args;
+    const gr__pool_shape *s = &p->shape;
+    for (int64_t r = first; r < last; r++) {
+        int64_t o[GR__SPATIAL];
+        window w = {.n = split(r, s->out, o)};
+        for (int i = 0; i < GR__SPATIAL; i++) gr__pool_taps(s, i, o[i], &w.first[i], &w.step[i], &w.count[i]);
+        for (int64_t at = 0; at < s->c; at += GR__W) one_vector(p, &w, r, at, s->c - at);
+    }
+}
+
+void GR__KERNEL(max_pool_grad)(const void *args, int64_t first, int64_t last)
+{
+    const gr__pool *p = args;
+    const gr__pool_shape *s = &p->shape;
+    for (int64_t r = first; r < last; r++) {
+        int64_t i[GR__SPATIAL], from[GR__SPATIAL], to[GR__SPATIAL], n = split(r, s->in, i);
+        vi place = iset((int32_t)((i[0] * s->in[1] + i[1]) * s->in[2] + i[2]));
+        for (int k = 0; k < GR__SPATIAL; k++) gr__pool_windows(s, k, i[k], &from[k], &to[k]);
+        for (int64_t at = 0; at < s->c; at += GR__W) {
+            int64_t left = s->c - at;
+            vf sum = vzero();
+            for (int64_t a = from[0]; a <= to[0]; a++)
+                for (int64_t b = from[1]; b <= to[1]; b++)
+                    for (int64_t c = from[2]; c <= to[2]; c++) {
+                        int64_t o = (((n * s->out[0] + a) * s->out[1] + b) * s->out[2] + c) * s->c + at;
+                        int32_t some[FLOATS] = {0};
+                        memcpy(some, p->arg + o, (size_t)GR__MIN(left, GR__W) * sizeof *some);
+                        vm here = veq(vfromint(ixor(iload(some), place)), vzero());
+                        sum = vselect(here, sum + load_some(&p->dy, o, left), sum);
+                    }
+            store_some(&p->dx, r * s->c + at, left, sum);
+        }
+    }
+}
+
+/* ---- resampling ---- */
+
+/* Channels at .. of one position. */
+GR__INLINE vf weighted(const gr__resample *p, int64_t n, const int64_t *o, int64_t at, int64_t left)
+{
+    const gr__taps *t = p->axis;
+    vf sum = vzero();
+    for (int32_t a = t[0].start[o[0]]; a < t[0].start[o[0] + 1]; a++)
+        for (int32_t b = t[1].start[o[1]]; b < t[1].start[o[1] + 1]; b++) {
+            float outer = t[0].weight[a] * t[1].weight[b];
+            int64_t row = ((n * p->in[0] + t[0].index[a]) * p->in[1] + t[1].index[b]) * p->in[2];
+            for (int32_t c = t[2].start[o[2]]; c < t[2].start[o[2] + 1]; c++)
+                sum = sum + vset(outer * t[2].weight[c]) * load_some(&p->x, (row + t[2].index[c]) * p->c + at, left);
+        }
+    return sum;
+}
+
+void GR__KERNEL(resample)(const void *args, int64_t first, int64_t last)
+{
+    const gr__resample *p = args;
+    for (int64_t r = first; r < last; r++) {
+        int64_t o[GR__SPATIAL], n = split(r, p->out, o);
+        for (int64_t at = 0; at < p->c; at += GR__W)
+            store_some(&p->y, r * p->c + at, p->c - at, weighted(p, n, o, at, p->c - at));
+    }
+}
