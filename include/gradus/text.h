@@ -104,6 +104,9 @@ GR_API int32_t gr_tokenizer_id(const gr_tokenizer *tok, const char *token);
 /* Whether the id is a special (control) token. */
 GR_API bool gr_tokenizer_is_special(const gr_tokenizer *tok, int32_t id);
 
+/* How many ids GR_ENCODE_TEMPLATE puts before and behind a text: what cutting it short must leave alone. */
+GR_API void gr_tokenizer_template(const gr_tokenizer *tok, size_t *before, size_t *after);
+
 /* Special ids; -1 where there is none. */
 typedef struct gr_tokenizer_specials {
     int32_t bos, eos, unk, pad;
@@ -154,8 +157,9 @@ typedef struct gr_tokenizer_options {
     const char *pattern;        /* bpe: how text is cut into words: "gpt2" (default), "llama3", "qwen2" */
     const char *const *special; /* special tokens besides <|endoftext|>, distinct and not empty */
     size_t n_special;
-    bool no_end_of_text; /* default: <|endoftext|> is a token, and is bos and eos */
-    bool no_unknown;     /* char: default: <unk> stands for characters outside the vocabulary */
+    const char *before, *after; /* of 'special': what GR_ENCODE_TEMPLATE puts around a text; NULL: nothing */
+    bool no_end_of_text;        /* default: <|endoftext|> is a token, and is bos and eos */
+    bool no_unknown;            /* char: default: <unk> stands for characters outside the vocabulary */
 } gr_tokenizer_options;
 
 /* Trains a tokenizer on n_sources texts, as if each were a document. Special tokens found in them end a document too.

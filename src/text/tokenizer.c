@@ -25,6 +25,12 @@ gr_tokenizer_type gr_tokenizer_type_of(const gr_tokenizer *tok) { return tok->ty
 int32_t gr_tokenizer_vocab_size(const gr_tokenizer *tok) { return tok->n_token; }
 gr_tokenizer_specials gr_tokenizer_special_ids(const gr_tokenizer *tok) { return tok->special; }
 
+void gr_tokenizer_template(const gr_tokenizer *tok, size_t *before, size_t *after)
+{
+    *before = tok->n_before;
+    *after = tok->n_after;
+}
+
 static const gr__token *token_of(const gr_tokenizer *tok, int32_t id)
 {
     return id >= 0 && id < tok->n_token && tok->token[id].piece ? &tok->token[id] : NULL;
