@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Folders of BERT, RoBERTa and DistilBERT that Transformers writes, with random weights of several shapes, opened by
-Gradus: equal hidden states, pooled output and logits for rows of unequal length. Truth is Transformers in f64."""
+Gradus: equal hidden states, pooled output and logits for rows of unequal length. Truth is Transformers in f64. And
+folders that Gradus trains on texts with labels, opened by Transformers: equal ids and probabilities."""
 import pathlib
 import sys
 import tempfile
@@ -74,6 +75,33 @@ def compare(name, kind, end, layers, heads, width, hidden, context, vocab, lengt
     interop.near(name, got, answers(net.double(), ids, mask), single)
 
 
+BEASTS = ["cat", "dog", "bird"]
+SENTENCES = ["%s the %s sat here", "%s a small %s", "%s who saw the %s go by, café?", "%s my %s!"]
+TEXTS = ["a small cat", "my dog!", "the bird sat here and who saw the bird go by", "x"]
+
+
+def trained(name, kind, tokenizer):
+    with tempfile.TemporaryDirectory() as work:
+        work = pathlib.Path(work)
+        lines = [SENTENCES[i % 4].replace("%s", BEASTS[i % 3]) for i in range(120)]
+        (work / "beasts.txt").write_text("\n".join(lines), encoding="utf-8")
+        folder = interop.train(work / "beasts.txt", work / "run", "task=text-classification", f"model.type={kind}",
+                               "model.layers=2", "model.heads=2", "model.width=32", "model.context=64",
+                               f"tokenizer.type={tokenizer}", "tokenizer.vocab_size=300", "train.steps=20",
+                               "train.lr=3e-3")
+        net = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+        auto = transformers.AutoTokenizer.from_pretrained(folder)
+        interop.equal(f"{name}: labels", [net.config.id2label[i] for i in range(3)], sorted(BEASTS))
+        batch = auto(TEXTS, return_tensors="pt", padding=True)
+        with torch.no_grad():
+            wanted = net(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits.softmax(1)
+        got = torch.tensor([[s[label] for label in sorted(BEASTS)] for s in interop.predict(folder, TEXTS)])
+        interop.near(f"{name}: probabilities", {"p": got}, {"p": wanted})
+
+
 for name, *case in CASES:
     interop.attempt(name, compare, *case)
+for kind in ("bert", "roberta", "distilbert"):
+    for tokenizer in ("byte", "char", "bpe"):
+        interop.attempt(f"trained {kind} {tokenizer}", trained, kind, tokenizer)
 sys.exit(interop.end())

@@ -85,6 +85,12 @@ def generate(model, prompt, tokens):
     return out.decode(errors="replace").removeprefix(prompt).removesuffix("\n")
 
 
+def predict(model, texts):
+    """Probabilities of the labels, one dictionary a text."""
+    out = call(PROGRAM, "predict", model, "--json", text="".join(t + "\n" for t in texts).encode())
+    return [json.loads(line)["scores"] for line in out.splitlines()]
+
+
 def encode(model, texts):
     lines = "".join(json.dumps(t) + "\n" for t in texts)
     return [json.loads(line)["ids"] for line in call(TOKENIZE, "encode", model, text=lines.encode()).splitlines()]
