@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const char *const type_names[] = {"byte", "char", "bpe", "llama"};
+static const char *const type_names[] = {"byte", "char", "bpe", "llama", "wordpiece"};
 
 const char *gr_tokenizer_type_name(gr_tokenizer_type type)
 {

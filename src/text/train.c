@@ -48,7 +48,9 @@ static gr_status put_around(const gr_tokenizer *tok, const char *text, int32_t *
 static gr_status add_template(gr_tokenizer *tok, const gr_tokenizer_options *o)
 {
     GR_TRY(put_around(tok, o->before, &tok->before, &tok->n_before, &tok->before_capacity));
-    return put_around(tok, o->after, &tok->after, &tok->n_after, &tok->after_capacity);
+    GR_TRY(put_around(tok, o->after, &tok->after, &tok->n_after, &tok->after_capacity));
+    if (o->before && o->after) tok->between[tok->n_between++] = tok->after[0]; /* [CLS] a [SEP] b [SEP] */
+    return GR_OK;
 }
 
 static gr_status add_byte(gr_tokenizer *tok, unsigned char byte)
