@@ -26,6 +26,8 @@ cases() {
         cat <<TABLE
 gpt2-b4t64-$dtype | step --batch 4 --tokens 64 --dtype $dtype | gpt2_step.py --batch 4 --tokens 64 --dtype $dtype
 gpt2-b1t1024-$dtype | step --batch 1 --tokens 1024 --dtype $dtype | gpt2_step.py --batch 1 --tokens 1024 --dtype $dtype
+bert-train-$dtype | bert --dtype $dtype | bert.py --dtype $dtype
+bert-infer-$dtype | bert --forward --dtype $dtype | bert.py --forward --dtype $dtype
 small-gpt-$dtype | step $small --dtype $dtype | gpt2_step.py $small --dtype $dtype
 loss-$dtype | loss --dtype $dtype | linear_ce.py --dtype $dtype
 mlp-b32-$dtype | mlp --batch 32 --dtype $dtype | mlp_step.py --batch 32 --dtype $dtype
@@ -53,7 +55,7 @@ attention_cases() { # DTYPE: 12 heads of 64 and 6 of 128, forward with and witho
 expand() { # NAME
     local names
     case $1 in
-    all) set -- gpt2 small-gpt adamw loss mlp attention ;;
+    all) set -- gpt2 bert small-gpt adamw loss mlp attention ;;
     attention) set -- attention-d64-t1024-f32 attention-d64-t1024-bf16 attention-d64-t1024-f32-forward \
         attention-d64-t1024-bf16-forward ;;
     attention-all) set -- attention- ;;
@@ -255,7 +257,7 @@ done
 
 case ${1:-} in
 list)
-    echo "groups: all gpt2 small-gpt adamw loss mlp attention attention-all"
+    echo "groups: all gpt2 bert small-gpt adamw loss mlp attention attention-all"
     cases | cut -d' ' -f1
     exit
     ;;

@@ -296,6 +296,50 @@ static void small_run(void **state)
     assert_int_equal(access("small/report.html", R_OK), 0);
 }
 
+static void labels_of_texts(void **state)
+{
+    (void)state;
+    gr__str s = {0};
+    for (int i = 0; i < 40; i++) gr__str_printf(&s, i % 2 ? "no the dog %d\n" : "yes a cat %d\n", i % 4);
+    assert_ok(gr__file_write("animals.txt", gr__str_get(&s), s.n));
+    gr__str_release(&s);
+    run("train", "animals.txt", "task=text-classification", "model.layers=1", "model.heads=2", "model.width=32",
+        "model.context=32", "model.dropout=0", "tokenizer.vocab_size=300", "train.steps=60", "train.batch=8",
+        "train.lr=0.005", "--out", "animals");
+    expect(0, NULL);
+    assert_non_null(strstr(last.out, "accuracy"));
+    assert_non_null(strstr(last.out, "gradus predict animals"));
+    run("predict", "animals", "--text", "a cat 3", "--text", "the dog 2");
+    expect(0, NULL);
+    assert_true(strncmp(last.out, "yes\t0.", 6) == 0 && strstr(last.out, "\nno\t0.") != NULL);
+    run("predict", "animals", "--text", "the dog 1", "--top", "5");
+    expect(0, NULL);
+    assert_true(strncmp(last.out, "no\t0.", 5) == 0 && strstr(last.out, "\tyes\t0.") != NULL);
+    run("predict", "animals", "--text", "a cat 1", "--json");
+    expect(0, NULL);
+    gr__json_doc *doc = json_of(last.out, strlen(last.out));
+    const char *label;
+    size_t n;
+    double yes, no;
+    assert_true(gr__json_string(gr__json_get(gr__json_root(doc), "label"), &label, &n));
+    assert_string_equal(label, "yes");
+    gr__json scores = gr__json_get(gr__json_root(doc), "scores");
+    assert_true(gr__json_double(gr__json_get(scores, "yes"), &yes) && gr__json_double(gr__json_get(scores, "no"), &no));
+    assert_true(yes > no && yes + no > 0.999 && yes + no < 1.001);
+    gr__json_free(&doc);
+    run("predict", "animals", "--text", "");
+    expect(3, "text 1: the text is empty");
+    run("predict", "animals", "--text", "x", "--length", "33");
+    expect(1, "context is 32");
+    run("predict", "nowhere", "--text", "x");
+    expect(3, "nowhere");
+    run("generate", "animals", "--prompt", "x");
+    expect(4, "needs a language model, not 'bert'");
+    run("eval", "animals", "--json");
+    expect(0, NULL);
+    assert_non_null(strstr(last.out, "\"macro_f1\""));
+}
+
 static void quiet_run(void **state)
 {
     (void)state;
@@ -458,6 +502,7 @@ int main(void)
         cmocka_unit_test(bad_input),
         cmocka_unit_test(standard_output_fails),
         cmocka_unit_test(small_run),
+        cmocka_unit_test(labels_of_texts),
         cmocka_unit_test(quiet_run),
         cmocka_unit_test(looks),
         cmocka_unit_test(goes_on_after_signals),

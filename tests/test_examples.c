@@ -170,6 +170,26 @@ static void story_gpt_config(void **state)
     gr_run_close(&run);
 }
 
+static void questions_config(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"train.epochs=0", "train.steps=150"};
+    if (!test_data("classification/trec/train.txt")) skip();
+#ifdef GRADUS_SANITIZED
+    test_skip("too slow under a sanitizer");
+#endif
+    gr_run *run = open_example("examples/questions.yaml", settings, 2, NULL);
+    gr_run_plan plan = gr_run_describe(run);
+    assert_int_equal(plan.samples, 5452);
+    assert_int_equal(plan.valid_units, 500);
+    assert_int_equal(plan.labels, 6);
+    assert_ok(gr_run_train(run, NULL));
+    double accuracy = metric_of(run, "accuracy");
+    print_message("questions: accuracy %.3f after 150 steps\n", accuracy);
+    assert_true(accuracy >= 0.4); /* the most common answer: 0.276 */
+    gr_run_close(&run);
+}
+
 /* ---- what the examples made necessary ---- */
 
 static void store_files(void **state)
@@ -212,7 +232,8 @@ int main(void)
         cmocka_unit_test(tower_program),         cmocka_unit_test(tower_config),
         cmocka_unit_test(digits_inverse_config), cmocka_unit_test(digits_linear_config),
         cmocka_unit_test(digits_program),        cmocka_unit_test(story_gpt_program),
-        cmocka_unit_test(story_gpt_config),      cmocka_unit_test(store_files),
+        cmocka_unit_test(story_gpt_config),      cmocka_unit_test(questions_config),
+        cmocka_unit_test(store_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,6 +114,22 @@ static void getters(void **state)
     assert_null(doc);
 }
 
+/* Transformers' "no limit"; the other numbers of such a file can still be asked for as whole ones. */
+static void numbers_beyond_64_bits(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"model_max_length\": 1000000000000000019884624838656, \"id\": 7}";
+    gr__json_doc *doc;
+    int64_t id;
+    double most;
+    assert_ok(gr__json_parse(text, sizeof text - 1, "test", &doc));
+    assert_true(gr__json_int(gr__json_get(gr__json_root(doc), "id"), &id) && id == 7);
+    assert_true(gr__json_double(gr__json_get(gr__json_root(doc), "model_max_length"), &most) && most == 1e30);
+    assert_false(gr__json_int(gr__json_get(gr__json_root(doc), "model_max_length"), &id));
+    gr__json_free(&doc);
+    assert_fails(gr__json_parse("[1e999]", 7, "test", &doc), GR_ERR_CORRUPT, "test:1");
+}
+
 static void writing(void **state)
 {
     (void)state;
@@ -162,7 +178,8 @@ static void blake2b(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conformance), cmocka_unit_test(messages), cmocka_unit_test(getters),
+        cmocka_unit_test(conformance), cmocka_unit_test(messages),
+        cmocka_unit_test(getters),     cmocka_unit_test(numbers_beyond_64_bits),
         cmocka_unit_test(writing),     cmocka_unit_test(blake2b),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

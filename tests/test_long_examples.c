@@ -1,4 +1,4 @@
-/* The two examples that take a minute, whole: MNIST's zeros with either schedule, and the GPT on stories. */
+/* The examples that take a minute, whole: MNIST's zeros with either schedule, the GPT on stories, and the questions. */
 #include "tests/examples_rig.h"
 
 static void digits(const char *config)
@@ -32,9 +32,21 @@ static void story_gpt(void **state)
     assert_true(after < before - 3);
 }
 
+static void questions(void **state)
+{
+    (void)state;
+    if (!test_data("classification/trec/train.txt")) skip();
+    gr_run *run = open_example("examples/questions.yaml", NULL, 0, NULL);
+    assert_ok(gr_run_train(run, NULL));
+    double accuracy = metric_of(run, "accuracy");
+    print_message("questions: accuracy %.4f\n", accuracy);
+    assert_true(accuracy >= 0.78);
+    gr_run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(digits_inverse), cmocka_unit_test(digits_linear),
-                                       cmocka_unit_test(story_gpt)};
+                                       cmocka_unit_test(story_gpt), cmocka_unit_test(questions)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

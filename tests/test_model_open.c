@@ -470,8 +470,14 @@ static void mutated_configs_never_crash(void **state)
     (void)state;
     gr__rng r = gr__rng_make(20, 1);
     int opened = 0;
-    for (size_t i = 0; i < GR__COUNT(confs) + 1; i++) {
-        gr_model *m = i < GR__COUNT(confs) ? make_model(confs[i], 0, 0) : make_model("type: mlp\nhidden: [3]\n", 2, 1);
+    for (size_t i = 0; i < GR__COUNT(confs) + 2; i++) {
+        gr_model *m = NULL;
+        if (i < GR__COUNT(confs))
+            m = make_model(confs[i], 0, 0);
+        else if (i == GR__COUNT(confs))
+            m = make_model("type: mlp\nhidden: [3]\n", 2, 1);
+        else
+            assert_ok(gr_model_open(test_source("tests/golden/models/roberta-tiny"), &m));
         const char *dir = test_tmpdir();
         char *text, *out, path[300];
         size_t n, n_out;
@@ -480,7 +486,7 @@ static void mutated_configs_never_crash(void **state)
         text = read_text(dir, "config.json", &n);
         out = malloc(n + 100);
         snprintf(path, sizeof path, "%s/config.json", dir);
-        for (int k = 0; k < MUTANTS / (int)(GR__COUNT(confs) + 1); k++) {
+        for (int k = 0; k < MUTANTS / (int)(GR__COUNT(confs) + 2); k++) {
             mutate(&r, text, n, out, &n_out);
             rewrite(path, out, n_out);
             open_mutant(dir, &opened);

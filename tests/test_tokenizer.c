@@ -399,6 +399,74 @@ static void roberta_has_its_template_and_mask(void **state)
     gr_tokenizer_close(&tok);
 }
 
+/* ---- WordPiece ---- */
+
+/* Ids as Hugging Face tokenizers 0.23.3 gives them (tests/interop/wordpiece.py compares real texts). */
+static void word_pieces_are_berts(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"added_tokens\": [{\"id\": 1, \"content\": \"[CLS]\", \"special\": true}, {\"id\": 2, \"content\": \"[SEP]\", "
+        "\"special\": true}],\n"
+        "\"normalizer\": {\"type\": \"BertNormalizer\"}, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"},\n"
+        "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"[SEP]\", 2], \"cls\": [\"[CLS]\", 1]},\n"
+        "\"decoder\": {\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true},\n"
+        "\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"max_input_chars_per_word\": 8, \"vocab\": {\"[UNK]\": 0, "
+        "\"[CLS]\": 1, \"[SEP]\": 2, \"un\": 3, \"##want\": 4, \"##ed\": 5, \"cafe\": 6, \",\": 7, \"\xE4\xB8\xAD\": 8, \"a\": "
+        "9, \"##a\": 10, \"##\xC3\x9F\": 11}}}";
+    static const struct {
+        const char *text;
+        int32_t ids[12];
+        int n;
+        const char *back;
+    } cases[] = {
+        {"Unwanted, caf\xC3\x89", {3, 4, 5, 7, 6}, 5, "unwanted, cafe"},
+        {"a\xE4\xB8\xAD\xE4\xB8\xAD"
+         "A",
+         {9, 8, 8, 9},
+         4,
+         "a \xE4\xB8\xAD \xE4\xB8\xAD a"},
+        {"unwantx want \t\n", {0, 0}, 2, "[UNK] [UNK]"},
+        {"aaaaaaaa aaaaaaaaa", {9, 10, 10, 10, 10, 10, 10, 10, 0}, 9, "aaaaaaaa [UNK]"},
+        {"a\xC3\x9F"
+         "\xE2\x80\x8B"
+         "a",
+         {9, 11, 10},
+         3,
+         "a\xC3\x9F"
+         "a"},
+        {" ", {0}, 0, ""},
+    };
+    const char *dir = test_tmpdir();
+    const char *path = test_write(dir, "tokenizer.json", json, sizeof json - 1);
+    gr_tokenizer *tok, *again;
+    assert_ok(gr_tokenizer_open(path, &tok));
+    assert_int_equal(gr_tokenizer_type_of(tok), GR_TOKENIZER_WORD_PIECE);
+    assert_string_equal(gr_tokenizer_type_name(gr_tokenizer_type_of(tok)), "wordpiece");
+    assert_ok(gr_tokenizer_save(tok, dir));
+    assert_ok(gr_tokenizer_open(dir, &again));
+    uint64_t a, b;
+    assert_ok(gr_tokenizer_fingerprint(tok, &a));
+    assert_ok(gr_tokenizer_fingerprint(again, &b));
+    assert_true(a == b);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int32_t *ids;
+        size_t n, n_back;
+        char *back;
+        assert_ok(gr_tokenizer_encode(again, cases[i].text, strlen(cases[i].text), GR_ENCODE_TEMPLATE, &ids, &n));
+        assert_int_equal(n, cases[i].n + 2);
+        assert_int_equal(ids[0], 1);
+        assert_int_equal(ids[n - 1], 2);
+        assert_memory_equal(ids + 1, cases[i].ids, (size_t)cases[i].n * sizeof *ids);
+        assert_ok(gr_tokenizer_decode(again, ids, n, 0, &back, &n_back));
+        assert_string_equal(back, cases[i].back);
+        gr_text_free(back);
+        gr_text_free(ids);
+    }
+    gr_tokenizer_close(&again);
+    gr_tokenizer_close(&tok);
+}
+
 /* ---- refusals ---- */
 
 static void other_kinds_are_refused_by_name(void **state)
@@ -409,10 +477,15 @@ static void other_kinds_are_refused_by_name(void **state)
         const char *json, *part;
         gr_status status;
     } cases[] = {
-        {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}", "model 'WordPiece'", GR_ERR_UNSUPPORTED},
+        {"{\"model\": {\"type\": \"WordLevel\", \"vocab\": {}}}", "model 'WordLevel'", GR_ERR_UNSUPPORTED},
+        {"{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"a\": 0}}}", "without an 'unk_token'", GR_ERR_CORRUPT},
+        {"{\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"b\", \"vocab\": {\"a\": 0}}}", "not in the vocabulary",
+         GR_ERR_CORRUPT},
+        {"{\"model\": {\"type\": \"WordPiece\", \"unk_token\": \"a\", \"max_input_chars_per_word\": 0, \"vocab\": {\"a\": "
+         "0}}}",
+         "max_input_chars_per_word", GR_ERR_CORRUPT},
         {"{\"model\": {\"type\": \"Unigram\", \"vocab\": []}}", "model 'Unigram'", GR_ERR_UNSUPPORTED},
-        {"{\"normalizer\": {\"type\": \"BertNormalizer\"}, " MODEL "}", "normalizer 'BertNormalizer'",
-         GR_ERR_UNSUPPORTED},
+        {"{\"normalizer\": {\"type\": \"Precompiled\"}, " MODEL "}", "normalizer 'Precompiled'", GR_ERR_UNSUPPORTED},
         {"{\"pre_tokenizer\": {\"type\": \"Whitespace\"}, " MODEL "}", "pre_tokenizer 'Whitespace'",
          GR_ERR_UNSUPPORTED},
         {"{\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Punctuation\"}]}, " MODEL "}",
@@ -603,6 +676,7 @@ int main(void)
         cmocka_unit_test(broken_characters_become_one_mark_each),
         cmocka_unit_test(what_is_saved_opens_the_same),
         cmocka_unit_test(roberta_has_its_template_and_mask),
+        cmocka_unit_test(word_pieces_are_berts),
         cmocka_unit_test(other_kinds_are_refused_by_name),
         cmocka_unit_test(a_hostile_pattern_hits_a_limit),
         cmocka_unit_test(utf8_knows_every_character),

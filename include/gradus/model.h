@@ -5,7 +5,7 @@
  *   char *text;
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
- * Families are files of src/model/: gpt (GPT-2), llama, mlp. */
+ * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT). */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
@@ -33,10 +33,20 @@ GR_API gr_store *gr_model_store(gr_model *model);                     /* borrowe
 GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowed; NULL: none */
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
+typedef enum gr_model_kind {
+    GR_MODEL_LM,     /* token ids in, the next token out */
+    GR_MODEL_VECTOR, /* rows of numbers in and out */
+    GR_MODEL_ENCODER /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+} gr_model_kind;
+GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
+
 /* Sizes that people ask for; 0 where the family has no such thing. */
 typedef struct gr_model_info {
     int64_t parameters;
     int64_t layers, heads, kv_heads, width, context, vocab;
+    int64_t types;  /* of tokens: 2 where pairs of texts are told apart */
+    int64_t labels; /* outputs of a classification head */
+    int64_t pooled; /* 1: an encoder with one vector of the whole text */
 } gr_model_info;
 GR_API gr_model_info gr_model_describe(const gr_model *model);
 
@@ -50,6 +60,18 @@ typedef struct gr_lm_values {
 /* The forward part of a language model for training and scoring. train: with dropout. */
 GR_API gr_status gr_model_build_lm(gr_model *model, gr_graph *g, int64_t batch, int64_t time, bool train,
                                    gr_lm_values *out);
+
+typedef struct gr_encoder_values {
+    gr_value ids;    /* i32 (B, T), input "ids" */
+    gr_value types;  /* i32 (B, T), input "token_types": 0 in the first text, 1 in the second; 0: it knows no types */
+    gr_value mask;   /* u8 (B, T), input "mask": 1 where a token is, 0 where padding */
+    gr_value hidden; /* (B, T, C) after the last layer */
+    gr_value pooled; /* (B, C): of the whole text; 0: this model has none */
+    gr_value logits; /* (B, labels); 0: it has no head */
+} gr_encoder_values;
+/* The forward part of an encoder. train: with dropout. Rows without a single token give numbers without meaning. */
+GR_API gr_status gr_model_build_encoder(gr_model *model, gr_graph *g, int64_t batch, int64_t time, bool train,
+                                        gr_encoder_values *out);
 
 /* ---- generation ------------------------------------------------------------------------ */
 
@@ -112,6 +134,32 @@ GR_API gr_status gr_model_score(gr_model *model, const int32_t *ids, int64_t n, 
                                 gr_lm_score *out);
 /* Logits of a batch of ids (B, T) into the caller's f32 (B, T, V). */
 GR_API gr_status gr_model_logits(gr_model *model, const int32_t *ids, int64_t batch, int64_t time, float *logits);
+
+/* ---- labels ------------------------------------------------------------------------------ */
+
+/* What the logits of a head are. */
+typedef enum gr_label_kind {
+    GR_LABELS_ONE,    /* one label of several: soft-max gives probabilities */
+    GR_LABELS_MANY,   /* each label by itself: the sigmoid gives its probability */
+    GR_LABELS_NUMBERS /* no labels: the logits are the numbers */
+} gr_label_kind;
+GR_API gr_label_kind gr_model_label_kind(const gr_model *model);
+/* Name of the i-th label, borrowed; NULL past the end, and where there is no head. */
+GR_API const char *gr_model_label(const gr_model *model, int64_t i);
+
+typedef struct gr_classify_options {
+    int64_t batch;  /* texts at a time; 0: 16 */
+    int64_t length; /* most tokens of a text, what is beyond is cut off; 0: the model's context */
+    bool bf16;      /* compute in bf16 */
+} gr_classify_options;
+/* Scores of n texts into the caller's f32 (n, labels): probabilities, or the numbers themselves (gr_label_kind).
+ * GR_ERR_UNSUPPORTED (no head), GR_ERR_DATA (no tokenizer; an empty text, counted from 1), GR_ERR_MEMORY. */
+GR_API gr_status gr_classify(gr_model *model, const char *const *texts, int64_t n, const gr_classify_options *options,
+                             float *scores);
+/* The encoder's own numbers: ids (B, T) with mask (B, T) (NULL: all ones) into the caller's f32 arrays, of which each may
+ * be NULL: hidden (B, T, C), pooled (B, C), logits (B, labels). GR_ERR_UNSUPPORTED where the model lacks one. */
+GR_API gr_status gr_model_encode(gr_model *model, const int32_t *ids, const uint8_t *mask, int64_t batch, int64_t time,
+                                 float *hidden, float *pooled, float *logits);
 
 #ifdef __cplusplus
 }

@@ -11,7 +11,8 @@
  *   gr_text_free(ids);
  *   gr_tokenizer_close(&tok);
  *
- * Kinds: bytes, characters, byte-level BPE (GPT-2, Llama-3, Qwen), and SentencePiece-like BPE (Llama-2, llama2.c).
+ * Kinds: bytes, characters, byte-level BPE (GPT-2, Llama-3, Qwen), SentencePiece-like BPE (Llama-2, llama2.c), and
+ * WordPiece (BERT).
  * They are stored as tokenizer.json of Hugging Face tokenizers, and give the same ids there.
  *
  * Threads: an open tokenizer is never changed: any number of threads may use it. A gr_decoder belongs to one thread at
@@ -30,7 +31,8 @@ typedef struct gr_tokenizer gr_tokenizer;
 /* ---- simple ------------------------------------------------------------------------- */
 
 /* Opens a tokenizer. 'path' is one of
- *   - a tokenizer.json (BPE with ByteLevel, Split, Metaspace, Digits pre-tokenizers; anything else is refused by name);
+ *   - a tokenizer.json (BPE with ByteLevel, Split, Metaspace, Digits pre-tokenizers, BERT's WordPiece; anything else is
+ *     refused by name);
  *   - a llama2.c tokenizer .bin (tok512.bin, tokenizer.bin);
  *   - a folder with tokenizer.json, or vocab.json + merges.txt (or encoder.json + vocab.bpe), or tokenizer.bin.
  * bos, eos, unk and pad come from a tokenizer_config.json in the same folder, else from their usual names.
@@ -78,15 +80,16 @@ GR_API GR_MUST_USE gr_status gr_tokenizer_decode(const gr_tokenizer *tok, const 
 /* ---- what a tokenizer is ------------------------------------------------------------ */
 
 typedef enum gr_tokenizer_type {
-    GR_TOKENIZER_BYTE,  /* ids 0 to 255 are bytes */
-    GR_TOKENIZER_CHAR,  /* one id per character (code point) of the training text */
-    GR_TOKENIZER_BPE,   /* byte-level byte-pair encoding, as GPT-2 */
-    GR_TOKENIZER_LLAMA, /* byte-pair encoding of characters with spaces as U+2581, as Llama-2; not trained here */
+    GR_TOKENIZER_BYTE,       /* ids 0 to 255 are bytes */
+    GR_TOKENIZER_CHAR,       /* one id per character (code point) of the training text */
+    GR_TOKENIZER_BPE,        /* byte-level byte-pair encoding, as GPT-2 */
+    GR_TOKENIZER_LLAMA,      /* byte-pair encoding of characters with spaces as U+2581, as Llama-2; not trained here */
+    GR_TOKENIZER_WORD_PIECE, /* the longest pieces of words, as BERT; not trained here */
     GR_TOKENIZER_TYPE_COUNT
 } gr_tokenizer_type;
 
 GR_API gr_tokenizer_type gr_tokenizer_type_of(const gr_tokenizer *tok);
-/* "byte", "char", "bpe", "llama"; "unknown" outside the enum. */
+/* "byte", "char", "bpe", "llama", "wordpiece"; "unknown" outside the enum. */
 GR_API const char *gr_tokenizer_type_name(gr_tokenizer_type type);
 /* false where the name is unknown. */
 GR_API bool gr_tokenizer_type_from_name(const char *name, gr_tokenizer_type *out);
@@ -103,6 +106,9 @@ GR_API const char *gr_tokenizer_token_bytes(const gr_tokenizer *tok, int32_t id,
 GR_API int32_t gr_tokenizer_id(const gr_tokenizer *tok, const char *token);
 /* Whether the id is a special (control) token. */
 GR_API bool gr_tokenizer_is_special(const gr_tokenizer *tok, int32_t id);
+
+/* How many ids GR_ENCODE_TEMPLATE puts before and behind a text: what cutting it short must leave alone. */
+GR_API void gr_tokenizer_template(const gr_tokenizer *tok, size_t *before, size_t *after);
 
 /* Special ids; -1 where there is none. */
 typedef struct gr_tokenizer_specials {
@@ -154,15 +160,16 @@ typedef struct gr_tokenizer_options {
     const char *pattern;        /* bpe: how text is cut into words: "gpt2" (default), "llama3", "qwen2" */
     const char *const *special; /* special tokens besides <|endoftext|>, distinct and not empty */
     size_t n_special;
-    bool no_end_of_text; /* default: <|endoftext|> is a token, and is bos and eos */
-    bool no_unknown;     /* char: default: <unk> stands for characters outside the vocabulary */
+    const char *before, *after; /* of 'special': what GR_ENCODE_TEMPLATE puts around a text; NULL: nothing */
+    bool no_end_of_text;        /* default: <|endoftext|> is a token, and is bos and eos */
+    bool no_unknown;            /* char: default: <unk> stands for characters outside the vocabulary */
 } gr_tokenizer_options;
 
 /* Trains a tokenizer on n_sources texts, as if each were a document. Special tokens found in them end a document too.
  * Order of ids: byte: 256 bytes, <|endoftext|>, special. char: characters by code point, <unk>, <|endoftext|>, special.
  * bpe: <|endoftext|>, special, 256 bytes in GPT-2's order, merges; equally frequent pairs: the bytewise greater first;
  * fewer ids than vocab_size where the text has no more pairs.
- * The byte kind needs no text. GR_TOKENIZER_LLAMA cannot be trained.
+ * The byte kind needs no text. GR_TOKENIZER_LLAMA and GR_TOKENIZER_WORD_PIECE cannot be trained.
  * options: NULL for all defaults. Owner: the caller closes *out. Result: the same on every machine.
  * Status:  GR_ERR_ARGUMENT (options), GR_ERR_DATA (char: bad UTF-8 with source and offset, U+0000; no text),
  *          GR_ERR_UNSUPPORTED (llama), GR_ERR_LIMIT (more than 2^31 different bytes of words), GR_ERR_MEMORY. */

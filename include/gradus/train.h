@@ -54,6 +54,7 @@ typedef struct gr_run_plan {
     bool bf16;
     int64_t train_units, valid_units; /* size of the data, in units */
     int64_t vocab;                    /* 0: not a language model */
+    int64_t labels;                   /* that are told apart; 0: none */
 } gr_run_plan;
 GR_API gr_run_plan gr_run_describe(const gr_run *run);
 

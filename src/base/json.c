@@ -57,7 +57,11 @@ gr_status gr__json_parse(const char *text, size_t n, const char *name, gr__json_
     GR_TRY(check_depth(text, n, name));
     gr__json_doc *doc = gr__calloc(1, sizeof *doc);
     if (!doc) return gr__fail_memory("a JSON document", sizeof *doc);
-    doc->root = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    doc->root = json_loadb(text, n, flags, &error);
+    /* Transformers writes 10^30 for "no limit": then all whole numbers are read as reals, which gr__json_int() takes. */
+    if (!doc->root && json_error_code(&error) == json_error_numeric_overflow)
+        doc->root = json_loadb(text, n, flags | JSON_DECODE_INT_AS_REAL, &error);
     if (doc->root) {
         *out = doc;
         return GR_OK;

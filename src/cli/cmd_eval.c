@@ -20,7 +20,8 @@ static const cli_option options[] = {
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
     {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run, with a configuration", false},
     {"ids", 0, CLI_TEXT, &o.ids, "FILE", 0, 0, NULL, "a JSON list of lists of token ids instead of DATA", true},
-    {"logits", 0, CLI_TEXT, &o.logits, "FILE", 0, 0, NULL, "with --ids: writes the logits as safetensors", true},
+    {"logits", 0, CLI_TEXT, &o.logits, "FILE", 0, 0, NULL,
+     "with --ids: writes the logits, of an encoder all it gives, as safetensors", true},
     {"adamw", 0, CLI_TEXT, &o.adamw, "TEXT", 0, 0, NULL, "with --ids: 'steps lr beta1 beta2 eps decay'", true},
     {"save", 0, CLI_TEXT, &o.save, "FILE", 0, 0, NULL, "with --adamw: writes losses and parameters", true},
 };
@@ -95,14 +96,23 @@ static int eval_model(void)
     gr_model *model = NULL;
     if (o.ids && !ids_read(o.ids, &ids)) return EXIT_INVALID;
     gr_status s = gr_model_open(cli.argument[0], &model);
-    if (s == GR_OK && o.adamw)
+    bool encoder = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_ENCODER;
+    if (s == GR_OK && ids.ragged && !encoder) {
+        fprintf(stderr, "gradus: the lists of '%s' are not equally long\n", o.ids);
+        gr_model_free(&model);
+        ids_release(&ids);
+        return EXIT_INVALID;
+    }
+    if (s == GR_OK && o.ids && encoder)
+        s = eval_encoder(model, &ids, o.logits);
+    else if (s == GR_OK && o.adamw)
         s = eval_adamw(model, &ids, o.adamw, o.save);
     else if (s == GR_OK && o.ids)
         s = eval_logits(model, &ids, o.logits);
     else if (s == GR_OK)
         s = score(model);
     gr_model_free(&model);
-    free(ids.id);
+    ids_release(&ids);
     return s == GR_OK ? EXIT_OK : cli_fail(s);
 }
 

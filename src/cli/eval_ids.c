@@ -21,6 +21,32 @@ gr_status eval_logits(gr_model *model, const ids_batch *ids, const char *path)
     return s;
 }
 
+gr_status eval_encoder(gr_model *model, const ids_batch *ids, const char *path)
+{
+    static const char *const names[] = {"hidden", "pooled", "logits"};
+    gr_model_info i = gr_model_describe(model);
+    const char *name[3];
+    float *room[3] = {NULL};
+    gr_tensor t[3] = {{.rank = 3, .dim = {ids->rows, ids->columns, i.width}},
+                      {.rank = 2, .dim = {ids->rows, i.pooled ? i.width : 0}},
+                      {.rank = 2, .dim = {ids->rows, i.labels}}};
+    size_t n = 0;
+    gr_status s = GR_OK;
+    for (int k = 0; k < 3 && s == GR_OK; k++) {
+        t[k].dtype = GR_F32;
+        if (gr_tensor_count(&t[k]) == 0) continue;
+        room[k] = calloc((size_t)gr_tensor_count(&t[k]), sizeof *room[k]);
+        if (!room[k]) s = GR_ERR_MEMORY;
+        name[n] = names[k];
+        t[n] = t[k];
+        t[n++].data = room[k];
+    }
+    if (s == GR_OK) s = gr_model_encode(model, ids->id, ids->mask, ids->rows, ids->columns, room[0], room[1], room[2]);
+    if (s == GR_OK) s = gr_tensors_save(path, name, t, n);
+    for (int k = 0; k < 3; k++) free(room[k]);
+    return s;
+}
+
 /* ---- AdamW on one batch ---- */
 
 typedef struct adamw {

@@ -27,34 +27,46 @@ static const char *skip_blanks(const char *p)
     return p;
 }
 
-/* "[1, 2, 3]"; NULL where it is none. */
-static const char *read_row(const char *p, ids_batch *b, int64_t *n)
+/* "[1, 2, 3]"; NULL where it is none. id: NULL to count only. */
+static const char *read_row(const char *p, int32_t *id, int64_t *n)
 {
     if (*p != '[') return NULL;
+    *n = 0;
     do {
         char *end;
         p = skip_blanks(p + 1);
         long v = strtol(p, &end, 10);
         if (end == p || v < 0 || v > INT32_MAX) return NULL;
-        b->id[(*n)++] = (int32_t)v;
+        if (id) id[*n] = (int32_t)v;
+        ++*n;
         p = skip_blanks(end);
     } while (*p == ',');
     return *p == ']' ? skip_blanks(p + 1) : NULL;
 }
 
-static bool parse(const char *p, ids_batch *b)
+/* Once to count, and once to fill in. */
+static bool parse(const char *p, ids_batch *b, bool fill)
 {
-    int64_t n = 0;
+    int64_t rows = 0, n;
     p = skip_blanks(p);
     if (*p != '[') return false;
     do {
-        int64_t before = n;
-        p = read_row(skip_blanks(p + 1), b, &n);
-        if (!p || (b->rows && n - before != b->columns)) return false;
-        b->columns = n - before;
-        b->rows++;
+        p = read_row(skip_blanks(p + 1), fill ? b->id + rows * b->columns : NULL, &n);
+        if (!p) return false;
+        if (fill) memset(b->mask + rows * b->columns, 1, (size_t)n);
+        b->ragged |= rows > 0 && n != b->columns;
+        if (n > b->columns) b->columns = n;
+        rows++;
     } while (*p == ',');
+    b->rows = rows;
     return *p == ']' && !*skip_blanks(p + 1);
+}
+
+void ids_release(ids_batch *ids)
+{
+    free(ids->id);
+    free(ids->mask);
+    *ids = (ids_batch){0};
 }
 
 bool ids_read(const char *path, ids_batch *out)
@@ -62,11 +74,15 @@ bool ids_read(const char *path, ids_batch *out)
     char *text = read_all(path);
     *out = (ids_batch){0};
     if (!text) return false;
-    out->id = calloc(strlen(text) / 2 + 1, sizeof *out->id); /* an id takes two characters at least */
-    bool fine = out->id && parse(text, out);
+    bool fine = parse(text, out, false);
+    if (fine) {
+        out->id = calloc((size_t)out->rows * (size_t)out->columns, sizeof *out->id);
+        out->mask = calloc((size_t)out->rows, (size_t)out->columns);
+        fine = out->id && out->mask && parse(text, out, true);
+    }
     if (!fine) {
-        fprintf(stderr, "gradus: '%s' is not a JSON list of equally long lists of token ids\n", path);
-        free(out->id);
+        fprintf(stderr, "gradus: '%s' is not a JSON list of lists of token ids\n", path);
+        ids_release(out);
     }
     free(text);
     return fine;

@@ -1,4 +1,4 @@
-/* Batches of token ids in JSON: a list of equally long lists. */
+/* Batches of token ids in JSON: a list of lists, which language models want equally long. */
 #ifndef CLI_IDS_H
 #define CLI_IDS_H
 
@@ -6,11 +6,14 @@
 #include <stdint.h>
 
 typedef struct ids_batch {
-    int32_t *id; /* (rows, columns); the reader frees it */
+    int32_t *id;   /* (rows, columns); the reader frees it, and 'mask' */
+    uint8_t *mask; /* (rows, columns): 0 behind the end of a shorter row, where ids are 0 */
     int64_t rows, columns;
+    bool ragged; /* some row is shorter */
 } ids_batch;
 
 /* false: prints what is wrong. */
 bool ids_read(const char *path, ids_batch *out);
+void ids_release(ids_batch *ids);
 
 #endif

@@ -9,7 +9,8 @@
 
 #define COMMANDS(X) \
     X(demo)         \
-    X(train) X(generate) X(eval) X(check) X(inspect) X(doctor) BENCH(X) X(help) X(version) X(tokenize) X(stories)
+    X(train)        \
+    X(generate) X(predict) X(eval) X(check) X(inspect) X(doctor) BENCH(X) X(help) X(version) X(tokenize) X(stories)
 #if __has_include("gradus/bench.h")
 #define BENCH(X) X(bench)
 #else

@@ -115,9 +115,10 @@ static void print_data(FILE *out, const gr_run_plan *p)
     gr_show_count(train, (double)p->train_units);
     gr_show_count(valid, (double)p->valid_units);
     gr_show_count(flops, p->flops_per_step);
-    const char *plural = strcmp(p->unit, "row") == 0 ? "s" : "";
+    const char *plural = strcmp(p->unit, "tok") != 0 ? "s" : "";
     fprintf(out, "  data      %s %s%s for training, %s for validation", train, p->unit, plural, valid);
     if (p->vocab) fprintf(out, "; vocabulary %lld", (long long)p->vocab);
+    if (p->labels) fprintf(out, "; %lld labels", (long long)p->labels);
     fprintf(out, "\n  steps     %lld of %lld samples", (long long)p->steps, (long long)(p->batch * p->accumulate));
     if (p->accumulate > 1) fprintf(out, " (%lld at a time)", (long long)p->batch);
     if (p->epochs > 1) fprintf(out, ", about %lld epochs", (long long)p->epochs);
@@ -161,6 +162,7 @@ void overview_json(gr_run *run, double step_seconds)
     json_int("train_units", p.train_units);
     json_int("valid_units", p.valid_units);
     json_int("vocab", p.vocab);
+    json_int("labels", p.labels);
     json_number("units_per_step", p.units_per_step);
     json_number("flops_per_step", p.flops_per_step);
     json_open_key("memory", '{');

@@ -8,15 +8,19 @@
 #include "base/json.h"
 #include "conf/schema.h"
 
+/* ORDER KIND: gr_model_kind */
 typedef enum gr__family_kind {
-    GR__KIND_LM,
-    GR__KIND_VECTOR
-} gr__family_kind; /* token ids, or rows of numbers, go in */
+    GR__KIND_LM,     /* token ids in, the next token out */
+    GR__KIND_VECTOR, /* rows of numbers in and out */
+    GR__KIND_ENCODER /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
+} gr__family_kind;
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {
-    int64_t vocab;           /* LM: of the tokenizer; 0: the config must say */
+    int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
     int64_t inputs, outputs; /* VECTOR: columns of x and y */
+    gr__conf_strings labels; /* ENCODER: what the head tells apart, in order; none: as the config says */
+    int32_t pad;             /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
 } gr__facts;
 
 typedef struct gr__lm_in {
@@ -30,10 +34,28 @@ typedef struct gr__lm_in {
     const char *program;  /* in which the caches are updated */
 } gr__lm_in;
 
+typedef struct gr__encoder_in {
+    gr_value ids;   /* i32 (B, T) */
+    gr_value types; /* i32 (B, T): which of two texts a token belongs to; 0: all the first */
+    gr_value mask;  /* u8 (B, T): 0 hides padding; 0: none */
+    int64_t batch, time;
+    bool train; /* dropout on */
+} gr__encoder_in;
+
+typedef struct gr__encoded {
+    gr_value hidden; /* (B, T, C) after the last layer */
+    gr_value pooled; /* (B, C): what stands for the whole; 0: the configuration has none */
+} gr__encoded;
+
+/* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
+typedef struct gr__old_name {
+    const char *end, *now;
+} gr__old_name;
+
 typedef struct gr__family {
     const char *name;     /* "gpt" */
     const char *hf_type;  /* model_type of config.json; NULL: not a Hugging Face model */
-    const char *hf_class; /* what config.json calls the architecture */
+    const char *hf_class; /* what config.json calls the architecture; NULL: 'architecture' says */
     const char *summary;  /* one line for help */
     gr__family_kind kind;
     size_t config_bytes;
@@ -48,13 +70,25 @@ typedef struct gr__family {
     void (*sizes)(const void *config, int64_t *inputs, int64_t *outputs);
     /* VECTOR: what a prediction is of build_vector's result; NULL: the same. */
     gr_value (*activate)(gr_graph *g, const void *config, gr_value y);
+    /* ENCODER: the body, and the logits (B, labels) of its head; the head is asked for only where there are labels. */
+    void (*build_encoder)(gr_graph *g, const void *config, const gr__encoder_in *in, gr__encoded *out);
+    gr_value (*build_head)(gr_graph *g, const void *config, const gr__encoder_in *in, const gr__encoded *body);
+    /* ENCODER: names of the labels; what their logits mean. */
+    const gr__conf_strings *(*labels)(const void *config);
+    gr_label_kind (*label_kind)(const void *config);
+    const char *(*architecture)(const void *config);
+    int32_t pad; /* ENCODER: id of padding where neither file nor tokenizer says */
     /* config.json both ways: hf names. 'read' refuses what the family cannot do by its key. */
     gr_status (*read_json)(gr__json root, void *config, gr__arena *arena);
     void (*write_json)(const void *config, gr__str *out); /* members by gr__hf_put_* of model/hf_json.h */
     gr_model_info (*describe)(const void *config);        /* 'parameters' is filled by others */
     /* Weights */
-    const char *prefix;           /* of the names; files without it are read too. NULL: none */
-    const char *const *ignored;   /* patterns of tensors that hold no weights (buffers), up to NULL; NULL: none */
+    const char *prefix;            /* of the names; files without it are read too. NULL: none */
+    const char *const *ignored;    /* patterns of tensors that hold no weights (buffers), up to NULL; NULL: none */
+    const gr__old_name *old_names; /* up to one of NULL; NULL: none */
+    /* ENCODER: patterns, up to NULL, of what a folder that is only a beginning may lack: head and pooler. The first is
+     * the head's, which begins anew with other labels. */
+    const char *const *begins;
     const char *head, *embedding; /* a file of a tied model may hold 'head' too, equal to 'embedding'. NULL: no head */
     /* Hugging Face has biases where this model has none: written as zeros, must be zero when read. NULL: never. */
     bool (*zero_biases)(const void *config);
@@ -84,6 +118,10 @@ struct gr_model {
     int n_eos;
 };
 
+/* The folder as a beginning: facts->labels replace its own, and what a body without a fitting head lacks is left to
+ * gr_store_prepare(). Only for encoders: GR_ERR_UNSUPPORTED. */
+gr_status gr__model_open_as(const char *folder, const gr__facts *facts, gr_model **out);
+
 /* From the section 'model' of a configuration (NULL: all defaults); the store is empty, 'tokenizer' is taken over on
  * success (may be NULL). */
 gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_tokenizer *tokenizer, gr_model **out);
@@ -94,8 +132,9 @@ gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_toke
 gr_status gr__model_make(const gr__family *family, gr_model **out);
 /* finish(), then the layout. Special ids of the tokenizer count where the model has none yet. */
 gr_status gr__model_finish(gr_model *model, const gr__facts *facts);
-/* GR_ERR_UNSUPPORTED unless it is a language model; 'what' cannot be done otherwise. */
+/* GR_ERR_UNSUPPORTED unless it is a language model, an encoder; 'what' cannot be done otherwise. */
 gr_status gr__model_want_lm(const gr_model *model, const char *what);
+gr_status gr__model_want_encoder(const gr_model *model, const char *what);
 /* GR_ERR_DATA unless all ids are in the vocabulary. */
 gr_status gr__model_check_ids(const gr_model *model, const int32_t *ids, int64_t n);
 /* Whether 'name' matches one of the patterns (up to NULL; NULL: none). */

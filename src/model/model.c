@@ -44,12 +44,29 @@ static void take_special_ids(gr_model *m)
     if (m->n_eos == 0 && s.eos >= 0) m->eos[m->n_eos++] = s.eos;
 }
 
+static void build_encoder(const gr_model *m, gr_graph *g, int64_t batch, int64_t time, bool train,
+                          gr_encoder_values *out)
+{
+    const int64_t dim[] = {batch, time};
+    gr__encoder_in in = {.batch = batch, .time = time, .train = train};
+    gr__encoded body = {0};
+    in.ids = gr_input(g, "ids", GR_I32, 2, dim);
+    in.types = m->family->describe(m->config).types > 1 ? gr_input(g, "token_types", GR_I32, 2, dim) : 0;
+    in.mask = gr_input(g, "mask", GR_U8, 2, dim);
+    m->family->build_encoder(g, m->config, &in, &body);
+    gr_value logits = m->family->labels(m->config)->n ? m->family->build_head(g, m->config, &in, &body) : 0;
+    *out = (gr_encoder_values){in.ids, in.types, in.mask, body.hidden, body.pooled, logits};
+}
+
 static void build_layout(gr_model *m)
 {
     const gr__family *f = m->family;
     gr_graph *g = m->layout;
     gr_value hidden, head;
-    if (f->kind == GR__KIND_VECTOR) {
+    gr_encoder_values encoder;
+    if (f->kind == GR__KIND_ENCODER) {
+        build_encoder(m, g, 1, 1, false, &encoder);
+    } else if (f->kind == GR__KIND_VECTOR) {
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
         f->build_vector(g, m->config, gr_input(g, "x", GR_F32, 2, (int64_t[]){1, inputs}), false);
@@ -59,10 +76,26 @@ static void build_layout(gr_model *m)
     }
 }
 
+/* The data's own go with the data. */
+static gr_status copy_labels(gr_model *m, gr__conf_strings *labels)
+{
+    const char **own = gr__arena_alloc(&m->arena, (labels->n + 1) * sizeof *own);
+    if (!own) return gr__fail_memory("labels", labels->n * sizeof *own);
+    for (size_t i = 0; i < labels->n; i++)
+        if (!(own[i] = gr__arena_strdup(&m->arena, labels->item[i])))
+            return gr__fail_memory("a label", strlen(labels->item[i]));
+    labels->item = own;
+    return GR_OK;
+}
+
 gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
 {
-    GR_TRY(m->family->finish(m->config, facts));
+    gr__facts f = *facts;
     take_special_ids(m);
+    if (m->pad < 0 && m->family->kind == GR__KIND_ENCODER) m->pad = m->family->pad;
+    f.pad = m->pad;
+    GR_TRY(copy_labels(m, &f.labels));
+    GR_TRY(m->family->finish(m->config, &f));
     GR_TRY(gr_graph_new(&m->layout));
     build_layout(m);
     return gr_graph_status(m->layout);
@@ -125,6 +158,12 @@ gr_store *gr_model_store(gr_model *m) { return m->store; }
 const gr_tokenizer *gr_model_tokenizer(const gr_model *m) { return m->tokenizer; }
 const char *gr_model_family(const gr_model *m) { return m->family->name; }
 
+/* ORDER KIND */
+_Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
+                   (int)GR__KIND_ENCODER == GR_MODEL_ENCODER,
+               "one enum shows the other");
+gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)m->family->kind; }
+
 gr_model_info gr_model_describe(const gr_model *m)
 {
     gr_model_info info = m->family->describe(m->config);
@@ -170,4 +209,40 @@ gr_status gr_model_build_lm(gr_model *m, gr_graph *g, int64_t batch, int64_t tim
     GR_TRY(gr_graph_status(g));
     *out = v;
     return GR_OK;
+}
+
+/* ---- encoders ---- */
+
+gr_status gr__model_want_encoder(const gr_model *m, const char *what)
+{
+    GR_FAIL_IF(m->family->kind != GR__KIND_ENCODER, GR_ERR_UNSUPPORTED, "%s needs an encoder, not '%s'", what,
+               m->family->name);
+    return GR_OK;
+}
+
+gr_status gr_model_build_encoder(gr_model *m, gr_graph *g, int64_t batch, int64_t time, bool train,
+                                 gr_encoder_values *out)
+{
+    GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_encoder: an argument is NULL");
+    GR_TRY(gr__model_want_encoder(m, "gr_model_build_encoder"));
+    int64_t context = m->family->describe(m->config).context;
+    GR_FAIL_IF(batch < 1 || time < 1 || time > context, GR_ERR_ARGUMENT,
+               "a batch of %lld times %lld tokens is not possible; the model's context is %lld", (long long)batch,
+               (long long)time, (long long)context);
+    gr_encoder_values v;
+    build_encoder(m, g, batch, time, train, &v);
+    GR_TRY(gr_graph_status(g));
+    *out = v;
+    return GR_OK;
+}
+
+gr_label_kind gr_model_label_kind(const gr_model *m)
+{
+    return m->family->label_kind ? m->family->label_kind(m->config) : GR_LABELS_NUMBERS;
+}
+
+const char *gr_model_label(const gr_model *m, int64_t i)
+{
+    const gr__conf_strings *labels = m->family->labels ? m->family->labels(m->config) : NULL;
+    return labels && i >= 0 && i < (int64_t)labels->n ? labels->item[i] : NULL;
 }

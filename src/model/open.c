@@ -84,7 +84,7 @@ static gr_status open_tokenizer(gr_model *m, const char *folder)
     if (!any) return GR_OK;
     GR_TRY(gr_tokenizer_open(folder, &m->tokenizer));
     int64_t vocab = m->family->describe(m->config).vocab, ids = gr_tokenizer_vocab_size(m->tokenizer);
-    if (m->family->kind == GR__KIND_LM && ids > vocab)
+    if (m->family->kind != GR__KIND_VECTOR && ids > vocab)
         gr__log(GR_LOG_WARNING, "'%s': the tokenizer has %lld ids, the model only %lld", folder, (long long)ids,
                 (long long)vocab);
     return GR_OK;
@@ -98,7 +98,9 @@ typedef struct loader {
     gr_value *param;           /* of the layout */
     const gr__stored **stored; /* of each, NULL: not there (yet) */
     int n;
-    gr__map index; /* path -> i */
+    gr__map index;   /* path -> i */
+    bool start;      /* only a beginning: what 'begins' names may be missing */
+    bool other_head; /* and its head is for other labels */
 } loader;
 
 static const gr__value *param_at(const loader *l, int i) { return gr__value_get(l->model->layout, l->param[i]); }
@@ -112,10 +114,26 @@ static const char *shape_text(gr__str *s, int rank, const int64_t *dim)
     return s->text ? s->text : "";
 }
 
+/* 'name' under the name of today, in 'room' where it has changed. */
+static const char *name_of_today(const gr__family *f, const char *name, char *room, size_t n_room)
+{
+    size_t n = strlen(name);
+    for (const gr__old_name *o = f->old_names; o && o->end; o++) {
+        size_t end = strlen(o->end);
+        if (n < end || strcmp(name + n - end, o->end) != 0 || n - end + strlen(o->now) >= n_room) continue;
+        memcpy(room, name, n - end);
+        strcpy(room + n - end, o->now);
+        return room;
+    }
+    return name;
+}
+
 /* The parameter that a tensor of the file is for, or -1. */
-static int find_param(const loader *l, const char *name)
+static int find_param(const loader *l, const char *stored)
 {
     const char *prefix = l->model->family->prefix;
+    char room[GR__LIMIT_TENSOR_NAME_BYTES + 64];
+    const char *name = name_of_today(l->model->family, stored, room, sizeof room);
     int64_t *i = gr__map_get_name(&l->index, name);
     if (i || !prefix) return i ? (int)*i : -1;
     char full[GR__LIMIT_TENSOR_NAME_BYTES + 64];
@@ -189,6 +207,17 @@ static gr_status check_one(const loader *l, int i, const gr__stored *t)
     return status;
 }
 
+/* A part that begins anew, or may. */
+static bool may_begin(const loader *l, const char *name)
+{
+    return l->start && gr__model_matches(l->model->family->begins, name);
+}
+
+static bool is_other_head(const loader *l, const char *name)
+{
+    return l->start && l->other_head && gr__str_glob(l->model->family->begins[0], name);
+}
+
 /* Every parameter found once with its shape, nothing left over. */
 static gr_status match(loader *l)
 {
@@ -196,6 +225,7 @@ static gr_status match(loader *l)
     for (int i = 0; i < l->n; i++) GR_TRY(gr__map_set_name(&l->index, param_at(l, i)->name, i, NULL));
     for (size_t k = 0; k < gr__weights_count(l->weights); k++) {
         const gr__stored *t = gr__weights_at(l->weights, k);
+        if (is_other_head(l, t->name)) continue;
         int i = find_param(l, t->name);
         if (i >= 0) {
             GR_FAIL_IF(l->stored[i], GR_ERR_CORRUPT, "tensors '%s' and '%s' are the same parameter", l->stored[i]->name,
@@ -208,6 +238,7 @@ static gr_status match(loader *l)
         }
     }
     for (int i = 0; i < l->n; i++) {
+        if (!l->stored[i] && may_begin(l, param_at(l, i)->name)) continue;
         GR_FAIL_IF(!l->stored[i], GR_ERR_CORRUPT, "tensor '%s' is missing%s%s%s", param_at(l, i)->name,
                    extra ? "; '" : "", extra ? extra->name : "",
                    extra ? "' is there, which the configuration has no use for" : "");
@@ -235,9 +266,10 @@ static void convert(const gr_tensor *from, float *to)
     }
 }
 
-static gr_status load(gr_model *m, const gr__weights *w)
+static gr_status load(gr_model *m, const gr__weights *w, bool start, bool other_head)
 {
-    loader l = {.model = m, .weights = w, .n = gr_graph_params(m->layout, NULL, 0)};
+    loader l = {
+        .model = m, .weights = w, .n = gr_graph_params(m->layout, NULL, 0), .start = start, .other_head = other_head};
     gr_status status = GR_OK;
     l.param = gr__calloc((size_t)l.n + 1, sizeof *l.param);
     l.stored = gr__calloc((size_t)l.n + 1, sizeof *l.stored);
@@ -247,6 +279,7 @@ static gr_status load(gr_model *m, const gr__weights *w)
     for (int i = 0; i < l.n; i++) {
         const gr__value *v = param_at(&l, i);
         gr_tensor t;
+        if (!l.stored[i]) continue;
         GR_TRY_DONE(gr_store_add(m->store, v->name, GR_F32, v->rank, v->dim, &t));
         convert(&l.stored[i]->tensor, t.data);
     }
@@ -258,8 +291,17 @@ done:
     return status;
 }
 
-static gr_status load_weights(gr_model *m, const char *folder)
+static bool same_labels(const gr__conf_strings *a, const gr__conf_strings *b)
 {
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++) same = strcmp(a->item[i], b->item[i]) == 0;
+    return same;
+}
+
+/* facts: NULL unless the folder is only a beginning. */
+static gr_status load_weights(gr_model *m, const char *folder, const gr__facts *facts)
+{
+    bool other_head = facts && !same_labels(m->family->labels(m->config), &facts->labels);
     gr__weights *w;
     GR_TRY(gr__weights_open(folder, &w));
     gr_model_info info = m->family->describe(m->config);
@@ -267,23 +309,24 @@ static gr_status load_weights(gr_model *m, const char *folder)
     if ((size_t)info.layers > gr__weights_count(w)) /* before a graph of that many is built */
         status = gr__fail(GR_ERR_CORRUPT, "config.json speaks of %lld layers, but there are only %zu tensors",
                           (long long)info.layers, gr__weights_count(w));
-    if (status == GR_OK) status = gr__model_finish(m, &(gr__facts){0});
+    if (status == GR_OK) status = gr__model_finish(m, facts ? facts : &(gr__facts){0});
     if (status == GR_ERR_CONFIG || status == GR_ERR_SHAPE || status == GR_ERR_ARGUMENT)
         status = gr__fail_prefix(GR_ERR_CORRUPT, "config.json");
-    if (status == GR_OK) status = load(m, w);
+    if (status == GR_OK) status = load(m, w, facts != NULL, other_head);
     gr__weights_close(&w);
     return status == GR_OK ? GR_OK : gr__fail_prefix(status, "cannot open '%s'", folder);
 }
 
 /* ---- opening ---- */
 
-static gr_status open_folder(const char *folder, const char *config, gr_model **out)
+static gr_status open_folder(const char *folder, const char *config, const gr__facts *facts, gr_model **out)
 {
     gr_model *m;
     GR_TRY(read_config(config, &m));
-    gr_status status = read_generation_config(m, folder);
+    gr_status status = facts ? gr__model_want_encoder(m, "beginning with other labels") : GR_OK;
+    if (status == GR_OK) status = read_generation_config(m, folder);
     if (status == GR_OK) status = open_tokenizer(m, folder);
-    if (status == GR_OK) status = load_weights(m, folder);
+    if (status == GR_OK) status = load_weights(m, folder, facts);
     if (status != GR_OK) {
         gr_model_free(&m);
         return status;
@@ -338,7 +381,18 @@ gr_status gr_model_open(const char *path, gr_model **out)
     }
     char *config = gr__path_join(path, "config.json");
     if (!config) return gr__fail_memory("a file name", strlen(path));
-    gr_status status = gr__file_exists(config) ? open_folder(path, config, out) : open_bin_folder(path, out);
+    gr_status status = gr__file_exists(config) ? open_folder(path, config, NULL, out) : open_bin_folder(path, out);
+    gr__free(config);
+    return status;
+}
+
+gr_status gr__model_open_as(const char *folder, const gr__facts *facts, gr_model **out)
+{
+    char *config = gr__path_join(folder, "config.json");
+    if (!config) return gr__fail_memory("a file name", strlen(folder));
+    gr_status status = gr__file_exists(config)
+                           ? open_folder(folder, config, facts, out)
+                           : gr__fail(GR_ERR_NOT_FOUND, "cannot open '%s': it holds no config.json", folder);
     gr__free(config);
     return status;
 }

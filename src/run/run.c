@@ -9,18 +9,21 @@
 #include <string.h>
 
 typedef struct gr__root_rows {
-    const char *task, *out;
+    const char *task, *from, *out;
     const gr__conf *data, *tokenizer, *model, *train, *loss;
 } gr__root_rows;
 
 #define AT(field) offsetof(gr__root_rows, field)
 static const gr__conf_row root_rows[] = {
-    {"task", GR__CONF_STRING, AT(task), 0, 0, NULL, NULL, "text-generation or vector; default: what the model takes",
-     0},
+    {"task", GR__CONF_STRING, AT(task), 0, 0, NULL, NULL,
+     "text-generation, text-classification or vector; default: what the model is for", 0},
+    {"from", GR__CONF_STRING, AT(from), 0, 0, NULL, NULL,
+     "text-classification: a model's folder to begin with, in place of 'model'", 0},
     {"data", GR__CONF_SECTION, AT(data), 0, 0, NULL, NULL, "where the data come from", 0},
     {"tokenizer", GR__CONF_SECTION, AT(tokenizer), 0, 0, NULL, NULL, "text to numbers", 0},
     {"model", GR__CONF_SECTION, AT(model), 0, 0, NULL, NULL, "type and sizes", 0},
-    {"loss", GR__CONF_SECTION, AT(loss), 0, 0, NULL, NULL, "vector: what is made small", 0},
+    {"loss", GR__CONF_SECTION, AT(loss), 0, 0, NULL, NULL,
+     "vector: what is made small; text-classification: weights of the labels", 0},
     {"train", GR__CONF_SECTION, AT(train), 0, 0, NULL, NULL, "steps, batch, rate, optimiser, checkpoints", 0},
     {"out", GR__CONF_STRING, AT(out), 0, 0, NULL, NULL, "the run's folder; default runs/NAME", 0},
 };
@@ -95,7 +98,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
                       .text = path ? NULL : o->text,
                       .text_bytes = o->text_bytes};
     GR_TRY(gr__task_open(&in, &run->task));
-    gr__settings_resolve(&run->set, run->task->samples[0], run->task->kind->language);
+    gr__settings_resolve(&run->set, run->task->samples[0], run->task->kind->language, run->task->kind->epochs);
     GR_TRY(gr_schedule_check(&run->set.schedule));
     run->store = gr_model_store(run->task->model);
     run->base_bytes = gr__rss_bytes();
@@ -182,7 +185,9 @@ gr_run_plan gr_run_describe(const gr_run *run)
     /* bound programs hold their weights and oneDNN's code already; the rest is touched by the first step */
     p.process_bytes =
         run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
-    p.vocab = gr_model_describe(t->model).vocab;
+    gr_model_info info = gr_model_describe(t->model);
+    p.vocab = t->model->family->kind == GR__KIND_LM ? info.vocab : 0;
+    p.labels = info.labels;
     p.trainable = p.parameters;
     return p;
 }

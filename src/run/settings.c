@@ -252,17 +252,17 @@ gr_status gr__settings_read(const gr__conf *root, bool language, gr__settings *o
     return GR_OK;
 }
 
-void gr__settings_resolve(gr__settings *s, int64_t samples, bool language)
+void gr__settings_resolve(gr__settings *s, int64_t samples, bool language, int64_t epochs)
 {
     if (s->full_batch) s->batch = samples;
     if (s->batch == 0) s->batch = language ? 12 : 32;
     if (s->batch > samples && !language) s->batch = samples;
     double per_epoch = (double)samples / (double)(s->batch * s->accumulate);
     if (s->steps == 0 && s->epochs == 0) {
-        if (language)
+        if (language && !epochs)
             s->steps = 2000;
         else
-            s->epochs = 100;
+            s->epochs = epochs ? epochs : 100;
     }
     if (s->steps == 0) s->steps = GR__MAX(1, (int64_t)floor((double)s->epochs * per_epoch + 1e-9));
     if (s->eval_every == 0) s->eval_every = GR__MAX(1, s->steps / 10);

@@ -9,12 +9,22 @@ const gr__task_kind *const gr__tasks[] = {
 };
 const size_t gr__n_tasks = GR__COUNT(gr__tasks);
 
+/* What a kind of model is mostly trained for. */
+static const gr__task_kind *task_for(const char *model)
+{
+    const gr__family *f;
+    if (gr__family_find(model, &f) != GR_OK) return &gr__task_text_generation; /* which says that there is none */
+    return f->kind == GR__KIND_VECTOR    ? &gr__task_vector
+           : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
+                                         : &gr__task_text_generation;
+}
+
 static gr_status find(const gr__conf *root, const gr__task_kind **out)
 {
     const gr__conf *node = gr__conf_get(root, "task");
     const char *names[GR__COUNT(gr__tasks)], *model = gr__conf_text(root, "model.type", "gpt");
-    if (!node) { /* a model of numbers wants the vector task */
-        *out = strcmp(model, "mlp") == 0 ? &gr__task_vector : &gr__task_text_generation;
+    if (!node) {
+        *out = task_for(model);
         return GR_OK;
     }
     for (size_t i = 0; i < GR__COUNT(gr__tasks); i++) {
@@ -26,13 +36,16 @@ static gr_status find(const gr__conf *root, const gr__task_kind **out)
     }
     const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(names)) : NULL;
     return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
-                         near ? "'?" : "; there are 'text-generation' and 'vector'");
+                         near ? "'?" : "; there are 'text-generation', 'text-classification' and 'vector'");
 }
 
 gr_status gr__task_open(const gr__task_in *in, gr__task **out)
 {
     const gr__task_kind *kind = NULL;
+    const gr__conf *from = gr__conf_get(in->root, "from");
     GR_TRY(find(in->root, &kind));
+    if (!gr__conf_is_null(from) && !kind->begins)
+        return gr__conf_fail_at_key(from, "the task '%s' cannot begin with a model's folder", kind->name);
     gr__task *t = gr__calloc(1, kind->bytes);
     if (!t) return gr__fail_memory("a task", kind->bytes);
     t->kind = kind;

@@ -26,6 +26,8 @@ typedef struct gr__task_kind {
     const char *name, *summary;
     const char *unit;
     bool language;                    /* defaults of training as for language models */
+    bool begins;                      /* may begin with a model's folder ('from' of the configuration) */
+    int64_t epochs;                   /* when neither steps nor epochs are given; 0: 100, or 2000 steps of language */
     const gr__conf_section *sections; /* of the configuration that it reads, for help */
     size_t n_sections;
     size_t bytes; /* of the struct that begins with gr__task */

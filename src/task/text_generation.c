@@ -1,6 +1,6 @@
 /* A language model on a corpus: predict the next token.
  * The corpus is cut at the end for validation, tokenised once, and kept in the run folder as mapped shards. */
-#include "task/task.h"
+#include "task/tokenizer.h"
 
 #include "data/corpus.h"
 #include "data/tokens.h"
@@ -19,14 +19,11 @@ typedef struct gr__text_task {
 } gr__text_task;
 
 typedef struct gr__text_options {
-    const char *source, *valid_source, *tokenizer_path;
-    int tokenizer_type;
-    int64_t vocab_size;
+    const char *source, *valid_source;
+    gr__tokenizer_settings tokenizer;
     int64_t story_bytes;
     double valid;
 } gr__text_options;
-
-static const char *const tokenizer_types[] = {"byte", "char", "bpe", NULL};
 
 /* As data.source: small stories in English and Chinese, made on the spot (gradus/stories.h). */
 #define STORIES "builtin:stories"
@@ -41,18 +38,9 @@ static const gr__conf_row data_rows[] = {
     {"story_bytes", GR__CONF_INT, offsetof(gr__text_options, story_bytes), 1, 1 << 30, NULL, "300000",
      STORIES ": how much text", 0},
 };
-static const gr__conf_row tokenizer_rows[] = {
-    {"type", GR__CONF_ENUM, offsetof(gr__text_options, tokenizer_type), 0, 0, tokenizer_types, "bpe",
-     "byte, char, or bpe trained on the text", GR__CONF_MAIN},
-    {"vocab_size", GR__CONF_INT, offsetof(gr__text_options, vocab_size), 258, 1048576, NULL, "2048",
-     "bpe: number of tokens", 0},
-    {"path", GR__CONF_STRING, offsetof(gr__text_options, tokenizer_path), 0, 0, NULL, NULL,
-     "use this tokenizer (a folder or tokenizer.json)", 0},
-};
-
 static const gr__conf_section sections[] = {
     {"data", data_rows, GR__COUNT(data_rows), "a path alone is the source"},
-    {"tokenizer", tokenizer_rows, GR__COUNT(tokenizer_rows), "a name alone is the type"},
+    {"tokenizer", gr__tokenizer_rows, GR__N_TOKENIZER_ROWS, "a name alone is the type"},
 };
 
 /* ---- tokens ---- */
@@ -153,42 +141,20 @@ done:
     return status;
 }
 
-static gr_status make_tokenizer(const gr__text_options *o, const gr__parts *parts, const gr__task_in *in,
-                                gr_tokenizer **out)
-{
-    if (in->run_folder && !in->fresh) { /* a run that goes on keeps its tokenizer */
-        char *path = gr__path_join(in->run_folder, "tokenizer.json");
-        if (!path) return gr__fail_memory("a path", 256);
-        gr_status s = gr__file_exists(path) ? gr_tokenizer_open(path, out) : GR_ERR_NOT_FOUND;
-        gr__free(path);
-        if (s != GR_ERR_NOT_FOUND) return s;
-    }
-    if (o->tokenizer_path)
-        GR_TRY(gr_tokenizer_open(o->tokenizer_path, out));
-    else {
-        gr_tokenizer_options to = {.vocab_size = o->vocab_size};
-        GR_TRY(gr_tokenizer_train((gr_tokenizer_type)o->tokenizer_type, &to, parts->train, parts->n_train, out));
-    }
-    if (!in->run_folder) return GR_OK;
-    gr_status s = gr_tokenizer_save(*out, in->run_folder);
-    if (s != GR_OK) gr_tokenizer_close(out);
-    return s;
-}
-
 /* ---- opening ---- */
 
 static gr_status read_options(gr__text_task *t, const gr__task_in *in, gr__text_options *o)
 {
     GR_TRY(gr__conf_read(gr__conf_get(in->root, "data"), "data", data_rows, GR__COUNT(data_rows), o, &t->base.arena));
-    GR_TRY(gr__conf_read(gr__conf_get(in->root, "tokenizer"), "tokenizer", tokenizer_rows, GR__COUNT(tokenizer_rows), o,
-                         &t->base.arena));
+    GR_TRY(gr__conf_read(gr__conf_get(in->root, "tokenizer"), "tokenizer", gr__tokenizer_rows, GR__N_TOKENIZER_ROWS,
+                         &o->tokenizer, &t->base.arena));
     GR_FAIL_IF(!o->source && !in->text, GR_ERR_CONFIG, "data.source is missing: name a text file or a folder");
     return GR_OK;
 }
 
 static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, gr__corpus *train, gr__corpus *valid)
 {
-    bool any = o->tokenizer_type == GR_TOKENIZER_BYTE && !o->tokenizer_path;
+    bool any = o->tokenizer.type == GR_TOKENIZER_BYTE && !o->tokenizer.path;
     if (in->text) {
         char *copy = gr__strndup(in->text, in->text_bytes);
         if (!copy) return gr__fail_memory("the corpus", in->text_bytes);
@@ -230,7 +196,8 @@ static gr_status open(gr__task *base, const gr__task_in *in)
         parts.n_valid = valid.n;
         parts.valid_bytes = valid.bytes;
     }
-    GR_TRY_DONE(make_tokenizer(&o, &parts, in, &tok));
+    GR_TRY_DONE(
+        gr__task_make_tokenizer(&o.tokenizer, &(gr_tokenizer_options){0}, parts.train, parts.n_train, in, &tok));
     gr__facts facts = {.vocab = gr_tokenizer_vocab_size(tok)};
     GR_TRY_DONE(gr__model_new(gr__conf_get(in->root, "model"), &facts, tok, &base->model));
     tok = NULL;

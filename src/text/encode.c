@@ -151,6 +151,7 @@ static gr_status encode_word(encoder *e, const char *word, size_t n)
     const gr_tokenizer *tok = e->tok;
     int32_t whole;
     size_t first = e->ids.n;
+    if (tok->inside) return gr__push_word_pieces(tok, word, n, &e->scratch->swap, &e->ids);
     GR_TRY(whole_word(e, word, n, &whole));
     if (whole >= 0) return gr__ids_push(&e->ids, whole);
     GR_TRY(tok->byte_level ? push_bytes(e, word, n) : push_characters(e, word, n));
@@ -163,7 +164,7 @@ static gr_status encode_word(encoder *e, const char *word, size_t n)
 static gr_status add_word(encoder *e, const char *word, size_t n)
 {
     gr__word_cache *cache = &e->scratch->cache;
-    if (n > GR__CACHED_WORD_BYTES || e->tok->n_merge == 0) return encode_word(e, word, n);
+    if (n > GR__CACHED_WORD_BYTES || (e->tok->n_merge == 0 && !e->tok->inside)) return encode_word(e, word, n);
     uint64_t hash = gr__word_hash(cache, word, n);
     size_t n_ids, first = e->ids.n;
     const int32_t *known = gr__word_cache_get(cache, hash, word, n, &n_ids);
@@ -245,6 +246,21 @@ static gr_status split_metaspace(encoder *e, int step, const char *text, size_t 
     return GR_OK;
 }
 
+static gr_status split_bert(encoder *e, int step, const char *text, size_t n, bool at_start)
+{
+    size_t from = 0, length;
+    uint32_t code;
+    for (size_t at = 0; at < n; at += length) {
+        bool good = gr__utf8_next(text + at, n - at, &code, &length) == GR__UTF8_GOOD;
+        bool blank = good && gr__utf8_is_space(code), sign = good && gr__is_punctuation(code);
+        if (!blank && !sign) continue;
+        if (at > from) GR_TRY(split(e, step + 1, text + from, at - from, at_start && from == 0));
+        if (sign) GR_TRY(split(e, step + 1, text + at, length, at_start && at == 0));
+        from = at + length;
+    }
+    return from < n ? split(e, step + 1, text + from, n - from, at_start && from == 0) : GR_OK;
+}
+
 static gr_status split(encoder *e, int step, const char *text, size_t n, bool at_start)
 {
     if (step == e->tok->split.n) return step == 0 ? add_text(e, text, n) : add_word(e, text, n);
@@ -254,6 +270,7 @@ static gr_status split(encoder *e, int step, const char *text, size_t n, bool at
     case GR__SPLIT_DIGITS: return split_matches(e, step, text, n, at_start);
     case GR__SPLIT_TEXT: return split_at_text(e, step, text, n, at_start);
     case GR__SPLIT_METASPACE: return split_metaspace(e, step, text, n, at_start);
+    case GR__SPLIT_BERT: return split_bert(e, step, text, n, at_start);
     case GR__SPLIT_BYTE_LEVEL:
         if (s->prefix && text[0] != ' ') {
             gr__str *changed = &e->scratch->changed[step];

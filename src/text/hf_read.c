@@ -1,4 +1,4 @@
-/* Reading tokenizer.json of Hugging Face tokenizers: BPE models with the steps listed in the tables below; any other
+/* Reading tokenizer.json of Hugging Face tokenizers: BPE and WordPiece models with the steps listed in the tables below; any other
  * type is refused by its name. 'truncation' and 'padding' are left to the callers and not read. */
 #include "base/json.h"
 #include "base/limits.h"
@@ -106,9 +106,26 @@ static gr_status read_normal_form(gr_tokenizer *tok, gr__json v)
                         &step);
 }
 
+/* strip_accents null: accents go where letters become small. */
+static gr_status read_norm_bert(gr_tokenizer *tok, gr__json v)
+{
+    bool clean, chinese, lower, accents;
+    gr__step *step;
+    GR_TRY(get_bool(v, "clean_text", true, &clean));
+    GR_TRY(get_bool(v, "handle_chinese_chars", true, &chinese));
+    GR_TRY(get_bool(v, "lowercase", true, &lower));
+    GR_TRY(get_bool(v, "strip_accents", lower, &accents));
+    GR_TRY(gr__add_step(&tok->normalize, GR__NORM_BERT, &step));
+    step->count = (clean ? GR__BERT_CLEAN : 0) | (chinese ? GR__BERT_CHINESE : 0) | (lower ? GR__BERT_LOWER : 0) |
+                  (accents ? GR__BERT_ACCENTS : 0) |
+                  (is_absent(gr__json_get(v, "strip_accents")) ? 0 : GR__BERT_ACCENTS_TOLD);
+    return GR_OK;
+}
+
 static const reader normalizers[] = {
-    {"Prepend", read_prepend}, {"Replace", read_norm_replace}, {"NFC", read_normal_form},
-    {"NFD", read_normal_form}, {"NFKC", read_normal_form},     {"NFKD", read_normal_form},
+    {"BertNormalizer", read_norm_bert}, {"Prepend", read_prepend}, {"Replace", read_norm_replace},
+    {"NFC", read_normal_form},          {"NFD", read_normal_form}, {"NFKC", read_normal_form},
+    {"NFKD", read_normal_form},
 };
 
 /* ---- pre_tokenizer ---- */
@@ -176,7 +193,15 @@ static gr_status read_split_metaspace(gr_tokenizer *tok, gr__json v)
     return read_metaspace(tok, v, step);
 }
 
+static gr_status read_split_bert(gr_tokenizer *tok, gr__json v)
+{
+    (void)v;
+    gr__step *step;
+    return gr__add_step(&tok->split, GR__SPLIT_BERT, &step);
+}
+
 static const reader pre_tokenizers[] = {
+    {"BertPreTokenizer", read_split_bert},
     {"ByteLevel", read_byte_level},
     {"Split", read_split},
     {"Digits", read_digits},
@@ -235,12 +260,18 @@ static gr_status read_decode_metaspace(gr_tokenizer *tok, gr__json v)
     return read_metaspace(tok, v, step);
 }
 
+static gr_status read_decode_word_piece(gr_tokenizer *tok, gr__json v)
+{
+    gr__step *step;
+    GR_TRY(gr__add_step(&tok->decode, GR__DECODE_WORD_PIECE, &step));
+    GR_TRY(get_text(tok, v, "prefix", GR__MOST_STEP_BYTES, &step->a));
+    return get_bool(v, "cleanup", true, &step->flag);
+}
+
 static const reader decoders[] = {
-    {"ByteLevel", read_decode_byte_level},
-    {"ByteFallback", read_byte_fallback},
-    {"Fuse", read_fuse},
-    {"Replace", read_decode_replace},
-    {"Strip", read_strip},
+    {"WordPiece", read_decode_word_piece}, {"ByteLevel", read_decode_byte_level},
+    {"ByteFallback", read_byte_fallback},  {"Fuse", read_fuse},
+    {"Replace", read_decode_replace},      {"Strip", read_strip},
     {"Metaspace", read_decode_metaspace},
 };
 
@@ -263,6 +294,51 @@ static gr_status add_around(gr_tokenizer *tok, bool before, int64_t id)
 static gr_status read_nothing(gr_tokenizer *tok, gr__json v)
 {
     (void)tok, (void)v; /* ByteLevel here moves offsets only */
+    return GR_OK;
+}
+
+static gr_status add_between(gr_tokenizer *tok, int64_t id)
+{
+    GR_FAIL_IF(id < 0 || id >= tok->n_token || !tok->token[id].piece, GR_ERR_CORRUPT,
+               "id %lld is not in the vocabulary", (long long)id);
+    GR_FAIL_IF(tok->n_between == (int)GR__COUNT(tok->between), GR_ERR_LIMIT, "more than %zu tokens between two texts",
+               GR__COUNT(tok->between));
+    tok->between[tok->n_between++] = (int32_t)id;
+    return GR_OK;
+}
+
+/* Two texts that are two single ones: nothing to remember. */
+static bool is_plain_pair(const gr_tokenizer *tok)
+{
+    bool same = (size_t)tok->n_between == tok->n_after + tok->n_before;
+    for (size_t i = 0; same && i < tok->n_after; i++) same = tok->between[i] == tok->after[i];
+    for (size_t i = 0; same && i < tok->n_before; i++) same = tok->between[tok->n_after + i] == tok->before[i];
+    return same;
+}
+
+/* What stands between $A and $B of "pair"; only written again. */
+static gr_status read_pair(gr_tokenizer *tok, gr__json v)
+{
+    gr__json pair = gr__json_get(v, "pair");
+    int texts = 0;
+    for (size_t i = 0; i < gr__json_count(pair); i++) {
+        gr__json special = gr__json_get(gr__json_at(pair, i), "SpecialToken");
+        const char *name;
+        size_t n;
+        int64_t id;
+        if (is_absent(special)) {
+            texts++;
+            continue;
+        }
+        if (texts != 1 || !gr__json_string(gr__json_get(special, "id"), &name, &n)) continue;
+        gr__json ids = gr__json_get(gr__json_get(gr__json_get(v, "special_tokens"), name), "ids");
+        for (size_t k = 0; k < gr__json_count(ids); k++) {
+            GR_FAIL_IF(!gr__json_int(gr__json_at(ids, k), &id), GR_ERR_CORRUPT, "special token '%.40s' has a wrong id",
+                       name);
+            GR_TRY(add_between(tok, id));
+        }
+    }
+    if (is_plain_pair(tok)) tok->n_between = 0;
     return GR_OK;
 }
 
@@ -290,7 +366,7 @@ static gr_status read_template(gr_tokenizer *tok, gr__json v)
             GR_TRY(add_around(tok, before, id));
         }
     }
-    return GR_OK;
+    return read_pair(tok, v);
 }
 
 /* "cls": ["<s>", 0], "sep": ["</s>", 2] */
@@ -301,13 +377,21 @@ static gr_status read_cls_sep(gr_tokenizer *tok, gr__json v)
                    !gr__json_int(gr__json_at(gr__json_get(v, "sep"), 1), &sep),
                GR_ERR_CORRUPT, "'cls' or 'sep' is wrong");
     GR_TRY(add_around(tok, true, cls));
-    return add_around(tok, false, sep);
+    GR_TRY(add_around(tok, false, sep));
+    return add_between(tok, sep);
+}
+
+/* <s> a </s></s> b </s> */
+static gr_status read_roberta(gr_tokenizer *tok, gr__json v)
+{
+    GR_TRY(read_cls_sep(tok, v));
+    return add_between(tok, tok->between[0]);
 }
 
 static const reader post_processors[] = {
     {"ByteLevel", read_nothing},
     {"TemplateProcessing", read_template},
-    {"RobertaProcessing", read_cls_sep},
+    {"RobertaProcessing", read_roberta},
     {"BertProcessing", read_cls_sep},
 };
 
@@ -355,30 +439,61 @@ static const char *model_type(gr__json model)
     return is_absent(gr__json_get(model, "max_input_chars_per_word")) ? "BPE" : "WordPiece";
 }
 
-static gr_status read_model(gr_tokenizer *tok, gr__json model)
+static gr_status read_vocab(gr_tokenizer *tok, gr__json vocab)
 {
-    const char *type = model_type(model), *unk;
-    size_t n;
-    gr__json vocab = gr__json_get(model, "vocab");
-    GR_FAIL_IF(gr__json_kind_of(model) != GR__JSON_OBJECT, GR_ERR_CORRUPT, "there is no 'model'");
-    GR_FAIL_IF(strcmp(type, "BPE") != 0, GR_ERR_UNSUPPORTED, "model '%.40s' is not supported; only 'BPE' is", type);
-    GR_FAIL_IF(gr__json_kind_of(vocab) != GR__JSON_OBJECT, GR_ERR_CORRUPT, "the model has no 'vocab'");
-    GR_TRY(refuse_affix(model, "continuing_subword_prefix"));
-    GR_TRY(refuse_affix(model, "end_of_word_suffix"));
-    GR_TRY(get_bool(model, "fuse_unk", false, &tok->fuse_unk));
-    GR_TRY(get_bool(model, "byte_fallback", false, &tok->byte_fallback));
-    GR_TRY(get_bool(model, "ignore_merges", false, &tok->ignore_merges));
     for (void *it = gr__json_first(vocab); it; it = gr__json_next(vocab, it)) {
         int64_t id;
         const char *piece = gr__json_key(it);
         GR_FAIL_IF(!gr__json_int(gr__json_value(it), &id), GR_ERR_CORRUPT, "token '%.40s' has no id", piece);
         GR_TRY(gr__add_token(tok, piece, strlen(piece), id));
     }
-    GR_TRY(read_merges(tok, gr__json_get(model, "merges")));
+    return GR_OK;
+}
+
+static gr_status read_unknown(gr_tokenizer *tok, gr__json model)
+{
+    const char *unk;
+    size_t n;
     if (!gr__json_string(gr__json_get(model, "unk_token"), &unk, &n)) return GR_OK;
     tok->model_unk = gr__find_token(tok, unk, n);
     GR_FAIL_IF(tok->model_unk < 0, GR_ERR_CORRUPT, "unk_token '%.40s' is not in the vocabulary", unk);
     return GR_OK;
+}
+
+static gr_status read_word_piece(gr_tokenizer *tok, gr__json model)
+{
+    gr__json most = gr__json_get(model, "max_input_chars_per_word");
+    tok->inside = "##";
+    tok->most_characters = 100;
+    if (!is_absent(gr__json_get(model, "continuing_subword_prefix")))
+        GR_TRY(get_text(tok, model, "continuing_subword_prefix", GR__MOST_STEP_BYTES, &tok->inside));
+    GR_FAIL_IF(!is_absent(most) && (!gr__json_int(most, &tok->most_characters) || tok->most_characters < 1 ||
+                                    tok->most_characters > 10000),
+               GR_ERR_CORRUPT, "'max_input_chars_per_word' is not from 1 to 10000");
+    GR_TRY(read_vocab(tok, gr__json_get(model, "vocab")));
+    GR_TRY(read_unknown(tok, model));
+    GR_FAIL_IF(tok->model_unk < 0, GR_ERR_CORRUPT, "WordPiece without an 'unk_token'");
+    return GR_OK;
+}
+
+static gr_status read_model(gr_tokenizer *tok, gr__json model)
+{
+    const char *type = model_type(model);
+    bool word_piece = strcmp(type, "WordPiece") == 0;
+    gr__json vocab = gr__json_get(model, "vocab");
+    GR_FAIL_IF(gr__json_kind_of(model) != GR__JSON_OBJECT, GR_ERR_CORRUPT, "there is no 'model'");
+    GR_FAIL_IF(!word_piece && strcmp(type, "BPE") != 0, GR_ERR_UNSUPPORTED,
+               "model '%.40s' is not supported; only 'BPE' and 'WordPiece' are", type);
+    GR_FAIL_IF(gr__json_kind_of(vocab) != GR__JSON_OBJECT, GR_ERR_CORRUPT, "the model has no 'vocab'");
+    if (word_piece) return read_word_piece(tok, model);
+    GR_TRY(refuse_affix(model, "continuing_subword_prefix"));
+    GR_TRY(refuse_affix(model, "end_of_word_suffix"));
+    GR_TRY(get_bool(model, "fuse_unk", false, &tok->fuse_unk));
+    GR_TRY(get_bool(model, "byte_fallback", false, &tok->byte_fallback));
+    GR_TRY(get_bool(model, "ignore_merges", false, &tok->ignore_merges));
+    GR_TRY(read_vocab(tok, vocab));
+    GR_TRY(read_merges(tok, gr__json_get(model, "merges")));
+    return read_unknown(tok, model);
 }
 
 static gr_status read_added(gr_tokenizer *tok, gr__json list)

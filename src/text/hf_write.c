@@ -29,6 +29,20 @@ static void print_step(gr__str *s, const gr__step *step)
     case GR__NORM_NFD: gr__str_add(s, "{\"type\": \"NFD\""); break;
     case GR__NORM_NFKC: gr__str_add(s, "{\"type\": \"NFKC\""); break;
     case GR__NORM_NFKD: gr__str_add(s, "{\"type\": \"NFKD\""); break;
+    case GR__NORM_BERT:
+        gr__str_printf(s,
+                       "{\"type\": \"BertNormalizer\", \"clean_text\": %s, \"handle_chinese_chars\": %s, "
+                       "\"strip_accents\": %s, \"lowercase\": %s",
+                       word(step->count & GR__BERT_CLEAN), word(step->count & GR__BERT_CHINESE),
+                       step->count & GR__BERT_ACCENTS_TOLD ? word(step->count & GR__BERT_ACCENTS) : "null",
+                       word(step->count & GR__BERT_LOWER));
+        break;
+    case GR__SPLIT_BERT: gr__str_add(s, "{\"type\": \"BertPreTokenizer\""); break;
+    case GR__DECODE_WORD_PIECE:
+        gr__str_add(s, "{\"type\": \"WordPiece\", \"prefix\": ");
+        add_text(s, step->a);
+        gr__str_printf(s, ", \"cleanup\": %s", word(step->flag));
+        break;
     case GR__SPLIT_REGEX:
     case GR__SPLIT_TEXT:
         gr__str_printf(
@@ -102,10 +116,8 @@ static void print_specials(gr__str *s, const gr_tokenizer *tok, const int32_t *i
     }
 }
 
-static void print_template(gr__str *s, const gr_tokenizer *tok, const char *name, int type)
+static void print_behind(gr__str *s, const gr_tokenizer *tok, int type)
 {
-    print_specials(s, tok, tok->before, tok->n_before, type);
-    gr__str_printf(s, "{\"Sequence\": {\"id\": \"%s\", \"type_id\": %d}}", name, type);
     gr__str after = {0};
     print_specials(&after, tok, tok->after, tok->n_after, type);
     if (after.n > 2) {
@@ -114,6 +126,13 @@ static void print_template(gr__str *s, const gr_tokenizer *tok, const char *name
     }
     if (after.failed) s->failed = true;
     gr__str_release(&after);
+}
+
+static void print_template(gr__str *s, const gr_tokenizer *tok, const char *name, int type)
+{
+    print_specials(s, tok, tok->before, tok->n_before, type);
+    gr__str_printf(s, "{\"Sequence\": {\"id\": \"%s\", \"type_id\": %d}}", name, type);
+    print_behind(s, tok, type);
 }
 
 static void print_post_processor(gr__str *s, const gr_tokenizer *tok)
@@ -125,15 +144,24 @@ static void print_post_processor(gr__str *s, const gr_tokenizer *tok)
     gr__str_add(s, "  \"post_processor\": {\"type\": \"TemplateProcessing\",\n    \"single\": [");
     print_template(s, tok, "A", 0);
     gr__str_add(s, "],\n    \"pair\": [");
-    print_template(s, tok, "A", 0);
-    gr__str_add(s, ", ");
-    print_template(s, tok, "B", 1);
+    if (tok->n_between) { /* before A, between, B, behind */
+        print_specials(s, tok, tok->before, tok->n_before, 0);
+        gr__str_add(s, "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, ");
+        print_specials(s, tok, tok->between, (size_t)tok->n_between, 0);
+        gr__str_add(s, "{\"Sequence\": {\"id\": \"B\", \"type_id\": 1}}");
+        print_behind(s, tok, 1);
+    } else {
+        print_template(s, tok, "A", 0);
+        gr__str_add(s, ", ");
+        print_template(s, tok, "B", 1);
+    }
     gr__str_add(s, "],\n    \"special_tokens\": {");
     const char *comma = "";
     for (int32_t id = 0; id < tok->n_token; id++) {
         bool used = false;
         for (size_t i = 0; i < tok->n_before; i++) used |= tok->before[i] == id;
         for (size_t i = 0; i < tok->n_after; i++) used |= tok->after[i] == id;
+        for (int i = 0; i < tok->n_between; i++) used |= tok->between[i] == id;
         if (!used) continue;
         gr__str_add(s, comma);
         add_piece(s, &tok->token[id]);
@@ -180,6 +208,31 @@ static void print_merges(gr__str *s, const gr_tokenizer *tok)
     gr__str_add(s, tok->n_merge ? "\n    ]\n" : "]\n");
 }
 
+static void print_vocab(gr__str *s, const gr_tokenizer *tok)
+{
+    const char *comma = "";
+    gr__str_add(s, "    \"vocab\": {");
+    for (int32_t id = 0; id < tok->n_token; id++) {
+        if (!tok->token[id].in_model) continue;
+        gr__str_printf(s, "%s\n      ", comma);
+        add_piece(s, &tok->token[id]);
+        gr__str_printf(s, ": %d", id);
+        comma = ",";
+    }
+    gr__str_add(s, "\n    }");
+}
+
+static void print_word_piece(gr__str *s, const gr_tokenizer *tok)
+{
+    gr__str_add(s, "  \"model\": {\n    \"type\": \"WordPiece\",\n    \"unk_token\": ");
+    add_piece(s, &tok->token[tok->model_unk]);
+    gr__str_add(s, ",\n    \"continuing_subword_prefix\": ");
+    add_text(s, tok->inside);
+    gr__str_printf(s, ",\n    \"max_input_chars_per_word\": %lld,\n", (long long)tok->most_characters);
+    print_vocab(s, tok);
+    gr__str_add(s, "\n  }\n");
+}
+
 static void print_model(gr__str *s, const gr_tokenizer *tok)
 {
     gr__str_add(s, "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ");
@@ -190,17 +243,10 @@ static void print_model(gr__str *s, const gr_tokenizer *tok)
     gr__str_printf(
         s,
         ",\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": %s,\n"
-        "    \"byte_fallback\": %s,\n    \"ignore_merges\": %s,\n    \"vocab\": {",
+        "    \"byte_fallback\": %s,\n    \"ignore_merges\": %s,\n",
         word(tok->fuse_unk), word(tok->byte_fallback), word(tok->ignore_merges));
-    const char *comma = "";
-    for (int32_t id = 0; id < tok->n_token; id++) {
-        if (!tok->token[id].in_model) continue;
-        gr__str_printf(s, "%s\n      ", comma);
-        add_piece(s, &tok->token[id]);
-        gr__str_printf(s, ": %d", id);
-        comma = ",";
-    }
-    gr__str_add(s, "\n    },\n");
+    print_vocab(s, tok);
+    gr__str_add(s, ",\n");
     print_merges(s, tok);
     gr__str_add(s, "  }\n");
 }
@@ -213,7 +259,10 @@ void gr__print_tokenizer_json(const gr_tokenizer *tok, gr__str *out)
     print_steps(out, "pre_tokenizer", "pretokenizers", &tok->split);
     print_post_processor(out, tok);
     print_steps(out, "decoder", "decoders", &tok->decode);
-    print_model(out, tok);
+    if (tok->inside)
+        print_word_piece(out, tok);
+    else
+        print_model(out, tok);
     gr__str_add(out, "}\n");
 }
 

@@ -58,6 +58,94 @@ static gr_status unicode_form(gr__str *out, const char *text, size_t n, utf8proc
     return GR_OK;
 }
 
+/* ---- BERT ---- */
+
+static utf8proc_category_t category(uint32_t code) { return utf8proc_category((utf8proc_int32_t)code); }
+
+bool gr__is_punctuation(uint32_t code)
+{
+    utf8proc_category_t c = category(code);
+    bool ascii = (code >= 33 && code <= 47) || (code >= 58 && code <= 64) || (code >= 91 && code <= 96) ||
+                 (code >= 123 && code <= 126);
+    return ascii || (c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO);
+}
+
+static bool is_control(uint32_t code)
+{
+    utf8proc_category_t c = category(code);
+    return code != '\t' && code != '\n' && code != '\r' &&
+           (c == UTF8PROC_CATEGORY_CC || c == UTF8PROC_CATEGORY_CF || c == UTF8PROC_CATEGORY_CN ||
+            c == UTF8PROC_CATEGORY_CO || c == UTF8PROC_CATEGORY_CS);
+}
+
+/* CJK ideographs; not Hangul and Kana, which are written with other rules. */
+static bool is_chinese(uint32_t code)
+{
+    static const uint32_t range[][2] = {{0x4E00, 0x9FFF},   {0x3400, 0x4DBF},   {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F},
+                                        {0x2B740, 0x2B81F}, {0x2B920, 0x2CEAF}, {0xF900, 0xFAFF},   {0x2F800, 0x2FA1F}};
+    for (size_t i = 0; i < GR__COUNT(range); i++)
+        if (code >= range[i][0] && code <= range[i][1]) return true;
+    return false;
+}
+
+static void put(gr__str *out, uint32_t code)
+{
+    char bytes[4];
+    gr__str_add_n(out, bytes, gr__utf8_put(code, bytes));
+}
+
+static void put_lower(gr__str *out, uint32_t code)
+{
+    put(out, code == 0x130 ? 'i' : (uint32_t)utf8proc_tolower((utf8proc_int32_t)code));
+    if (code == 0x130) put(out, 0x307); /* the one capital whose small letter is two characters */
+}
+
+typedef void (*put_fn)(gr__str *out, uint32_t code, int64_t bits);
+
+static void put_clean(gr__str *out, uint32_t code, int64_t bits)
+{
+    bool chinese = bits & GR__BERT_CHINESE && is_chinese(code);
+    if (bits & GR__BERT_CLEAN) {
+        if (code == 0 || code == 0xFFFD || is_control(code)) return;
+        if (gr__utf8_is_space(code)) code = ' ';
+    }
+    if (chinese) gr__str_add_char(out, ' ');
+    put(out, code);
+    if (chinese) gr__str_add_char(out, ' ');
+}
+
+static void put_small(gr__str *out, uint32_t code, int64_t bits)
+{
+    if (bits & GR__BERT_ACCENTS && category(code) == UTF8PROC_CATEGORY_MN) return;
+    if (bits & GR__BERT_LOWER)
+        put_lower(out, code);
+    else
+        put(out, code);
+}
+
+/* Every character through 'fn'; the text is UTF-8. */
+static void each_character(gr__str *out, const char *text, size_t n, put_fn fn, int64_t bits)
+{
+    uint32_t code;
+    for (size_t at = 0, length; at < n; at += length)
+        if (gr__utf8_next(text + at, n - at, &code, &length) == GR__UTF8_GOOD) fn(out, code, bits);
+}
+
+static gr_status bert(gr__str *out, const char *text, size_t n, int64_t bits)
+{
+    gr__str clean = {0}, apart = {0};
+    each_character(&clean, text, n, put_clean, bits);
+    gr_status status = gr__str_check(&clean);
+    if (status == GR_OK && bits & GR__BERT_ACCENTS)
+        status = unicode_form(&apart, gr__str_get(&clean), clean.n, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
+    if (status == GR_OK) status = gr__str_check(&apart);
+    const gr__str *last = bits & GR__BERT_ACCENTS ? &apart : &clean;
+    if (status == GR_OK) each_character(out, gr__str_get(last), last->n, put_small, bits);
+    gr__str_release(&clean);
+    gr__str_release(&apart);
+    return status;
+}
+
 static gr_status apply(const gr__step *step, const char *text, size_t n, gr__str *out)
 {
     const utf8proc_option_t stable = UTF8PROC_STABLE;
@@ -71,6 +159,7 @@ static gr_status apply(const gr__step *step, const char *text, size_t n, gr__str
     case GR__NORM_NFD: return unicode_form(out, text, n, stable | UTF8PROC_DECOMPOSE);
     case GR__NORM_NFKC: return unicode_form(out, text, n, stable | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
     case GR__NORM_NFKD: return unicode_form(out, text, n, stable | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+    case GR__NORM_BERT: return bert(out, text, n, step->count);
     default: return gr__fail(GR_ERR_INTERNAL, "step %d does not normalize", (int)step->kind);
     }
 }

@@ -18,6 +18,34 @@ static int byte_of_piece(const char *piece, size_t n)
     return value;
 }
 
+/* The marks that English is written with stand without a space before them. */
+static void add_tidy(gr__str *out, const char *text, size_t n)
+{
+    static const char *const tight[] = {" .", " ?", " !", " ,", " n't", " 'm", " 's", " 've", " 're"};
+    bool is_tight = false;
+    for (size_t i = 0; i < GR__COUNT(tight); i++) is_tight |= strlen(tight[i]) == n && memcmp(text, tight[i], n) == 0;
+    gr__str_add_n(out, text + is_tight, n - is_tight);
+}
+
+/* "##ing" -> "ing", "the" -> " the"; the space at the start of a text is taken off when it is decoded. */
+static void add_word_piece(gr__str *out, const gr__step *step, const char *text, size_t n)
+{
+    size_t n_prefix = strlen(step->a);
+    if (n >= n_prefix && memcmp(text, step->a, n_prefix) == 0) {
+        gr__str_add_n(out, text + n_prefix, n - n_prefix);
+        return;
+    }
+    gr__str word = {0};
+    gr__str_add_char(&word, ' ');
+    gr__str_add_n(&word, text, n);
+    if (word.failed) out->failed = true;
+    if (step->flag)
+        add_tidy(out, gr__str_get(&word), word.n);
+    else
+        gr__str_add_n(out, gr__str_get(&word), word.n);
+    gr__str_release(&word);
+}
+
 static gr_status apply(const gr__step *step, const char *text, size_t n, gr__str *out)
 {
     switch (step->kind) {
@@ -31,6 +59,7 @@ static gr_status apply(const gr__step *step, const char *text, size_t n, gr__str
     }
     case GR__DECODE_REPLACE: gr__replace_all(out, text, n, step->a, step->b); return GR_OK;
     case GR__DECODE_METASPACE: gr__replace_all(out, text, n, step->a, " "); return GR_OK;
+    case GR__DECODE_WORD_PIECE: add_word_piece(out, step, text, n); return GR_OK;
     case GR__DECODE_BYTE_FALLBACK: {
         int byte = byte_of_piece(text, n);
         if (byte >= 0)
@@ -46,11 +75,11 @@ static gr_status apply(const gr__step *step, const char *text, size_t n, gr__str
 /* An added token that was found in a normalized text stands for what the normalizer added, too (a space before it). */
 static gr_status decode_piece(const gr_tokenizer *tok, const gr__token *token, gr__str *out, gr__str *scratch)
 {
-    bool as_added = token->added && token->normalized && !tok->byte_level;
+    bool as_added = token->added && token->normalized && !tok->byte_level && !tok->inside;
     gr__str_clear(out);
     gr__str_add_n(out, token->piece, token->n_piece);
     if (as_added) GR_TRY(gr__normalize(tok, token->piece, token->n_piece, out, scratch));
-    for (int i = 0; i < tok->decode.n && (!token->added || as_added); i++) {
+    for (int i = 0; i < tok->decode.n && (!token->added || as_added || tok->inside); i++) {
         gr__str_clear(scratch);
         GR_TRY(apply(&tok->decode.step[i], gr__str_get(out), out->n, scratch));
         gr__str swap = *out;
@@ -83,6 +112,7 @@ gr_status gr__make_token_bytes(gr_tokenizer *tok)
         if (step->kind == GR__DECODE_STRIP) tok->strip = step->a, tok->strip_count = step->count;
         if (step->kind == GR__DECODE_METASPACE && step->scheme != GR__PREPEND_NEVER)
             tok->strip = " ", tok->strip_count = INT64_MAX, tok->strip_first = true;
+        if (step->kind == GR__DECODE_WORD_PIECE) tok->strip = " ", tok->strip_count = 1, tok->strip_first = true;
     }
 done:
     gr__str_release(&text);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const char *const type_names[] = {"byte", "char", "bpe", "llama"};
+static const char *const type_names[] = {"byte", "char", "bpe", "llama", "wordpiece"};
 
 const char *gr_tokenizer_type_name(gr_tokenizer_type type)
 {
@@ -24,6 +24,12 @@ bool gr_tokenizer_type_from_name(const char *name, gr_tokenizer_type *out)
 gr_tokenizer_type gr_tokenizer_type_of(const gr_tokenizer *tok) { return tok->type; }
 int32_t gr_tokenizer_vocab_size(const gr_tokenizer *tok) { return tok->n_token; }
 gr_tokenizer_specials gr_tokenizer_special_ids(const gr_tokenizer *tok) { return tok->special; }
+
+void gr_tokenizer_template(const gr_tokenizer *tok, size_t *before, size_t *after)
+{
+    *before = tok->n_before;
+    *after = tok->n_after;
+}
 
 static const gr__token *token_of(const gr_tokenizer *tok, int32_t id)
 {

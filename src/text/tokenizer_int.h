@@ -50,18 +50,30 @@ typedef enum gr__step_kind {
     GR__NORM_NFD,
     GR__NORM_NFKC,
     GR__NORM_NFKD,
+    GR__NORM_BERT,        /* count: bits GR__BERT_... */
     GR__SPLIT_REGEX,      /* a: the pattern as in the file */
     GR__SPLIT_TEXT,       /* a: the text that is a word of its own */
     GR__SPLIT_DIGITS,     /* flag: one by one */
     GR__SPLIT_BYTE_LEVEL, /* flag: use GPT-2's pattern; prefix: put a space before */
     GR__SPLIT_METASPACE,  /* a: what stands for a space; scheme; flag: cut before it */
+    GR__SPLIT_BERT,       /* blanks go, punctuation is a word of its own */
     GR__DECODE_BYTE_LEVEL,
     GR__DECODE_REPLACE, /* a: old, b: new */
     GR__DECODE_BYTE_FALLBACK,
     GR__DECODE_FUSE,
-    GR__DECODE_STRIP,    /* a: what, at most 'count' times at the start */
-    GR__DECODE_METASPACE /* a: what stands for a space; scheme */
+    GR__DECODE_STRIP,     /* a: what, at most 'count' times at the start */
+    GR__DECODE_METASPACE, /* a: what stands for a space; scheme */
+    GR__DECODE_WORD_PIECE /* a: what a piece inside a word begins with; flag: no space before punctuation */
 } gr__step_kind;
+
+/* What BERT's normalizer does, in this order. */
+enum {
+    GR__BERT_CLEAN = 1,        /* control characters go, every blank is a space */
+    GR__BERT_CHINESE = 2,      /* spaces around Chinese characters */
+    GR__BERT_ACCENTS = 4,      /* accents go */
+    GR__BERT_ACCENTS_TOLD = 8, /* the file says so, or the opposite; else they go where it makes small letters */
+    GR__BERT_LOWER = 16
+};
 
 typedef enum gr__prepend { GR__PREPEND_ALWAYS, GR__PREPEND_FIRST, GR__PREPEND_NEVER } gr__prepend;
 
@@ -105,10 +117,14 @@ struct gr_tokenizer {
     size_t n_added, added_capacity;
 
     bool byte_level, byte_fallback, fuse_unk, ignore_merges;
-    int32_t model_unk; /* for what the model does not know; -1: none */
+    const char *inside;      /* WordPiece: what a piece inside a word begins with ("##"); NULL: merges */
+    int64_t most_characters; /* WordPiece: longer words are unknown */
+    int32_t model_unk;       /* for what the model does not know; -1: none */
     gr__steps normalize, split, decode;
     int32_t *before, *after; /* ids that the post-processor puts around a text */
     size_t n_before, n_after, before_capacity, after_capacity;
+    int32_t between[4]; /* and between two texts, where the file says */
+    int n_between;
     gr_tokenizer_specials special;
 
     /* derived by gr__tokenizer_finish */
@@ -159,6 +175,7 @@ void gr__trie_release(gr__trie *trie);
 gr_status gr__normalize(const gr_tokenizer *tok, const char *text, size_t n, gr__str *out, gr__str *scratch);
 /* Appends 'text' with every 'old' replaced. */
 void gr__replace_all(gr__str *out, const char *text, size_t n, const char *old, const char *fresh);
+bool gr__is_punctuation(uint32_t code); /* ASCII signs, and Unicode's category P */
 /* What every token stands for, from its name and the decode steps. */
 gr_status gr__make_token_bytes(gr_tokenizer *tok);
 
@@ -175,6 +192,9 @@ GR__INLINE gr_status gr__ids_push(gr__ids *ids, int32_t id)
     ids->id[ids->n++] = id;
     return GR_OK;
 }
+
+/* Ids of a word by the longest pieces from its start on; one unknown where they do not cover it (word_piece.c). */
+gr_status gr__push_word_pieces(const gr_tokenizer *tok, const char *word, size_t n, gr__str *room, gr__ids *ids);
 
 void gr__scratch_free(gr__scratch **scratch);
 

@@ -32,6 +32,27 @@ static gr_status add_specials(gr_tokenizer *tok, const gr_tokenizer_options *o)
     return GR_OK;
 }
 
+static gr_status put_around(const gr_tokenizer *tok, const char *text, int32_t **ids, size_t *n, size_t *capacity)
+{
+    if (!text) return GR_OK;
+    int32_t id = gr__find_token(tok, text, strlen(text));
+    GR_FAIL_IF(id < 0 || !tok->token[id].special, GR_ERR_ARGUMENT,
+               "'%.40s' is to stand beside every text, but is no "
+               "special token",
+               text);
+    GR_TRY(gr__grow(ids, sizeof **ids, *n + 1, capacity));
+    (*ids)[(*n)++] = id;
+    return GR_OK;
+}
+
+static gr_status add_template(gr_tokenizer *tok, const gr_tokenizer_options *o)
+{
+    GR_TRY(put_around(tok, o->before, &tok->before, &tok->n_before, &tok->before_capacity));
+    GR_TRY(put_around(tok, o->after, &tok->after, &tok->n_after, &tok->after_capacity));
+    if (o->before && o->after) tok->between[tok->n_between++] = tok->after[0]; /* [CLS] a [SEP] b [SEP] */
+    return GR_OK;
+}
+
 static gr_status add_byte(gr_tokenizer *tok, unsigned char byte)
 {
     char name[4];
@@ -155,6 +176,7 @@ gr_status gr_tokenizer_train(gr_tokenizer_type type, const gr_tokenizer_options 
         status = gr__fail(GR_ERR_UNSUPPORTED, "a '%s' tokenizer cannot be trained; choose 'byte', 'char' or 'bpe'",
                           gr_tokenizer_type_name(type));
     }
+    if (status == GR_OK) status = add_template(tok, o);
     if (status == GR_OK) status = gr__tokenizer_finish(tok);
     if (status != GR_OK) {
         gr_tokenizer_close(&tok);

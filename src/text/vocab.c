@@ -242,6 +242,7 @@ static gr_status index_merges(gr_tokenizer *tok)
 
 static gr_tokenizer_type find_type(const gr_tokenizer *tok)
 {
+    if (tok->inside) return GR_TOKENIZER_WORD_PIECE;
     if (tok->byte_level) {
         for (int b = 0; b < 256; b++)
             if (tok->byte_id[b] != b) return GR_TOKENIZER_BPE;

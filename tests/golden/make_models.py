@@ -22,6 +22,22 @@ model.safetensors, names as there), and beside it
   is rounding noise of 1e-9 or so, which AdamW with eps 1e-8 blows up to steps of the size of lr. PyTorch's own f32 is
   then 7e-3 away from its f64. With 1e-4 every number here is well defined.
 
+A folder per encoder (BERT, RoBERTa, DistilBERT, each ...ForSequenceClassification), and beside it
+
+  golden.safetensors
+    ids            i32 (B, T)      rows of unequal length, padded at the end
+    types          i32 (B, T)      token types; only BERT
+    mask           u8 (B, T)       1 where a token is
+    labels         i32 (B), or f32 (B) of a regression
+    hidden         f32 (B, T, C)   after the last layer; 0 at padding
+    pooled         f32 (B, C)      only BERT
+    logits         f32 (B, labels)
+    loss           f32 ()          Transformers' own: cross-entropy, or squared error
+    grad.<name>    f32             of the loss, for each parameter but the biases of keys: soft-max does not see them, so
+                                   their gradient is zero, and what comes out is rounding
+
+bert-old has the names of BERT's first release (gamma, beta), and a position_ids buffer.
+
 mlp.safetensors is the small sister of the issue's example c, 64-32-16-8-1 with ReLU after all but the last layer,
 MSE, Adam 1e-3 (betas (0.9, 0.999), eps 1e-8), full batch of 16; weights (out, in) as in torch.nn.Linear:
 
@@ -51,6 +67,13 @@ GPT2 = {  # name: layers, heads, width, context, vocab, batch
 LLAMA = {  # name: layers, heads, kv heads, width, intermediate, context, vocab, tied, rope theta, rms eps, batch
     "llama-tiny": (2, 4, 2, 16, 40, 8, 13, False, 10000.0, 1e-5, 2),
     "llama-tied": (2, 4, 1, 24, 36, 12, 19, True, 500000.0, 1e-6, 2),
+}
+ENCODER = {  # name: class, layers, heads, width, hidden, context, vocab, batch, labels, more of the config
+    "bert-tiny": ("Bert", 2, 2, 16, 24, 9, 19, 4, 3, {"id2label": {0: "ham", 1: "spam", 2: "new \"line\"\n"}}),
+    "bert-old": ("Bert", 1, 3, 12, 20, 8, 17, 3, 2, {"hidden_act": "gelu_new", "layer_norm_eps": 1e-5}),
+    "bert-regression": ("Bert", 1, 2, 8, 12, 7, 13, 3, 1, {"hidden_act": "relu", "type_vocab_size": 1}),
+    "roberta-tiny": ("Roberta", 2, 2, 16, 24, 9, 19, 4, 3, {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
+    "distilbert-tiny": ("DistilBert", 2, 2, 16, 24, 9, 19, 4, 3, {}),
 }
 
 
@@ -105,6 +128,69 @@ def llama_model(layers, heads, kv_heads, width, intermediate, context, vocab, ti
     return transformers.LlamaForCausalLM(config), batch, context, vocab
 
 
+def encoder_model(kind, layers, heads, width, hidden, context, vocab, labels, more):
+    sizes = dict(zip(("n_layers", "n_heads", "dim", "hidden_dim") if kind == "DistilBert" else
+                     ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size"),
+                     (layers, heads, width, hidden)))
+    shift = 2 if kind == "Roberta" else 0
+    config = getattr(transformers, kind + "Config")(vocab_size=vocab, max_position_embeddings=context + shift,
+                                                    num_labels=labels, **sizes, **more)
+    model = getattr(transformers, kind + "ForSequenceClassification")(config)
+    for name, p in model.named_parameters():
+        if p.dim() == 1:
+            base = 1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0
+            p.data = base + 0.2 * torch.randn_like(p)
+        else:
+            p.data = torch.randn_like(p) * (0.5 if "embeddings" in name else p.shape[1] ** -0.5)
+    return model.eval()
+
+
+def encoder_answers(model, ids, types, mask, labels):
+    more = {} if types is None else {"token_type_ids": types.long()}
+    body = getattr(model, model.base_model_prefix)(input_ids=ids, attention_mask=mask, **more)
+    out = {"hidden": (body.last_hidden_state * mask[:, :, None]).detach()}
+    if getattr(body, "pooler_output", None) is not None:
+        out["pooled"] = body.pooler_output.detach()
+    done = model(input_ids=ids, attention_mask=mask, labels=labels, **more)
+    done.loss.backward()
+    out |= {"logits": done.logits.detach(), "loss": done.loss.detach()}
+    return out | {f"grad.{name}": p.grad.clone() for name, p in model.named_parameters()
+                  if not name.endswith(("key.bias", "k_lin.bias"))}
+
+
+def as_first_release(folder):
+    """The names of the files of 2018, and a buffer."""
+    tensors = load_file(folder / "model.safetensors")
+    old = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): t
+           for name, t in tensors.items()}
+    old["bert.embeddings.position_ids"] = torch.arange(8)[None]
+    save_file(old, folder / "model.safetensors")
+
+
+def make_encoder(name, kind, layers, heads, width, hidden, context, vocab, batch, labels, more):
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model = encoder_model(kind, layers, heads, width, hidden, context, vocab, labels, more)
+    model.save_pretrained(folder)
+    pad = model.config.pad_token_id
+    ids = torch.randint(pad + 1, vocab, (batch, context))
+    mask = torch.arange(context)[None, :] < torch.tensor([context, 1, context // 2, context - 1][:batch])[:, None]
+    ids[~mask] = pad
+    mask = mask.long()
+    types = torch.randint(0, model.config.type_vocab_size, ids.shape) if kind == "Bert" else None
+    target = torch.randn(batch) if labels == 1 else torch.randint(labels, (batch,))
+    again = type(model).from_pretrained(folder).double().eval()
+    truth = encoder_answers(again, ids, types, mask, target.double() if labels == 1 else target)
+    report(name, truth, encoder_answers(model, ids, types, mask, target))
+    given = {"ids": ids, "labels": target, "mask": mask} | ({} if types is None else {"types": types})
+    if name == "bert-old":
+        as_first_release(folder)
+    (folder / "model.safetensors").chmod(0o644)
+    size = write(folder / "golden.safetensors", truth | given)
+    print(f"{name}: {sum(p.numel() for p in model.parameters())} parameters, golden.safetensors {size} bytes,"
+          f" loss {truth['loss']:.4f}")
+
+
 def answers(model, ids, targets):
     """Logits, loss, gradients, and the parameters after ten updates, as tensors by name."""
     adamw = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), eps=1e-4, weight_decay=0.1)
@@ -124,7 +210,8 @@ def answers(model, ids, targets):
 
 
 def as_stored(tensors):
-    return {name: (t.float() if t.is_floating_point() else t.int()).contiguous() for name, t in tensors.items()}
+    return {name: (t.float() if t.is_floating_point() else t.to(torch.uint8 if name == "mask" else torch.int32)).contiguous()
+            for name, t in tensors.items()}
 
 
 def write(path, tensors):
@@ -225,6 +312,10 @@ def main():
             seed += 1
     torch.manual_seed(seed)
     make_mlp()
+    for name, shape in ENCODER.items():
+        seed += 1
+        torch.manual_seed(seed)
+        make_encoder(name, *shape)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,13 @@ def logits(model, ids, work):
     return load_file(work / "logits.safetensors")["logits"]
 
 
+def encoded(model, rows, work):
+    """What an encoder gives for rows of ids of any lengths: hidden, pooled, logits, as far as it has them."""
+    (work / "ids.json").write_text(json.dumps(rows))
+    call(PROGRAM, "eval", model, "--ids", work / "ids.json", "--logits", work / "encoded.safetensors")
+    return load_file(work / "encoded.safetensors")
+
+
 def adamw_steps(model, ids, steps, work):
     """Trains on the one batch ids (B, T + 1), the targets being ids shifted by one: 'steps' AdamW updates with
     lr 1e-3, betas (0.9, 0.95), eps 1e-4, weight decay 0.1 on every parameter, no clipping, no schedule, f32.
@@ -76,6 +83,12 @@ def generate(model, prompt, tokens):
     """The greedy continuation, without the prompt."""
     out = call(PROGRAM, "generate", model, "--prompt", prompt, "--temperature", 0, "--max-tokens", tokens, "-q")
     return out.decode(errors="replace").removeprefix(prompt).removesuffix("\n")
+
+
+def predict(model, texts):
+    """Probabilities of the labels, one dictionary a text."""
+    out = call(PROGRAM, "predict", model, "--json", text="".join(t + "\n" for t in texts).encode())
+    return [json.loads(line)["scores"] for line in out.splitlines()]
 
 
 def encode(model, texts):

@@ -1,0 +1,151 @@
+#include "cli/out.h"
+#include "gradus/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    cli_list text;
+    int64_t top, batch, length;
+    bool bf16;
+} o = {.top = 1};
+
+static const cli_option options[] = {
+    {"text", 't', CLI_LIST, &o.text, "TEXT", 0, 0, NULL,
+     "what to judge; may be repeated (default: each line of standard input)", false},
+    {"top", 0, CLI_INT, &o.top, "N", 1, 1e6, NULL, "print the N likeliest labels (default 1)", false},
+    {"length", 0, CLI_INT, &o.length, "N", 1, 1e9, NULL, "only the first N tokens count (default: the model's context)",
+     false},
+    {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false},
+    {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
+};
+
+/* ---- texts ---- */
+
+typedef struct texts {
+    char **item;
+    int64_t n, capacity;
+} texts;
+
+static bool add_text(texts *t, const char *text, size_t n)
+{
+    if (t->n == t->capacity) {
+        int64_t capacity = t->capacity ? 2 * t->capacity : 64;
+        char **grown = realloc(t->item, (size_t)capacity * sizeof *grown);
+        if (!grown) return false;
+        t->item = grown;
+        t->capacity = capacity;
+    }
+    return (t->item[t->n] = strndup(text, n)) != NULL && ++t->n;
+}
+
+/* Lines without their ends; empty ones do not count. */
+static bool read_input(texts *t)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t n;
+    bool fine = true;
+    while (fine && (n = getline(&line, &room, stdin)) >= 0) {
+        while (n && (line[n - 1] == '\n' || line[n - 1] == '\r')) n--;
+        if (n) fine = add_text(t, line, (size_t)n);
+    }
+    free(line);
+    return fine && !ferror(stdin);
+}
+
+static bool take_texts(texts *t)
+{
+    bool fine = true;
+    for (int i = 0; i < o.text.n && fine; i++) fine = add_text(t, o.text.item[i], strlen(o.text.item[i]));
+    if (o.text.n == 0) fine = read_input(t);
+    if (!fine) fprintf(stderr, "gradus: the texts cannot be read\n");
+    return fine;
+}
+
+static void release(texts *t)
+{
+    for (int64_t i = 0; i < t->n; i++) free(t->item[i]);
+    free(t->item);
+}
+
+/* ---- answers ---- */
+
+/* The likeliest label that is not taken yet; taken ones become less than any. */
+static int64_t take_best(float *score, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (score[i] > score[best]) best = i;
+    return best;
+}
+
+static const char *label_of(const gr_model *m, int64_t i) { return gr_model_label(m, i); }
+
+static void print_one(const gr_model *m, const char *text, float *score, int64_t n)
+{
+    gr_label_kind kind = gr_model_label_kind(m);
+    if (cli.json) {
+        json_open('{');
+        json_text("text", text);
+        if (kind == GR_LABELS_ONE) json_text("label", label_of(m, take_best(score, n)));
+        json_open_key("scores", '{');
+        for (int64_t i = 0; i < n; i++) json_number(label_of(m, i), score[i]);
+        json_close();
+        json_end();
+        return;
+    }
+    for (int64_t k = 0; k < (kind == GR_LABELS_ONE ? o.top : n) && k < n; k++) {
+        int64_t i = kind == GR_LABELS_ONE ? take_best(score, n) : k;
+        printf("%s%s\t%.4f", k ? "\t" : "", label_of(m, i), (double)score[i]);
+        score[i] = -1;
+    }
+    putchar('\n');
+}
+
+static gr_status predict(gr_model *m, const texts *t)
+{
+    int64_t n = gr_model_describe(m).labels;
+    gr_classify_options c = {.batch = o.batch, .length = o.length, .bf16 = o.bf16};
+    float *score = calloc((size_t)(t->n * n) + 1, sizeof *score);
+    if (!score) return GR_ERR_MEMORY;
+    gr_status s = gr_classify(m, (const char *const *)t->item, t->n, &c, score);
+    for (int64_t i = 0; i < t->n && s == GR_OK && !out_broken(); i++) print_one(m, t->item[i], score + i * n, n);
+    free(score);
+    return s;
+}
+
+static int run_command(void)
+{
+    gr_model *model = NULL;
+    texts t = {0};
+    gr_status s = gr_model_open(cli.argument[0], &model);
+    bool fine = s != GR_OK || take_texts(&t);
+    if (s == GR_OK && fine && t.n) s = predict(model, &t);
+    gr_model_free(&model);
+    release(&t);
+    return s != GR_OK ? cli_fail(s) : fine ? EXIT_OK : EXIT_FAILED;
+}
+
+static const char *const examples[] = {
+    "gradus predict runs/questions --text \"How far is the moon?\"",
+    "gradus predict runs/questions --text \"Who wrote it?\" --top 3",
+    "gradus predict runs/questions --json < questions.txt",
+    NULL,
+};
+
+const cli_command cmd_predict = {
+    "predict",
+    "Use",
+    "MODEL",
+    "gives the label of a text, with its probability",
+    "MODEL is a folder that the task 'text-classification' left, or a Hugging Face folder of BERT, RoBERTa or DistilBERT\n"
+    "with a classification head. A line for each text: label, TAB, probability; with --json an object with all of them.",
+    options,
+    COUNT(options),
+    1,
+    1,
+    false,
+    examples,
+    run_command,
+};
