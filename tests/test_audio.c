@@ -1,5 +1,6 @@
 /* Sound: WAV of every kind we read, real files, FLAC against WAV, features against librosa's, properties of the rest. */
 #include "tests/hostile.h"
+#include "tests/md5.h"
 
 #include "audio/fft.h"
 #include "audio/mel.h"
@@ -166,6 +167,25 @@ static void wav_round_trip(void **state)
     gr__free(path);
 }
 
+/* STREAMINFO begins at byte 8: bits of a sample at 12, MD5 of all samples at 18. */
+static void check_md5(const char *path, const gr__sound *s)
+{
+    char *bytes;
+    unsigned char sum[16];
+    size_t n, count = (size_t)s->frames * (size_t)s->channels;
+    assert_ok(gr__file_read(path, (size_t)1 << 24, &bytes, &n));
+    const unsigned char *info = (unsigned char *)bytes + 8;
+    int bits = (info[12] & 1) << 4 | info[13] >> 4;
+    size_t each = (size_t)(bits + 8) / 8;
+    unsigned char *samples = malloc(count * each);
+    for (size_t i = 0; i < count; i++)
+        put(samples + i * each, (uint32_t)(int32_t)lrint(ldexp((double)s->samples[i], bits)), (int)each);
+    md5(samples, count * each, sum);
+    if (memcmp(sum, info + 18, 16) != 0) fail_msg("%s: its samples do not have their MD5", path);
+    free(samples);
+    gr__free(bytes);
+}
+
 static void real_files(void **state)
 {
     (void)state;
@@ -187,7 +207,6 @@ static void real_files(void **state)
         {"speech/flac_suite/subset/42_-_7_channels_(6.1).flac", 0, 7, 44100},
         {"speech/flac_suite/subset/60_-_mono_audio.flac", 0, 1, 44100},
     };
-    gr__sound speech[3] = {0};
     size_t seen = 0;
     for (size_t i = 0; i < GR__COUNT(files); i++) {
         const char *path = test_data(files[i].path);
@@ -204,16 +223,9 @@ static void real_files(void **state)
         if (files[i].frames) assert_int_equal(s.frames, files[i].frames);
         if (s.channels != files[i].channels || s.rate != files[i].rate || s.frames < 1000)
             fail_msg("%s: %d channels, %d Hz", files[i].path, s.channels, s.rate);
-        if (i >= 2 && i <= 4)
-            speech[i - 2] = s;
-        else
-            gr__sound_release(&s);
+        if (strstr(path, ".flac")) check_md5(path, &s);
+        gr__sound_release(&s);
     }
-    if (speech[0].samples && speech[1].samples) { /* one recording, packed without loss */
-        assert_int_equal(speech[0].frames, speech[1].frames);
-        assert_memory_equal(speech[0].samples, speech[1].samples, (size_t)speech[0].frames * sizeof(float));
-    }
-    for (int i = 0; i < 3; i++) gr__sound_release(&speech[i]);
     if (!seen) skip();
 }
 
