@@ -23,6 +23,7 @@ gr_status gr__jsonl_open(const char *path, gr__jsonl **out)
     if (!j) return gr__fail_memory("a JSONL reader", sizeof *j);
     j->path = gr__strdup(path);
     gr_status status = j->path ? gr__stream_open(path, &j->stream) : gr__fail_memory("a file name", strlen(path));
+    if (status == GR_OK) status = gr__grow(&j->buffer, 1, READ_BYTES, &j->capacity);
     if (status != GR_OK)
         gr__jsonl_close(&j);
     else

@@ -68,8 +68,9 @@ static gr_status read_raw(scanner *s, gr__decoded *d, uint32_t most, bool bits)
                "cannot load '%s': it ends early, after %zu bytes; download it again", s->name, s->n);
     for (size_t y = 0; y < height; y++, p += row_bytes)
         for (size_t x = 0; x < row; x++) {
-            uint32_t v = each == 2 ? (uint32_t)p[2 * x] << 8 | p[2 * x + 1] : p[x];
-            if (bits) v = !(p[x / 8] >> (7 - x % 8) & 1);
+            uint32_t v = bits        ? !(p[x / 8] >> (7 - x % 8) & 1)
+                         : each == 2 ? (uint32_t)p[2 * x] << 8 | p[2 * x + 1]
+                                     : p[x];
             GR_FAIL_IF(v > most, GR_ERR_CORRUPT, "cannot load '%s': sample %zu of row %zu is above its maximum %u",
                        s->name, x, y, most);
             put(d, y * row + x, v, most);
