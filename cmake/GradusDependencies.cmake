@@ -1,5 +1,5 @@
 # The libraries that Gradus rests on, as one target: gradus_dependencies.
-# Sets GRADUS_USE_OPENMP and GRADUS_USE_ONEDNN to what the options and this machine allow.
+# Sets GRADUS_USE_OPENMP, GRADUS_USE_ONEDNN, GRADUS_USE_PNG and GRADUS_USE_JPEG to what the options and this machine allow.
 
 find_package(PkgConfig QUIET)
 find_package(Threads QUIET)
@@ -59,6 +59,29 @@ if(GRADUS_ONEDNN AND GRADUS_USE_OPENMP)
     endif()
 endif()
 
+# Libraries that a build can do without: option and result, pkg-config module, Debian package, what is lost.
+set(pictures)
+foreach(row IN ITEMS "PNG libpng libpng-dev" "JPEG libturbojpeg libturbojpeg0-dev")
+    separate_arguments(row)
+    list(GET row 0 name)
+    list(GET row 1 module)
+    list(GET row 2 package)
+    set(GRADUS_USE_${name} FALSE)
+    if(GRADUS_${name})
+        pkg_check_modules(${module} QUIET IMPORTED_TARGET ${module})
+        if(${module}_FOUND)
+            set(GRADUS_USE_${name} TRUE)
+            target_link_libraries(gradus_dependencies INTERFACE PkgConfig::${module})
+        else()
+            message(STATUS "no ${name}: ${package} is not installed")
+        endif()
+    endif()
+    if(GRADUS_USE_${name})
+        list(APPEND pictures ${name})
+    endif()
+endforeach()
+list(JOIN pictures " " pictures)
+
 set(pool "plain threads")
 if(GRADUS_USE_OPENMP)
     set(pool "OpenMP")
@@ -67,4 +90,4 @@ set(dnnl "not used")
 if(GRADUS_USE_ONEDNN)
     set(dnnl "${GRADUS_DNNL_LIBRARY}")
 endif()
-message(STATUS "pool: ${pool}, oneDNN: ${dnnl}")
+message(STATUS "pool: ${pool}, oneDNN: ${dnnl}, pictures: BMP PNM ${pictures}")

@@ -15,9 +15,9 @@ struct gr__json_doc {
     json_t *root;
 };
 
-static gr_status check_depth(const char *text, size_t n, const char *name)
+static gr_status check_depth(const char *text, size_t n, const char *name, size_t first_line)
 {
-    size_t depth = 0, line = 1, start = 0;
+    size_t depth = 0, line = first_line, start = 0;
     bool in_string = false;
     for (size_t i = 0; i < n; i++) {
         char c = text[i];
@@ -53,8 +53,13 @@ static void tidy(char *text)
 
 gr_status gr__json_parse(const char *text, size_t n, const char *name, gr__json_doc **out)
 {
+    return gr__json_parse_line(text, n, name, 1, out);
+}
+
+gr_status gr__json_parse_line(const char *text, size_t n, const char *name, size_t first_line, gr__json_doc **out)
+{
     json_error_t error;
-    GR_TRY(check_depth(text, n, name));
+    GR_TRY(check_depth(text, n, name, first_line));
     gr__json_doc *doc = gr__calloc(1, sizeof *doc);
     if (!doc) return gr__fail_memory("a JSON document", sizeof *doc);
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
@@ -69,7 +74,8 @@ gr_status gr__json_parse(const char *text, size_t n, const char *name, gr__json_
     gr__free(doc);
     if (json_error_code(&error) == json_error_out_of_memory) return gr__fail_memory("a JSON document", n);
     tidy(error.text);
-    return gr__fail(GR_ERR_CORRUPT, "%s:%d:%d: %s", name, error.line, error.column, error.text);
+    size_t line = first_line - 1 + (size_t)(error.line > 0 ? error.line : 1);
+    return gr__fail(GR_ERR_CORRUPT, "%s:%zu:%d: %s", name, line, error.column, error.text);
 }
 
 gr_status gr__json_read(const char *path, size_t most, gr__json_doc **out)

@@ -21,6 +21,8 @@ typedef enum gr__json_kind {
 
 /* 'name' is for messages: "NAME:line:column: ...". GR_ERR_CORRUPT or GR_ERR_MEMORY. */
 gr_status gr__json_parse(const char *text, size_t n, const char *name, gr__json_doc **out);
+/* The same for a text that starts at line 'first_line' of the file (from 1). */
+gr_status gr__json_parse_line(const char *text, size_t n, const char *name, size_t first_line, gr__json_doc **out);
 gr_status gr__json_read(const char *path, size_t most, gr__json_doc **out); /* a file */
 void gr__json_free(gr__json_doc **doc);
 gr__json gr__json_root(const gr__json_doc *doc);

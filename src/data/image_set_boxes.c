@@ -1,0 +1,226 @@
+/* Pictures with boxes: Pascal VOC folders and COCO's JSON. */
+#include "base/json.h"
+#include "base/limits.h"
+#include "data/image_set_int.h"
+#include "format/archive_name.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ANNOTATION_BYTES ((size_t)16 << 20)
+
+static char *join3(const char *a, const char *b, const char *c)
+{
+    char *ab = gr__path_join(a, b), *all = ab ? gr__path_join(ab, c) : NULL;
+    gr__free(ab);
+    return all;
+}
+
+/* ---- VOC ---- */
+
+static gr_status add_annotation(gr__image_set *set, const char *name)
+{
+    char *path = join3(set->path, "Annotations", name), *text = NULL;
+    size_t n = 0;
+    gr__annotation a = {0};
+    gr_status status = path ? gr__file_read(path, ANNOTATION_BYTES, &text, &n) : gr__fail_memory("a file name", 0);
+    if (status == GR_OK) status = gr__voc_parse(text, n, path, &set->arena, &a);
+    if (status == GR_OK && (!a.file || !gr__path_is_base(a.file)))
+        status = gr__fail(GR_ERR_DATA, "'%s' does not name its picture, or not by a plain file name", path);
+    gr__free(text);
+    gr__free(path);
+    GR_TRY(status);
+    for (size_t i = 0; i < a.count; i++)
+        GR_TRY(gr__image_set_label(set, a.box[i].class_name, strlen(a.box[i].class_name), &a.box[i].class_index));
+    set->empty_boxes += a.without_area;
+    gr__image_sample s = {.label = -1, .box = a.box, .n_boxes = a.count, .width = a.width, .height = a.height};
+    return gr__image_set_add(set, a.file, s);
+}
+
+/* A line for each picture: its name without ending. */
+static gr_status add_split(gr__image_set *set, const char *split)
+{
+    char file[256], *path, *text, *line, *save = NULL;
+    size_t n;
+    GR_FAIL_IF(!gr__path_is_base(split) || strlen(split) > 200, GR_ERR_ARGUMENT, "'%s' is not the name of a split",
+               split);
+    snprintf(file, sizeof file, "%s.txt", split);
+    char *folder = join3(set->path, "ImageSets", "Main");
+    path = folder ? gr__path_join(folder, file) : NULL;
+    gr__free(folder);
+    gr_status status =
+        path ? gr__file_read(path, ANNOTATION_BYTES, &text, &n) : gr__fail_memory("a file name", strlen(set->path));
+    gr__free(path);
+    GR_TRY(status);
+    for (line = strtok_r(text, "\r\n", &save); line && status == GR_OK; line = strtok_r(NULL, "\r\n", &save)) {
+        line[strcspn(line, " \t")] = 0;
+        if (!*line) continue;
+        if (!gr__path_is_base(line) || strlen(line) > 200) {
+            status = gr__fail(GR_ERR_DATA, "split '%s' names '%.40s', which is no plain name", split, line);
+            break;
+        }
+        snprintf(file, sizeof file, "%s.xml", line);
+        status = add_annotation(set, file);
+    }
+    gr__free(text);
+    return status;
+}
+
+gr_status gr__image_set_open_voc(gr__image_set *set, const gr__image_set_options *o)
+{
+    set->root = gr__path_join(set->path, "JPEGImages");
+    if (!set->root) return gr__fail_memory("a file name", strlen(set->path));
+    if (o->split) {
+        GR_TRY(add_split(set, o->split));
+        return gr__image_set_sort_classes(set);
+    }
+    char *folder = gr__path_join(set->path, "Annotations"), **names = NULL;
+    size_t n = 0;
+    gr_status status = folder ? gr__dir_list(folder, false, &names, &n) : gr__fail_memory("a file name", 0);
+    gr__free(folder);
+    for (size_t i = 0; i < n && status == GR_OK; i++) {
+        size_t length = strlen(names[i]);
+        if (length > 4 && strcmp(names[i] + length - 4, ".xml") == 0)
+            status = add_annotation(set, names[i]);
+        else
+            set->skipped++;
+    }
+    gr__names_free(names, n);
+    return status == GR_OK ? gr__image_set_sort_classes(set) : status;
+}
+
+/* ---- COCO ---- */
+
+typedef struct coco {
+    gr__image_set *set;
+    gr__map image, category; /* id -> number */
+} coco;
+
+static gr_status bad(const coco *c, const char *part, size_t i, const char *what)
+{
+    return gr__fail(GR_ERR_DATA, "cannot load '%s': %s %zu %s", c->set->path, part, i, what);
+}
+
+static gr_status take_categories(coco *c, gr__json list)
+{
+    for (size_t i = 0; i < gr__json_count(list); i++) {
+        gr__json v = gr__json_at(list, i);
+        const char *name;
+        size_t n;
+        int64_t id;
+        int32_t label;
+        bool twice;
+        if (!gr__json_int(gr__json_get(v, "id"), &id) || !gr__json_string(gr__json_get(v, "name"), &name, &n) || n == 0)
+            return bad(c, "category", i, "needs an id and a name");
+        GR_TRY(gr__image_set_label(c->set, name, n, &label));
+        GR_TRY(gr__map_set(&c->category, &id, sizeof id, label, &twice));
+        if (twice) return bad(c, "category", i, "has the id of another one");
+    }
+    return GR_OK;
+}
+
+static gr_status take_images(coco *c, gr__json list)
+{
+    for (size_t i = 0; i < gr__json_count(list); i++) {
+        gr__json v = gr__json_at(list, i);
+        const char *name;
+        size_t n;
+        int64_t id, w = 0, h = 0;
+        bool twice;
+        if (!gr__json_int(gr__json_get(v, "id"), &id) || !gr__json_string(gr__json_get(v, "file_name"), &name, &n))
+            return bad(c, "image", i, "needs an id and a file_name");
+        GR_TRY(gr__archive_name_check(c->set->path, name, n));
+        gr__json_int(gr__json_get(v, "width"), &w);
+        gr__json_int(gr__json_get(v, "height"), &h);
+        GR_TRY(gr__map_set(&c->image, &id, sizeof id, (int64_t)c->set->count, &twice));
+        if (twice) return bad(c, "image", i, "has the id of another one");
+        gr__image_sample s = {.label = -1, .width = GR__MAX(w, 0), .height = GR__MAX(h, 0)};
+        GR_TRY(gr__image_set_add(c->set, name, s));
+    }
+    return GR_OK;
+}
+
+/* Where a box belongs, and the box itself; *sample = NULL when nothing lies in it. */
+static gr_status take_box(coco *c, gr__json v, size_t i, gr__image_sample **sample, gr__box *box)
+{
+    int64_t image, category, crowd = 0;
+    double edge[4];
+    gr__json list = gr__json_get(v, "bbox");
+    bool four = gr__json_kind_of(list) == GR__JSON_ARRAY && gr__json_count(list) == 4;
+    for (size_t k = 0; k < 4 && four; k++)
+        four = gr__json_double(gr__json_at(list, k), &edge[k]) && fabs(edge[k]) < 1e7;
+    if (!four) return bad(c, "annotation", i, "needs a bbox of four numbers");
+    if (!gr__json_int(gr__json_get(v, "image_id"), &image) || !gr__json_int(gr__json_get(v, "category_id"), &category))
+        return bad(c, "annotation", i, "needs an image_id and a category_id");
+    const int64_t *at = gr__map_get(&c->image, &image, sizeof image),
+                  *label = gr__map_get(&c->category, &category, sizeof category);
+    if (!at || !label) return bad(c, "annotation", i, "speaks of an image or a category that is not there");
+    gr__json_int(gr__json_get(v, "iscrowd"), &crowd);
+    *box = (gr__box){(float)edge[0],
+                     (float)edge[1],
+                     (float)(edge[0] + edge[2]),
+                     (float)(edge[1] + edge[3]),
+                     (int32_t)*label,
+                     crowd != 0,
+                     NULL};
+    *sample = box->x0 < box->x1 && box->y0 < box->y1 ? &c->set->sample[*at] : NULL;
+    return GR_OK;
+}
+
+/* Twice through the list: count, then fill. */
+static gr_status take_annotations(coco *c, gr__json list)
+{
+    gr__image_sample *s = NULL;
+    gr__box box;
+    size_t n = gr__json_count(list);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < n; i++) {
+            GR_TRY(take_box(c, gr__json_at(list, i), i, &s, &box));
+            if (!s) {
+                c->set->empty_boxes += round;
+                continue;
+            }
+            if (round) ((gr__box *)(uintptr_t)s->box)[s->n_boxes] = box;
+            s->n_boxes++;
+        }
+        for (size_t i = 0; i < c->set->count && round == 0; i++) {
+            s = &c->set->sample[i];
+            if (s->n_boxes && !(s->box = gr__arena_alloc(&c->set->arena, s->n_boxes * sizeof *s->box)))
+                return gr__fail_memory("boxes", s->n_boxes * sizeof *s->box);
+            s->n_boxes = 0;
+        }
+    }
+    return GR_OK;
+}
+
+static gr_status coco_root(gr__image_set *set, const char *pictures)
+{
+    const char *slash = strrchr(set->path, '/');
+    set->root = pictures ? gr__strdup(pictures)
+                : slash  ? gr__strndup(set->path, (size_t)(slash - set->path) + 1)
+                         : gr__strdup(".");
+    return set->root ? GR_OK : gr__fail_memory("a file name", strlen(set->path));
+}
+
+gr_status gr__image_set_open_coco(gr__image_set *set, const gr__image_set_options *o)
+{
+    gr__json_doc *doc;
+    coco c = {.set = set};
+    GR_TRY(coco_root(set, o->pictures));
+    GR_TRY(gr__json_read(set->path, GR__LIMIT_COCO_BYTES, &doc));
+    gr__json root = gr__json_root(doc), images = gr__json_get(root, "images"),
+             annotations = gr__json_get(root, "annotations"), categories = gr__json_get(root, "categories");
+    gr_status status = GR_OK;
+    if (gr__json_kind_of(images) != GR__JSON_ARRAY || gr__json_kind_of(annotations) != GR__JSON_ARRAY ||
+        gr__json_kind_of(categories) != GR__JSON_ARRAY)
+        status = gr__fail(GR_ERR_DATA, "cannot load '%s': it lacks one of images, annotations, categories", set->path);
+    if (status == GR_OK) status = take_categories(&c, categories);
+    if (status == GR_OK) status = take_images(&c, images);
+    if (status == GR_OK) status = take_annotations(&c, annotations);
+    if (status == GR_OK) status = gr__image_set_sort_classes(set);
+    gr__map_release(&c.image);
+    gr__map_release(&c.category);
+    gr__json_free(&doc);
+    return status;
+}

@@ -1,0 +1,31 @@
+#include "format/archive_name.h"
+
+#include "base/limits.h"
+
+#include <string.h>
+
+#define SHOWN 40 /* bytes of a bad name in a message */
+
+gr_status gr__archive_name_check(const char *file, const char *name, size_t n)
+{
+    char shown[SHOWN + 1];
+    size_t k = GR__MIN(n, SHOWN);
+    bool control = false, parent = false, other = memchr(name, '\\', n) != NULL;
+    GR_FAIL_IF(n == 0, GR_ERR_CORRUPT, "cannot read '%s': an entry has an empty name", file);
+    for (size_t i = 0, start = 0; i <= n; i++) {
+        if (i < n && ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)) control = true;
+        if (i < n && name[i] != '/') continue;
+        parent = parent || (i - start == 2 && memcmp(name + start, "..", 2) == 0);
+        start = i + 1;
+    }
+    GR_FAIL_IF(control, GR_ERR_CORRUPT, "cannot read '%s': the name of an entry holds a control character", file);
+    memcpy(shown, name, k);
+    shown[k] = 0;
+    GR_FAIL_IF(n > GR__LIMIT_ARCHIVE_NAME_BYTES, GR_ERR_LIMIT,
+               "cannot read '%s': entry '%s...' has a name of more "
+               "than %d bytes",
+               file, shown, GR__LIMIT_ARCHIVE_NAME_BYTES);
+    GR_FAIL_IF(name[0] == '/' || parent || other, GR_ERR_CORRUPT,
+               "cannot read '%s': entry '%s' leads out of the archive; such archives are refused", file, shown);
+    return GR_OK;
+}
