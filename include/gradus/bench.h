@@ -47,6 +47,7 @@ typedef struct gr_bench_options {
                                                      also of the others where it fits */
     int64_t batch, tokens;                        /* step: 4, 64; bert: 8, 128; attention: 1, 1024; mlp: batch 32 */
     bool no_bias;                                 /* step */
+    bool strict;                                  /* as train.deterministic: strict */
     size_t memory_budget_bytes;                   /* step, bert: for the arena; 0: no limit */
     int64_t rows;                                 /* loss: 1024 */
     int64_t head_size;                            /* attention: 64 */

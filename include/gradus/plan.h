@@ -37,6 +37,9 @@ typedef enum gr_recompute {
 typedef struct gr_plan_options {
     size_t memory_budget_bytes; /* for the arena; 0: no limit */
     gr_recompute recompute;
+    /* The same bits for any number of threads and, in f32, on any processor's instruction set: own kernels only. Without
+     * it results are the same from run to run at the same number of threads. */
+    bool strict;
     bool no_fuse;   /* keep element-wise ops apart (tests) */
     bool reference; /* naive kernels only (tests) */
 } gr_plan_options;

@@ -275,6 +275,8 @@ static const cli_option options[] = {
     SIZE("tokens", tokens, "of a sequence (default: step 64, bert 128, attention 1024)"),
     {"no-bias", 0, CLI_FLAG, &o.bench.no_bias, NULL, 0, 0, NULL, "GPT without biases", false},
     {"memory", 0, CLI_DOUBLE, &o.memory_mib, "MIB", 0, 1e9, NULL, "step, bert: budget of the arena", false},
+    {"strict", 0, CLI_FLAG, &o.bench.strict, NULL, 0, 0, NULL, "cases with a plan: as train.deterministic=strict",
+     false},
     SIZE("rows", rows, "loss: rows of x (default 1024)"),
     SIZE("head-size", head_size, "attention (default 64)"),
     {"forward", 0, CLI_FLAG, &o.bench.forward_only, NULL, 0, 0, NULL, "attention, bert: without the backward pass",

@@ -97,6 +97,17 @@ void gr__cpu_set_level(int wanted)
     level = GR__MIN(GR__MAX(wanted, 0), info.best);
 }
 
+static GR__THREAD bool strict;
+
+bool gr__cpu_set_strict(bool on)
+{
+    bool was = strict;
+    strict = on;
+    return was;
+}
+
+bool gr__cpu_strict(void) { return strict; }
+
 bool gr__cpu_has_tiles(void) { return gr__cpu_get_level() == GR__CPU_AMX && shown.bf16; }
 
 void gr__cpu_set_bf16(bool on)

@@ -3,6 +3,7 @@
 #include "kernel/onednn_int.h"
 
 #include "base/alloc.h"
+#include "kernel/cpu.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ static void make_engine(void)
 bool gr__dnn_available(void)
 {
     pthread_once(&once, make_engine);
-    return engine != NULL && !hidden;
+    return engine != NULL && !hidden && !gr__cpu_strict();
 }
 
 void gr__dnn_hide(bool on)

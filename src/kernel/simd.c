@@ -3,7 +3,7 @@
 #include "base/parallel.h"
 #include "kernel/cpu.h"
 
-extern const gr__simd gr__simd_generic;
+extern const gr__simd gr__simd_generic, gr__simd_exact;
 #if GR__HAVE_X86
 extern const gr__simd gr__simd_avx2, gr__simd_avx512;
 static const gr__simd *const table[GR__CPU_LEVEL_COUNT] = {&gr__simd_generic, &gr__simd_avx2, &gr__simd_avx512,
@@ -13,7 +13,11 @@ static const gr__simd *const table[GR__CPU_LEVEL_COUNT] = {&gr__simd_generic, &g
                                                            &gr__simd_generic};
 #endif
 
-const gr__simd *gr__simd_get(void) { return table[gr__cpu_get_level()]; }
+const gr__simd *gr__simd_get(void)
+{
+    int level = gr__cpu_get_level();
+    return level == GR__CPU_GENERIC && gr__cpu_strict() ? &gr__simd_exact : table[level];
+}
 
 const gr__simd *gr__simd_get_bf16(void)
 {

@@ -4,6 +4,7 @@
 #include "backend/cpu/table.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "kernel/cpu.h"
 #include "pass/pass.h"
 
 void gr_plan_free(gr_plan **plan)
@@ -46,6 +47,7 @@ static gr_status compile_level(const gr_graph *graph, const char *program, const
     GR_TRY_DONE(gr__plan_keep_old_states(p->graph, &p->graph->program[0]));
     p->recompute = (gr_recompute)(level + 1);
     p->threads = gr_threads();
+    p->strict = o->strict;
     sorted = gr__calloc(p->graph->n_nodes + 1, sizeof *sorted);
     in_place = gr__calloc(p->program->n_updates + 1, sizeof *in_place);
     if (!sorted || !in_place) GR_TRY_DONE(gr__fail_memory("a plan", p->graph->n_nodes * 4));
@@ -71,7 +73,9 @@ gr_status gr_plan_compile(const gr_graph *graph, const char *program, const gr_p
     gr_plan *best = NULL;
     for (int level = first; level <= last; level++) {
         gr_plan *p;
+        bool was = gr__cpu_set_strict(o.strict);
         gr_status s = compile_level(graph, program, &o, (gr__recompute)level, &p);
+        gr__cpu_set_strict(was);
         if (s != GR_OK) {
             gr_plan_free(&best);
             return s;

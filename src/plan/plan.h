@@ -52,6 +52,7 @@ struct gr_plan {
     const gr__program *program;
     gr_recompute recompute;
     int threads; /* scratch is sized for them */
+    bool strict;
     gr__slot *slot;
     size_t n_slots, slot_capacity;
     gr__where *where; /* of each value */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "op/map.h"
 #include "kernel/copy.h"
+#include "kernel/cpu.h"
 #include "kernel/reduce.h"
 #include "store/store.h"
 
@@ -140,7 +141,10 @@ gr_status gr_session_new_shared(const gr_plan *plan, gr_store *store, const gr_s
     s->call = gr__calloc(plan->n_steps + 1, sizeof *s->call);
     if (!s->arg || !s->call) GR_TRY_DONE(gr__fail_memory("a session", plan->n_operands * sizeof *s->arg));
     GR_TRY_DONE(bind_slots(s, with));
-    for (size_t i = 0; i < plan->n_steps; i++) GR_TRY_DONE(bind_call(s, i));
+    bool was = gr__cpu_set_strict(plan->strict);
+    for (size_t i = 0; i < plan->n_steps && status == GR_OK; i++) status = bind_call(s, i);
+    gr__cpu_set_strict(was);
+    if (status != GR_OK) goto done;
     *out = s;
     s = NULL;
 done:
@@ -250,19 +254,23 @@ static gr_status run_call(gr_session *s, gr__live_call *l)
     return GR_OK;
 }
 
+static gr_status run_timed(gr_session *s, gr__live_call *l)
+{
+    double start = gr__now();
+    GR_TRY(run_call(s, l));
+    double seconds = gr__now() - start;
+    if (l->runs++ == 0 || seconds < l->best_seconds) l->best_seconds = seconds;
+    return GR_OK;
+}
+
 static gr_status run_range(gr_session *s, size_t from, size_t to)
 {
-    for (size_t i = from; i < to; i++) {
-        if (!s->profile) {
-            GR_TRY(run_call(s, &s->call[i]));
-            continue;
-        }
-        double start = gr__now();
-        GR_TRY(run_call(s, &s->call[i]));
-        double seconds = gr__now() - start;
-        if (s->call[i].runs++ == 0 || seconds < s->call[i].best_seconds) s->call[i].best_seconds = seconds;
-    }
-    return GR_OK;
+    gr_status status = GR_OK;
+    bool was = gr__cpu_set_strict(s->plan->strict);
+    for (size_t i = from; i < to && status == GR_OK; i++)
+        status = s->profile ? run_timed(s, &s->call[i]) : run_call(s, &s->call[i]);
+    gr__cpu_set_strict(was);
+    return status;
 }
 
 /* Session states that are copies of states in another dtype. */

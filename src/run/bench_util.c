@@ -101,7 +101,7 @@ static gr_store *store_of(gr_bench *b) { return b->model ? gr_model_store(b->mod
 
 gr_status gr__bench_compile(gr_bench *b)
 {
-    gr_plan_options o = {.memory_budget_bytes = b->o.memory_budget_bytes};
+    gr_plan_options o = {.memory_budget_bytes = b->o.memory_budget_bytes, .strict = b->o.strict};
     if (!b->model && !b->own_store) GR_TRY(gr_store_new(&b->own_store));
     double start = gr__now();
     GR_TRY(gr_plan_compile(b->graph, "step", &o, &b->plan));

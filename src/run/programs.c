@@ -71,7 +71,8 @@ static gr_status add_updates(gr_run *run, gr_loss loss)
 static gr_status compile(gr_run *run, const char *program, gr_plan **out)
 {
     gr_plan_options o = {.memory_budget_bytes = (size_t)(run->set.memory_mib * 1048576.0),
-                         .recompute = (gr_recompute)run->set.recompute};
+                         .recompute = (gr_recompute)run->set.recompute,
+                         .strict = run->set.strict == 1};
     return gr_plan_compile(run->graph, program, &o, out);
 }
 
@@ -99,7 +100,8 @@ static gr_status compile_validation(gr_run *run)
     gr_output(run->eval_graph, "eval", "loss_sum", loss.sum);
     gr_output(run->eval_graph, "eval", "weight", loss.weight);
     if (run->set.dtype == 1) GR_TRY(gr_autocast_bf16(run->eval_graph));
-    return gr_plan_compile(run->eval_graph, "eval", NULL, &run->eval_plan);
+    gr_plan_options o = {.strict = run->set.strict == 1};
+    return gr_plan_compile(run->eval_graph, "eval", &o, &run->eval_plan);
 }
 
 gr_status gr__run_compile(gr_run *run)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const char *const dtypes[] = {"f32", "bf16", NULL};
+static const char *const determinisms[] = {"default", "strict", NULL};
 static const char *const recomputes[] = {"auto", "none", "cheap", "blocks", NULL};
 static const char *const policies[] = {"stop", "skip", NULL};
 
@@ -50,6 +51,8 @@ static const gr__conf_row train_rows[] = {
     {"memory_mib", GR__CONF_DOUBLE, AT(s.memory_mib), 0, 1e9, NULL, "0",
      "budget for activations; more is computed twice to keep it", 0},
     {"recompute", GR__CONF_ENUM, AT(s.recompute), 0, 0, recomputes, "auto", "what is computed twice to save memory", 0},
+    {"deterministic", GR__CONF_ENUM, AT(s.strict), 0, 0, determinisms, "default",
+     "default: the same bits from run to run; strict: for any number of threads too, and in f32 on any processor", 0},
     {"nonfinite", GR__CONF_ENUM, AT(s.nonfinite), 0, 0, policies, "stop",
      "at infinite or NaN numbers: stop, or skip the step", 0},
 };

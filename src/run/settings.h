@@ -18,6 +18,7 @@ typedef struct gr__settings {
     int64_t checkpoint_every, keep, eval_every, eval_samples;
     double memory_mib; /* of the arena; 0: no limit */
     int recompute, nonfinite;
+    int strict; /* 1: results depend on nothing but the configuration */
     double clip, clip_value, ema;
     gr_optimizer optimizer;
     bool decay_all; /* weight decay on vectors too */

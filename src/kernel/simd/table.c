@@ -12,7 +12,7 @@ GR__SIMD_TASK_MAP(GR_X)
 
 extern const gr__simd GR__ISA_NAME(gr__simd);
 
-const gr__simd GR__ISA_NAME(gr__simd) = {.level = GR__ISA_LEVEL,
+const gr__simd GR__ISA_NAME(gr__simd) = {.level = GR__MAX(GR__ISA_LEVEL, 0),
                                          .mr = GR__MR,
                                          .nr = GR__NV * GR__W,
 #define GR_X(name) .name = GR__KERNEL(name),

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define GR__LEVEL_exact (-1) /* generic with the others' vfma: strict mode */
 #define GR__LEVEL_generic 0
 #define GR__LEVEL_avx2 1
 #define GR__LEVEL_avx512 2

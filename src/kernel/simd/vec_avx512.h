@@ -44,7 +44,10 @@ GR__INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
 GR__INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 GR__INLINE vf vwhole(vf a) { return _mm512_roundscale_ps(a, 8); } /* nearest whole number */
 /* p*2^n for whole n >= -160 and p in (0.5, 2): 0 where that is too small */
-GR__INLINE vf vscale(vf p, vf n) { return _mm512_scalef_ps(p, n); }
+GR__INLINE vf vscale(vf p, vf n)
+{
+    return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(n, vset(-125), _CMP_NLT_UQ), p, n);
+}
 
 GR__INLINE vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
 GR__INLINE vi iload(const int32_t *p) { return _mm512_loadu_si512(p); }

@@ -59,7 +59,16 @@ GR__INLINE vm vunordered(vf a) { return a != a; }
 GR__INLINE vf vselect(vm m, vf a, vf b) { return (vf)((m & (vi)a) | (~m & (vi)b)); }
 GR__INLINE vf vmax(vf a, vf b) { return vselect(a > b, a, b); }
 GR__INLINE vf vmin(vf a, vf b) { return vselect(a < b, a, b); }
+#if GR__ISA_LEVEL == GR__LEVEL_exact /* one rounding, as the instruction of the other ISAs */
+GR__INLINE vf vfma(vf a, vf b, vf c)
+{
+    vf v;
+    for (int i = 0; i < GR__W; i++) v[i] = fmaf(a[i], b[i], c[i]);
+    return v;
+}
+#else
 GR__INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+#endif
 
 GR__INLINE vf vwhole(vf a) { return (a + vset(12582912.0f)) - vset(12582912.0f); } /* nearest, |a| < 2^22 */
 /* p*2^n for whole n >= -160 and p in (0.5, 2): 0 where that is too small */
