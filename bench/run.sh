@@ -4,6 +4,7 @@
 #   bench/run.sh NAME...           ours and the peer's faster mode in turn: times, ratio, limit, memory, loss
 #   bench/run.sh --quick           our cases against bench/baseline.json, as shares of the limits of this run
 #   bench/run.sh --quick --update  writes that file
+#   bench/run.sh threads [NAME...] what a second thread brings and a busy core costs, ours and the peer (eager)
 #   bench/run.sh footprint         start-up, plan compile time, sizes, clean build
 #   bench/run.sh list              the names
 #   bench/run.sh [ARGS]            anything else: gradus bench ARGS
@@ -199,6 +200,20 @@ PYTHON
 )" "$program" "$bench/baseline.json" "$threads" "$@"
 }
 
+# ---- threads -----------------------------------------------------------------------------------------------
+
+with_threads() { # [NAME...]
+    local name names python
+    [ $# != 0 ] || set -- gpt2-b4t64-f32 gpt2-b4t64-bf16 gpt2-b1t1024-bf16
+    python=$("$bench/env.sh") || die "no PyTorch (bench/env.sh failed)"
+    names=$(for name in "$@"; do expand "$name" || exit 1; done) || die "no case '$name'; bench/run.sh list"
+    for name in $names; do
+        echo "$name"
+        "$bench/threads.py" --us "$program bench $(field "$name" 2) --serve" \
+            --peer "$python $bench/peers/$(field "$name" 3) --serve"
+    done
+}
+
 # ---- footprint ---------------------------------------------------------------------------------------------
 
 footprint() {
@@ -263,6 +278,7 @@ list)
     ;;
 --quick) need_program; need_python; shift; quick "$@"; exit ;;
 footprint) need_program; need_python; footprint; exit ;;
+threads) need_program; need_python; shift; with_threads "$@"; exit ;;
 esac
 
 need_program

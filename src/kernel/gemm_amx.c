@@ -14,8 +14,8 @@
 #include "kernel/cpu.h"
 #include "kernel/tiles.h"
 
-#include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 enum {
     CHUNK = 2048,          /* most elements of k of a chunk */
@@ -108,11 +108,12 @@ static void pack_task(amx_plan *p, int64_t task)
     atomic_fetch_add_explicit(&p->packed, 1, memory_order_release);
 }
 
+/* Whoever packs may have lost its core to another process: a core that sleeps takes it over, one that spins does not. */
 static void wait_for_packs(amx_plan *p)
 {
-    enum { SPINS = 2000 };
+    enum { SPINS = 2000, SLEEP_NS = 20000 };
     for (int i = 0; atomic_load_explicit(&p->packed, memory_order_acquire) < p->packs; i++)
-        if (i > SPINS) sched_yield();
+        if (i > SPINS) nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
 }
 
 /* What a task computes beside one shared panel. */
