@@ -38,10 +38,21 @@ static bool one_sweep(const gr__attention *a)
     return tasks >= 4 * width || ceil_div(tasks, width) * width * 5 <= tasks * 7;
 }
 
+/* bf16 goes by pairs where there is a dot product for them, and those by tiles where there are tiles. */
+static bool by_pairs(const gr__attention *a)
+{
+    return a->dtype == GR_BF16 && a->kv_dtype == GR_BF16 && a->d % 2 == 0 && gr__cpu()->bf16 &&
+           gr__cpu_get_level() >= GR__CPU_AVX512;
+}
+static bool by_tiles(const gr__attention *a) { return by_pairs(a) && gr__cpu_has_tiles(); }
+
+static int64_t turned_blocks(const gr__attention *a) { return a->batch * a->kv_heads * ceil_div(a->tk, GR__BK); }
+
 size_t gr__attention_forward_scratch_bytes(const gr__attention *a)
 {
     gr__attention_plan p = plan_of(a, GR__PASS_FORWARD);
-    return forward_bytes(&p) * (size_t)gr__parallel_width();
+    size_t turned = by_tiles(a) ? (size_t)(turned_blocks(a) * p.dp * (GR__BK / 2)) * sizeof(float) : 0;
+    return forward_bytes(&p) * (size_t)gr__parallel_width() + turned;
 }
 
 size_t gr__attention_backward_scratch_bytes(const gr__attention *a)
@@ -68,14 +79,11 @@ extern gr__task_kernel gr__attention_forward_bf16_amx, gr__attention_backward_bf
 #define gr__attention_backward_bf16_amx NULL
 #endif
 
-/* bf16 goes by pairs where there is a dot product for them. */
 static gr__task_kernel *kernel_for(const gr__attention *a, bool backward)
 {
     const gr__simd *simd = gr__simd_get();
-    bool pairs = a->dtype == GR_BF16 && a->kv_dtype == GR_BF16 && a->d % 2 == 0 && gr__cpu()->bf16 &&
-                 simd->level >= GR__CPU_AVX512;
-    if (!pairs) return backward ? simd->attention_backward : simd->attention_forward;
-    if (gr__cpu_has_tiles()) return backward ? gr__attention_backward_bf16_amx : gr__attention_forward_bf16_amx;
+    if (!by_pairs(a)) return backward ? simd->attention_backward : simd->attention_forward;
+    if (by_tiles(a)) return backward ? gr__attention_backward_bf16_amx : gr__attention_forward_bf16_amx;
     return backward ? simd->attention_backward_bf16 : simd->attention_forward_bf16;
 }
 
@@ -84,16 +92,20 @@ static void run_pass(const gr__attention *a, gr__attention_pass pass, int64_t ta
     bool backward = pass >= GR__PASS_ALL;
     gr__attention_plan p = plan_of(a, pass);
     p.thread_bytes = backward ? backward_bytes(&p) : forward_bytes(&p);
+    bool turns = (pass == GR__PASS_TURN || pass == GR__PASS_FORWARD) && by_tiles(a);
+    if (turns) p.turned = (float *)(void *)((char *)a->scratch + p.thread_bytes * (size_t)gr__parallel_width());
     task_call call = {&p, kernel_for(a, backward)};
     gr__parallel(tasks, run_task, &call);
 }
 
 void gr__attention_forward(const gr__attention *a)
 {
-    if (a->tq <= GR__FEW_QUERIES)
+    if (a->tq <= GR__FEW_QUERIES) {
         run_pass(a, GR__PASS_FEW, a->tq > 0 ? a->batch * a->heads : 0);
-    else
-        run_pass(a, GR__PASS_FORWARD, a->batch * a->heads * ceil_div(a->tq, GR__BQ));
+        return;
+    }
+    if (by_tiles(a)) run_pass(a, GR__PASS_TURN, turned_blocks(a));
+    run_pass(a, GR__PASS_FORWARD, a->batch * a->heads * ceil_div(a->tq, GR__BQ));
 }
 
 void gr__attention_backward(const gr__attention *a)

@@ -13,10 +13,11 @@ enum { GR__BQ = 64, GR__BK = 128, GR__FEW_QUERIES = 4 };
 
 typedef enum gr__attention_pass {
     GR__PASS_FORWARD,
-    GR__PASS_FEW, /* forward, few queries: task (b, h) */
-    GR__PASS_ALL, /* backward, task (b, hkv): dq, dk, dv in one sweep */
-    GR__PASS_DQ,  /* backward, task (b, h, block of queries) */
-    GR__PASS_DKV  /* backward, task (b, hkv, block of keys) */
+    GR__PASS_FEW,  /* forward, few queries: task (b, h) */
+    GR__PASS_TURN, /* on tiles, before FORWARD: v of block (b, hkv, block of keys) is turned around */
+    GR__PASS_ALL,  /* backward, task (b, hkv): dq, dk, dv in one sweep */
+    GR__PASS_DQ,   /* backward, task (b, h, block of queries) */
+    GR__PASS_DKV   /* backward, task (b, hkv, block of keys) */
 } gr__attention_pass;
 
 typedef struct gr__attention_plan {
@@ -24,6 +25,8 @@ typedef struct gr__attention_plan {
     gr__attention_pass pass;
     int64_t q_blocks, k_blocks, dp; /* dp: d rounded up to 16 */
     size_t thread_bytes;            /* scratch of a thread */
+    float *
+        turned; /* on tiles, forward: (b, hkv, block of keys) of (dp, GR__BK/2) pairs of keys; behind the threads' scratch */
 } gr__attention_plan;
 
 #endif

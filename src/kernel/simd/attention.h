@@ -184,20 +184,27 @@ GR__INLINE void interleave_rows(float *dst, const char *src, int64_t step, int64
     }
 }
 
-/* Products whose A is k or v transposed: pairs of keys (n, dp) as they are, or for tiles, which want the units of A side by
- * side, turned around into 'turned' (dp, GR__BK/2). */
-GR__INLINE void set_transposed_a(block_job *j, const float *pairs, int64_t n, int64_t dp, float *turned)
+/* Tiles want the units of A side by side: pairs of keys (n/2, dp) turned around, (dp, GR__BK/2). */
+GR__INLINE void turn_pairs(float *turned, const float *pairs, int64_t n, int64_t dp)
+{
+    for (int64_t l = 0; l < (n + 1) / 2; l += 16)
+        for (int64_t i = 0; i < dp; i += 16)
+            for (int64_t half = 0; half < 16; half += GR__W)
+                transpose_words(turned + (i + half) * (GR__BK / 2) + l, GR__BK / 2,
+                                (const char *)(pairs + l * dp + i + half), dp * 4);
+}
+
+/* Products whose A is k or v transposed, from pairs as they are or turned around. */
+GR__INLINE void set_pairs(block_job *j, const float *pairs, int64_t n, int64_t dp)
 {
     j->k = (n + 1) / 2;
     j->a = pairs;
     j->row = 4;
     j->unit = dp * 4;
-    if (!GR__BLOCK_TILES) return;
-    for (int64_t l = 0; l < j->k; l += 16)
-        for (int64_t i = 0; i < dp; i += 16)
-            for (int64_t half = 0; half < 16; half += GR__W)
-                transpose_words(turned + (i + half) * (GR__BK / 2) + l, GR__BK / 2,
-                                (const char *)(pairs + l * dp + i + half), dp * 4);
+}
+GR__INLINE void set_turned(block_job *j, const float *turned, int64_t n)
+{
+    j->k = (n + 1) / 2;
     j->a = turned;
     j->row = GR__BK / 2 * 4;
     j->unit = 4;

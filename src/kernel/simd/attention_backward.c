@@ -186,7 +186,12 @@ GR__INLINE void backward_pair(const backward *w, bool pairs, int64_t k0, int64_t
                    .add = true};
     if (pairs) {
         interleave_rows(w->k_pairs, k.base, k.step, n, a->d, dp);
-        set_transposed_a(&q, w->k_pairs, n, dp, w->k_pairs + GR__BK / 2 * dp);
+        set_pairs(&q, w->k_pairs, n, dp);
+        if (GR__BLOCK_TILES) {
+            float *turned = w->k_pairs + GR__BK / 2 * dp;
+            turn_pairs(turned, w->k_pairs, n, dp);
+            set_turned(&q, turned, n);
+        }
         q.b = w->ds_pairs;
     }
     multiply(&q, pairs);

@@ -75,6 +75,24 @@ GR__INLINE void softmax_block(const forward *f, bool pairs, int64_t n)
     for (; i < f->x.columns; i += GR__W) softmax_vectors(f, pairs, n, i, 1);
 }
 
+/* On tiles: v of the keys from k0 on, as GR__PASS_TURN left it. */
+GR__INLINE float *turned_block(const head *x, int64_t k0)
+{
+    int64_t block = (x->b * x->a->kv_heads + x->hkv) * x->p->k_blocks + k0 / GR__BK;
+    return x->p->turned + block * x->p->dp * (GR__BK / 2);
+}
+
+static void turn_values(forward *f, int64_t task)
+{
+    const gr__attention *a = f->x.a;
+    int64_t k0 = task % f->x.p->k_blocks * GR__BK, group = task / f->x.p->k_blocks, n = GR__MIN(GR__BK, a->tk - k0);
+    f->x.b = group / a->kv_heads;
+    f->x.hkv = group % a->kv_heads;
+    keys v = load_keys(&f->x, a->v, a->v_stride, k0, n, true, NULL);
+    interleave_rows(f->v_tile, v.base, v.step, n, a->d, f->x.p->dp);
+    turn_pairs(turned_block(&f->x, k0), f->v_tile, n, f->x.p->dp);
+}
+
 GR__INLINE void forward_keys(const forward *f, bool pairs, int64_t k0, int64_t n, bool first)
 {
     const gr__attention *a = f->x.a;
@@ -107,8 +125,12 @@ GR__INLINE void forward_keys(const forward *f, bool pairs, int64_t k0, int64_t n
                         .add = !first,
                         .alpha = f->alpha};
     if (pairs) {
-        interleave_rows(f->v_tile, v.base, v.step, n, a->d, dp);
-        set_transposed_a(&values, f->v_tile, n, dp, f->v_tile + GR__BK / 2 * dp);
+        if (GR__BLOCK_TILES) {
+            set_turned(&values, turned_block(&f->x, k0), n);
+        } else {
+            interleave_rows(f->v_tile, v.base, v.step, n, a->d, dp);
+            set_pairs(&values, f->v_tile, n, dp);
+        }
         values.b = f->pt;
     }
     multiply(&values, pairs);
@@ -140,6 +162,10 @@ GR__INLINE void run_forward(const gr__attention_plan *p, int64_t task, int threa
 {
     forward f = carve(p, thread);
     const gr__attention *a = &p->a;
+    if (GR__BLOCK_TILES && p->pass == GR__PASS_TURN) {
+        turn_values(&f, task);
+        return;
+    }
     int64_t per = p->pass == GR__PASS_FEW ? 1 : p->q_blocks, block = per - 1 - task % per; /* the longest first */
     f.x.b = task / per / a->heads;
     f.x.h = task / per % a->heads;
