@@ -149,11 +149,15 @@ quick() { # [--update]
 import json, subprocess, sys
 program, path, threads, update = sys.argv[1], sys.argv[2], sys.argv[3], "--update" in sys.argv[4:]
 ALLOWED, TRIES = 0.08, 3
+cpu = json.loads(subprocess.run([program, "bench", "--json"], check=True, stdout=subprocess.PIPE, text=True).stdout)["cpu"]
 try:
     with open(path) as f:
-        kept = json.load(f)["cases"]
+        machines = json.load(f) # a share of the limit on one processor says nothing of another
 except FileNotFoundError:
-    kept = {}
+    machines = {}
+kept = machines.get(cpu, {}).get("cases", {})
+if not kept and not update:
+    print(f"bench: no baseline for '{cpu}' yet: --quick --update", file=sys.stderr)
 cases = dict([part.strip() for part in line.split("|")] for line in sys.stdin)
 best, rate = {}, {}
 def measure(name):
@@ -184,11 +188,10 @@ for name, a in best.items():
     print(f"{name:28}{a['min'] * 1e3:9.2f} ms{share(name):10.1%}{old:>8}{a['peak_bytes'] / 2**20:8.0f} MiB"
           f"{a['page_faults']:8.1f}{'   slower' if name in worse else ''}")
 if update:
-    cpu = json.loads(subprocess.run([program, "bench", "--json"], check=True, stdout=subprocess.PIPE, text=True).stdout)["cpu"]
     new = {name: {"share": round(share(name), 4), "seconds": a["min"], "peak_mib": round(a["peak_bytes"] / 2**20)}
            for name, a in best.items()}
     with open(path, "w") as f:
-        json.dump({"cpu": cpu, "limits": rate, "cases": new}, f, indent=1)
+        json.dump({**machines, cpu: {"limits": rate, "cases": new}}, f, indent=1)
         f.write("\n")
     print(f"written: {path}")
 elif not kept:
