@@ -191,6 +191,7 @@ gr_status gr__onnx_set(gr__onnx_call *c, int k, gr_value v, gr_dtype dtype)
         return gr__fail(GR_ERR_INTERNAL, "an operator gave nothing");
     }
     gr_dtype stored = gr__onnx_stored(dtype);
+    if (dtype == GR_F16 || dtype == GR_BF16) v = gr_cast(c->g, v, dtype); /* rounded */
     v = gr_cast(c->g, v, stored);
     GR_TRY(gr_graph_status(c->g));
     const gr__value *x = gr__value_get(c->g, v);

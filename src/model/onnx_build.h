@@ -2,7 +2,7 @@
  * is stored:
  *
  *   f64                        f64
- *   f32, f16, bf16, bool       f32 (16-bit floats are rounded where the model casts and where it ends)
+ *   f32, f16, bf16, bool       f32 (what is computed for a 16-bit float is rounded to it)
  *   all integers               f64, exact up to 2^53: more than that is refused on the way in and out
  *
  * so that every operator is written once, with the float ops that Gradus has. An array without elements has no value in the

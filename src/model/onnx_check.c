@@ -190,7 +190,16 @@ static gr_status run_sets(sweep *s, const found *model, const char *folder, gr_o
     gr_onnx_port port;
     gr_status status = GR_OK;
     GR_TRY(gr_onnx_open_bytes(model->bytes, model->n, r->test, &m));
-    for (size_t i = 0; gr_onnx_output(m, i, &port); i++) r->plain = r->plain && is_plain(port.dtype);
+    bool tensors = true; /* a type without a name here: sequences, strings, 8-bit floats */
+    for (size_t i = 0; gr_onnx_input(m, i, &port); i++) tensors = tensors && port.dtype != GR_DTYPE_NONE;
+    for (size_t i = 0; gr_onnx_output(m, i, &port); i++) {
+        tensors = tensors && port.dtype != GR_DTYPE_NONE;
+        r->plain = r->plain && is_plain(port.dtype);
+    }
+    if (!tensors) {
+        r->plain = false;
+        GR_TRY_DONE(gr__fail(GR_ERR_UNSUPPORTED, "'%s': an input or output is of a type that is not read", r->test));
+    }
     for (size_t k = 0; status == GR_OK; k++) {
         const char *set = gr__arena_printf(&s->arena, "%stest_data_set_%zu/", folder, k);
         if (!set) GR_TRY_DONE(gr__fail_memory("a name", strlen(folder)));
