@@ -83,7 +83,7 @@ static void forget(gr_onnx *m)
     gr_session_free(&m->session);
     gr_plan_free(&m->plan);
     gr_store_free(&m->store);
-    for (size_t i = 0; m->last && i < m->file.n_inputs; i++) {
+    for (size_t i = 0; m->last && m->baked && i < m->file.n_inputs; i++) {
         gr__free(m->last[i].data);
         m->last[i] = (gr_tensor){0};
         m->baked[i] = false;

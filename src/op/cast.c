@@ -36,8 +36,8 @@ static gr_status reference(const gr__args *a)
     return GR_OK;
 }
 
-static const gr__cast_attr to_f32 = {GR_F32}, to_f64 = {GR_F64}, to_bf16 = {GR_BF16}, to_i32 = {GR_I32}, to_i16 = {GR_I16},
-                            to_f16 = {GR_F16}, nothing = {0};
+static const gr__cast_attr to_f32 = {GR_F32}, to_f64 = {GR_F64}, to_bf16 = {GR_BF16}, to_i32 = {GR_I32},
+                           to_i16 = {GR_I16}, to_f16 = {GR_F16}, nothing = {0};
 static const gr__case cases[] = {
     {.name = "f64", .n_in = 1, .in = {{2, {3, 19}}}, .attr = &to_f64},
     {.name = "f32", .n_in = 1, .in = {{2, {3, 19}}}, .attr = &to_f32, .no_grad_in = 1},
