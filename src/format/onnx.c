@@ -230,8 +230,9 @@ static gr_status read_port(gr__wire w, gr__arena *arena, gr__onnx_port *p)
             type = f;
         }
     }
+    if (!type.bytes) return GR_OK;
     gr__wire inside = gr__wire_inside(&w, &type);
-    while (type.bytes) {
+    for (;;) {
         GR_TRY(gr__wire_next(&inside, &f, &more));
         if (!more) break;
         if (f.number != 1) continue;

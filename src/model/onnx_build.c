@@ -202,7 +202,13 @@ gr_status gr__onnx_set(gr__onnx_call *c, int k, gr_value v, gr_dtype dtype)
 
 gr_status gr__onnx_set_empty(gr__onnx_call *c, int k, gr_dtype dtype, int rank, const int64_t *dim)
 {
+    int64_t others = 1; /* the other sizes may be large, but their product must stay a number */
     if (k >= c->n_out) return GR_OK;
+    for (int i = 0; i < rank; i++) {
+        if (dim[i] < 0 || (dim[i] && others > ((int64_t)1 << 46) / dim[i]))
+            return gr__onnx_invalid(c, "size %lld in axis %d of an array without elements", (long long)dim[i], i);
+        if (dim[i]) others *= dim[i];
+    }
     c->out[k] = (gr__onnx_value){.dtype = dtype, .rank = rank};
     memcpy(c->out[k].dim, dim, (size_t)rank * sizeof *dim);
     return GR_OK;
@@ -233,7 +239,7 @@ gr_status gr__onnx_same(gr__onnx_call *c, int k, const gr__onnx_value *x)
 
 /* ---- arrays that are known ---- */
 
-static gr_status check_range(const gr_tensor *t)
+gr_status gr__onnx_check_range(const gr_tensor *t)
 {
     int64_t n = gr_tensor_count(t), most = (int64_t)1 << 53;
     for (int64_t i = 0; i < n && (t->dtype == GR_I64 || t->dtype == GR_U64); i++) {
@@ -248,7 +254,7 @@ static gr_status check_range(const gr_tensor *t)
 /* Copied as it is stored, into fresh memory (gr__free). */
 static gr_status stored_copy(const gr_tensor *t, gr_tensor *out)
 {
-    GR_TRY(check_range(t));
+    GR_TRY(gr__onnx_check_range(t));
     *out = *t;
     out->dtype = gr__onnx_stored(t->dtype);
     size_t bytes = gr_tensor_size_bytes(out);

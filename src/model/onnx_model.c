@@ -222,16 +222,6 @@ static gr_status check_inputs(const gr_onnx *m, const gr_tensor *input, int n_in
     return GR_OK;
 }
 
-static gr_status check_whole(const gr_tensor *t)
-{
-    int64_t most = (int64_t)1 << 53, n = gr_tensor_count(t);
-    for (int64_t i = 0; i < n && (t->dtype == GR_I64 || t->dtype == GR_U64); i++) {
-        int64_t v = ((const int64_t *)t->data)[i];
-        GR_FAIL_IF(v > most || v < (t->dtype == GR_I64 ? -most : 0), GR_ERR_UNSUPPORTED, "an integer beyond 2^53");
-    }
-    return GR_OK;
-}
-
 static gr_status widen(gr_tensor *out, const gr_tensor *x, const char *name)
 {
     int64_t n = gr_tensor_count(out);
@@ -269,7 +259,7 @@ gr_status gr_onnx_run(gr_onnx *m, const gr_tensor *input, int n_inputs, gr_tenso
         }
     }
     for (int i = 0; m->session && i < n_inputs; i++) {
-        GR_TRY(check_whole(&input[i]));
+        GR_TRY(gr__onnx_check_range(&input[i]));
         if (gr_tensor_count(&input[i]) == 0 || gr_session_input(m->session, m->file.input[i].name, &t) != GR_OK)
             continue; /* what no output depends on has no place */
         if (t.dtype == input[i].dtype)

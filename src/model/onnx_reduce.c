@@ -138,13 +138,9 @@ gr_status gr__onnx_top_k(gr__onnx_call *c)
     gr_graph *g = c->g;
     const gr__onnx_value *x = &c->in[0];
     int64_t k = gr__onnx_int(c, "k", 1);
-    double number;
-    int axis, end = x->rank - 1;
-    bool largest = gr__onnx_int(c, "largest", 1) != 0;
-    if (c->opset >= 10) {
-        GR_TRY(gr__onnx_number(c, 1, &number));
-        k = (int64_t)number;
-    }
+    int axis, n, end = x->rank - 1;
+    bool there, largest = gr__onnx_int(c, "largest", 1) != 0;
+    if (c->opset >= 10) GR_TRY(gr__onnx_list(c, 1, NULL, &k, 1, &n, &there));
     GR_TRY(gr__onnx_axis(c, gr__onnx_int(c, "axis", -1), x->rank, &axis));
     if (k < 1 || k > x->dim[axis] || k > 256)
         return gr__onnx_refuse(c, "k is %lld; 1 to 256 are possible", (long long)k);
@@ -189,11 +185,11 @@ gr_status gr__onnx_cum_sum(gr__onnx_call *c)
 {
     gr_graph *g = c->g;
     const gr__onnx_value *x = &c->in[0];
-    double at;
-    int axis;
-    bool exclusive = gr__onnx_int(c, "exclusive", 0) != 0, reverse = gr__onnx_int(c, "reverse", 0) != 0;
-    GR_TRY(gr__onnx_number(c, 1, &at));
-    GR_TRY(gr__onnx_axis(c, (int64_t)at, x->rank, &axis));
+    int64_t at = 0;
+    int axis, given;
+    bool there, exclusive = gr__onnx_int(c, "exclusive", 0) != 0, reverse = gr__onnx_int(c, "reverse", 0) != 0;
+    GR_TRY(gr__onnx_list(c, 1, NULL, &at, 1, &given, &there));
+    GR_TRY(gr__onnx_axis(c, at, x->rank, &axis));
     int64_t n = x->dim[axis];
     if (n > 2048) return gr__onnx_refuse(c, "an axis of size %lld, at most 2048 are possible", (long long)n);
     float *m = gr__arena_alloc(&c->b->arena, (size_t)(n * n) * sizeof *m);

@@ -183,6 +183,7 @@ gr_status gr__onnx_tile(gr__onnx_call *c)
         }
         y = gr_reshape(c->g, y, 3, (int64_t[]){before, 1, rest});
         y = gr_broadcast_to(c->g, y, 3, (int64_t[]){before, times[axis], rest});
+        GR_TRY(gr_graph_status(c->g)); /* the product of sizes is known to be a number */
         dim[axis] *= times[axis];
         y = gr_reshape(c->g, y, n, dim);
     }
