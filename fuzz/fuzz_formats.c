@@ -7,6 +7,7 @@
 #include "format/image.h"
 #include "format/jsonl.h"
 #include "format/npy.h"
+#include "format/onnx.h"
 #include "format/safetensors.h"
 #include "format/sound.h"
 #include "format/tar.h"
@@ -68,6 +69,15 @@ static gr_status safetensors(const unsigned char *bytes, size_t n, const char *p
     GR_TRY(gr__safetensors_open_bytes(bytes, n, "x", &file));
     gr__safetensors_close(&file);
     return GR_OK;
+}
+
+static gr_status onnx(const unsigned char *bytes, size_t n, const char *path)
+{
+    gr__onnx model;
+    (void)path;
+    gr_status status = gr__onnx_read(bytes, n, "x", &model);
+    gr__onnx_release(&model);
+    return status;
 }
 
 static gr_status voc(const unsigned char *bytes, size_t n, const char *path)
@@ -138,8 +148,8 @@ static gr_status idx(const unsigned char *bytes, size_t n, const char *path)
 static const struct {
     gr_status (*read)(const unsigned char *bytes, size_t n, const char *path);
     bool wants_path;
-} readers[] = {{image, false}, {wav, false}, {zip, false}, {npy, false},  {safetensors, false}, {voc, false},
-               {y4m, false},   {tar, true},  {csv, true},  {jsonl, true}, {idx, true}};
+} readers[] = {{image, false}, {wav, false},  {zip, false}, {npy, false}, {safetensors, false}, {voc, false},
+               {y4m, false},   {onnx, false}, {tar, true},  {csv, true},  {jsonl, true},        {idx, true}};
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {

@@ -15,8 +15,10 @@ extern "C" {
 
 /* ---- element-wise, one operand ------------------------------------------------------ */
 GR_API gr_value gr_neg(gr_graph *g, gr_value x);
-GR_API gr_value gr_abs(gr_graph *g, gr_value x);  /* gradient 0 at 0 */
-GR_API gr_value gr_sign(gr_graph *g, gr_value x); /* gradient 0 */
+GR_API gr_value gr_abs(gr_graph *g, gr_value x);   /* gradient 0 at 0 */
+GR_API gr_value gr_sign(gr_graph *g, gr_value x);  /* gradient 0 */
+GR_API gr_value gr_floor(gr_graph *g, gr_value x); /* gradient 0 */
+GR_API gr_value gr_round(gr_graph *g, gr_value x); /* to the nearest whole number, ties to even; gradient 0 */
 GR_API gr_value gr_exp(gr_graph *g, gr_value x);
 GR_API gr_value gr_log(gr_graph *g, gr_value x);
 GR_API gr_value gr_sqrt(gr_graph *g, gr_value x);
@@ -53,6 +55,7 @@ GR_API gr_value gr_mul(gr_graph *g, gr_value a, gr_value b);
 GR_API gr_value gr_div(gr_graph *g, gr_value a, gr_value b);
 GR_API gr_value gr_maximum(gr_graph *g, gr_value a, gr_value b); /* ties: the gradient goes to a */
 GR_API gr_value gr_minimum(gr_graph *g, gr_value a, gr_value b); /* ties: the gradient goes to a */
+GR_API gr_value gr_pow(gr_graph *g, gr_value a, gr_value b);     /* a > 0 unless b is whole */
 /* 1 where true, else 0, in the dtype of the operands; gradient 0. */
 GR_API gr_value gr_greater(gr_graph *g, gr_value a, gr_value b);
 GR_API gr_value gr_greater_equal(gr_graph *g, gr_value a, gr_value b);

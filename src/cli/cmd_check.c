@@ -1,3 +1,4 @@
+#include "cli/check_onnx.h"
 #include "cli/out.h"
 #include "cli/overview.h"
 #include "gradus/tools.h"
@@ -8,6 +9,7 @@
 static struct {
     bool strict, gradients;
     int64_t samples;
+    const char *onnx, *only;
 } o = {.samples = 8};
 
 static const cli_option options[] = {
@@ -15,6 +17,10 @@ static const cli_option options[] = {
     {"gradients", 0, CLI_FLAG, &o.gradients, NULL, 0, 0, NULL, "compare the model's gradients with differences, in f64",
      false},
     {"samples", 0, CLI_INT, &o.samples, "N", 1, 1e6, NULL, "with --gradients: elements of each parameter (default 8)",
+     false},
+    {"onnx", 0, CLI_TEXT, &o.onnx, "PATH", 0, 0, NULL,
+     "run ONNX's conformance tests instead: a folder of tests or of archives, or a .tar.gz", false},
+    {"only", 0, CLI_TEXT, &o.only, "PATTERN", 0, 0, NULL, "with --onnx: only tests of that name ('*' any characters)",
      false},
 };
 
@@ -154,6 +160,8 @@ static gr_status check(gr_run *run)
 static int run_command(void)
 {
     gr_run *run = NULL;
+    if (o.onnx) return check_onnx(o.onnx, o.only);
+    if (!cli.n_arguments) return cli_usage("a configuration or a source is missing");
     gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings, .no_write = true};
     gr_status s = gr_run_open(cli.argument[0], &ro, &run);
     if (s != GR_OK) return cli_fail(s);
@@ -167,7 +175,8 @@ static int run_command(void)
 }
 
 static const char *const examples[] = {"gradus check config.yaml", "gradus check book.txt model.context=256 --strict",
-                                       "gradus check config.yaml --gradients", NULL};
+                                       "gradus check config.yaml --gradients", "gradus check --onnx conformance/",
+                                       NULL};
 
 const cli_command cmd_check = {
     "check",
@@ -178,7 +187,7 @@ const cli_command cmd_check = {
     "sizes of the parts.",
     options,
     COUNT(options),
-    1,
+    0,
     1,
     true,
     examples,

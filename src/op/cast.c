@@ -36,12 +36,15 @@ static gr_status reference(const gr__args *a)
     return GR_OK;
 }
 
-static const gr__cast_attr to_f32 = {GR_F32}, to_f64 = {GR_F64}, to_bf16 = {GR_BF16}, to_i32 = {GR_I32}, nothing = {0};
+static const gr__cast_attr to_f32 = {GR_F32}, to_f64 = {GR_F64}, to_bf16 = {GR_BF16}, to_i32 = {GR_I32},
+                           to_i16 = {GR_I16}, to_f16 = {GR_F16}, nothing = {0};
 static const gr__case cases[] = {
     {.name = "f64", .n_in = 1, .in = {{2, {3, 19}}}, .attr = &to_f64},
     {.name = "f32", .n_in = 1, .in = {{2, {3, 19}}}, .attr = &to_f32, .no_grad_in = 1},
     {.name = "bf16", .n_in = 1, .in = {{2, {5, 7}, .swap_b = 1}}, .attr = &to_bf16, .no_grad_in = 1},
     {.name = "to integer", .n_in = 1, .in = {{1, {33}, .lo = -9, .hi = 9}}, .attr = &to_i32, .no_grad_in = 1},
+    {.name = "to a small integer", .n_in = 1, .in = {{1, {33}, .lo = -9, .hi = 9}}, .attr = &to_i16, .no_grad_in = 1},
+    {.name = "to f16", .n_in = 1, .in = {{1, {33}, .lo = -9, .hi = 9}}, .attr = &to_f16, .no_grad_in = 1},
     {.name = "from integer",
      .n_in = 1,
      .in = {{1, {5}, .fill = GR__FILL_INDEX, .hi = 9, .dtype = GR_I32}},

@@ -41,6 +41,12 @@ static void join_axes(const gr__args *a, gr__space *s)
     }
 }
 
+/* What the machine loads, and what it stores. */
+static bool moves(gr_dtype t, bool is_input)
+{
+    return t == GR_F32 || t == GR_BF16 || t == GR_I32 || t == GR_U8 || t == GR_BOOL || (is_input && t == GR_F16);
+}
+
 static bool fill_job(const gr__args *a, gr__map_job *job, char *why)
 {
     gr__space s = {0};
@@ -55,7 +61,7 @@ static bool fill_job(const gr__args *a, gr__map_job *job, char *why)
         const gr__arg *x = k < a->n_in ? &a->in[k] : &a->out[k - a->n_in];
         gr__map_operand *o = k < a->n_in ? &job->input[k] : &job->output[k - a->n_in];
         int64_t inner = s.rank ? s.stride[k][s.rank - 1] : 0;
-        if (x->dtype == GR_F64 || x->dtype == GR_I64) return gr__refuse(why, "dtype");
+        if (!moves(x->dtype, k < a->n_in)) return gr__refuse(why, "dtype");
         if (inner != 1 && !(inner == 0 && k < a->n_in) && s.rank)
             return gr__refuse(why, "the last axis is not contiguous");
         o->data = x->data;
