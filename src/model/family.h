@@ -116,6 +116,8 @@ extern const gr__family *const gr__families[];
 extern const int gr__n_families;
 /* GR_ERR_CONFIG / GR_ERR_UNSUPPORTED with did-you-mean. */
 gr_status gr__family_find(const char *name, const gr__family **out);
+/* The type that the section 'model' names; 'otherwise' where it names none. */
+const char *gr__model_type(const gr__conf *root, const char *otherwise);
 gr_status gr__family_find_hf(const char *model_type, const gr__family **out);
 
 enum { GR__MAX_EOS = 8 };

@@ -82,11 +82,13 @@ static gr_status choose_folder(gr_run *run, const char *path, const char *from_c
     return o->fresh ? gr__checkpoint_remove_all(run->out) : GR_OK;
 }
 
-/* Whether the model is for text; an unknown one is refused later. */
+/* Whether task and model are for text; unknown ones are refused later. */
 static bool speaks(const gr__conf *root)
 {
     const gr__family *f;
-    if (gr__family_find(gr__conf_text(root, "model.type", "gpt"), &f) != GR_OK) return true;
+    const char *task = gr__conf_text(root, "task", "");
+    if (strcmp(task, "vector") == 0 || strcmp(task, "image-classification") == 0) return false;
+    if (gr__family_find(gr__model_type(root, "gpt"), &f) != GR_OK) return true;
     return f->kind == GR__KIND_LM || f->kind == GR__KIND_ENCODER;
 }
 

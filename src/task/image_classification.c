@@ -338,11 +338,11 @@ static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
     for (size_t k = 0; k < facts.labels.n; k++) facts.labels.item[k] = gr__image_set_class(t->set[0], k);
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", "resnet", &t->base.arena));
-    GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model));
-    if (gr__model_kind(t->base.model) != GR__KIND_PICTURE)
-        return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' does not look at pictures; use 'resnet', 'lenet' or 'layers'",
-                             t->base.model->family->name);
-    return GR_OK;
+    const gr__family *family;
+    if (gr__family_find(gr__model_type(in->root, "resnet"), &family) == GR_OK && family->kind != GR__KIND_PICTURE)
+        return gr__conf_fail(gr__conf_find(in->root, "model"),
+                             "model '%s' does not look at pictures; use 'resnet', 'lenet' or 'layers'", family->name);
+    return gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model);
 }
 
 static gr_status open(gr__task *base, const gr__task_in *in)

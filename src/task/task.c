@@ -23,7 +23,7 @@ static const gr__task_kind *task_for(const char *model)
 static gr_status find(const gr__conf *root, const gr__task_kind **out)
 {
     const gr__conf *node = gr__conf_get(root, "task");
-    const char *names[GR__COUNT(gr__tasks)], *model = gr__conf_text(root, "model.type", "gpt");
+    const char *names[GR__COUNT(gr__tasks)], *model = gr__model_type(root, "gpt");
     if (!node) {
         *out = task_for(model);
         return GR_OK;
