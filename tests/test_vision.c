@@ -222,7 +222,8 @@ static void sizes_are_torchvisions(void **state)
         gr_model *m;
         char text[100];
         snprintf(text, sizeof text, "{type: resnet, depth: %d, classes: %d}", cases[i].depth, (int)cases[i].classes);
-        assert_ok(new_model(text, &(gr__facts){.height = cases[i].edge, .width = cases[i].edge, .channels = 3}, &arena, &m));
+        assert_ok(
+            new_model(text, &(gr__facts){.height = cases[i].edge, .width = cases[i].edge, .channels = 3}, &arena, &m));
         assert_int_equal(gr_model_describe(m).parameters, cases[i].parameters);
         gr_model_free(&m);
         gr__arena_release(&arena);
@@ -258,7 +259,8 @@ static void mnist_cnn_is_burns(void **state)
         const char *path = gr_value_path(m->layout, states[i]), *dot = strchr(path, '.');
         for (size_t k = 0; k < GR__COUNT(names); k++) {
             char key[100];
-            if (strncmp(path, names[k][0], (size_t)(dot - path)) != 0 || strlen(names[k][0]) != (size_t)(dot - path)) continue;
+            if (strncmp(path, names[k][0], (size_t)(dot - path)) != 0 || strlen(names[k][0]) != (size_t)(dot - path))
+                continue;
             snprintf(key, sizeof key, "%s%s", names[k][1], dot);
             const gr__stored *stored = gr__safetensors_find(file, key);
             assert_non_null(stored);
@@ -282,7 +284,8 @@ static void mnist_cnn_is_burns(void **state)
     assert_ok(gr_session_output(s, "all", &out));
     assert_ok(gr__npy_read(answers, &want));
     for (int64_t i = 0; i < 1000; i++)
-        assert_true(fabs(gr_tensor_get(&out, i) - gr_tensor_get(&want, i)) <= 1e-4 * (1 + fabs(gr_tensor_get(&want, i))));
+        assert_true(fabs(gr_tensor_get(&out, i) - gr_tensor_get(&want, i)) <=
+                    1e-4 * (1 + fabs(gr_tensor_get(&want, i))));
     gr__free(x.data);
     gr__free(want.data);
     gr_session_free(&s);
@@ -308,7 +311,8 @@ static void wrong_lists_are_told(void **state)
         {"[flatten, {conv: 3}, linear]", "'conv' wants pictures, not rows of numbers"},
         {"[flatten, {linear: 3}]", "the last layer gives [3], but 4 numbers are wanted, one for each label"},
         {"[{conv: 4}]", "but 4 numbers are wanted"},
-        {"[{residual: [{conv: 5, padding: 1}]}, flatten, linear]", "the body gives [8,6,5], the shortcut [8,6,3]; give"},
+        {"[{residual: [{conv: 5, padding: 1}]}, flatten, linear]",
+         "the body gives [8,6,5], the shortcut [8,6,3]; give"},
         {"[{residual: relu}, flatten, linear]", "a list of layers is needed"},
         {"[{conv: 3, window: [1, 2, 3]}, flatten, linear]", "'window' is one number, or two"},
         {"[{relu: false}, flatten, linear]", "leave the layer out"},
@@ -343,7 +347,9 @@ static void write_picture(const char *class, int k)
         for (int x = 0; x < EDGE; x++)
             for (int c = 0; c < 3; c++) {
                 bool middle = x > 1 && x < 6 && y > 1 && y < 6;
-                int v = *class == 'b' ? (middle ? 200 : 100) : *class == 'd' ? (middle ? 20 : 100) : (middle ? 100 : 200);
+                int v = *class == 'b'   ? (middle ? 200 : 100)
+                        : *class == 'd' ? (middle ? 20 : 100)
+                                        : (middle ? 100 : 200);
                 bytes[n++] = (char)(v + (k * 31 + x * 7 + y * 13 + c * 5) % 23);
             }
     snprintf(name, sizeof name, "pictures/%s/%02d.ppm", class, k);
@@ -363,16 +369,17 @@ static const char *pictures(void)
     return path;
 }
 
-static const char *const tiny[] = {"task=image-classification",
-                                   "model={type: layers, layers: [{conv: 4, padding: 1}, batch_norm, relu, {max_pool: 2}, "
-                                   "flatten, {dropout: 0.1}, linear]}",
-                                   "data.augment={flip: 0.5, shift: 1, brightness: 0.1}",
-                                   "data.valid=0.25",
-                                   "train.batch=8",
-                                   "train.steps=40",
-                                   "train.lr=0.01",
-                                   "train.seed=3",
-                                   "train.eval_every=10"};
+static const char *const tiny[] = {
+    "task=image-classification",
+    "model={type: layers, layers: [{conv: 4, padding: 1}, batch_norm, relu, {max_pool: 2}, "
+    "flatten, {dropout: 0.1}, linear]}",
+    "data.augment={flip: 0.5, shift: 1, brightness: 0.1}",
+    "data.valid=0.25",
+    "train.batch=8",
+    "train.steps=40",
+    "train.lr=0.01",
+    "train.seed=3",
+    "train.eval_every=10"};
 enum { N_TINY = GR__COUNT(tiny) };
 
 static gr_status open_with(const char *a, const char *b, const char *out, gr_run **run)
@@ -509,7 +516,8 @@ static void wrong_configurations_are_told(void **state)
 static void layers_take_rows(void **state)
 {
     (void)state;
-    static const char *const set[] = {"task=vector", "data={source: random, rows: 64, inputs: 3, outputs: 2, targets: normal}",
+    static const char *const set[] = {"task=vector",
+                                      "data={source: random, rows: 64, inputs: 3, outputs: 2, targets: normal}",
                                       "model={type: layers, layers: [{linear: 16}, batch_norm, tanh, linear]}",
                                       "train={steps: 60, batch: 16, lr: 0.02, seed: 1}", "data.valid=0"};
     gr_run *run;

@@ -34,8 +34,8 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,     /* token ids in, the next token out */
-    GR_MODEL_VECTOR, /* rows of numbers in and out */
+    GR_MODEL_LM,      /* token ids in, the next token out */
+    GR_MODEL_VECTOR,  /* rows of numbers in and out */
     GR_MODEL_ENCODER, /* token ids in; out a vector of each, one of the whole, labels where there is a head */
     GR_MODEL_PICTURE  /* pictures in, labels out */
 } gr_model_kind;
@@ -45,10 +45,10 @@ GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 typedef struct gr_model_info {
     int64_t parameters;
     int64_t layers, heads, kv_heads, width, context, vocab;
-    int64_t types;  /* of tokens: 2 where pairs of texts are told apart */
-    int64_t labels; /* outputs of a classification head */
+    int64_t types;                           /* of tokens: 2 where pairs of texts are told apart */
+    int64_t labels;                          /* outputs of a classification head */
     int64_t height, picture_width, channels; /* of the pictures that it looks at */
-    int64_t pooled; /* 1: an encoder with one vector of the whole text */
+    int64_t pooled;                          /* 1: an encoder with one vector of the whole text */
 } gr_model_info;
 GR_API gr_model_info gr_model_describe(const gr_model *model);
 

@@ -10,8 +10,8 @@
 
 /* ORDER KIND: gr_model_kind */
 typedef enum gr__family_kind {
-    GR__KIND_LM,     /* token ids in, the next token out */
-    GR__KIND_VECTOR, /* rows of numbers in and out */
+    GR__KIND_LM,      /* token ids in, the next token out */
+    GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE  /* pictures in, labels out */
 } gr__family_kind;

@@ -30,7 +30,7 @@ void gr__hf_put_int(gr__str *out, const char *key, int64_t value);
 void gr__hf_put_double(gr__str *out, const char *key, double value);
 void gr__hf_put_bool(gr__str *out, const char *key, bool value);
 void gr__hf_put_text(gr__str *out, const char *key, const char *value); /* NULL: null */
-void gr__hf_put_labels(gr__str *out, const gr__conf_strings *labels); /* id2label and label2id */
+void gr__hf_put_labels(gr__str *out, const gr__conf_strings *labels);   /* id2label and label2id */
 void gr__hf_put_ints(gr__str *out, const char *key, const gr__conf_ints *list);
 void gr__hf_put_doubles(gr__str *out, const char *key, const gr__conf_doubles *list);
 void gr__hf_put_raw(gr__str *out, const char *key, const char *json);

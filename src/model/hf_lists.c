@@ -80,7 +80,8 @@ gr_status gr__hf_doubles(gr__json root, const char *key, size_t most, gr__arena 
     *out = (gr__conf_doubles){.item = gr__arena_alloc(arena, (n + 1) * sizeof *out->item), .n = n};
     if (!out->item) return gr__fail_memory("a list", n * sizeof *out->item);
     for (size_t i = 0; i < n; i++)
-        GR_FAIL_IF(!gr__json_double(gr__json_at(list, i), &out->item[i]), GR_ERR_CORRUPT, "'%s' must hold numbers", key);
+        GR_FAIL_IF(!gr__json_double(gr__json_at(list, i), &out->item[i]), GR_ERR_CORRUPT, "'%s' must hold numbers",
+                   key);
     return GR_OK;
 }
 

@@ -29,7 +29,8 @@ typedef struct layers_config {
 #define AT(field) offsetof(layers_config, field)
 static const gr__conf_row rows[] = {
     GR__PICTURE_ROWS,
-    {"inputs", GR__CONF_INT, AT(inputs), 0, GR__MOST_MAPS, NULL, "0", "rows of numbers: columns of x; 0: as the data", 0},
+    {"inputs", GR__CONF_INT, AT(inputs), 0, GR__MOST_MAPS, NULL, "0", "rows of numbers: columns of x; 0: as the data",
+     0},
     {"outputs", GR__CONF_INT, AT(outputs), 0, GR__MOST_MAPS, NULL, "0", "rows of numbers: columns of y; 0: as the data",
      0},
     {"layers", GR__CONF_SECTION, AT(given), 0, 0, NULL, NULL,
@@ -67,7 +68,8 @@ static gr_status read_layer(const gr__conf *node, int depth, gr__arena *arena, i
     *out = (gr__layer){.node = node};
     GR_TRY(find_kind(node, &out->kind));
     snprintf(path, sizeof path, "layer %s", out->kind->name);
-    GR_TRY(gr__conf_read(node->kind == GR__CONF_MAP ? node : NULL, path, out->kind->rows, out->kind->n_rows, out, arena));
+    GR_TRY(
+        gr__conf_read(node->kind == GR__CONF_MAP ? node : NULL, path, out->kind->rows, out->kind->n_rows, out, arena));
     if (out->off) return gr__conf_fail(node, "leave the layer out instead of saying 'false'");
     if (out->body_given) GR_TRY(read_list(out->body_given, depth + 1, arena, total, &out->body));
     if (out->shortcut_given) GR_TRY(read_list(out->shortcut_given, depth + 1, arena, total, &out->shortcut));
@@ -109,8 +111,8 @@ static gr_value residual(gr_graph *g, const gr__layer *l, gr_value x, gr__layers
     const gr__value *a = gr__value_get(g, y), *b = gr__value_get(g, skip);
     if (gr__same_shape(a, b)) return gr_add(g, y, skip);
     char had[96], got[96];
-    return gr__graph_fail(g, GR_ERR_SHAPE, "the body gives %s, the shortcut %s%s", gr__shape_text(got, a->rank - 1, a->dim + 1),
-                          gr__shape_text(had, b->rank - 1, b->dim + 1),
+    return gr__graph_fail(g, GR_ERR_SHAPE, "the body gives %s, the shortcut %s%s",
+                          gr__shape_text(got, a->rank - 1, a->dim + 1), gr__shape_text(had, b->rank - 1, b->dim + 1),
                           l->shortcut.n ? "" : "; give it layers: shortcut: [{conv: ...}]");
 }
 
@@ -213,9 +215,7 @@ static gr_status from_json(gr__json v, int depth, gr__arena *arena, gr__conf **o
     size_t n;
     gr__json_kind kind = gr__json_kind_of(v);
     GR_FAIL_IF(depth > 4 * MOST_DEPTH, GR_ERR_CORRUPT, "'layers' lie too deep in each other");
-    gr__conf_kind to = kind == GR__JSON_ARRAY    ? GR__CONF_SEQ
-                       : kind == GR__JSON_OBJECT ? GR__CONF_MAP
-                                                 : GR__CONF_SCALAR;
+    gr__conf_kind to = kind == GR__JSON_ARRAY ? GR__CONF_SEQ : kind == GR__JSON_OBJECT ? GR__CONF_MAP : GR__CONF_SCALAR;
     *out = gr__conf_new(to, arena);
     if (!*out) return gr__fail_memory("layers", 64);
     if (to == GR__CONF_SEQ) {

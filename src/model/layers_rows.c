@@ -10,8 +10,14 @@ enum { MOST_EDGE = 1 << 16 };
 
 #define AT(field) offsetof(gr__layer, field)
 static const char *const yes_no[] = {"true", "false", NULL};
-#define NAME_ONLY(name, doc) {name, GR__CONF_ENUM, AT(off), 0, 0, yes_no, "true", doc, 0}
-#define EDGES(key, field, low, text, doc) {key, GR__CONF_INT_LIST, AT(field), low, MOST_EDGE, NULL, text, doc, 0}
+#define NAME_ONLY(name, doc)                                       \
+    {                                                              \
+        name, GR__CONF_ENUM, AT(off), 0, 0, yes_no, "true", doc, 0 \
+    }
+#define EDGES(key, field, low, text, doc)                                     \
+    {                                                                         \
+        key, GR__CONF_INT_LIST, AT(field), low, MOST_EDGE, NULL, text, doc, 0 \
+    }
 
 /* One number is for both axes, two are for height and width. */
 static bool spread(gr_graph *g, const gr__conf_ints *from, const char *key, int64_t out[3])
@@ -122,11 +128,10 @@ static const gr__conf_row residual_rows[] = {
 
 /* ---- without ---- */
 
-#define POOL_ROWS(name)                                         \
-    {                                                           \
-        EDGES(name, window, 1, "2", "edge of the window"),      \
-        EDGES("stride", stride, 1, NULL, "default: the window"), \
-        EDGES("padding", padding, 0, "0", "on both sides"),     \
+#define POOL_ROWS(name)                                                                                             \
+    {                                                                                                               \
+        EDGES(name, window, 1, "2", "edge of the window"), EDGES("stride", stride, 1, NULL, "default: the window"), \
+            EDGES("padding", padding, 0, "0", "on both sides"),                                                     \
     }
 static const gr__conf_row max_pool_rows[] = POOL_ROWS("max_pool"), avg_pool_rows[] = POOL_ROWS("avg_pool");
 
@@ -191,23 +196,25 @@ static gr_value activation(gr_graph *g, const gr__layer *l, gr_value x, gr__laye
     return gr_activation(g, (gr_activation_kind)(l->kind->rows - activation_rows), x);
 }
 
-#define KIND(name, rows, build) {name, rows, GR__COUNT(rows), build}
-const gr__layer_kind gr__layer_kinds[] = {
-    KIND("conv", conv_rows, conv),
-    KIND("linear", linear_rows, linear),
-    KIND("batch_norm", batch_norm_rows, batch_norm),
-    KIND("group_norm", group_norm_rows, group_norm),
-    KIND("layer_norm", layer_norm_rows, layer_norm),
-    KIND("residual", residual_rows, NULL),
-    KIND("max_pool", max_pool_rows, pool),
-    KIND("avg_pool", avg_pool_rows, pool),
-    KIND("adaptive_avg_pool", adaptive_rows, adaptive_avg_pool),
-    KIND("global_avg_pool", global_avg_rows, global_pool),
-    KIND("global_max_pool", global_max_rows, global_pool),
-    KIND("flatten", flatten_rows, flatten),
-    KIND("dropout", dropout_rows, dropout),
+#define KIND(name, rows, build)            \
+    {                                      \
+        name, rows, GR__COUNT(rows), build \
+    }
+const gr__layer_kind gr__layer_kinds[] = {KIND("conv", conv_rows, conv),
+                                          KIND("linear", linear_rows, linear),
+                                          KIND("batch_norm", batch_norm_rows, batch_norm),
+                                          KIND("group_norm", group_norm_rows, group_norm),
+                                          KIND("layer_norm", layer_norm_rows, layer_norm),
+                                          KIND("residual", residual_rows, NULL),
+                                          KIND("max_pool", max_pool_rows, pool),
+                                          KIND("avg_pool", avg_pool_rows, pool),
+                                          KIND("adaptive_avg_pool", adaptive_rows, adaptive_avg_pool),
+                                          KIND("global_avg_pool", global_avg_rows, global_pool),
+                                          KIND("global_max_pool", global_max_rows, global_pool),
+                                          KIND("flatten", flatten_rows, flatten),
+                                          KIND("dropout", dropout_rows, dropout),
 #define GR_X(code, name, text) {name, &activation_rows[code], 1, activation},
-    GR_ACTIVATION_MAP(GR_X)
+                                          GR_ACTIVATION_MAP(GR_X)
 #undef GR_X
 };
 const size_t gr__n_layer_kinds = GR__COUNT(gr__layer_kinds);

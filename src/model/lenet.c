@@ -26,7 +26,8 @@ static const gr__conf_row rows[] = {
     {"maps", GR__CONF_INT_LIST, AT(maps), 1, GR__MOST_MAPS, NULL, "[6, 16]", "channels of both convolutions", 0},
     {"window", GR__CONF_INT, AT(window), 1, 31, NULL, "5", "edge of their windows", 0},
     {"padding", GR__CONF_INT, AT(padding), 0, 1024, NULL, "2", "zeros around the picture", 0},
-    {"hidden", GR__CONF_INT_LIST, AT(hidden), 1, GR__MOST_MAPS, NULL, "[120, 84]", "sizes of the layers behind them", 0},
+    {"hidden", GR__CONF_INT_LIST, AT(hidden), 1, GR__MOST_MAPS, NULL, "[120, 84]", "sizes of the layers behind them",
+     0},
     {"activation", GR__CONF_ENUM, AT(activation), 0, 0, activations, "relu", "behind every layer but the last", 0},
     {"dropout", GR__CONF_DOUBLE, AT(dropout), 0, 1, NULL, "0", "behind the layers of 'hidden'", GR__CONF_BELOW_MAX},
 };
@@ -42,8 +43,8 @@ static gr_status finish(void *config, const gr__facts *facts)
 
 static gr_value build_picture(gr_graph *g, const void *config, const gr__picture_in *in)
 {
-    static const char *const conv[] = {"conv1", "conv2"},
-                             *const fc[] = {"fc1", "fc2", "fc3", "fc4", "fc5", "fc6", "fc7", "fc8", "fc9"};
+    static const char *const conv[] = {"conv1", "conv2"}, *const fc[] = {"fc1", "fc2", "fc3", "fc4", "fc5",
+                                                                         "fc6", "fc7", "fc8", "fc9"};
     const lenet_config *c = config;
     gr_activation_kind act = (gr_activation_kind)c->activation;
     gr_value x = in->x;

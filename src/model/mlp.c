@@ -141,7 +141,8 @@ static gr_status read_json(gr__json root, void *config, gr__arena *arena)
     GR_TRY(gr__hf_need(root, "outputs"));
     GR_TRY(gr__hf_int(root, "inputs", 1, MOST_SIZE, &c->inputs));
     GR_TRY(gr__hf_int(root, "outputs", 1, MOST_SIZE, &c->outputs));
-    GR_FAIL_IF(!gr__json_get(root, "hidden"), GR_ERR_CORRUPT, "'hidden' must be a list of at most %d sizes", MOST_LAYERS);
+    GR_FAIL_IF(!gr__json_get(root, "hidden"), GR_ERR_CORRUPT, "'hidden' must be a list of at most %d sizes",
+               MOST_LAYERS);
     GR_TRY(gr__hf_ints(root, "hidden", MOST_LAYERS, 1, MOST_SIZE, arena, &c->hidden));
     GR_TRY(gr__hf_choice(root, "activation", activations, &c->activation));
     GR_TRY(gr__hf_choice(root, "output_activation", output_activations, &c->output_activation));

@@ -264,8 +264,8 @@ gr_status gr_model_build_encoder(gr_model *m, gr_graph *g, int64_t batch, int64_
 
 gr_status gr__model_want_pictures(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_PICTURE, GR_ERR_UNSUPPORTED, "%s needs a model for pictures, not '%s'", what,
-               m->family->name);
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_PICTURE, GR_ERR_UNSUPPORTED, "%s needs a model for pictures, not '%s'",
+               what, m->family->name);
     return GR_OK;
 }
 

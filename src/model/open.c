@@ -268,8 +268,7 @@ static void convert(const gr_tensor *from, float *to)
 
 static gr_status load(gr_model *m, const gr__weights *w, bool start, bool other_head)
 {
-    loader l = {
-        .model = m, .weights = w, .n = gr__model_states(m, NULL, 0), .start = start, .other_head = other_head};
+    loader l = {.model = m, .weights = w, .n = gr__model_states(m, NULL, 0), .start = start, .other_head = other_head};
     gr_status status = GR_OK;
     l.param = gr__calloc((size_t)l.n + 1, sizeof *l.param);
     l.stored = gr__calloc((size_t)l.n + 1, sizeof *l.stored);

@@ -84,10 +84,7 @@ gr_model_info gr__picture_info(const gr__picture_config *c)
         .labels = c->classes, .height = c->height, .picture_width = c->width, .channels = c->channels};
 }
 
-const gr__conf_strings *gr__picture_labels(const void *config)
-{
-    return &((const gr__picture_config *)config)->labels;
-}
+const gr__conf_strings *gr__picture_labels(const void *config) { return &((const gr__picture_config *)config)->labels; }
 
 gr_label_kind gr__picture_label_kind(const void *config)
 {

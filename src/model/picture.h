@@ -11,17 +11,19 @@ enum { GR__MOST_PICTURE = 1 << 16, GR__MOST_MAPS = 1 << 20 }; /* edge; channels 
 
 typedef struct gr__picture_config {
     int64_t height, width, channels;
-    int64_t classes;         /* as many as labels, once finished */
-    gr__conf_strings labels; /* in the order of the logits */
+    int64_t classes;            /* as many as labels, once finished */
+    gr__conf_strings labels;    /* in the order of the logits */
     gr__conf_doubles mean, std; /* of each channel, of numbers in [0, 1]; none: 0 and 1 */
 } gr__picture_config;
 
-#define GR__PICTURE_ROW(key, most, doc) \
-    {#key, GR__CONF_INT, offsetof(gr__picture_config, key), 0, most, NULL, "0", doc, 0}
-#define GR__PICTURE_ROWS                                                                    \
-    GR__PICTURE_ROW(height, GR__MOST_PICTURE, "of a picture; 0: as the data"),              \
-        GR__PICTURE_ROW(width, GR__MOST_PICTURE, "of a picture; 0: as the data"),           \
-        GR__PICTURE_ROW(channels, 4, "1 gray, 3 colours; 0: as the data"),                  \
+#define GR__PICTURE_ROW(key, most, doc)                                                   \
+    {                                                                                     \
+#key, GR__CONF_INT, offsetof(gr__picture_config, key), 0, most, NULL, "0", doc, 0 \
+    }
+#define GR__PICTURE_ROWS                                                          \
+    GR__PICTURE_ROW(height, GR__MOST_PICTURE, "of a picture; 0: as the data"),    \
+        GR__PICTURE_ROW(width, GR__MOST_PICTURE, "of a picture; 0: as the data"), \
+        GR__PICTURE_ROW(channels, 4, "1 gray, 3 colours; 0: as the data"),        \
         GR__PICTURE_ROW(classes, GR__MOST_MAPS, "labels that it tells apart; 0: as the data")
 
 /* Takes what is open from the data; both must agree where both say something. */
@@ -35,7 +37,7 @@ gr_label_kind gr__picture_label_kind(const void *config);
 
 extern const char *const gr__picture_ignored[]; /* PyTorch's num_batches_tracked */
 
-#define GR__PICTURE_FAMILY                                                                       \
+#define GR__PICTURE_FAMILY                                                                        \
     .kind = GR__KIND_PICTURE, .labels = gr__picture_labels, .label_kind = gr__picture_label_kind, \
     .ignored = gr__picture_ignored
 

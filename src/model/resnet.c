@@ -30,7 +30,8 @@ static const gr__conf_row rows[] = {
     GR__PICTURE_ROWS,
     {"depth", GR__CONF_INT, AT(depth), 0, 1202, NULL, "0",
      "18, 34, 50, 101, 152, or 8, 14, 20, 32, 44, 56, 110 for small pictures; 0: 18, or as 'layers' says", 0},
-    {"layers", GR__CONF_INT_LIST, AT(layers), 1, MOST_BLOCKS, NULL, NULL, "blocks of each stage, in place of 'depth'", 0},
+    {"layers", GR__CONF_INT_LIST, AT(layers), 1, MOST_BLOCKS, NULL, NULL, "blocks of each stage, in place of 'depth'",
+     0},
     {"block", GR__CONF_ENUM, AT(block), 0, 0, blocks, "auto", "auto: as 'depth' says, or basic", 0},
     {"stem", GR__CONF_ENUM, AT(stem), 0, 0, stems, "auto",
      "large: 7 x 7 and pooling, to a quarter; small: 3 x 3; auto: small up to 64 pixels", 0},
@@ -44,10 +45,12 @@ typedef struct preset {
     int block;
 } preset;
 static const preset presets[] = {
-    {18, {2, 2, 2, 2}, BLOCK_BASIC},       {34, {3, 4, 6, 3}, BLOCK_BASIC},        {50, {3, 4, 6, 3}, BLOCK_BOTTLENECK},
-    {101, {3, 4, 23, 3}, BLOCK_BOTTLENECK}, {152, {3, 8, 36, 3}, BLOCK_BOTTLENECK}, {8, {1, 1, 1}, BLOCK_BASIC},
-    {14, {2, 2, 2}, BLOCK_BASIC},          {20, {3, 3, 3}, BLOCK_BASIC},           {32, {5, 5, 5}, BLOCK_BASIC},
-    {44, {7, 7, 7}, BLOCK_BASIC},          {56, {9, 9, 9}, BLOCK_BASIC},           {110, {18, 18, 18}, BLOCK_BASIC},
+    {18, {2, 2, 2, 2}, BLOCK_BASIC},        {34, {3, 4, 6, 3}, BLOCK_BASIC},
+    {50, {3, 4, 6, 3}, BLOCK_BOTTLENECK},   {101, {3, 4, 23, 3}, BLOCK_BOTTLENECK},
+    {152, {3, 8, 36, 3}, BLOCK_BOTTLENECK}, {8, {1, 1, 1}, BLOCK_BASIC},
+    {14, {2, 2, 2}, BLOCK_BASIC},           {20, {3, 3, 3}, BLOCK_BASIC},
+    {32, {5, 5, 5}, BLOCK_BASIC},           {44, {7, 7, 7}, BLOCK_BASIC},
+    {56, {9, 9, 9}, BLOCK_BASIC},           {110, {18, 18, 18}, BLOCK_BASIC},
 };
 
 static gr_status take_depth(resnet_config *c, gr__arena *arena)
@@ -62,8 +65,9 @@ static gr_status take_depth(resnet_config *c, gr__arena *arena)
         if (c->block == BLOCK_AUTO) c->block = presets[i].block;
         return GR_OK;
     }
-    return gr__fail(GR_ERR_CONFIG, "'depth: %lld' is not known; there are 18, 34, 50, 101, 152 and, for small pictures, 8, "
-                                   "14, 20, 32, 44, 56, 110; or give 'layers'",
+    return gr__fail(GR_ERR_CONFIG,
+                    "'depth: %lld' is not known; there are 18, 34, 50, 101, 152 and, for small pictures, 8, "
+                    "14, 20, 32, 44, 56, 110; or give 'layers'",
                     (long long)depth);
 }
 

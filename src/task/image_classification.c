@@ -4,6 +4,7 @@
  * threads and after a resume. */
 #include "task/task.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/rng.h"
@@ -71,8 +72,8 @@ static const gr__conf_row data_rows[] = {
     {"size", GR__CONF_INT_LIST, AT(size), 1, MOST_EDGE, NULL, NULL,
      "edge, or height and width, to which pictures are resized; default: of the first one", 0},
     {"channels", GR__CONF_INT, AT(channels), 0, 3, NULL, "0", "1 gray, 3 colours; 0: as the first picture", 0},
-    {"mean", GR__CONF_DOUBLE_LIST, AT(mean), 0, 1, NULL, NULL, "of each channel, in [0, 1]; default: of the training part",
-     0},
+    {"mean", GR__CONF_DOUBLE_LIST, AT(mean), 0, 1, NULL, NULL,
+     "of each channel, in [0, 1]; default: of the training part", 0},
     {"std", GR__CONF_DOUBLE_LIST, AT(std), 0, 1, NULL, NULL, "deviation of each channel; default: of the training part",
      GR__CONF_ABOVE_MIN},
     {"augment", GR__CONF_SECTION, AT(augment), 0, 0, NULL, NULL, "random changes of training pictures", 0},
@@ -89,7 +90,8 @@ static const gr__conf_row augment_rows[] = {
     {"shift", GR__CONF_INT, AT(o.padding), 0, 4096, NULL, "0",
      "pixels of padding from which the picture is cut again at random", 0},
     {"rotate", GR__CONF_DOUBLE, AT(o.degrees), 0, 180, NULL, "0", "degrees, both ways", 0},
-    {"area_min", GR__CONF_DOUBLE, AT(o.area_least), 0, 1, NULL, "0.08", "smallest cut-out with 'area_max'", GR__CONF_ABOVE_MIN},
+    {"area_min", GR__CONF_DOUBLE, AT(o.area_least), 0, 1, NULL, "0.08", "smallest cut-out with 'area_max'",
+     GR__CONF_ABOVE_MIN},
     {"area_max", GR__CONF_DOUBLE, AT(o.area_most), 0, 1, NULL, "0", "largest cut-out that is resized; 0: none", 0},
     {"ratio", GR__CONF_DOUBLE, AT(o.ratio), 1, 100, NULL, "1.3333333333333333", "most of its width over its height", 0},
     {"brightness", GR__CONF_DOUBLE, AT(o.brightness), 0, 10, NULL, "0", "a factor in [1 - v, 1 + v]", 0},
@@ -271,8 +273,7 @@ static gr_status read_options(gr__sight_task *t, const gr__task_in *in)
     GR_TRY(gr__conf_read(gr__conf_get(in->root, "loss"), "loss", loss_rows, GR__COUNT(loss_rows), t, arena));
     if (t->o.size.n > 2)
         return gr__conf_fail(gr__conf_find(in->root, "data.size"), "'data.size' is an edge, or height and width");
-    if (t->o.channels == 2)
-        return gr__conf_fail(gr__conf_find(in->root, "data.channels"), "'data.channels' is 1 or 3");
+    if (t->o.channels == 2) return gr__conf_fail(gr__conf_find(in->root, "data.channels"), "'data.channels' is 1 or 3");
     if (t->change.o.area_most > 0 && t->change.o.area_most < t->change.o.area_least)
         return gr__conf_fail(t->o.augment, "'area_max' is below 'area_min'");
     t->changes = !gr__conf_is_null(t->o.augment);
@@ -309,6 +310,9 @@ static gr_status open_sets(gr__sight_task *t)
 {
     const gr__sight_options *o = &t->o;
     gr__image_set_options so = {.labels = o->labels, .hundred = o->hundred};
+    const char *path[] = {o->source, o->labels, o->valid_source, o->valid_labels};
+    for (size_t i = 0; i < GR__COUNT(path); i++)
+        GR_FAIL_IF(path[i] && !gr__file_exists(path[i]), GR_ERR_NOT_FOUND, "'%s' does not exist", path[i]);
     GR_TRY(gr__image_set_open(o->source, &so, &t->set[0]));
     so.labels = o->valid_labels;
     if (o->valid_source) GR_TRY(gr__image_set_open(o->valid_source, &so, &t->set[1]));
@@ -331,7 +335,8 @@ static gr_status open_sets(gr__sight_task *t)
 static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
 {
     const gr__conf *section = gr__conf_get(in->root, "model");
-    gr__facts facts = {.height = t->height, .width = t->width, .channels = t->channels, .mean = t->o.mean, .std = t->o.std};
+    gr__facts facts = {
+        .height = t->height, .width = t->width, .channels = t->channels, .mean = t->o.mean, .std = t->o.std};
     facts.labels.n = (size_t)t->classes;
     facts.labels.item = gr__arena_alloc(&t->base.arena, facts.labels.n * sizeof *facts.labels.item);
     if (!facts.labels.item) return gr__fail_memory("labels", facts.labels.n * sizeof *facts.labels.item);
