@@ -296,6 +296,42 @@ static void small_run(void **state)
     assert_int_equal(access("small/report.html", R_OK), 0);
 }
 
+static void labels_of_pictures(void **state)
+{
+    (void)state;
+    static const char *const classes[] = {"day", "night"};
+    assert_ok(gr__dir_make("sky/day"));
+    assert_ok(gr__dir_make("sky/night"));
+    for (int i = 0; i < 20; i++) {
+        char path[64], bytes[64];
+        int n = snprintf(bytes, sizeof bytes, "P5 4 4 255\n");
+        for (int k = 0; k < 16; k++) bytes[n++] = (char)((i % 2 ? 20 : 100) + (i + k) % 9);
+        snprintf(path, sizeof path, "sky/%s/%d.pgm", classes[i % 2], i);
+        assert_ok(gr__file_write(path, bytes, (size_t)n));
+    }
+    run("train", "sky", "task=image-classification", "model={type: layers, layers: [flatten, linear]}",
+        "train.steps=40", "train.batch=8", "train.lr=0.05", "--out", "heaven");
+    expect(0, NULL);
+    assert_non_null(strstr(last.out, "gradus predict heaven PICTURE..."));
+    run("predict", "heaven", "sky/night/1.pgm", "sky/day/2.pgm");
+    expect(0, NULL);
+    assert_true(strncmp(last.out, "night\t", 6) == 0 && strstr(last.out, "\nday\t") != NULL);
+    run("predict", "heaven", "sky/night/1.pgm", "--json");
+    expect(0, NULL);
+    gr__json_doc *doc = json_of(last.out, strlen(last.out));
+    const char *text;
+    size_t n;
+    assert_true(gr__json_string(gr__json_get(gr__json_root(doc), "label"), &text, &n));
+    assert_string_equal(text, "night");
+    assert_true(gr__json_string(gr__json_get(gr__json_root(doc), "picture"), &text, &n));
+    assert_string_equal(text, "sky/night/1.pgm");
+    gr__json_free(&doc);
+    run("predict", "heaven");
+    expect(2, "name some behind it");
+    run("predict", "heaven", "sky/none.pgm");
+    expect(3, "sky/none.pgm");
+}
+
 static void labels_of_texts(void **state)
 {
     (void)state;
@@ -503,6 +539,7 @@ int main(void)
         cmocka_unit_test(standard_output_fails),
         cmocka_unit_test(small_run),
         cmocka_unit_test(labels_of_texts),
+        cmocka_unit_test(labels_of_pictures),
         cmocka_unit_test(quiet_run),
         cmocka_unit_test(looks),
         cmocka_unit_test(goes_on_after_signals),

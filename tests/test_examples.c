@@ -190,6 +190,27 @@ static void questions_config(void **state)
     gr_run_close(&run);
 }
 
+/* Opened with all their pictures, and a few steps. */
+static void digits_lenet_config(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"train.epochs=0", "train.steps=100", "train.eval_samples=500"};
+    if (!test_data("images/mnist/train-images-idx3-ubyte.gz")) skip();
+#ifdef GRADUS_SANITIZED
+    test_skip("too slow under a sanitizer");
+#endif
+    gr_run *run = open_example("examples/mnist_lenet.yaml", settings, 3, NULL);
+    gr_run_plan plan = gr_run_describe(run);
+    assert_int_equal(plan.samples, 60000);
+    assert_int_equal(plan.valid_units, 3000);
+    assert_int_equal(plan.labels, 10);
+    assert_ok(gr_run_train(run, NULL));
+    double accuracy = metric_of(run, "accuracy");
+    print_message("mnist_lenet: accuracy %.3f after 100 steps\n", accuracy);
+    assert_true(accuracy >= 0.5);
+    gr_run_close(&run);
+}
+
 /* ---- what the examples made necessary ---- */
 
 static void store_files(void **state)
@@ -233,7 +254,7 @@ int main(void)
         cmocka_unit_test(digits_inverse_config), cmocka_unit_test(digits_linear_config),
         cmocka_unit_test(digits_program),        cmocka_unit_test(story_gpt_program),
         cmocka_unit_test(story_gpt_config),      cmocka_unit_test(questions_config),
-        cmocka_unit_test(store_files),
+        cmocka_unit_test(digits_lenet_config),   cmocka_unit_test(store_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

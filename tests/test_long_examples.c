@@ -1,4 +1,5 @@
-/* The examples that take a minute, whole: MNIST's zeros with either schedule, the GPT on stories, and the questions. */
+/* The examples that take minutes, whole: MNIST's zeros with either schedule, its ten digits by LeNet and by a list of
+ * layers, the GPT on stories, and the questions. */
 #include "tests/examples_rig.h"
 
 static void digits(const char *config)
@@ -44,9 +45,33 @@ static void questions(void **state)
     gr_run_close(&run);
 }
 
+static void pictures(const char *config, const char *data, double least)
+{
+    if (!test_data(data)) skip();
+    gr_run *run = open_example(config, NULL, 0, NULL);
+    assert_ok(gr_run_train(run, NULL));
+    double accuracy = metric_of(run, "accuracy");
+    print_message("%s: accuracy %.4f\n", config, accuracy);
+    assert_true(accuracy >= least);
+    gr_run_close(&run);
+}
+
+static void mnist_lenet(void **state)
+{
+    (void)state;
+    pictures("examples/mnist_lenet.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.987);
+}
+
+static void mnist_layers(void **state)
+{
+    (void)state;
+    pictures("examples/mnist_layers.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.976);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(digits_inverse), cmocka_unit_test(digits_linear),
-                                       cmocka_unit_test(story_gpt), cmocka_unit_test(questions)};
+                                       cmocka_unit_test(story_gpt),      cmocka_unit_test(questions),
+                                       cmocka_unit_test(mnist_lenet),    cmocka_unit_test(mnist_layers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,7 +254,7 @@ static void mlp_with_adam_is_pytorchs(void **state)
     assert_ok(gr_graph_new(&g));
     gr_value x = gr_input(g, "x", GR_F32, 2, (int64_t[]){16, 64}), y = gr_input(g, "y", GR_F32, 2, (int64_t[]){16, 1});
     gr_value p[16], dp[16];
-    gr_value pred = m->family->build_vector(g, m->config, x, true);
+    gr_value pred = m->family->build_vector(g, m->config, x, true, "step");
     gr_loss l = gr_loss_mse(g, pred, y, NULL);
     int n = gr_graph_params(g, p, 16);
     assert_ok(gr_grad(g, l.sum, p, n, dp));

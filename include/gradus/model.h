@@ -5,7 +5,7 @@
  *   char *text;
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
- * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT). */
+ * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, layers. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
@@ -34,9 +34,10 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,     /* token ids in, the next token out */
-    GR_MODEL_VECTOR, /* rows of numbers in and out */
-    GR_MODEL_ENCODER /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+    GR_MODEL_LM,      /* token ids in, the next token out */
+    GR_MODEL_VECTOR,  /* rows of numbers in and out */
+    GR_MODEL_ENCODER, /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+    GR_MODEL_PICTURE  /* pictures in, labels out */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -44,9 +45,10 @@ GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 typedef struct gr_model_info {
     int64_t parameters;
     int64_t layers, heads, kv_heads, width, context, vocab;
-    int64_t types;  /* of tokens: 2 where pairs of texts are told apart */
-    int64_t labels; /* outputs of a classification head */
-    int64_t pooled; /* 1: an encoder with one vector of the whole text */
+    int64_t types;                           /* of tokens: 2 where pairs of texts are told apart */
+    int64_t labels;                          /* outputs of a classification head */
+    int64_t height, picture_width, channels; /* of the pictures that it looks at */
+    int64_t pooled;                          /* 1: an encoder with one vector of the whole text */
 } gr_model_info;
 GR_API gr_model_info gr_model_describe(const gr_model *model);
 
@@ -72,6 +74,15 @@ typedef struct gr_encoder_values {
 /* The forward part of an encoder. train: with dropout. Rows without a single token give numbers without meaning. */
 GR_API gr_status gr_model_build_encoder(gr_model *model, gr_graph *g, int64_t batch, int64_t time, bool train,
                                         gr_encoder_values *out);
+
+typedef struct gr_picture_values {
+    gr_value pictures; /* f32 (N, H, W, C), input "pictures": (v/255 - mean)/std of each channel */
+    gr_value logits;   /* (N, labels) */
+} gr_picture_values;
+/* The forward part of a model for pictures. train: with dropout, and norms by the batch, whose running statistics the
+ * program (NULL: "step") updates. */
+GR_API gr_status gr_model_build_picture(gr_model *model, gr_graph *g, int64_t batch, bool train, const char *program,
+                                        gr_picture_values *out);
 
 /* ---- generation ------------------------------------------------------------------------ */
 
@@ -156,6 +167,9 @@ typedef struct gr_classify_options {
  * GR_ERR_UNSUPPORTED (no head), GR_ERR_DATA (no tokenizer; an empty text, counted from 1), GR_ERR_MEMORY. */
 GR_API gr_status gr_classify(gr_model *model, const char *const *texts, int64_t n, const gr_classify_options *options,
                              float *scores);
+/* The same of n files of pictures (PNG, JPEG, BMP, PNM), resized to what the model wants; 'length' does not count. */
+GR_API gr_status gr_classify_pictures(gr_model *model, const char *const *paths, int64_t n,
+                                      const gr_classify_options *options, float *scores);
 /* The encoder's own numbers: ids (B, T) with mask (B, T) (NULL: all ones) into the caller's f32 arrays, of which each may
  * be NULL: hidden (B, T, C), pooled (B, C), logits (B, labels). GR_ERR_UNSUPPORTED where the model lacks one. */
 GR_API gr_status gr_model_encode(gr_model *model, const int32_t *ids, const uint8_t *mask, int64_t batch, int64_t time,

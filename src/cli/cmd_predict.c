@@ -87,7 +87,7 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
     gr_label_kind kind = gr_model_label_kind(m);
     if (cli.json) {
         json_open('{');
-        json_text("text", text);
+        json_text(gr_model_kind_of(m) == GR_MODEL_PICTURE ? "picture" : "text", text);
         if (kind == GR_LABELS_ONE) json_text("label", label_of(m, take_best(score, n)));
         json_open_key("scores", '{');
         for (int64_t i = 0; i < n; i++) json_number(label_of(m, i), score[i]);
@@ -105,14 +105,24 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
 
 static gr_status predict(gr_model *m, const texts *t)
 {
+    bool pictures = gr_model_kind_of(m) == GR_MODEL_PICTURE;
     int64_t n = gr_model_describe(m).labels;
     gr_classify_options c = {.batch = o.batch, .length = o.length, .bf16 = o.bf16};
     float *score = calloc((size_t)(t->n * n) + 1, sizeof *score);
     if (!score) return GR_ERR_MEMORY;
-    gr_status s = gr_classify(m, (const char *const *)t->item, t->n, &c, score);
+    gr_status s = (pictures ? gr_classify_pictures : gr_classify)(m, (const char *const *)t->item, t->n, &c, score);
     for (int64_t i = 0; i < t->n && s == GR_OK && !out_broken(); i++) print_one(m, t->item[i], score + i * n, n);
     free(score);
     return s;
+}
+
+/* Pictures are the arguments behind the model. */
+static bool take_pictures(texts *t)
+{
+    bool fine = true;
+    for (int i = 1; i < cli.n_arguments && fine; i++) fine = add_text(t, cli.argument[i], strlen(cli.argument[i]));
+    if (!fine) fprintf(stderr, "gradus: out of memory\n");
+    return fine;
 }
 
 static int run_command(void)
@@ -120,7 +130,14 @@ static int run_command(void)
     gr_model *model = NULL;
     texts t = {0};
     gr_status s = gr_model_open(cli.argument[0], &model);
-    bool fine = s != GR_OK || take_texts(&t);
+    bool pictures = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_PICTURE;
+    if (s == GR_OK && pictures != (cli.n_arguments > 1)) {
+        gr_model_free(&model);
+        return cli_usage(pictures ? "'%s' looks at pictures: name some behind it"
+                                  : "'%s' does not look at pictures; give texts with --text",
+                         cli.argument[0]);
+    }
+    bool fine = s != GR_OK || (pictures ? take_pictures(&t) : take_texts(&t));
     if (s == GR_OK && fine && t.n) s = predict(model, &t);
     gr_model_free(&model);
     release(&t);
@@ -131,20 +148,22 @@ static const char *const examples[] = {
     "gradus predict runs/questions --text \"How far is the moon?\"",
     "gradus predict runs/questions --text \"Who wrote it?\" --top 3",
     "gradus predict runs/questions --json < questions.txt",
+    "gradus predict runs/mnist_lenet seven.png three.jpg",
     NULL,
 };
 
 const cli_command cmd_predict = {
     "predict",
     "Use",
-    "MODEL",
-    "gives the label of a text, with its probability",
+    "MODEL [PICTURE...]",
+    "gives the label of a text or a picture, with its probability",
     "MODEL is a folder that the task 'text-classification' left, or a Hugging Face folder of BERT, RoBERTa or DistilBERT\n"
-    "with a classification head. A line for each text: label, TAB, probability; with --json an object with all of them.",
+    "with a classification head; or one that 'image-classification' left, and then files of pictures follow. A line for each\n"
+    "text or picture: label, TAB, probability; with --json an object with all of them.",
     options,
     COUNT(options),
     1,
-    1,
+    -1,
     false,
     examples,
     run_command,

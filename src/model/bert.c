@@ -40,7 +40,7 @@ struct bert_config {
     gr__conf_strings labels;
 };
 
-enum { MOST_TYPES = 1 << 16, MOST_LABELS = 1 << 20 };
+enum { MOST_TYPES = 1 << 16 };
 
 /* ORDER ACTIVATION: our names, their kinds, Hugging Face's names */
 static const char *const activations[] = {"gelu", "gelu_tanh", "relu", "silu", "tanh", NULL};
@@ -272,40 +272,6 @@ static gr_status read_activation(gr__json root, bert_config *c)
     return gr__fail(GR_ERR_UNSUPPORTED, "'%s': '%.100s' is not supported", c->v->k_activation, name);
 }
 
-static gr_status make_labels(bert_config *c, int64_t n, gr__arena *arena)
-{
-    c->labels.n = (size_t)n;
-    c->labels.item = gr__arena_alloc(arena, (size_t)n * sizeof *c->labels.item);
-    return c->labels.item ? GR_OK : gr__fail_memory("labels", (size_t)n * sizeof *c->labels.item);
-}
-
-/* {"0": "ham", "1": "spam"}, or a number of nameless ones; Transformers leaves out what is its default, two of them. */
-static gr_status read_labels(gr__json root, bert_config *c, gr__arena *arena)
-{
-    int64_t n = 2;
-    gr__json names = gr__json_get(root, "id2label");
-    bool named = gr__json_kind_of(names) == GR__JSON_OBJECT;
-    GR_TRY(gr__hf_int(root, "num_labels", 1, MOST_LABELS, &n));
-    if (named) n = (int64_t)gr__json_count(names);
-    GR_FAIL_IF(n < 1 || n > MOST_LABELS, GR_ERR_CORRUPT, "'id2label' has %lld labels", (long long)n);
-    GR_TRY(make_labels(c, n, arena));
-    for (int64_t i = 0; i < n; i++) {
-        char key[32];
-        const char *name;
-        size_t length;
-        snprintf(key, sizeof key, "%lld", (long long)i);
-        if (!named) {
-            c->labels.item[i] = gr__arena_printf(arena, "LABEL_%s", key);
-        } else {
-            GR_FAIL_IF(!gr__json_string(gr__json_get(names, key), &name, &length) || strlen(name) != length,
-                       GR_ERR_CORRUPT, "'id2label' has no text for label %s", key);
-            c->labels.item[i] = gr__arena_strndup(arena, name, length);
-        }
-        if (!c->labels.item[i]) return gr__fail_memory("a label", sizeof key);
-    }
-    return GR_OK;
-}
-
 static gr_status read_problem(gr__json root, bert_config *c)
 {
     const char *name = NULL;
@@ -338,7 +304,7 @@ static gr_status read_architecture(gr__json root, bert_config *c, gr__arena *are
     for (size_t i = 0; i < GR__COUNT(known); i++) {
         if (strcmp(name, known[i].end) != 0) continue;
         c->pooler = c->v->types && known[i].pooler;
-        return known[i].head ? read_labels(root, c, arena) : GR_OK;
+        return known[i].head ? gr__hf_read_labels(root, 2, arena, &c->labels) : GR_OK;
     }
     return gr__fail(GR_ERR_UNSUPPORTED, "'architectures': '%s%.100s' is not supported", c->v->class_of, name);
 }
@@ -386,26 +352,6 @@ static gr_status read_json(gr__json root, bert_config *c, gr__arena *arena, cons
 
 /* ---- config.json: writing ---- */
 
-static void write_labels(const bert_config *c, gr__str *out)
-{
-    gr__str by_id = {0}, by_name = {0};
-    for (size_t i = 0; i < c->labels.n; i++) {
-        const char *name = c->labels.item[i];
-        gr__str_printf(&by_id, "%s\"%zu\": ", i ? ", " : "{", i);
-        gr__json_add_string(&by_id, name, strlen(name));
-        gr__str_add(&by_name, i ? ", " : "{");
-        gr__json_add_string(&by_name, name, strlen(name));
-        gr__str_printf(&by_name, ": %zu", i);
-    }
-    gr__str_add_char(&by_id, '}');
-    gr__str_add_char(&by_name, '}');
-    if (by_id.failed || by_name.failed) out->failed = true;
-    gr__hf_put_raw(out, "id2label", gr__str_get(&by_id));
-    gr__hf_put_raw(out, "label2id", gr__str_get(&by_name));
-    gr__str_release(&by_id);
-    gr__str_release(&by_name);
-}
-
 static void write_json(const void *config, gr__str *out)
 {
     const bert_config *c = config;
@@ -419,7 +365,7 @@ static void write_json(const void *config, gr__str *out)
     gr__hf_put_int(out, v->k_layers, c->layers);
     gr__hf_put_int(out, v->k_width, c->width);
     if (c->labels.n) {
-        write_labels(c, out);
+        gr__hf_put_labels(out, &c->labels);
         gr__hf_put_text(out, "problem_type", problems[c->problem]);
     }
     gr__hf_put_double(out, "initializer_range", 0.02);

@@ -33,6 +33,13 @@ gr_status gr__family_find(const char *name, const gr__family **out)
     return unknown(GR_ERR_CONFIG, name, known, GR__COUNT(known));
 }
 
+const char *gr__model_type(const gr__conf *root, const char *otherwise)
+{
+    const gr__conf *section = gr__conf_get(root, "model");
+    bool alone = section && section->kind == GR__CONF_SCALAR && !gr__conf_is_null(section);
+    return alone ? section->text : gr__conf_text(root, "model.type", otherwise);
+}
+
 gr_status gr__family_find_hf(const char *model_type, const gr__family **out)
 {
     const char *known[GR__COUNT(gr__families)];

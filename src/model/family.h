@@ -10,17 +10,21 @@
 
 /* ORDER KIND: gr_model_kind */
 typedef enum gr__family_kind {
-    GR__KIND_LM,     /* token ids in, the next token out */
-    GR__KIND_VECTOR, /* rows of numbers in and out */
-    GR__KIND_ENCODER /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
+    GR__KIND_LM,      /* token ids in, the next token out */
+    GR__KIND_VECTOR,  /* rows of numbers in and out */
+    GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
+    GR__KIND_PICTURE  /* pictures in, labels out */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {
     int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
     int64_t inputs, outputs; /* VECTOR: columns of x and y */
-    gr__conf_strings labels; /* ENCODER: what the head tells apart, in order; none: as the config says */
-    int32_t pad;             /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
+    gr__conf_strings labels; /* ENCODER, PICTURE: what the head tells apart, in order; none: as the config says */
+    int64_t height, width, channels; /* PICTURE: 0: the config must say */
+    gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
+    int32_t pad;                     /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
+    gr__arena *arena;                /* the model's; filled by gr__model_finish() */
 } gr__facts;
 
 typedef struct gr__lm_in {
@@ -47,6 +51,12 @@ typedef struct gr__encoded {
     gr_value pooled; /* (B, C): what stands for the whole; 0: the configuration has none */
 } gr__encoded;
 
+typedef struct gr__picture_in {
+    gr_value x;          /* f32 (N, H, W, C), normalised */
+    bool train;          /* dropout on, norms by the batch */
+    const char *program; /* train: in which running statistics are updated */
+} gr__picture_in;
+
 /* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
 typedef struct gr__old_name {
     const char *end, *now;
@@ -58,6 +68,7 @@ typedef struct gr__family {
     const char *hf_class; /* what config.json calls the architecture; NULL: 'architecture' says */
     const char *summary;  /* one line for help */
     gr__family_kind kind;
+    gr__family_kind (*kind_of)(const void *config); /* what it is once it is finished; NULL: 'kind' */
     size_t config_bytes;
     const gr__conf_row *rows; /* of the section 'model', beside 'type' */
     size_t n_rows;
@@ -65,15 +76,18 @@ typedef struct gr__family {
     gr_status (*finish)(void *config, const gr__facts *facts);
     /* LM: hidden states after the last norm, and the output matrix. */
     void (*build_lm)(gr_graph *g, const void *config, const gr__lm_in *in, gr_value *hidden, gr_value *head);
-    /* VECTOR: x (N, inputs) -> (N, outputs), before the output activation: losses work on that. */
-    gr_value (*build_vector)(gr_graph *g, const void *config, gr_value x, bool train);
+    /* VECTOR: x (N, inputs) -> (N, outputs), before the output activation: losses work on that. program: as in
+     * gr__picture_in. */
+    gr_value (*build_vector)(gr_graph *g, const void *config, gr_value x, bool train, const char *program);
     void (*sizes)(const void *config, int64_t *inputs, int64_t *outputs);
     /* VECTOR: what a prediction is of build_vector's result; NULL: the same. */
     gr_value (*activate)(gr_graph *g, const void *config, gr_value y);
     /* ENCODER: the body, and the logits (B, labels) of its head; the head is asked for only where there are labels. */
     void (*build_encoder)(gr_graph *g, const void *config, const gr__encoder_in *in, gr__encoded *out);
     gr_value (*build_head)(gr_graph *g, const void *config, const gr__encoder_in *in, const gr__encoded *body);
-    /* ENCODER: names of the labels; what their logits mean. */
+    /* PICTURE: the logits (N, labels). What all such configurations begin with is in model/picture.h. */
+    gr_value (*build_picture)(gr_graph *g, const void *config, const gr__picture_in *in);
+    /* ENCODER, PICTURE: names of the labels; what their logits mean. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);
@@ -102,6 +116,8 @@ extern const gr__family *const gr__families[];
 extern const int gr__n_families;
 /* GR_ERR_CONFIG / GR_ERR_UNSUPPORTED with did-you-mean. */
 gr_status gr__family_find(const char *name, const gr__family **out);
+/* The type that the section 'model' names; 'otherwise' where it names none. */
+const char *gr__model_type(const gr__conf *root, const char *otherwise);
 gr_status gr__family_find_hf(const char *model_type, const gr__family **out);
 
 enum { GR__MAX_EOS = 8 };
@@ -132,9 +148,14 @@ gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_toke
 gr_status gr__model_make(const gr__family *family, gr_model **out);
 /* finish(), then the layout. Special ids of the tokenizer count where the model has none yet. */
 gr_status gr__model_finish(gr_model *model, const gr__facts *facts);
-/* GR_ERR_UNSUPPORTED unless it is a language model, an encoder; 'what' cannot be done otherwise. */
+gr__family_kind gr__model_kind(const gr_model *model);
+/* The states of the layout: parameters and, where norms keep them, running statistics. Returns how many, fills at most
+ * 'capacity'. */
+int gr__model_states(const gr_model *model, gr_value *out, int capacity);
+/* GR_ERR_UNSUPPORTED unless it is a language model, an encoder, for pictures; 'what' cannot be done otherwise. */
 gr_status gr__model_want_lm(const gr_model *model, const char *what);
 gr_status gr__model_want_encoder(const gr_model *model, const char *what);
+gr_status gr__model_want_pictures(const gr_model *model, const char *what);
 /* GR_ERR_DATA unless all ids are in the vocabulary. */
 gr_status gr__model_check_ids(const gr_model *model, const int32_t *ids, int64_t n);
 /* Whether 'name' matches one of the patterns (up to NULL; NULL: none). */

@@ -104,8 +104,9 @@ static gr_status finish(void *config, const gr__facts *facts)
 
 /* ---- graph ---- */
 
-static gr_value build_vector(gr_graph *g, const void *config, gr_value x, bool train)
+static gr_value build_vector(gr_graph *g, const void *config, gr_value x, bool train, const char *program)
 {
+    (void)program;
     const mlp_config *c = config;
     gr_init weight, bias;
     gr_linear_options o = {
@@ -132,35 +133,6 @@ static void sizes(const void *config, int64_t *inputs, int64_t *outputs)
 
 /* ---- config.json ---- */
 
-static gr_status read_choice(gr__json root, const char *key, const char *const *choices, int *out)
-{
-    const char *name = choices[*out];
-    GR_TRY(gr__hf_text(root, key, &name));
-    for (int i = 0; choices[i]; i++)
-        if (strcmp(choices[i], name) == 0) {
-            *out = i;
-            return GR_OK;
-        }
-    return gr__fail(GR_ERR_UNSUPPORTED, "'%s': '%.100s' is unknown", key, name);
-}
-
-static gr_status read_hidden(gr__json root, mlp_config *c, gr__arena *arena)
-{
-    gr__json list = gr__json_get(root, "hidden");
-    size_t n = gr__json_count(list);
-    GR_FAIL_IF(gr__json_kind_of(list) != GR__JSON_ARRAY || n > MOST_LAYERS, GR_ERR_CORRUPT,
-               "'hidden' must be a list of at most %d sizes", MOST_LAYERS);
-    c->hidden.item = gr__arena_alloc(arena, (n + 1) * sizeof *c->hidden.item);
-    if (!c->hidden.item) return gr__fail_memory("a model", n * sizeof *c->hidden.item);
-    for (; c->hidden.n < n; c->hidden.n++) {
-        int64_t size;
-        GR_FAIL_IF(!gr__json_int(gr__json_at(list, c->hidden.n), &size) || size < 1 || size > MOST_SIZE, GR_ERR_CORRUPT,
-                   "'hidden' must hold integers from 1 to %d", MOST_SIZE);
-        c->hidden.item[c->hidden.n] = size;
-    }
-    return GR_OK;
-}
-
 static gr_status read_json(gr__json root, void *config, gr__arena *arena)
 {
     mlp_config *c = config;
@@ -169,15 +141,17 @@ static gr_status read_json(gr__json root, void *config, gr__arena *arena)
     GR_TRY(gr__hf_need(root, "outputs"));
     GR_TRY(gr__hf_int(root, "inputs", 1, MOST_SIZE, &c->inputs));
     GR_TRY(gr__hf_int(root, "outputs", 1, MOST_SIZE, &c->outputs));
-    GR_TRY(read_hidden(root, c, arena));
-    GR_TRY(read_choice(root, "activation", activations, &c->activation));
-    GR_TRY(read_choice(root, "output_activation", output_activations, &c->output_activation));
+    GR_FAIL_IF(!gr__json_get(root, "hidden"), GR_ERR_CORRUPT, "'hidden' must be a list of at most %d sizes",
+               MOST_LAYERS);
+    GR_TRY(gr__hf_ints(root, "hidden", MOST_LAYERS, 1, MOST_SIZE, arena, &c->hidden));
+    GR_TRY(gr__hf_choice(root, "activation", activations, &c->activation));
+    GR_TRY(gr__hf_choice(root, "output_activation", output_activations, &c->output_activation));
     GR_TRY(gr__hf_double(root, "dropout", 0, 0.999, &c->dropout));
     GR_TRY(gr__hf_bool(root, "bias", &c->bias));
-    GR_TRY(read_choice(root, "init", inits, &c->init.kind));
+    GR_TRY(gr__hf_choice(root, "init", inits, &c->init.kind));
     GR_TRY(gr__hf_double(root, "init_a", -1e300, 1e300, &c->init.a));
     GR_TRY(gr__hf_double(root, "init_b", -1e300, 1e300, &c->init.b));
-    GR_TRY(read_choice(root, "bias_init", inits, &c->bias_init.kind));
+    GR_TRY(gr__hf_choice(root, "bias_init", inits, &c->bias_init.kind));
     GR_TRY(gr__hf_double(root, "bias_init_a", -1e300, 1e300, &c->bias_init.a));
     return gr__hf_double(root, "bias_init_b", -1e300, 1e300, &c->bias_init.b);
 }
@@ -185,25 +159,19 @@ static gr_status read_json(gr__json root, void *config, gr__arena *arena)
 static void write_json(const void *config, gr__str *out)
 {
     const mlp_config *c = config;
-    gr__str hidden = {0};
-    for (size_t i = 0; i < c->hidden.n; i++)
-        gr__str_printf(&hidden, "%s%lld", i ? ", " : "[", (long long)c->hidden.item[i]);
-    gr__str_add(&hidden, c->hidden.n ? "]" : "[]");
-    if (hidden.failed) out->failed = true;
     gr__hf_put_text(out, "activation", activations[c->activation]);
     gr__hf_put_bool(out, "bias", c->bias);
     gr__hf_put_text(out, "bias_init", inits[c->bias_init.kind]);
     gr__hf_put_double(out, "bias_init_a", c->bias_init.a);
     gr__hf_put_double(out, "bias_init_b", c->bias_init.b);
     gr__hf_put_double(out, "dropout", c->dropout);
-    gr__hf_put_raw(out, "hidden", gr__str_get(&hidden));
+    gr__hf_put_ints(out, "hidden", &c->hidden);
     gr__hf_put_text(out, "init", inits[c->init.kind]);
     gr__hf_put_double(out, "init_a", c->init.a);
     gr__hf_put_double(out, "init_b", c->init.b);
     gr__hf_put_int(out, "inputs", c->inputs);
     gr__hf_put_text(out, "output_activation", output_activations[c->output_activation]);
     gr__hf_put_int(out, "outputs", c->outputs);
-    gr__str_release(&hidden);
 }
 
 static gr_model_info describe(const void *config)

@@ -2,6 +2,7 @@
 #include "model/family.h"
 
 #include "graph/graph.h"
+#include "model/picture.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,12 +65,17 @@ static void build_layout(gr_model *m)
     gr_graph *g = m->layout;
     gr_value hidden, head;
     gr_encoder_values encoder;
-    if (f->kind == GR__KIND_ENCODER) {
+    gr__family_kind kind = gr__model_kind(m);
+    if (kind == GR__KIND_ENCODER) {
         build_encoder(m, g, 1, 1, false, &encoder);
-    } else if (f->kind == GR__KIND_VECTOR) {
+    } else if (kind == GR__KIND_PICTURE) {
+        const gr__picture_config *p = m->config;
+        gr_value x = gr_input(g, "x", GR_F32, 4, (int64_t[]){1, p->height, p->width, p->channels});
+        f->build_picture(g, m->config, &(gr__picture_in){.x = x});
+    } else if (kind == GR__KIND_VECTOR) {
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
-        f->build_vector(g, m->config, gr_input(g, "x", GR_F32, 2, (int64_t[]){1, inputs}), false);
+        f->build_vector(g, m->config, gr_input(g, "x", GR_F32, 2, (int64_t[]){1, inputs}), false, NULL);
     } else {
         gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){1, 1});
         f->build_lm(g, m->config, &(gr__lm_in){.ids = ids, .batch = 1, .time = 1}, &hidden, &head);
@@ -94,6 +100,7 @@ gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
     take_special_ids(m);
     if (m->pad < 0 && m->family->kind == GR__KIND_ENCODER) m->pad = m->family->pad;
     f.pad = m->pad;
+    f.arena = &m->arena;
     GR_TRY(copy_labels(m, &f.labels));
     GR_TRY(m->family->finish(m->config, &f));
     GR_TRY(gr_graph_new(&m->layout));
@@ -134,7 +141,8 @@ gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_toke
     gr_status status = read_section(m, section);
     if (status == GR_OK) {
         status = gr__model_finish(m, facts);
-        if (status == GR_ERR_CONFIG) gr__fail_prefix(status, "section 'model'");
+        bool placed = strchr(gr_message(), '\n') != NULL; /* file, line and a caret already */
+        if (status == GR_ERR_CONFIG && !placed) gr__fail_prefix(status, "section 'model'");
     }
     if (status != GR_OK) {
         m->tokenizer = NULL; /* stays the caller's */
@@ -160,9 +168,25 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 
 /* ORDER KIND */
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
-                   (int)GR__KIND_ENCODER == GR_MODEL_ENCODER,
+                   (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE,
                "one enum shows the other");
-gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)m->family->kind; }
+gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
+
+gr__family_kind gr__model_kind(const gr_model *m)
+{
+    return m->family->kind_of ? m->family->kind_of(m->config) : m->family->kind;
+}
+
+int gr__model_states(const gr_model *m, gr_value *out, int capacity)
+{
+    int n = 0;
+    for (size_t i = 0; i < m->layout->n_values; i++) {
+        if (m->layout->value[i].role != GR__ROLE_STATE) continue;
+        if (n < capacity) out[n] = (gr_value)(i + 1);
+        n++;
+    }
+    return n;
+}
 
 gr_model_info gr_model_describe(const gr_model *m)
 {
@@ -235,6 +259,33 @@ gr_status gr_model_build_encoder(gr_model *m, gr_graph *g, int64_t batch, int64_
     *out = v;
     return GR_OK;
 }
+
+/* ---- pictures ---- */
+
+gr_status gr__model_want_pictures(const gr_model *m, const char *what)
+{
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_PICTURE, GR_ERR_UNSUPPORTED, "%s needs a model for pictures, not '%s'",
+               what, m->family->name);
+    return GR_OK;
+}
+
+gr_status gr_model_build_picture(gr_model *m, gr_graph *g, int64_t batch, bool train, const char *program,
+                                 gr_picture_values *out)
+{
+    GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_picture: an argument is NULL");
+    GR_TRY(gr__model_want_pictures(m, "gr_model_build_picture"));
+    GR_FAIL_IF(batch < 1, GR_ERR_ARGUMENT, "a batch of %lld pictures is not possible", (long long)batch);
+    const gr__picture_config *p = m->config;
+    gr_picture_values v = {
+        .pictures = gr_input(g, "pictures", GR_F32, 4, (int64_t[]){batch, p->height, p->width, p->channels})};
+    v.logits = m->family->build_picture(
+        g, m->config, &(gr__picture_in){.x = v.pictures, .train = train, .program = program ? program : "step"});
+    GR_TRY(gr_graph_status(g));
+    *out = v;
+    return GR_OK;
+}
+
+/* ---- labels ---- */
 
 gr_label_kind gr_model_label_kind(const gr_model *m)
 {

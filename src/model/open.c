@@ -84,7 +84,7 @@ static gr_status open_tokenizer(gr_model *m, const char *folder)
     if (!any) return GR_OK;
     GR_TRY(gr_tokenizer_open(folder, &m->tokenizer));
     int64_t vocab = m->family->describe(m->config).vocab, ids = gr_tokenizer_vocab_size(m->tokenizer);
-    if (m->family->kind != GR__KIND_VECTOR && ids > vocab)
+    if (vocab > 0 && ids > vocab)
         gr__log(GR_LOG_WARNING, "'%s': the tokenizer has %lld ids, the model only %lld", folder, (long long)ids,
                 (long long)vocab);
     return GR_OK;
@@ -268,13 +268,12 @@ static void convert(const gr_tensor *from, float *to)
 
 static gr_status load(gr_model *m, const gr__weights *w, bool start, bool other_head)
 {
-    loader l = {
-        .model = m, .weights = w, .n = gr_graph_params(m->layout, NULL, 0), .start = start, .other_head = other_head};
+    loader l = {.model = m, .weights = w, .n = gr__model_states(m, NULL, 0), .start = start, .other_head = other_head};
     gr_status status = GR_OK;
     l.param = gr__calloc((size_t)l.n + 1, sizeof *l.param);
     l.stored = gr__calloc((size_t)l.n + 1, sizeof *l.stored);
     if (!l.param || !l.stored) GR_TRY_DONE(gr__fail_memory("a model", (size_t)l.n * 16));
-    gr_graph_params(m->layout, l.param, l.n);
+    gr__model_states(m, l.param, l.n);
     GR_TRY_DONE(match(&l));
     for (int i = 0; i < l.n; i++) {
         const gr__value *v = param_at(&l, i);

@@ -51,7 +51,7 @@ static gr_status save_config(const gr_model *m, const char *folder)
     gr__str s = {0};
     gr__str_printf(&s, "  \"architectures\": [\"%s\"]", f->architecture ? f->architecture(m->config) : f->hf_class);
     gr__hf_put_text(&s, "model_type", f->hf_type);
-    if (f->kind != GR__KIND_VECTOR) put_ids(&s, m);
+    if (f->kind == GR__KIND_LM || f->kind == GR__KIND_ENCODER) put_ids(&s, m);
     gr__hf_put_text(&s, "torch_dtype", "float32");
     if (f->kind == GR__KIND_LM) gr__hf_put_bool(&s, "use_cache", true);
     f->write_json(m->config, &s);
@@ -87,13 +87,13 @@ static gr_status add_zero_bias(list *l, const char *weight, const gr__value *v)
 static gr_status collect(const gr_model *m, list *l)
 {
     const gr__family *f = m->family;
-    int n = gr_graph_params(m->layout, NULL, 0);
+    int n = gr__model_states(m, NULL, 0);
     bool zeros = f->zero_biases && f->zero_biases(m->config);
     int64_t most = 1;
     l->item = gr__calloc(2 * (size_t)n + 1, sizeof *l->item);
     gr_value *param = gr__calloc((size_t)n + 1, sizeof *param);
     gr_status status = l->item && param ? GR_OK : gr__fail_memory("a model", (size_t)n * sizeof *l->item);
-    if (status == GR_OK) gr_graph_params(m->layout, param, n);
+    if (status == GR_OK) gr__model_states(m, param, n);
     for (int i = 0; i < n && status == GR_OK && zeros; i++) {
         const gr__value *v = gr__value_get(m->layout, param[i]);
         most = GR__MAX(most, v->dim[v->rank - 1]);

@@ -16,13 +16,14 @@ static const gr__task_kind *task_for(const char *model)
     if (gr__family_find(model, &f) != GR_OK) return &gr__task_text_generation; /* which says that there is none */
     return f->kind == GR__KIND_VECTOR    ? &gr__task_vector
            : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
+           : f->kind == GR__KIND_PICTURE ? &gr__task_image_classification
                                          : &gr__task_text_generation;
 }
 
 static gr_status find(const gr__conf *root, const gr__task_kind **out)
 {
     const gr__conf *node = gr__conf_get(root, "task");
-    const char *names[GR__COUNT(gr__tasks)], *model = gr__conf_text(root, "model.type", "gpt");
+    const char *names[GR__COUNT(gr__tasks)], *model = gr__model_type(root, "gpt");
     if (!node) {
         *out = task_for(model);
         return GR_OK;
@@ -35,8 +36,9 @@ static gr_status find(const gr__conf *root, const gr__task_kind **out)
         }
     }
     const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(names)) : NULL;
-    return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
-                         near ? "'?" : "; there are 'text-generation', 'text-classification' and 'vector'");
+    return gr__conf_fail(
+        node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
+        near ? "'?" : "; there are 'text-generation', 'text-classification', 'image-classification' and 'vector'");
 }
 
 gr_status gr__task_open(const gr__task_in *in, gr__task **out)

@@ -81,8 +81,9 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     t->outputs = t->loss.broadcast ? 1 : t->part[0].outputs;
     gr__facts facts = {.inputs = t->part[0].inputs, .outputs = t->outputs};
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &base->model));
-    if (base->model->family->kind != GR__KIND_VECTOR)
-        return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' does not take rows of numbers; use 'mlp'",
+    if (gr__model_kind(base->model) != GR__KIND_VECTOR)
+        return gr__conf_fail(gr__conf_find(in->root, "model"),
+                             "model '%s' does not take rows of numbers; use 'mlp' or 'layers'",
                              base->model->family->name);
     base->samples[0] = base->units[0] = t->part[0].rows;
     base->samples[1] = base->units[1] = t->part[t->has_valid].rows;
@@ -105,7 +106,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     gr_value x = gr_input(g, "x", GR_F32, 2, (int64_t[]){batch, t->part[0].inputs});
     gr_value y = gr_input(g, "y", GR_F32, 2, (int64_t[]){batch, t->part[0].outputs});
     gr_value weight = gr_input(g, "weight", GR_F32, 1, &batch);
-    gr_value p = m->family->build_vector(g, m->config, x, train);
+    gr_value p = m->family->build_vector(g, m->config, x, train, program);
     gr_loss_options o = {.half = t->loss.half,
                          .broadcast = t->loss.broadcast,
                          .delta = t->loss.delta,

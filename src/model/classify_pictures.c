@@ -1,0 +1,80 @@
+/* Labels of files of pictures. */
+#include "gradus/ops.h"
+#include "gradus/plan.h"
+#include "image/transform.h"
+#include "model/picture.h"
+
+#include <string.h>
+
+enum { BATCH = 16 };
+
+typedef struct sight {
+    gr_plan *plan;
+    gr_session *session;
+} sight;
+
+static gr_status sight_new(gr_model *m, int64_t batch, bool bf16, sight *out)
+{
+    gr_graph *g;
+    gr_picture_values v = {0};
+    GR_TRY(gr_graph_new(&g));
+    gr_status status = gr_model_build_picture(m, g, batch, false, NULL, &v);
+    if (status == GR_OK) gr_output(g, "look", "scores", gr_softmax(g, v.logits));
+    if (status == GR_OK && bf16) status = gr_autocast_bf16(g);
+    if (status == GR_OK) status = gr_plan_compile(g, "look", NULL, &out->plan);
+    if (status == GR_OK) status = gr_session_new(out->plan, m->store, &out->session);
+    gr_graph_free(&g);
+    return status;
+}
+
+gr_status gr__picture_load(const gr__picture_config *c, const gr__image *image, float *out)
+{
+    float mean[4], std[4];
+    gr__image sized = *image;
+    bool other = image->width != c->width || image->height != c->height;
+    if (other) GR_TRY(gr__image_resize(image, c->width, c->height, GR__BILINEAR, true, &sized));
+    for (int k = 0; k < 4; k++) {
+        mean[k] = k < (int)c->mean.n ? (float)c->mean.item[k] : 0;
+        std[k] = k < (int)c->std.n ? (float)c->std.item[k] : 1;
+    }
+    gr__image_to_floats(&sized, mean, std, false, out);
+    if (other) gr__image_release(&sized);
+    return GR_OK;
+}
+
+static gr_status load(const gr__picture_config *c, const char *path, float *out)
+{
+    gr__image image;
+    GR_TRY(gr__image_read(path, &(gr__image_options){.channels = (int)c->channels}, &image));
+    gr_status status = gr__picture_load(c, &image, out);
+    gr__image_release(&image);
+    return status;
+}
+
+gr_status gr_classify_pictures(gr_model *m, const char *const *paths, int64_t n, const gr_classify_options *options,
+                               float *scores)
+{
+    gr_classify_options o = options ? *options : (gr_classify_options){0};
+    GR_FAIL_IF(!m || !paths || !scores || n < 1, GR_ERR_ARGUMENT,
+               "gr_classify_pictures: an argument is NULL, or there is no picture");
+    GR_TRY(gr__model_want_pictures(m, "classifying pictures"));
+    GR_FAIL_IF(o.batch < 0, GR_ERR_ARGUMENT, "a batch of %lld is not possible", (long long)o.batch);
+    const gr__picture_config *c = m->config;
+    int64_t batch = GR__MIN(o.batch ? o.batch : BATCH, n), each = c->height * c->width * c->channels;
+    sight s = {0};
+    gr_tensor in, out;
+    gr_status status = GR_OK;
+    GR_TRY_DONE(sight_new(m, batch, o.bf16, &s));
+    GR_TRY_DONE(gr_session_input(s.session, "pictures", &in));
+    GR_TRY_DONE(gr_session_output(s.session, "scores", &out));
+    for (int64_t first = 0; first < n; first += batch) {
+        int64_t here = GR__MIN(batch, n - first);
+        for (int64_t i = 0; i < here; i++) GR_TRY_DONE(load(c, paths[first + i], (float *)in.data + i * each));
+        GR_TRY_DONE(gr_session_run(s.session));
+        memcpy(scores + first * c->classes, out.data, (size_t)(here * c->classes) * sizeof *scores);
+    }
+done:
+    gr_session_free(&s.session);
+    gr_plan_free(&s.plan);
+    return status;
+}
