@@ -51,7 +51,7 @@ static gr_status save_config(const gr_model *m, const char *folder)
     gr__str s = {0};
     gr__str_printf(&s, "  \"architectures\": [\"%s\"]", f->architecture ? f->architecture(m->config) : f->hf_class);
     gr__hf_put_text(&s, "model_type", f->hf_type);
-    if (f->kind != GR__KIND_VECTOR) put_ids(&s, m);
+    if (f->kind != GR__KIND_VECTOR && f->kind != GR__KIND_TABLE) put_ids(&s, m);
     gr__hf_put_text(&s, "torch_dtype", "float32");
     if (f->kind == GR__KIND_LM) gr__hf_put_bool(&s, "use_cache", true);
     f->write_json(m->config, &s);
