@@ -254,7 +254,7 @@ static gr_status usable_rows(gr__table_work *w)
     return GR_OK;
 }
 
-static gr_status encode_test(gr__table_work *w, gr__csv_table *test, gr__table *out)
+static gr_status encode_test(gr__table_work *w, gr__csv_table *test, gr__table_data *out)
 {
     size_t *column, target;
     GR_TRY(read_named(w->o, w->section, w->o->test_source, test));
@@ -266,7 +266,7 @@ static gr_status encode_test(gr__table_work *w, gr__csv_table *test, gr__table *
     return gr__table_encode(w->columns, test, column, target, NULL, (int64_t)test->rows, &out->part[1], NULL);
 }
 
-static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr__table *out)
+static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr__table_data *out)
 {
     const gr__table_options *o = w->o;
     GR_TRY(check_options(o, w->section));
@@ -296,13 +296,13 @@ static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr_
 }
 
 gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, uint64_t seed, gr__arena *arena,
-                         gr__table *out)
+                         gr__table_data *out)
 {
     gr__csv_table test = {0};
     gr__table_work w = {.o = o, .section = section, .arena = arena, .columns = &out->columns};
-    *out = (gr__table){0};
+    *out = (gr__table_data){0};
     gr_status status = work(&w, seed, &test, out);
-    if (status != GR_OK) gr__table_release(out);
+    if (status != GR_OK) gr__table_close(out);
     gr__csv_table_release(&test);
     gr__csv_table_release(&w.csv);
     gr__free(w.row);
@@ -310,7 +310,7 @@ gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, ui
     return status;
 }
 
-void gr__table_release(gr__table *t)
+void gr__table_close(gr__table_data *t)
 {
     gr__table_part_release(&t->part[0]);
     gr__table_part_release(&t->part[1]);

@@ -32,16 +32,16 @@ typedef struct gr__table_part {
     int32_t *class; /* n: -1 for numbers */
 } gr__table_part;
 
-typedef struct gr__table {
+typedef struct gr__table_data {
     gr__columns columns;    /* in the arena that was given to open */
     gr__table_part part[2]; /* training, validation (may be empty) */
     const char *report;     /* lines for people, in the arena */
-} gr__table;
+} gr__table_data;
 
 /* 'section' is for messages with a position. GR_ERR_DATA, GR_ERR_CONFIG and what reading gives; *out is then empty. */
 gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, uint64_t seed, gr__arena *arena,
-                         gr__table *out);
-void gr__table_release(gr__table *t);
+                         gr__table_data *out);
+void gr__table_close(gr__table_data *t);
 
 /* What was odd in a file that is encoded by columns fitted elsewhere: how many cells, and where the first is. */
 typedef struct gr__table_odd {

@@ -23,7 +23,7 @@ const gr__conf_row gr__table_column_rows[] = {
     {"scale", GR__CONF_ENUM, AT(scale), 0, 0, scales, "standard",
      "numbers: mean 0 and deviation 1, or least 0 and most 1", 0},
     {"log", GR__CONF_BOOL, AT(log), 0, 0, NULL, "false", "numbers: sign(v)*log(1 + |v|), before scaling", 0},
-    {"clip", GR__CONF_DOUBLE, AT(clip), 0, 0.5, NULL, "0",
+    {"clip", GR__CONF_DOUBLE, AT(clip), 0, 0.5, NULL, "0.001",
      "numbers: held within this quantile and 1 minus it; 0: not at all", GR__CONF_BELOW_MAX},
     {"missing", GR__CONF_ENUM, AT(missing), 0, 0, fills, "median", "numbers: what stands for missing cells", 0},
     {"indicator", GR__CONF_ENUM, AT(indicator), 0, 0, choices, "auto",

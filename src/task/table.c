@@ -19,7 +19,7 @@ typedef struct gr__table_loss {
 
 typedef struct gr__table_task {
     gr__task base;
-    gr__table table;
+    gr__table_data table;
     gr__table_loss loss;
     double *weight; /* of each class; NULL: ones */
     int64_t *draw;  /* samples[0]: rows of an epoch; NULL: each once */
@@ -149,7 +149,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 static void close(gr__task *base)
 {
     gr__table_task *t = (gr__table_task *)base;
-    gr__table_release(&t->table);
+    gr__table_close(&t->table);
     gr__free(t->said);
 }
 
