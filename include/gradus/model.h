@@ -34,10 +34,10 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,     /* token ids in, the next token out */
-    GR_MODEL_VECTOR, /* rows of numbers in and out */
+    GR_MODEL_LM,      /* token ids in, the next token out */
+    GR_MODEL_VECTOR,  /* rows of numbers in and out */
     GR_MODEL_ENCODER, /* token ids in; out a vector of each, one of the whole, labels where there is a head */
-    GR_MODEL_TABLE /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_TABLE    /* cells of a table in; out a number, or labels (gradus/table.h) */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 

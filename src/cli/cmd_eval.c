@@ -107,8 +107,7 @@ static int eval_folds(const char *config)
         json_close();
         json_end();
     } else {
-        for (int i = 0; i < n; i++)
-            printf("%-18s %.6g +- %.3g\n", mean[i].name, mean[i].value, deviation[i].value);
+        for (int i = 0; i < n; i++) printf("%-18s %.6g +- %.3g\n", mean[i].name, mean[i].value, deviation[i].value);
     }
     return EXIT_OK;
 }
@@ -200,9 +199,13 @@ static int run_command(void)
     return cli_usage("eval wants MODEL DATA, a configuration, or the folder of a run ('%s' is none)", first);
 }
 
-static const char *const examples[] = {"gradus eval runs/book other.txt", "gradus eval runs/book other.txt --json",
-                                       "gradus eval config.yaml", "gradus eval runs/book",
-                                       "gradus eval runs/houses test.csv", "gradus eval houses.yaml --folds 5", NULL};
+static const char *const examples[] = {"gradus eval runs/book other.txt",
+                                       "gradus eval runs/book other.txt --json",
+                                       "gradus eval config.yaml",
+                                       "gradus eval runs/book",
+                                       "gradus eval runs/houses test.csv",
+                                       "gradus eval houses.yaml --folds 5",
+                                       NULL};
 
 const cli_command cmd_eval = {
     "eval",

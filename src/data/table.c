@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const headers[] = {"auto", "yes", "no", NULL},
-                         *const predicts[] = {"auto", "number", "class", NULL};
+static const char *const headers[] = {"auto", "yes", "no", NULL}, *const predicts[] = {"auto", "number", "class", NULL};
 
 #define AT(field) offsetof(gr__table_options, field)
 const gr__conf_row gr__table_rows[] = {
@@ -116,8 +115,7 @@ static gr_status check_options(const gr__table_options *o, const gr__conf *secti
 {
     if (o->folds == 1 || o->fold >= GR__MAX(o->folds, 1))
         return gr__conf_fail(section, "data.folds is 2 or more, and data.fold less than it");
-    if (o->folds && o->test_source)
-        return gr__conf_fail(section, "data.folds and data.test_source exclude each other");
+    if (o->folds && o->test_source) return gr__conf_fail(section, "data.folds and data.test_source exclude each other");
     return GR_OK;
 }
 
@@ -187,8 +185,8 @@ gr_status gr__table_encode(const gr__columns *c, const gr__csv_table *csv, const
             if (fate != GR__CELL_FINE) note(odd ? odd : &none, fate, &c->item[k], cell, csv->line[r]);
         }
         if (target == SIZE_MAX) continue;
-        gr__cell_fate fate = gr__columns_target(c, gr__table_cell(csv, r, target), csv->decimal_comma, &out->number[i],
-                                                &out->class[i]);
+        gr__cell_fate fate =
+            gr__columns_target(c, gr__table_cell(csv, r, target), csv->decimal_comma, &out->number[i], &out->class[i]);
         if (fate != GR__CELL_FINE) return bad_target(c, csv, r, target, fate);
     }
     return GR_OK;
@@ -260,8 +258,7 @@ static gr_status encode_test(gr__table_work *w, gr__csv_table *test, gr__table_d
     GR_TRY(read_named(w->o, w->section, w->o->test_source, test));
     column = gr__arena_alloc(w->arena, (w->columns->n + 1) * sizeof *column);
     if (!column) return gr__fail_memory("a table", w->columns->n * sizeof *column);
-    for (size_t i = 0; i < w->columns->n; i++)
-        GR_TRY(gr__csv_table_column(test, w->columns->item[i].name, &column[i]));
+    for (size_t i = 0; i < w->columns->n; i++) GR_TRY(gr__csv_table_column(test, w->columns->item[i].name, &column[i]));
     GR_TRY(gr__csv_table_column(test, w->columns->target.name, &target));
     return gr__table_encode(w->columns, test, column, target, NULL, (int64_t)test->rows, &out->part[1], NULL);
 }

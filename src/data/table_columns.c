@@ -40,8 +40,7 @@ const size_t gr__n_table_column_rows = GR__COUNT(gr__table_column_rows);
 /* ---- settings ---- */
 
 /* data.all, and over it what data.columns says of this one. */
-static gr_status read_settings(const gr__table_work *w, const gr__conf *own, const char *name,
-                               gr__column_settings *out)
+static gr_status read_settings(const gr__table_work *w, const gr__conf *own, const char *name, gr__column_settings *out)
 {
     char path[160];
     gr__conf *node = gr__conf_is_null(w->o->all) ? NULL : gr__conf_copy(w->o->all, w->arena);
@@ -394,9 +393,9 @@ gr_status gr__table_fit(gr__table_work *w)
                           .low = -(double)INFINITY,
                           .high = (double)INFINITY,
                           .scale = 1};
-        status = !c->name                                             ? gr__fail_memory("a name", 64)
+        status = !c->name                                    ? gr__fail_memory("a name", 64)
                  : w->fact[column].kind == GR__COLUMN_NUMBER ? fit_number(w, column, c, v)
-                                                                      : fit_category(w, column, c);
+                                                             : fit_category(w, column, c);
     }
     if (status == GR_OK) status = fit_target(w, v);
     gr__free(v);

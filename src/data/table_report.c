@@ -13,8 +13,8 @@ static void add_column(const gr__table_work *w, size_t i, gr__str *s)
 {
     const gr__column_facts *f = &w->fact[i];
     bool target = i == w->target;
-    const char *kind = target ? gr__columns_classes(w->columns) ? "class" : "number"
-                       : f->ignored ? "ignored"
+    const char *kind = target                         ? gr__columns_classes(w->columns) ? "class" : "number"
+                       : f->ignored                   ? "ignored"
                        : f->kind == GR__COLUMN_NUMBER ? "number"
                                                       : "category";
     gr__str_printf(s, "  %-*s %-9s %lld values", NAME_WIDTH, w->csv.name[i], kind, (long long)f->distinct);

@@ -97,9 +97,9 @@ int64_t gr__column_code(const gr__column *c, const char *text, size_t n)
 static gr__cell_fate take_number(const gr__column *c, const gr__cell *cell, bool comma, float **numbers)
 {
     double v = NAN;
-    gr__cell_fate fate = gr__cell_is_missing(cell)                                 ? GR__CELL_MISSING
+    gr__cell_fate fate = gr__cell_is_missing(cell)                         ? GR__CELL_MISSING
                          : gr__cell_number(cell, comma, &v) && isfinite(v) ? GR__CELL_FINE
-                                                                                   : GR__CELL_BAD;
+                                                                           : GR__CELL_BAD;
     *(*numbers)++ = (float)gr__column_forward(c, fate == GR__CELL_FINE ? v : (double)NAN);
     if (c->indicator) *(*numbers)++ = fate == GR__CELL_FINE ? 0.0f : 1.0f;
     return fate;

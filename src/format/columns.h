@@ -32,9 +32,9 @@ typedef struct gr__column {
 typedef struct gr__columns {
     gr__column *item; /* of the features */
     size_t n;
-    gr__column target; /* a category is the classes, without the code 0: word i is class i */
+    gr__column target;      /* a category is the classes, without the code 0: word i is class i */
     gr__conf_strings names; /* of all columns of the file for training where it had no header; else none */
-    const char *strip; /* characters taken off the end of the target's cells; NULL: none */
+    const char *strip;      /* characters taken off the end of the target's cells; NULL: none */
 } gr__columns;
 
 /* What became of a cell. */

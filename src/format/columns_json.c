@@ -110,8 +110,7 @@ static gr_status take_list(gr__json object, const char *key, bool sorted, gr__ar
     for (size_t i = 0; i < n; i++) {
         const char *text;
         size_t size;
-        GR_FAIL_IF(!gr__json_string(gr__json_at(list, i), &text, &size), GR_ERR_CORRUPT, "'%s' must hold texts",
-                   key);
+        GR_FAIL_IF(!gr__json_string(gr__json_at(list, i), &text, &size), GR_ERR_CORRUPT, "'%s' must hold texts", key);
         if (!(out->item[i] = gr__arena_strndup(arena, text, size))) return gr__fail_memory("a column", size);
         GR_FAIL_IF(sorted && i && strcmp(out->item[i - 1], out->item[i]) >= 0, GR_ERR_CORRUPT,
                    "'%s' must be sorted, each once; '%.60s' is not", key, out->item[i]);

@@ -11,19 +11,19 @@
 
 /* ORDER KIND: gr_model_kind */
 typedef enum gr__family_kind {
-    GR__KIND_LM,     /* token ids in, the next token out */
-    GR__KIND_VECTOR, /* rows of numbers in and out */
+    GR__KIND_LM,      /* token ids in, the next token out */
+    GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
-    GR__KIND_TABLE /* cells of a table in; out numbers, or labels */
+    GR__KIND_TABLE    /* cells of a table in; out numbers, or labels */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {
-    int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
-    int64_t inputs, outputs; /* VECTOR: columns of x and y */
-    gr__conf_strings labels; /* ENCODER: what the head tells apart, in order; none: as the config says */
+    int64_t vocab;              /* LM, ENCODER: of the tokenizer; 0: the config must say */
+    int64_t inputs, outputs;    /* VECTOR: columns of x and y */
+    gr__conf_strings labels;    /* ENCODER: what the head tells apart, in order; none: as the config says */
     const gr__columns *columns; /* TABLE: fitted; they outlive the model. NULL: as the config says */
-    int32_t pad;             /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
+    int32_t pad;                /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
 } gr__facts;
 
 typedef struct gr__lm_in {
@@ -77,7 +77,8 @@ typedef struct gr__family {
     void (*build_encoder)(gr_graph *g, const void *config, const gr__encoder_in *in, gr__encoded *out);
     gr_value (*build_head)(gr_graph *g, const void *config, const gr__encoder_in *in, const gr__encoded *body);
     /* TABLE: numbers f32 (B, N) (0: none) and codes i32 (B, K) (0: none) -> (B, outputs); the columns behind them. */
-    gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch, bool train);
+    gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
+                            bool train);
     const gr__columns *(*columns)(const void *config);
     /* ENCODER, TABLE: names of the labels; what their logits mean. */
     const gr__conf_strings *(*labels)(const void *config);

@@ -77,8 +77,7 @@ static gr_value build_table(gr_graph *g, const void *config, gr_value numbers, g
                             bool train)
 {
     const tabular_config *c = config;
-    gr_mlp_options o = {
-        .activation = (gr_activation_kind)c->activation, .dropout = c->dropout, .evaluate = !train};
+    gr_mlp_options o = {.activation = (gr_activation_kind)c->activation, .dropout = c->dropout, .evaluate = !train};
     int64_t size[MOST_LAYERS + 1];
     for (size_t i = 0; i < c->hidden.n; i++) size[i] = c->hidden.item[i];
     size[c->hidden.n] = gr__columns_outputs(&c->columns);

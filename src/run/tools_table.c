@@ -181,8 +181,8 @@ static gr_status score(gr_model *m, const char *path, gr__arena *arena, gr__csv_
     float *output = NULL;
     gr_status status = GR_OK;
     GR_TRY(gr__table_read_for(c, path, arena, csv, &column, &target));
-    GR_FAIL_IF(target == SIZE_MAX, GR_ERR_DATA, "'%s' has no column '%.100s', the target; to predict it: gradus predict",
-               path, c->target.name);
+    GR_FAIL_IF(target == SIZE_MAX, GR_ERR_DATA,
+               "'%s' has no column '%.100s', the target; to predict it: gradus predict", path, c->target.name);
     GR_FAIL_IF(csv->rows == 0, GR_ERR_DATA, "'%s' has no rows", path);
     GR_TRY_DONE(gr__table_encode(c, csv, column, target, NULL, (int64_t)csv->rows, &part, NULL));
     GR_TRY_DONE(run_rows(m, &part, &output));

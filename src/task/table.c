@@ -25,8 +25,8 @@ typedef struct gr__table_task {
     int64_t *draw;  /* samples[0]: rows of an epoch; NULL: each once */
     uint64_t seed;
     int64_t classes, outputs;
-    int scored;    /* the part that validations look at */
-    float *said;   /* samples[1], outputs: of the validation that goes on */
+    int scored;  /* the part that validations look at */
+    float *said; /* samples[1], outputs: of the validation that goes on */
     int64_t n_said;
 } gr__table_task;
 
@@ -51,8 +51,9 @@ static gr_status check_loss(const gr__table_task *t, const gr__conf *section)
     const gr__table_loss *l = &t->loss;
     bool number = l->type == LOSS_MSE || l->type == LOSS_MAE || l->type == LOSS_HUBER;
     if (t->classes && number)
-        return gr__conf_fail(section, "'%s' is for numbers, but the target is a class; loss: cross_entropy, or "
-                                      "data.predict: number",
+        return gr__conf_fail(section,
+                             "'%s' is for numbers, but the target is a class; loss: cross_entropy, or "
+                             "data.predict: number",
                              losses[l->type]);
     if (!t->classes && l->type == LOSS_CROSS_ENTROPY)
         return gr__conf_fail(section, "cross_entropy is for classes, but the target is a number; data.predict: class?");
@@ -117,8 +118,8 @@ static gr_status make_model(gr__table_task *t, const gr__task_in *in)
     gr__facts facts = {.columns = &t->table.columns};
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model));
     if (t->base.model->family->kind != GR__KIND_TABLE)
-        return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' does not take cells of a table; use 'tabular'",
-                             t->base.model->family->name);
+        return gr__conf_fail(gr__conf_find(in->root, "model"),
+                             "model '%s' does not take cells of a table; use 'tabular'", t->base.model->family->name);
     return GR_OK;
 }
 

@@ -136,8 +136,8 @@ gr_status gr__table_score(const gr__columns *c, const gr__table_part *part, cons
                           gr_metric *out, int capacity, int *n_out)
 {
     list l = {out, capacity, 0};
-    gr_status status = gr__columns_classes(c) ? score_classes(c, part, output, n, &l)
-                                              : score_numbers(c, part, output, n, &l);
+    gr_status status =
+        gr__columns_classes(c) ? score_classes(c, part, output, n, &l) : score_numbers(c, part, output, n, &l);
     *n_out = GR__MIN(l.n, capacity);
     return status;
 }
