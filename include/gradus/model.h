@@ -5,7 +5,8 @@
  *   char *text;
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
- * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, layers. */
+ * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, layers,
+ * tabular. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
@@ -37,7 +38,8 @@ typedef enum gr_model_kind {
     GR_MODEL_LM,      /* token ids in, the next token out */
     GR_MODEL_VECTOR,  /* rows of numbers in and out */
     GR_MODEL_ENCODER, /* token ids in; out a vector of each, one of the whole, labels where there is a head */
-    GR_MODEL_PICTURE  /* pictures in, labels out */
+    GR_MODEL_PICTURE, /* pictures in, labels out */
+    GR_MODEL_TABLE    /* cells of a table in; out a number, or labels (gradus/table.h) */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -46,7 +48,7 @@ typedef struct gr_model_info {
     int64_t parameters;
     int64_t layers, heads, kv_heads, width, context, vocab;
     int64_t types;                           /* of tokens: 2 where pairs of texts are told apart */
-    int64_t labels;                          /* outputs of a classification head */
+    int64_t labels;                          /* outputs of a classification head; classes of a table model */
     int64_t height, picture_width, channels; /* of the pictures that it looks at */
     int64_t pooled;                          /* 1: an encoder with one vector of the whole text */
 } gr_model_info;

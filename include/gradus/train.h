@@ -62,6 +62,8 @@ GR_API gr_run_plan gr_run_describe(const gr_run *run);
 GR_API bool gr_run_param(const gr_run *run, int i, const char **path, gr_tensor *out);
 /* Values that a resumed run changes against its checkpoint ("train.lr: 1e-3 -> 5e-4"); NULL past the end. */
 GR_API const char *gr_run_change(const gr_run *run, int i);
+/* What the task found in its data, lines for people, borrowed: of a table the columns and what is odd. NULL: nothing. */
+GR_API const char *gr_run_report(const gr_run *run);
 /* The configuration that is used, as YAML; free with gr_text_free(). */
 GR_API gr_status gr_run_config(const gr_run *run, char **out);
 /* Seconds of one step, from two real steps whose result is thrown away. */

@@ -1,5 +1,7 @@
 #include "cli/eval_ids.h"
 #include "cli/out.h"
+#include "cli/signals.h"
+#include "gradus/table.h"
 #include "gradus/tools.h"
 
 #include <stdlib.h>
@@ -9,7 +11,7 @@
 enum { MOST_METRICS = 16 };
 
 static struct {
-    int64_t batch, context;
+    int64_t batch, context, folds;
     bool bf16;
     const char *out, *ids, *logits, *adamw, *save;
 } o;
@@ -18,6 +20,8 @@ static const cli_option options[] = {
     {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "windows at a time (default: chosen from the model)", false},
     {"context", 0, CLI_INT, &o.context, "N", 1, 1e9, NULL, "tokens of a window (default: the model's context)", false},
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
+    {"folds", 0, CLI_INT, &o.folds, "K", 2, 1000, NULL,
+     "with a configuration of a table: train and measure K models, each on the rows that it has not seen", false},
     {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run, with a configuration", false},
     {"ids", 0, CLI_TEXT, &o.ids, "FILE", 0, 0, NULL, "a JSON list of lists of token ids instead of DATA", true},
     {"logits", 0, CLI_TEXT, &o.logits, "FILE", 0, 0, NULL,
@@ -66,6 +70,66 @@ static int eval_run(const char *config, const char *folder)
     return EXIT_OK;
 }
 
+/* ---- folds ---- */
+
+static void print_fold(void *user, int fold, const gr_metric *m, int n)
+{
+    (void)user;
+    if (cli.json || cli.quiet) return;
+    fprintf(stderr, "fold %d ", fold + 1);
+    for (int i = 0; i < n; i++) fprintf(stderr, " %s %.5g", m[i].name, m[i].value);
+    fputc('\n', stderr);
+}
+
+static bool asked_to_stop(void *user)
+{
+    (void)user;
+    return signals_asked();
+}
+
+static int eval_folds(const char *config)
+{
+    gr_metric mean[MOST_METRICS], deviation[MOST_METRICS];
+    int n = 0;
+    gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings};
+    gr_train_hooks hooks = {.stop = asked_to_stop};
+    signals_watch();
+    gr_status s = gr_run_folds(config, &ro, (int)o.folds, &hooks, print_fold, NULL, mean, deviation, MOST_METRICS, &n);
+    if (s != GR_OK) return cli_fail(s);
+    if (cli.json) {
+        json_open('{');
+        json_int("folds", o.folds);
+        json_open_key("mean", '{');
+        for (int i = 0; i < n; i++) json_number(mean[i].name, mean[i].value);
+        json_close();
+        json_open_key("deviation", '{');
+        for (int i = 0; i < n; i++) json_number(deviation[i].name, deviation[i].value);
+        json_close();
+        json_end();
+    } else {
+        for (int i = 0; i < n; i++) printf("%-18s %.6g +- %.3g\n", mean[i].name, mean[i].value, deviation[i].value);
+    }
+    return EXIT_OK;
+}
+
+/* ---- a table model on a CSV file ---- */
+
+static gr_status score_rows(gr_model *model)
+{
+    gr_metric m[MOST_METRICS];
+    int n = 0;
+    gr_status s = gr_table_score(model, cli.argument[1], m, MOST_METRICS, &n);
+    if (s != GR_OK) return s;
+    if (cli.json) json_open('{');
+    for (int i = 0; i < n; i++)
+        if (cli.json)
+            json_number(m[i].name, m[i].value);
+        else
+            printf("%-18s %.6g\n", m[i].name, m[i].value);
+    if (cli.json) json_end();
+    return GR_OK;
+}
+
 /* ---- a model on text ---- */
 
 static gr_status score(gr_model *model)
@@ -110,7 +174,7 @@ static int eval_model(void)
     else if (s == GR_OK && o.ids)
         s = eval_logits(model, &ids, o.logits);
     else if (s == GR_OK)
-        s = score(model);
+        s = gr_model_kind_of(model) == GR_MODEL_TABLE ? score_rows(model) : score(model);
     gr_model_free(&model);
     ids_release(&ids);
     return s == GR_OK ? EXIT_OK : cli_fail(s);
@@ -124,6 +188,10 @@ static int run_command(void)
     if (o.ids && !o.adamw && !o.logits) return cli_usage("--ids wants --logits or --adamw");
     if (o.adamw && (!o.ids || !o.save || !eval_adamw_settings(o.adamw)))
         return cli_usage("--adamw wants six numbers, --ids and --save");
+    if (o.folds && (cli.n_arguments == 2 || o.ids || !is_config(first)))
+        return cli_usage("--folds trains anew and wants a configuration; '%s' is trained already: take its config.yaml",
+                         first);
+    if (o.folds) return eval_folds(first);
     if (cli.n_arguments == 2 || o.ids) return eval_model();
     if (is_config(first)) return eval_run(first, o.out);
     snprintf(config, sizeof config, "%s/config.yaml", first);
@@ -131,15 +199,20 @@ static int run_command(void)
     return cli_usage("eval wants MODEL DATA, a configuration, or the folder of a run ('%s' is none)", first);
 }
 
-static const char *const examples[] = {"gradus eval runs/book other.txt", "gradus eval runs/book other.txt --json",
-                                       "gradus eval config.yaml", "gradus eval runs/book", NULL};
+static const char *const examples[] = {"gradus eval runs/book other.txt",
+                                       "gradus eval runs/book other.txt --json",
+                                       "gradus eval config.yaml",
+                                       "gradus eval runs/book",
+                                       "gradus eval runs/houses test.csv",
+                                       "gradus eval houses.yaml --folds 5",
+                                       NULL};
 
 const cli_command cmd_eval = {
     "eval",
     "Use",
     "MODEL DATA | CONFIG",
     "measures a model: loss, perplexity, bits per byte",
-    "With DATA (a text file or folder) the language model MODEL is measured on it. With a configuration, or the folder of a run,\n"
+    "With DATA (a text file or folder; for a model of a table a CSV file with the target) MODEL is measured on it. With a configuration, or the folder of a run,\n"
     "the newest checkpoint is measured on the validation part of its data.",
     options,
     COUNT(options),

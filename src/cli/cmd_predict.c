@@ -1,5 +1,5 @@
 #include "cli/out.h"
-#include "gradus/model.h"
+#include "gradus/table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -125,16 +125,108 @@ static bool take_pictures(texts *t)
     return fine;
 }
 
+/* ---- rows of a table ---- */
+
+/* With quotes where the cell holds a separator, a quote or the end of a line. */
+static void print_cell(const char *text, bool first)
+{
+    if (!first) putchar(',');
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, stdout);
+        return;
+    }
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"') putchar('"');
+        putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_head(const gr_model *m, const gr_predictions *p)
+{
+    const char *text, *label;
+    char name[512];
+    for (int64_t c = 0; (text = gr_predictions_cell(p, -1, c)); c++) print_cell(text, c == 0);
+    print_cell("prediction", false);
+    for (int64_t k = 0; (label = gr_model_label(m, k)); k++) {
+        snprintf(name, sizeof name, "probability_%s", label);
+        print_cell(name, false);
+    }
+    putchar('\n');
+}
+
+static void print_row(const gr_model *m, const gr_predictions *p, int64_t i, const gr_prediction *r)
+{
+    const char *text;
+    for (int64_t c = 0; (text = gr_predictions_cell(p, i, c)); c++) print_cell(text, c == 0);
+    if (r->label)
+        print_cell(r->label, false);
+    else
+        printf(",%.9g", r->value);
+    for (int64_t k = 0; r->label && gr_model_label(m, k); k++) printf(",%.6f", r->probability[k]);
+    putchar('\n');
+}
+
+static void print_object(const gr_model *m, const gr_predictions *p, const gr_prediction *r)
+{
+    json_open('{');
+    json_int("line", r->line);
+    json_text("target", gr_predictions_target(p));
+    if (r->label)
+        json_text("prediction", r->label);
+    else
+        json_number("prediction", r->value);
+    if (r->label) {
+        json_open_key("probabilities", '{');
+        for (int64_t k = 0; gr_model_label(m, k); k++) json_number(gr_model_label(m, k), r->probability[k]);
+        json_close();
+    }
+    json_end();
+}
+
+static gr_status predict_rows(gr_model *m, const char *path)
+{
+    gr_predictions *p = NULL;
+    gr_prediction r;
+    gr_status s = gr_table_predict(m, path, &p);
+    if (s != GR_OK) return s;
+    for (int i = 0; gr_predictions_note(p, i); i++) out_note("%s", gr_predictions_note(p, i));
+    if (!cli.json) print_head(m, p);
+    for (int64_t i = 0; gr_predictions_get(p, i, &r) && !out_broken(); i++)
+        if (cli.json)
+            print_object(m, p, &r);
+        else
+            print_row(m, p, i, &r);
+    gr_predictions_free(&p);
+    return GR_OK;
+}
+
+static int run_rows(gr_model *m)
+{
+    gr_status s = GR_OK;
+    if (gr_model_kind_of(m) != GR_MODEL_TABLE)
+        return cli_usage("'%s' is no model for rows of a table; give texts with --text", cli.argument[0]);
+    if (cli.n_arguments < 2) return cli_usage("'%s' predicts rows of a table: give a CSV file", cli.argument[0]);
+    s = predict_rows(m, cli.argument[1]);
+    return s == GR_OK ? EXIT_OK : cli_fail(s);
+}
+
 static int run_command(void)
 {
     gr_model *model = NULL;
     texts t = {0};
     gr_status s = gr_model_open(cli.argument[0], &model);
     bool pictures = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_PICTURE;
+    if (s == GR_OK && gr_model_kind_of(model) == GR_MODEL_TABLE) {
+        int code = run_rows(model);
+        gr_model_free(&model);
+        return code;
+    }
     if (s == GR_OK && pictures != (cli.n_arguments > 1)) {
         gr_model_free(&model);
         return cli_usage(pictures ? "'%s' looks at pictures: name some behind it"
-                                  : "'%s' does not look at pictures; give texts with --text",
+                                  : "'%s' looks at neither pictures nor tables; give texts with --text",
                          cli.argument[0]);
     }
     bool fine = s != GR_OK || (pictures ? take_pictures(&t) : take_texts(&t));
@@ -149,17 +241,20 @@ static const char *const examples[] = {
     "gradus predict runs/questions --text \"Who wrote it?\" --top 3",
     "gradus predict runs/questions --json < questions.txt",
     "gradus predict runs/mnist_lenet seven.png three.jpg",
+    "gradus predict runs/houses new.csv > predicted.csv",
     NULL,
 };
 
 const cli_command cmd_predict = {
     "predict",
     "Use",
-    "MODEL [PICTURE...]",
-    "gives the label of a text or a picture, with its probability",
+    "MODEL [PICTURE... | FILE.csv]",
+    "gives the label of a text or a picture, or the target of the rows of a CSV file",
     "MODEL is a folder that the task 'text-classification' left, or a Hugging Face folder of BERT, RoBERTa or DistilBERT\n"
     "with a classification head; or one that 'image-classification' left, and then files of pictures follow. A line for each\n"
-    "text or picture: label, TAB, probability; with --json an object with all of them.",
+    "text or picture: label, TAB, probability; with --json an object with all of them.\n"
+    "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
+    "'probability_CLASS'; with --json an object for each row.",
     options,
     COUNT(options),
     1,

@@ -9,7 +9,7 @@
 enum { MOST_METRICS = 16 };
 
 static struct {
-    const char *out;
+    const char *out, *target;
     bool fresh, resume, dry_run, plan;
     double time_limit;
 } o;
@@ -17,6 +17,8 @@ static struct {
 static const cli_option options[] = {
     {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL,
      "folder of the run (default: 'out' of the config, else runs/NAME)", false},
+    {"target", 0, CLI_TEXT, &o.target, "COLUMN", 0, 0, NULL, "of a CSV file: what to predict; the same as data.target",
+     false},
     {"fresh", 0, CLI_FLAG, &o.fresh, NULL, 0, 0, NULL, "begin anew: remove the checkpoints of that folder", false},
     {"resume", 0, CLI_FLAG, &o.resume, NULL, 0, 0, NULL, "refuse to begin anew: there must be a checkpoint", false},
     {"dry-run", 0, CLI_FLAG, &o.dry_run, NULL, 0, 0, NULL, "configuration, tables, memory and time; nothing is written",
@@ -29,12 +31,16 @@ static const cli_option options[] = {
 
 static gr_status open_run(gr_run **run)
 {
-    const char *overrides[COUNT(cli.setting) + 1];
-    char seed[48];
+    const char *overrides[COUNT(cli.setting) + 2];
+    char seed[48], target[512];
     int n = 0;
     if (cli.seed >= 0) { /* first, so that train.seed=... wins */
         snprintf(seed, sizeof seed, "train.seed=%lld", (long long)cli.seed);
         overrides[n++] = seed;
+    }
+    if (o.target) {
+        snprintf(target, sizeof target, "data.target=\"%s\"", o.target);
+        overrides[n++] = target;
     }
     for (int i = 0; i < cli.n_settings; i++) overrides[n++] = cli.setting[i];
     gr_run_options ro = {
@@ -66,6 +72,7 @@ static int dry_run(gr_run *run, double step_seconds)
         json_end();
     } else {
         printf("%s\n", config);
+        if (gr_run_report(run)) printf("%s\n", gr_run_report(run));
         overview_print(stdout, run, step_seconds);
     }
     gr_text_free(config);
@@ -80,6 +87,7 @@ static void announce(gr_run *run, double step_seconds)
         overview_json(run, step_seconds);
         json_end();
     } else if (!cli.quiet) {
+        if (gr_run_report(run)) fprintf(stderr, "%s\n", gr_run_report(run));
         overview_print(stderr, run, step_seconds);
     }
 }
@@ -100,6 +108,8 @@ static void print_end(gr_run *run, const gr_metric *m, int n)
         printf("  gradus generate %s --prompt \"Once upon a time\"\n  gradus eval %s TEXT\n", p.out, p.out);
     else if (p.labels && gr_model_kind_of(gr_run_model(run)) == GR_MODEL_PICTURE)
         printf("  gradus predict %s PICTURE...\n  gradus eval %s\n", p.out, p.out);
+    else if (strcmp(p.task, "table") == 0)
+        printf("  gradus predict %s FILE.csv\n  gradus eval %s FILE.csv\n", p.out, p.out);
     else if (p.labels)
         printf("  gradus predict %s --text \"...\"\n  gradus eval %s\n", p.out, p.out);
     else
@@ -176,6 +186,7 @@ static int run_command(void)
 static const char *const examples[] = {
     "gradus train book.txt",
     "gradus train texts/ model.layers=6 model.width=384 train.steps=5000 --out runs/texts",
+    "gradus train houses.csv --target price",
     "gradus train config.yaml train.lr=1e-3 --dry-run",
     "gradus train config.yaml --time-limit 2h",
     NULL,
@@ -185,7 +196,7 @@ const cli_command cmd_train = {
     "train",
     "Train",
     "CONFIG|SOURCE [key=value ...]",
-    "trains a model from a .yaml configuration, or from a text file or folder",
+    "trains a model from a .yaml configuration, a text file or folder, or a CSV file",
     "The same command goes on where a run was stopped (Ctrl-C, a signal, a power cut) and ends with the same bytes.\n"
     "key=value sets a key of the configuration: 'gradus help config' lists them.",
     options,

@@ -7,13 +7,15 @@
 #include "gradus/model.h"
 #include "base/json.h"
 #include "conf/schema.h"
+#include "format/columns.h"
 
 /* ORDER KIND: gr_model_kind */
 typedef enum gr__family_kind {
     GR__KIND_LM,      /* token ids in, the next token out */
     GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
-    GR__KIND_PICTURE  /* pictures in, labels out */
+    GR__KIND_PICTURE, /* pictures in, labels out */
+    GR__KIND_TABLE    /* cells of a table in; out numbers, or labels */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
@@ -23,6 +25,7 @@ typedef struct gr__facts {
     gr__conf_strings labels; /* ENCODER, PICTURE: what the head tells apart, in order; none: as the config says */
     int64_t height, width, channels; /* PICTURE: 0: the config must say */
     gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
+    const gr__columns *columns;      /* TABLE: fitted; they outlive the model. NULL: as the config says */
     int32_t pad;                     /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
     gr__arena *arena;                /* the model's; filled by gr__model_finish() */
 } gr__facts;
@@ -87,7 +90,11 @@ typedef struct gr__family {
     gr_value (*build_head)(gr_graph *g, const void *config, const gr__encoder_in *in, const gr__encoded *body);
     /* PICTURE: the logits (N, labels). What all such configurations begin with is in model/picture.h. */
     gr_value (*build_picture)(gr_graph *g, const void *config, const gr__picture_in *in);
-    /* ENCODER, PICTURE: names of the labels; what their logits mean. */
+    /* TABLE: numbers f32 (B, N) (0: none) and codes i32 (B, K) (0: none) -> (B, outputs); the columns behind them. */
+    gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
+                            bool train);
+    const gr__columns *(*columns)(const void *config);
+    /* ENCODER, PICTURE, TABLE: names of the labels; what their logits mean. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);
@@ -156,6 +163,8 @@ int gr__model_states(const gr_model *model, gr_value *out, int capacity);
 gr_status gr__model_want_lm(const gr_model *model, const char *what);
 gr_status gr__model_want_encoder(const gr_model *model, const char *what);
 gr_status gr__model_want_pictures(const gr_model *model, const char *what);
+/* A table model: inputs "numbers" f32 (B, N) and "codes" i32 (B, K) where there are any -> (B, outputs). */
+gr_value gr__model_build_table(const gr_model *model, gr_graph *g, int64_t batch, bool train);
 /* GR_ERR_DATA unless all ids are in the vocabulary. */
 gr_status gr__model_check_ids(const gr_model *model, const int32_t *ids, int64_t n);
 /* Whether 'name' matches one of the patterns (up to NULL; NULL: none). */

@@ -59,6 +59,15 @@ static void build_encoder(const gr_model *m, gr_graph *g, int64_t batch, int64_t
     *out = (gr_encoder_values){in.ids, in.types, in.mask, body.hidden, body.pooled, logits};
 }
 
+gr_value gr__model_build_table(const gr_model *m, gr_graph *g, int64_t batch, bool train)
+{
+    const gr__columns *c = m->family->columns(m->config);
+    int64_t n = gr__columns_numbers(c), k = gr__columns_codes(c);
+    gr_value numbers = n ? gr_input(g, "numbers", GR_F32, 2, (int64_t[]){batch, n}) : 0;
+    gr_value codes = k ? gr_input(g, "codes", GR_I32, 2, (int64_t[]){batch, k}) : 0;
+    return m->family->build_table(g, m->config, numbers, codes, batch, train);
+}
+
 static void build_layout(gr_model *m)
 {
     const gr__family *f = m->family;
@@ -76,6 +85,8 @@ static void build_layout(gr_model *m)
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
         f->build_vector(g, m->config, gr_input(g, "x", GR_F32, 2, (int64_t[]){1, inputs}), false, NULL);
+    } else if (f->kind == GR__KIND_TABLE) {
+        gr__model_build_table(m, g, 1, false);
     } else {
         gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){1, 1});
         f->build_lm(g, m->config, &(gr__lm_in){.ids = ids, .batch = 1, .time = 1}, &hidden, &head);
@@ -168,7 +179,8 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 
 /* ORDER KIND */
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
-                   (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE,
+                   (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
+                   (int)GR__KIND_TABLE == GR_MODEL_TABLE,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 

@@ -16,14 +16,16 @@ typedef struct gr__root_rows {
 #define AT(field) offsetof(gr__root_rows, field)
 static const gr__conf_row root_rows[] = {
     {"task", GR__CONF_STRING, AT(task), 0, 0, NULL, NULL,
-     "text-generation, text-classification, image-classification or vector; default: what the model is for", 0},
+     "text-generation, text-classification, image-classification, vector or table; default: what the model and the data are for",
+     0},
     {"from", GR__CONF_STRING, AT(from), 0, 0, NULL, NULL,
      "text-classification: a model's folder to begin with, in place of 'model'", 0},
     {"data", GR__CONF_SECTION, AT(data), 0, 0, NULL, NULL, "where the data come from", 0},
     {"tokenizer", GR__CONF_SECTION, AT(tokenizer), 0, 0, NULL, NULL, "text to numbers", 0},
     {"model", GR__CONF_SECTION, AT(model), 0, 0, NULL, NULL, "type and sizes", 0},
     {"loss", GR__CONF_SECTION, AT(loss), 0, 0, NULL, NULL,
-     "vector: what is made small; classification: label smoothing, weights of the labels", 0},
+     "vector, table: what is made small; classification, table: weights of the labels; classification: label smoothing",
+     0},
     {"train", GR__CONF_SECTION, AT(train), 0, 0, NULL, NULL, "steps, batch, rate, optimiser, checkpoints", 0},
     {"out", GR__CONF_STRING, AT(out), 0, 0, NULL, NULL, "the run's folder; default runs/NAME", 0},
 };
@@ -82,14 +84,15 @@ static gr_status choose_folder(gr_run *run, const char *path, const char *from_c
     return o->fresh ? gr__checkpoint_remove_all(run->out) : GR_OK;
 }
 
-/* Whether task and model are for text; unknown ones are refused later. */
-static bool speaks(const gr__conf *root)
+/* What the task has for keys that nobody gave. */
+static gr_status take_defaults(gr_run *run, const gr__task_kind *kind)
 {
-    const gr__family *f;
-    const char *task = gr__conf_text(root, "task", "");
-    if (strcmp(task, "vector") == 0 || strcmp(task, "image-classification") == 0) return false;
-    if (gr__family_find(gr__model_type(root, "gpt"), &f) != GR_OK) return true;
-    return f->kind == GR__KIND_LM || f->kind == GR__KIND_ENCODER;
+    for (const char *const *d = kind->defaults; d && *d; d++) {
+        char *key = gr__arena_strndup(&run->arena, *d, strcspn(*d, "="));
+        if (!key) return gr__fail_memory("a configuration", 64);
+        if (!gr__conf_find(run->root, key)) GR_TRY(gr__conf_override(run->root, *d, "default", &run->arena));
+    }
+    return GR_OK;
 }
 
 static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o)
@@ -99,7 +102,10 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     GR_TRY(read_root(run, path, o));
     GR_TRY(gr__conf_read(run->root, "", root_rows, GR__COUNT(root_rows), &rows, &run->arena));
     GR_TRY(choose_folder(run, path, rows.out, o));
-    GR_TRY(gr__settings_read(run->root, speaks(run->root), &run->set, &run->arena));
+    const gr__task_kind *kind = NULL;
+    GR_TRY(gr__task_find(run->root, &kind));
+    GR_TRY(take_defaults(run, kind));
+    GR_TRY(gr__settings_read(run->root, !kind->plain, &run->set, &run->arena));
     gr__task_in in = {.root = run->root,
                       .run_folder = run->out,
                       .fresh = o->fresh,
@@ -212,6 +218,8 @@ bool gr_run_param(const gr_run *run, int i, const char **path, gr_tensor *out)
 }
 
 const char *gr_run_change(const gr_run *run, int i) { return i >= 0 && i < run->n_changes ? run->change[i] : NULL; }
+
+const char *gr_run_report(const gr_run *run) { return run->task->report; }
 
 gr_status gr_run_config(const gr_run *run, char **out)
 {

@@ -2,6 +2,7 @@
 #include "gradus/tools.h"
 
 #include "data/matrix.h"
+#include "data/table.h"
 #include "run/run.h"
 
 #include <string.h>
@@ -22,6 +23,13 @@ static size_t list_sections(gr__listed out[MOST_SECTIONS])
             out[n++] = (gr__listed){gr__tasks[t]->sections[i], gr__tasks[t]->name};
     if (n < MOST_SECTIONS)
         out[n++] = (gr__listed){{"data", gr__matrix_rows, gr__n_matrix_rows, "rows of numbers"}, gr__task_vector.name};
+    const gr__listed table[] = {
+        {{"data", gr__table_rows, gr__n_table_rows, "a path alone is the source"}, gr__task_table.name},
+        {{"data.columns", gr__table_column_rows, gr__n_table_column_rows,
+          "of one column, under its name; a word alone is the type"},
+         gr__task_table.name},
+    };
+    for (size_t i = 0; i < GR__COUNT(table) && n < MOST_SECTIONS; i++) out[n++] = table[i];
     for (int f = 0; f < gr__n_families && n < MOST_SECTIONS; f++)
         out[n++] = (gr__listed){{"model", gr__families[f]->rows, gr__families[f]->n_rows, gr__families[f]->summary},
                                 gr__families[f]->name};

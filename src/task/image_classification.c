@@ -499,6 +499,7 @@ const gr__task_kind gr__task_image_classification = {
     .summary = "pictures to labels",
     .unit = "picture",
     .epochs = 10,
+    .plain = true,
     .sections = sections,
     .n_sections = GR__COUNT(sections),
     .bytes = sizeof(gr__sight_task),

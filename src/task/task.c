@@ -15,17 +15,19 @@ static const gr__task_kind *task_for(const char *model)
     const gr__family *f;
     if (gr__family_find(model, &f) != GR_OK) return &gr__task_text_generation; /* which says that there is none */
     return f->kind == GR__KIND_VECTOR    ? &gr__task_vector
+           : f->kind == GR__KIND_TABLE   ? &gr__task_table
            : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
            : f->kind == GR__KIND_PICTURE ? &gr__task_image_classification
                                          : &gr__task_text_generation;
 }
 
-static gr_status find(const gr__conf *root, const gr__task_kind **out)
+gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
 {
     const gr__conf *node = gr__conf_get(root, "task");
     const char *names[GR__COUNT(gr__tasks)], *model = gr__model_type(root, "gpt");
     if (!node) {
-        *out = task_for(model);
+        bool table = gr__conf_find(root, "data.target") && !gr__conf_find(root, "model.type");
+        *out = table ? &gr__task_table : task_for(model);
         return GR_OK;
     }
     for (size_t i = 0; i < GR__COUNT(gr__tasks); i++) {
@@ -36,16 +38,18 @@ static gr_status find(const gr__conf *root, const gr__task_kind **out)
         }
     }
     const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(names)) : NULL;
-    return gr__conf_fail(
-        node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
-        near ? "'?" : "; there are 'text-generation', 'text-classification', 'image-classification' and 'vector'");
+    return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
+                         near
+                             ? "'?"
+                             : "; there are 'text-generation', 'text-classification', 'image-classification', 'vector' "
+                               "and 'table'");
 }
 
 gr_status gr__task_open(const gr__task_in *in, gr__task **out)
 {
     const gr__task_kind *kind = NULL;
     const gr__conf *from = gr__conf_get(in->root, "from");
-    GR_TRY(find(in->root, &kind));
+    GR_TRY(gr__task_find(in->root, &kind));
     if (!gr__conf_is_null(from) && !kind->begins)
         return gr__conf_fail_at_key(from, "the task '%s' cannot begin with a model's folder", kind->name);
     gr__task *t = gr__calloc(1, kind->bytes);

@@ -26,6 +26,9 @@ typedef struct gr__task_kind {
     const char *name, *summary;
     const char *unit;
     bool language;                    /* defaults of training as for language models */
+    bool plain;                       /* defaults of training as for rows of numbers: Adam, no clipping */
+    bool folds;                       /* data.folds and data.fold cut its rows */
+    const char *const *defaults;      /* "train.batch=256", for keys that are not given, up to NULL; NULL: none */
     bool begins;                      /* may begin with a model's folder ('from' of the configuration) */
     int64_t epochs;                   /* when neither steps nor epochs are given; 0: 100, or 2000 steps of language */
     const gr__conf_section *sections; /* of the configuration that it reads, for help */
@@ -50,7 +53,8 @@ struct gr__task {
     gr_model *model;
     int64_t samples[2]; /* per epoch, of each split */
     double units_per_sample;
-    int64_t units[2]; /* size of the data */
+    int64_t units[2];   /* size of the data */
+    const char *report; /* lines for people about the data, in the arena; NULL: none */
 };
 
 extern const gr__task_kind *const gr__tasks[];
@@ -58,7 +62,8 @@ extern const size_t gr__n_tasks;
 #define GR_X(name) extern const gr__task_kind gr__task_##name;
 #include "task/tasks.def"
 #undef GR_X
-/* From 'task' of the configuration; absent: from the data. GR_ERR_CONFIG with did-you-mean. */
+/* From 'task' of the configuration; absent: from model and data. GR_ERR_CONFIG with did-you-mean. */
+gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out);
 gr_status gr__task_open(const gr__task_in *in, gr__task **out);
 void gr__task_close(gr__task **t);
 

@@ -178,6 +178,7 @@ const gr__task_kind gr__task_vector = {
     .name = "vector",
     .summary = "rows of numbers to numbers: regression, two-class decisions",
     .unit = "row",
+    .plain = true,
     .sections = sections,
     .n_sections = GR__COUNT(sections),
     .bytes = sizeof(gr__vector_task),

@@ -1,0 +1,60 @@
+/* gradus/table.h: models for rows of a table, used on CSV files: the model's folder holds all that reading a raw file needs.
+ *
+ *   gr_model *model;
+ *   gr_predictions *p;
+ *   gr_prediction row;
+ *   gr_model_open("runs/houses", &model);
+ *   gr_table_predict(model, "new.csv", &p);
+ *   for (int64_t i = 0; gr_predictions_get(p, i, &row); i++) printf("line %lld: %g\n", (long long)row.line, row.value);
+ *   gr_predictions_free(&p);
+ *
+ * The file has a header with the names that the model reads, in any order; or none, where the file for training had none:
+ * then its columns are in that order, with the target or without. Threads: one at a time for each model. */
+#ifndef GRADUS_TABLE_H
+#define GRADUS_TABLE_H
+
+#include "gradus/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gr_predictions gr_predictions;
+
+typedef struct gr_prediction {
+    int64_t line;              /* of the file, where the row starts */
+    double value;              /* of a number, on the scale of the file; NaN for a class */
+    const char *label;         /* the likeliest class; NULL for a number */
+    const double *probability; /* of each class, in the order of gr_model_label(); NULL for a number */
+} gr_prediction;
+
+/* Cells that are no number count as missing, categories that training did not know as unknown: gr_predictions_note says
+ * so. Status: GR_ERR_UNSUPPORTED (no table model), GR_ERR_DATA (file and line; a column that is not there), GR_ERR_NOT_FOUND,
+ * GR_ERR_IO, GR_ERR_MEMORY. */
+GR_API gr_status gr_table_predict(gr_model *model, const char *path, gr_predictions **out);
+GR_API void gr_predictions_free(gr_predictions **p);
+/* Row i; texts and numbers are borrowed. False past the end. */
+GR_API bool gr_predictions_get(const gr_predictions *p, int64_t i, gr_prediction *out);
+/* The file's own cells, as read: row -1 is the names. NULL past the end of rows or columns. */
+GR_API const char *gr_predictions_cell(const gr_predictions *p, int64_t row, int64_t column);
+/* Name of the target, borrowed. */
+GR_API const char *gr_predictions_target(const gr_predictions *p);
+/* The i-th sentence about what was odd in the file ("new.csv:3: ..."); NULL past the end. */
+GR_API const char *gr_predictions_note(const gr_predictions *p, int i);
+
+/* The model's metrics on a file that has the target: fills at most 'capacity', *n gets how many there are. Status as
+ * above; GR_ERR_DATA where a target is missing or of an unknown class. */
+GR_API gr_status gr_table_score(gr_model *model, const char *path, gr_metric *out, int capacity, int *n);
+
+/* Cross-validation: the configuration's rows are cut in 'folds' parts (2 or more), a model is trained on all parts but one
+ * and measured on that one, for each. mean and deviation (of a sample, n - 1) of each metric, at most 'capacity'. fn (may
+ * be NULL) gets the metrics of each fold; hooks (may be NULL) as gr_run_train's. Nothing is written.
+ * Status: GR_ERR_UNSUPPORTED (a task whose data cannot be cut), GR_ERR_ARGUMENT, and those of opening and training. */
+typedef void (*gr_fold_fn)(void *user, int fold, const gr_metric *metrics, int n);
+GR_API gr_status gr_run_folds(const char *path, const gr_run_options *options, int folds, const gr_train_hooks *hooks,
+                              gr_fold_fn fn, void *user, gr_metric *mean, gr_metric *deviation, int capacity, int *n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,314 @@
+#include "data/table_int.h"
+
+#include "base/rng.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const headers[] = {"auto", "yes", "no", NULL}, *const predicts[] = {"auto", "number", "class", NULL};
+
+#define AT(field) offsetof(gr__table_options, field)
+const gr__conf_row gr__table_rows[] = {
+    {"source", GR__CONF_STRING, AT(source), 0, 0, NULL, NULL, "a CSV file (.gz is read too)",
+     GR__CONF_MAIN | GR__CONF_REQUIRED},
+    {"target", GR__CONF_STRING, AT(target), 0, 0, NULL, NULL, "the column to predict (name, or number from 0)",
+     GR__CONF_REQUIRED},
+    {"test_source", GR__CONF_STRING, AT(test_source), 0, 0, NULL, NULL,
+     "the same for validation; default: a part of 'source'", 0},
+    {"valid", GR__CONF_DOUBLE, AT(valid), 0, 0.9, NULL, "0.2",
+     "share of the rows for validation, drawn by the seed, of each class alike", 0},
+    {"folds", GR__CONF_INT, AT(folds), 0, 1000, NULL, "0", "cut the rows in so many parts; 0: by 'valid'", 0},
+    {"fold", GR__CONF_INT, AT(fold), 0, 999, NULL, "0", "which of the 'folds' is for validation, from 0", 0},
+    {"header", GR__CONF_ENUM, AT(header), 0, 0, headers, "auto", "whether the first row holds names", 0},
+    {"names", GR__CONF_STRING_LIST, AT(names), 0, 0, NULL, NULL, "of the columns, where there is no header", 0},
+    {"ignore", GR__CONF_STRING_LIST, AT(ignore), 0, 0, NULL, NULL, "columns to leave out", 0},
+    {"predict", GR__CONF_ENUM, AT(predict), 0, 0, predicts, "auto",
+     "what the target is; auto: a class where it is text or has two values", 0},
+    {"log_target", GR__CONF_BOOL, AT(log_target), 0, 0, NULL, "false",
+     "learn sign(y)*log(1 + |y|); metrics stay on the scale of the file", 0},
+    {"strip", GR__CONF_STRING, AT(strip), 0, 0, NULL, NULL, "characters to take off the end of the target's cells", 0},
+    {"oversample", GR__CONF_BOOL, AT(oversample), 0, 0, NULL, "false",
+     "rows of rare classes come more often: all classes alike", 0},
+    {"all", GR__CONF_SECTION, AT(all), 0, 0, NULL, NULL, "what holds for every column, see data.columns", 0},
+    {"columns", GR__CONF_SECTION, AT(columns), 0, 0, NULL, NULL,
+     "NAME: {type: number, log: true}, NAME: ignore, ...; the rest is inferred", 0},
+};
+const size_t gr__n_table_rows = GR__COUNT(gr__table_rows);
+
+/* ---- names ---- */
+
+/* All but the one at 'without'. */
+static void give_names(const gr__conf_strings *names, gr__csv_table *csv, size_t without)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < names->n; i++)
+        if (i != without) csv->name[at++] = names->item[i];
+}
+
+static gr_status read_named(const gr__table_options *o, const gr__conf *section, const char *path, gr__csv_table *out)
+{
+    gr__csv_options c = {.header = o->names.n && o->header == GR__CSV_SNIFF ? GR__CSV_NO : (gr__csv_choice)o->header};
+    GR_TRY(gr__csv_read(path, &c, out));
+    GR_FAIL_IF(out->rows == 0, GR_ERR_DATA, "'%s' has no rows", path);
+    if (o->names.n == 0) return GR_OK;
+    if (o->names.n != out->columns)
+        return gr__conf_fail(gr__conf_get(section, "names"), "data.names has %zu names, '%s' has %zu columns",
+                             o->names.n, path, out->columns);
+    give_names(&o->names, out, SIZE_MAX);
+    return GR_OK;
+}
+
+/* Names must be told apart: they are what a later file is read by. */
+static gr_status check_names(const gr__csv_table *t)
+{
+    for (size_t i = 0; i < t->columns; i++)
+        for (size_t k = 0; k < i; k++)
+            GR_FAIL_IF(strcmp(t->name[i], t->name[k]) == 0, GR_ERR_DATA, "'%s': two columns have the name '%.100s'",
+                       t->path, t->name[i]);
+    return GR_OK;
+}
+
+/* ---- split ---- */
+
+/* Usable rows in an order drawn by the seed, grouped by class (numbers: one group). */
+static gr_status shuffle(gr__table_work *w, uint64_t seed, int64_t *order)
+{
+    int64_t classes = GR__MAX(gr__columns_classes(w->columns), 1);
+    gr__rng r = gr__rng_make(seed, 0x7461626c65u);
+    uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
+    int64_t *place = gr__calloc((size_t)classes + 1, sizeof *place);
+    if (!place) return gr__fail_memory("a table", (size_t)classes * sizeof *place);
+    for (int64_t i = 0; i < w->n_rows; i++) place[GR__MAX(w->class[w->row[i]], 0) + 1]++;
+    for (int64_t k = 1; k <= classes; k++) place[k] += place[k - 1];
+    for (int64_t i = 0; i < w->n_rows; i++) {
+        int64_t row = w->row[gr__permute(key, (uint64_t)w->n_rows, (uint64_t)i)];
+        order[place[GR__MAX(w->class[row], 0)]++] = row;
+    }
+    gr__free(place);
+    return GR_OK;
+}
+
+/* Every k-th of that order is held out, so that each class keeps its share. */
+static bool held_out(const gr__table_options *o, int64_t i)
+{
+    if (o->folds) return i % o->folds == o->fold;
+    return o->valid > 0 && (int64_t)((double)(i + 1) * o->valid) > (int64_t)((double)i * o->valid);
+}
+
+static gr_status split(gr__table_work *w, uint64_t seed)
+{
+    const gr__table_options *o = w->o;
+    w->n_train = w->n_rows;
+    if (o->test_source || (o->folds == 0 && o->valid == 0)) return GR_OK;
+    int64_t *order = gr__alloc((size_t)(w->n_rows + 1) * sizeof *order), train = 0, valid = 0;
+    gr_status status = order ? shuffle(w, seed, order) : gr__fail_memory("a table", (size_t)w->n_rows * 8);
+    for (int64_t i = 0; i < w->n_rows && status == GR_OK; i++) valid += held_out(o, i);
+    w->n_train = w->n_rows - valid;
+    w->n_valid = valid;
+    for (int64_t i = 0, v = w->n_train; i < w->n_rows && status == GR_OK; i++)
+        w->row[held_out(o, i) ? v++ : train++] = order[i];
+    gr__free(order);
+    return status;
+}
+
+static gr_status check_options(const gr__table_options *o, const gr__conf *section)
+{
+    if (o->folds == 1 || o->fold >= GR__MAX(o->folds, 1))
+        return gr__conf_fail(section, "data.folds is 2 or more, and data.fold less than it");
+    if (o->folds && o->test_source) return gr__conf_fail(section, "data.folds and data.test_source exclude each other");
+    return GR_OK;
+}
+
+/* ---- cells ---- */
+
+static gr_status make_part(const gr__columns *c, int64_t n, gr__table_part *out)
+{
+    size_t numbers = (size_t)gr__columns_numbers(c), codes = (size_t)gr__columns_codes(c), rows = (size_t)n + 1, all;
+    *out = (gr__table_part){.n = n, .line = gr__calloc(rows, sizeof *out->line)};
+    if (!gr__mul_size(rows, (numbers + codes + 4) * sizeof(float), &all)) return gr__fail_memory("a table", SIZE_MAX);
+    out->numbers = gr__calloc(rows * numbers + 1, sizeof *out->numbers);
+    out->codes = gr__calloc(rows * codes + 1, sizeof *out->codes);
+    out->number = gr__calloc(rows, sizeof *out->number);
+    out->class = gr__calloc(rows, sizeof *out->class);
+    return out->line && out->numbers && out->codes && out->number && out->class ? GR_OK
+                                                                                : gr__fail_memory("a table", all);
+}
+
+void gr__table_part_release(gr__table_part *p)
+{
+    gr__free(p->line);
+    gr__free(p->numbers);
+    gr__free(p->codes);
+    gr__free(p->number);
+    gr__free(p->class);
+    *p = (gr__table_part){0};
+}
+
+static void note(gr__table_oddities *odd, gr__cell_fate fate, const gr__column *c, const gr__cell *cell, int64_t line)
+{
+    gr__table_odd *o = fate == GR__CELL_BAD ? &odd->bad : fate == GR__CELL_UNKNOWN ? &odd->unknown : &odd->missing;
+    if (o->count++) return;
+    o->line = line;
+    o->column = c->name;
+    o->text = gr__cell_trimmed(cell, &o->n_text);
+}
+
+static gr_status bad_target(const gr__columns *c, const gr__csv_table *csv, int64_t row, size_t column,
+                            gr__cell_fate fate)
+{
+    const char *text = gr__table_cell(csv, row, column)->text, *name = csv->name[column];
+    long long line = (long long)csv->line[row];
+    if (fate == GR__CELL_MISSING)
+        return gr__fail(GR_ERR_DATA, "%s:%lld: column '%s', the target, is missing", csv->path, line, name);
+    if (fate == GR__CELL_BAD)
+        return gr__fail(GR_ERR_DATA, "%s:%lld: '%.60s' in column '%s', the target, is not a number", csv->path, line,
+                        text, name);
+    const char *near = gr__str_nearest(text, c->target.words.item, c->target.words.n);
+    return gr__fail(GR_ERR_DATA, "%s:%lld: no row for training has the class '%.60s' in column '%s'%s%s%s", csv->path,
+                    line, text, name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+gr_status gr__table_encode(const gr__columns *c, const gr__csv_table *csv, const size_t *column, size_t target,
+                           const int64_t *row, int64_t n, gr__table_part *out, gr__table_oddities *odd)
+{
+    gr__table_oddities none = {0};
+    GR_TRY(make_part(c, n, out));
+    float *numbers = out->numbers;
+    int32_t *codes = out->codes;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t r = row ? row[i] : i;
+        out->line[i] = csv->line[r];
+        out->class[i] = -1;
+        for (size_t k = 0; k < c->n; k++) {
+            const gr__cell *cell = gr__table_cell(csv, r, column[k]);
+            gr__cell_fate fate = gr__column_take(&c->item[k], cell, csv->decimal_comma, &numbers, &codes);
+            if (fate != GR__CELL_FINE) note(odd ? odd : &none, fate, &c->item[k], cell, csv->line[r]);
+        }
+        if (target == SIZE_MAX) continue;
+        gr__cell_fate fate =
+            gr__columns_target(c, gr__table_cell(csv, r, target), csv->decimal_comma, &out->number[i], &out->class[i]);
+        if (fate != GR__CELL_FINE) return bad_target(c, csv, r, target, fate);
+    }
+    return GR_OK;
+}
+
+/* ---- a file for fitted columns ---- */
+
+static size_t find_name(const gr__csv_table *csv, const char *name)
+{
+    for (size_t i = 0; i < csv->columns; i++)
+        if (strcmp(csv->name[i], name) == 0) return i;
+    return SIZE_MAX;
+}
+
+/* A file without a header, as the one for training was: all columns, or all but the target. */
+static gr_status name_in_order(const gr__columns *c, const char *path, gr__csv_table *csv)
+{
+    size_t target = 0;
+    while (target < c->names.n && strcmp(c->names.item[target], c->target.name) != 0) target++;
+    if (csv->columns == c->names.n)
+        give_names(&c->names, csv, SIZE_MAX);
+    else if (csv->columns + 1 == c->names.n)
+        give_names(&c->names, csv, target);
+    else
+        return gr__fail(GR_ERR_DATA,
+                        "'%s' has %zu columns and no header; the file for training had %zu, and %zu without the target",
+                        path, csv->columns, c->names.n, c->names.n - 1);
+    return GR_OK;
+}
+
+gr_status gr__table_read_for(const gr__columns *c, const char *path, gr__arena *arena, gr__csv_table *csv,
+                             size_t **column, size_t *target)
+{
+    gr__csv_options o = {.header = c->names.n ? GR__CSV_NO : GR__CSV_YES};
+    GR_TRY(gr__csv_read(path, &o, csv));
+    if (c->names.n) GR_TRY(name_in_order(c, path, csv));
+    *column = gr__arena_alloc(arena, c->n * sizeof **column);
+    if (!*column) return gr__fail_memory("a table", c->n * sizeof **column);
+    for (size_t i = 0; i < c->n; i++) {
+        (*column)[i] = find_name(csv, c->item[i].name);
+        if ((*column)[i] != SIZE_MAX) continue;
+        const char *near = gr__str_nearest(c->item[i].name, csv->name, csv->columns);
+        return gr__fail(GR_ERR_DATA, "'%s' has no column '%.100s', which the model reads%s%s%s", path, c->item[i].name,
+                        near ? "; is it '" : "", near ? near : "", near ? "'?" : "");
+    }
+    *target = find_name(csv, c->target.name);
+    return GR_OK;
+}
+
+/* ---- opening ---- */
+
+static gr_status usable_rows(gr__table_work *w)
+{
+    w->row = gr__alloc((w->csv.rows + 1) * sizeof *w->row);
+    if (!w->row) return gr__fail_memory("a table", w->csv.rows * sizeof *w->row);
+    for (size_t i = 0; i < w->csv.rows; i++)
+        if (gr__cell_is_missing(gr__table_cell(&w->csv, (int64_t)i, w->target)))
+            w->no_target++;
+        else
+            w->row[w->n_rows++] = (int64_t)i;
+    GR_FAIL_IF(w->n_rows == 0, GR_ERR_DATA, "'%s': column '%s', the target, is empty", w->csv.path,
+               w->csv.name[w->target]);
+    return GR_OK;
+}
+
+static gr_status encode_test(gr__table_work *w, gr__csv_table *test, gr__table_data *out)
+{
+    size_t *column, target;
+    GR_TRY(read_named(w->o, w->section, w->o->test_source, test));
+    column = gr__arena_alloc(w->arena, (w->columns->n + 1) * sizeof *column);
+    if (!column) return gr__fail_memory("a table", w->columns->n * sizeof *column);
+    for (size_t i = 0; i < w->columns->n; i++) GR_TRY(gr__csv_table_column(test, w->columns->item[i].name, &column[i]));
+    GR_TRY(gr__csv_table_column(test, w->columns->target.name, &target));
+    return gr__table_encode(w->columns, test, column, target, NULL, (int64_t)test->rows, &out->part[1], NULL);
+}
+
+static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr__table_data *out)
+{
+    const gr__table_options *o = w->o;
+    GR_TRY(check_options(o, w->section));
+    GR_TRY(read_named(o, w->section, o->source, &w->csv));
+    GR_TRY(check_names(&w->csv));
+    gr_status s = gr__csv_table_column(&w->csv, o->target, &w->target);
+    if (s == GR_ERR_NOT_FOUND) {
+        char why[512];
+        snprintf(why, sizeof why, "%s", gr_message());
+        return gr__conf_fail(gr__conf_get(w->section, "target"), "%s", why);
+    }
+    GR_TRY(s);
+    GR_TRY(usable_rows(w));
+    GR_TRY(gr__table_type_columns(w));
+    GR_TRY(gr__table_type_target(w));
+    GR_TRY(split(w, seed));
+    GR_FAIL_IF(w->n_train < 2, GR_ERR_DATA, "'%s' leaves %lld rows for training; 2 are the least", o->source,
+               (long long)w->n_train);
+    GR_TRY(gr__table_fit(w));
+    GR_TRY(gr__table_encode(w->columns, &w->csv, w->feature, w->target, w->row, w->n_train, &out->part[0], NULL));
+    if (o->test_source)
+        GR_TRY(encode_test(w, test, out));
+    else
+        GR_TRY(gr__table_encode(w->columns, &w->csv, w->feature, w->target, w->row + w->n_train, w->n_valid,
+                                &out->part[1], NULL));
+    return gr__table_report(w, test, &out->report);
+}
+
+gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, uint64_t seed, gr__arena *arena,
+                         gr__table_data *out)
+{
+    gr__csv_table test = {0};
+    gr__table_work w = {.o = o, .section = section, .arena = arena, .columns = &out->columns};
+    *out = (gr__table_data){0};
+    gr_status status = work(&w, seed, &test, out);
+    if (status != GR_OK) gr__table_close(out);
+    gr__csv_table_release(&test);
+    gr__csv_table_release(&w.csv);
+    gr__free(w.row);
+    gr__free(w.class);
+    return status;
+}
+
+void gr__table_close(gr__table_data *t)
+{
+    gr__table_part_release(&t->part[0]);
+    gr__table_part_release(&t->part[1]);
+}

@@ -1,0 +1,67 @@
+/* A CSV file as rows for a table model: columns typed (or as data.columns says), rows split by the seed, transforms fitted
+ * on the rows for training, cells encoded, and a report of all that.
+ *
+ *   read -> type the columns -> classes of the target -> split -> fit on the training rows -> encode both parts */
+#ifndef GR__TABLE_H
+#define GR__TABLE_H
+
+#include "conf/schema.h"
+#include "format/columns.h"
+
+typedef enum gr__table_predict { GR__PREDICT_AUTO, GR__PREDICT_NUMBER, GR__PREDICT_CLASS } gr__table_predict;
+
+/* The section 'data' of the task 'table'. */
+typedef struct gr__table_options {
+    const char *source, *test_source, *target, *strip;
+    gr__conf_strings names, ignore;
+    int header, predict;
+    bool log_target, oversample;
+    double valid;
+    int64_t folds, fold;
+    const gr__conf *columns, *all;
+} gr__table_options;
+extern const gr__conf_row gr__table_rows[], gr__table_column_rows[];
+extern const size_t gr__n_table_rows, gr__n_table_column_rows;
+
+typedef struct gr__table_part {
+    int64_t n;
+    int64_t *line;  /* n: of the file */
+    float *numbers; /* (n, N) */
+    int32_t *codes; /* (n, K) */
+    double *number; /* n: of the target, as a model learns it; 0 for classes */
+    int32_t *class; /* n: -1 for numbers */
+} gr__table_part;
+
+typedef struct gr__table_data {
+    gr__columns columns;    /* in the arena that was given to open */
+    gr__table_part part[2]; /* training, validation (may be empty) */
+    const char *report;     /* lines for people, in the arena */
+} gr__table_data;
+
+/* 'section' is for messages with a position. GR_ERR_DATA, GR_ERR_CONFIG and what reading gives; *out is then empty. */
+gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, uint64_t seed, gr__arena *arena,
+                         gr__table_data *out);
+void gr__table_close(gr__table_data *t);
+
+/* What was odd in a file that is encoded by columns fitted elsewhere: how many cells, and where the first is. */
+typedef struct gr__table_odd {
+    int64_t count, line;
+    const char *column, *text; /* borrowed from columns and table; text is not ended by 0 */
+    size_t n_text;
+} gr__table_odd;
+typedef struct gr__table_oddities {
+    gr__table_odd bad, unknown, missing;
+} gr__table_oddities;
+
+/* A file for columns that are fitted: by the names of its header, or in the order of training where that had none.
+ * GR_ERR_DATA where a column is missing; column[i] (columns->n of them, in 'arena') is where feature i stands, *target
+ * where the target does, SIZE_MAX: nowhere. */
+gr_status gr__table_read_for(const gr__columns *columns, const char *path, gr__arena *arena, gr__csv_table *csv,
+                             size_t **column, size_t *target);
+/* Rows 'row' (n; NULL: all) of the table. target SIZE_MAX: none is wanted. A target that is missing, no number or an
+ * unknown class is GR_ERR_DATA with its line. 'odd' may be NULL. */
+gr_status gr__table_encode(const gr__columns *columns, const gr__csv_table *csv, const size_t *column, size_t target,
+                           const int64_t *row, int64_t n, gr__table_part *out, gr__table_oddities *odd);
+void gr__table_part_release(gr__table_part *part);
+
+#endif

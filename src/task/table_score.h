@@ -1,0 +1,16 @@
+/* Metrics of a table model's outputs, for validation and for a file that is evaluated alike. */
+#ifndef GR__TABLE_SCORE_H
+#define GR__TABLE_SCORE_H
+
+#include "data/table.h"
+#include "gradus/train.h"
+
+/* Outputs of a model (outputs per row) to probabilities of all classes. */
+void gr__table_probabilities(const gr__columns *c, const float *output, double *probability);
+
+/* The first n rows of 'part' against output (n, outputs). Numbers are measured on the scale of the file. Fills at most
+ * 'capacity', *n_out gets how many there are; what is not defined (one class alone) is left out. */
+gr_status gr__table_score(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
+                          gr_metric *out, int capacity, int *n_out);
+
+#endif

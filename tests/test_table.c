@@ -1,0 +1,145 @@
+/* Tables from end to end on small data: types, training, raw files afterwards, folds, and bad input named by file and
+ * line. */
+#include "tests/test.h"
+
+#include "base/file.h"
+#include "gradus/table.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ROWS = 200 };
+static const char *folder;
+
+/* The path is the process's. */
+static const char *written(const char *name, const char *text) { return test_write(folder, name, text, strlen(text)); }
+
+/* Columns x (a number, every tenth missing), shape (two words), price = 3x + 10*[round], kind = [price > 30]. */
+static const char *houses(void)
+{
+    gr__str s = {0};
+    gr__str_add(&s, "id,x,shape,price,kind\n");
+    for (int i = 0; i < ROWS; i++) {
+        double x = i * 7 % 20, price = 3 * x + (i % 2 ? 10 : 0);
+        gr__str_printf(&s, "%d,", i + 1);
+        if (i % 10) gr__str_printf(&s, "%g", x);
+        gr__str_printf(&s, ",%s,%g,%s\n", i % 2 ? "round" : "long", price, price > 30 ? "dear" : "cheap");
+    }
+    const char *path = test_write(folder, "houses.csv", gr__str_get(&s), s.n);
+    gr__str_release(&s);
+    return path;
+}
+
+static gr_status open_with(const char *source, const char *a, const char *b, const char *out, gr_run **run)
+{
+    const char *set[] = {"train.epochs=60", "train.batch=16", "model.hidden=[16]", "model.dropout=0", a, b};
+    gr_run_options o = {.overrides = set, .n_overrides = 4 + (a != NULL) + (b != NULL), .out = out, .no_write = !out};
+    return gr_run_open(source, &o, run);
+}
+
+static double value_of(const gr_metric *m, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(m[i].name, name) == 0) return m[i].value;
+    fail_msg("no metric '%s'", name);
+    return NAN;
+}
+
+static void a_folder_alone_predicts(void **state)
+{
+    (void)state;
+    const char *source = houses(), *out = gr__path_join(folder, "run");
+    gr_run *run;
+    gr_metric m[16], again[16];
+    int n, k;
+    assert_ok(open_with(source, "data.target=kind", "data.ignore=[price]", out, &run));
+    assert_string_equal(gr_run_describe(run).task, "table");
+    assert_non_null(strstr(gr_run_report(run), "numbers the rows"));
+    assert_ok(gr_run_train(run, NULL));
+    assert_ok(gr_run_evaluate(run, m, 16, &n));
+    assert_true(value_of(m, n, "auc") > 0.9);
+    gr_run_close(&run);
+
+    gr_model *model;
+    gr_predictions *p;
+    gr_prediction row;
+    assert_ok(gr_model_open(out, &model));
+    assert_ok(gr_table_score(model, source, again, 16, &k));
+    assert_true(value_of(again, k, "accuracy") > 0.85);
+    /* other order, a category and a cell that training did not know */
+    assert_ok(gr_table_predict(model, written("new.csv", "shape,x\nround,19\nlong,0\nsquare,many\n"), &p));
+    assert_true(gr_predictions_get(p, 0, &row));
+    assert_string_equal(row.label, "dear");
+    assert_true(gr_predictions_get(p, 1, &row));
+    assert_string_equal(row.label, "cheap");
+    assert_true(fabs(row.probability[0] + row.probability[1] - 1) < 1e-9);
+    assert_true(gr_predictions_get(p, 2, &row));
+    assert_false(gr_predictions_get(p, 3, &row));
+    assert_non_null(strstr(gr_predictions_note(p, 0), "new.csv:4: 'many'"));
+    assert_non_null(strstr(gr_predictions_note(p, 1), "new.csv:4: 'square'"));
+    gr_predictions_free(&p);
+    assert_int_equal(gr_table_predict(model, written("less.csv", "x,y\n1,2\n"), &p), GR_ERR_DATA);
+    assert_non_null(strstr(gr_message(), "no column 'shape'"));
+    gr_model_free(&model);
+}
+
+static void numbers_are_measured_on_their_scale(void **state)
+{
+    (void)state;
+    gr_run *run;
+    gr_metric m[16];
+    int n;
+    assert_ok(open_with(houses(), "data.target=price", "data.ignore=[kind]", NULL, &run));
+    assert_ok(gr_run_train(run, NULL));
+    assert_ok(gr_run_evaluate(run, m, 16, &n));
+    assert_true(value_of(m, n, "r2") > 0.8);
+    assert_true(value_of(m, n, "rmse") > 0.1 && value_of(m, n, "rmse") < 10);
+    gr_run_close(&run);
+}
+
+static void folds_see_every_row_once(void **state)
+{
+    (void)state;
+    const char *set[] = {"data.target=kind", "data.ignore=[price]", "train.epochs=20", "train.batch=16"};
+    gr_metric mean[16], deviation[16];
+    int n;
+    assert_ok(gr_run_folds(houses(), &(gr_run_options){.overrides = set, .n_overrides = 4}, 4, NULL, NULL, NULL, mean,
+                           deviation, 16, &n));
+    assert_true(value_of(mean, n, "auc") > 0.8);
+    assert_true(value_of(deviation, n, "auc") >= 0);
+    assert_int_equal(gr_run_folds(houses(), NULL, 1, NULL, NULL, NULL, mean, deviation, 16, &n), GR_ERR_ARGUMENT);
+}
+
+static void bad_input_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *set, *says;
+    } cases[] = {
+        {"a,y\n1,2\n3\n4,5\n", NULL, ":3"},
+        {"a,y\n1,same\n3,same\n", NULL, "nothing to tell apart"},
+        {"a,y\n,1\nNaN,2\n,3\n", "data.columns={a: number}", "no number"},
+        {"a,y\n,1\nNaN,2\n,3\n", NULL, "no column to predict from"},
+        {"a,z\n1,2\n3,4\n", NULL, "'y'"},
+        {"a,y\n1,u\n2,v\n", "data.columns={b: ignore}", "'b'"},
+        {"a,y\n1,u\n2,v\n", "loss=mse", "is for numbers"},
+    };
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        gr_run *run = NULL;
+        gr_status s = open_with(written("bad.csv", cases[i].text), "data.target=y", cases[i].set, NULL, &run);
+        if (s == GR_OK) fail_msg("case %zu was taken", i);
+        if (!strstr(gr_message(), cases[i].says)) fail_msg("case %zu says: %s", i, gr_message());
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_folder_alone_predicts),
+        cmocka_unit_test(numbers_are_measured_on_their_scale),
+        cmocka_unit_test(folds_see_every_row_once),
+        cmocka_unit_test(bad_input_is_named),
+    };
+    folder = test_tmpdir();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
