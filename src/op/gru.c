@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-static gr_status infer(gr__infer *c) { return gr__recurrent_infer(c, &gr__gru_kind); }
+static gr_status infer(gr__infer *c) { return gr__recurrent_infer(c, &gr__cell_gru); }
 
-static void grad(gr__grad *c) { gr__recurrent_grad(c, &gr__op_gru_grad, &gr__gru_kind); }
+static void grad(gr__grad *c) { gr__recurrent_grad(c, &gr__op_gru_grad, &gr__cell_gru); }
 
 static void cell(const gr__recurrent_view *v, int64_t b, int64_t t, const double *h, double *next, double *c,
                  double *saved)
@@ -25,7 +25,7 @@ static void cell(const gr__recurrent_view *v, int64_t b, int64_t t, const double
     }
 }
 
-static gr_status reference(const gr__args *a) { return gr__recurrent_reference(a, &gr__gru_kind, cell); }
+static gr_status reference(const gr__args *a) { return gr__recurrent_reference(a, &gr__cell_gru, cell); }
 
 static void nodes(const gr__unroll *u, gr_value from_x, gr_value *h, gr_value *c, gr_value *saved)
 {
@@ -42,7 +42,7 @@ static void nodes(const gr__unroll *u, gr_value from_x, gr_value *h, gr_value *c
 
 static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
 {
-    gr__recurrent_decompose(g, n, out, &gr__gru_kind, nodes);
+    gr__recurrent_decompose(g, n, out, &gr__cell_gru, nodes);
 }
 
 #define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 1, .hi = 6}

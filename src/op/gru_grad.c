@@ -5,7 +5,7 @@
  * then dh += those of r and z (and the candidate's after) times weight_hh. */
 #include "op/recurrent.h"
 
-static gr_status infer(gr__infer *c) { return gr__recurrent_infer_grad(c, &gr__gru_kind); }
+static gr_status infer(gr__infer *c) { return gr__recurrent_infer_grad(c, &gr__cell_gru); }
 
 static void cell(const gr__recurrent_view *v, gr__step_back *s)
 {
@@ -30,7 +30,7 @@ static void cell(const gr__recurrent_view *v, gr__step_back *s)
         for (int gate = 0; gate < (before ? 2 : 3); gate++) s->dh[k] += gr__recurrent_back(v, s->from_h, gate, k);
 }
 
-static gr_status reference(const gr__args *a) { return gr__recurrent_reference_grad(a, &gr__gru_kind, cell); }
+static gr_status reference(const gr__args *a) { return gr__recurrent_reference_grad(a, &gr__cell_gru, cell); }
 
 #define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 0, .hi = 6}
 #define STATE(...) {2, {__VA_ARGS__}, .dtype = GR__STATS}

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-static gr_status infer(gr__infer *c) { return gr__recurrent_infer_grad(c, &gr__lstm_kind); }
+static gr_status infer(gr__infer *c) { return gr__recurrent_infer_grad(c, &gr__cell_lstm); }
 
 static void cell(const gr__recurrent_view *v, gr__step_back *s)
 {
@@ -26,7 +26,7 @@ static void cell(const gr__recurrent_view *v, gr__step_back *s)
     }
 }
 
-static gr_status reference(const gr__args *a) { return gr__recurrent_reference_grad(a, &gr__lstm_kind, cell); }
+static gr_status reference(const gr__args *a) { return gr__recurrent_reference_grad(a, &gr__cell_lstm, cell); }
 
 #define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 0, .hi = 6}
 #define STATE(...) {2, {__VA_ARGS__}, .dtype = GR__STATS}

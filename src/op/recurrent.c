@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-const gr__cell_kind gr__lstm_kind = {4, 5, true}, gr__gru_kind = {3, 4, false}, gr__rnn_kind = {1, 0, false};
+const gr__cell_kind gr__cell_lstm = {4, 5, true}, gr__cell_gru = {3, 4, false}, gr__cell_rnn = {1, 0, false};
 
 /* ---- shape rules ---- */
 
@@ -123,7 +123,7 @@ void gr__recurrent_grad(gr__grad *c, const gr__op *op, const gr__cell_kind *kind
     if (kind->cell) in[GR__RNN_GRAD_C0] = operand(n, GR__RNN_C0), in[GR__RNN_GRAD_DC_N] = d_out[GR__RNN_C_N];
     gr__node_add(c->g, op, in, op->max_in, n->attr, d);
     for (int i = GR__RNN_X; i <= GR__RNN_W_HH; i++) c->in_grad[i] = d[i];
-    gr_value both[] = {d[GR__RNN_DB], kind == &gr__gru_kind ? d[GR__RNN_DB_HH] : d[GR__RNN_DB]};
+    gr_value both[] = {d[GR__RNN_DB], kind == &gr__cell_gru ? d[GR__RNN_DB_HH] : d[GR__RNN_DB]};
     for (int i = GR__RNN_B_IH; i <= GR__RNN_C0; i++) {
         if (!operand(n, i) || !c->need[i] || i == GR__RNN_LENGTHS) continue;
         gr_value v = i <= GR__RNN_B_HH ? both[i - GR__RNN_B_IH] : d[i == GR__RNN_H0 ? GR__RNN_DH0 : GR__RNN_DC0];

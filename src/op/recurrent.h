@@ -48,7 +48,7 @@ typedef struct gr__cell_kind {
     int gates, saved;
     bool cell; /* a second state c, the last of the saved blocks */
 } gr__cell_kind;
-extern const gr__cell_kind gr__lstm_kind, gr__gru_kind, gr__rnn_kind;
+extern const gr__cell_kind gr__cell_lstm, gr__cell_gru, gr__cell_rnn;
 
 gr_status gr__recurrent_infer(gr__infer *c, const gr__cell_kind *kind);
 gr_status gr__recurrent_infer_grad(gr__infer *c, const gr__cell_kind *kind);

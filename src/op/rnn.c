@@ -4,9 +4,9 @@
 
 #include <math.h>
 
-static gr_status infer(gr__infer *c) { return gr__recurrent_infer(c, &gr__rnn_kind); }
+static gr_status infer(gr__infer *c) { return gr__recurrent_infer(c, &gr__cell_rnn); }
 
-static void grad(gr__grad *c) { gr__recurrent_grad(c, &gr__op_rnn_grad, &gr__rnn_kind); }
+static void grad(gr__grad *c) { gr__recurrent_grad(c, &gr__op_rnn_grad, &gr__cell_rnn); }
 
 static void cell(const gr__recurrent_view *v, int64_t b, int64_t t, const double *h, double *next, double *c,
                  double *saved)
@@ -18,7 +18,7 @@ static void cell(const gr__recurrent_view *v, int64_t b, int64_t t, const double
     }
 }
 
-static gr_status reference(const gr__args *a) { return gr__recurrent_reference(a, &gr__rnn_kind, cell); }
+static gr_status reference(const gr__args *a) { return gr__recurrent_reference(a, &gr__cell_rnn, cell); }
 
 static void nodes(const gr__unroll *u, gr_value from_x, gr_value *h, gr_value *c, gr_value *saved)
 {
@@ -29,7 +29,7 @@ static void nodes(const gr__unroll *u, gr_value from_x, gr_value *h, gr_value *c
 
 static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
 {
-    gr__recurrent_decompose(g, n, out, &gr__rnn_kind, nodes);
+    gr__recurrent_decompose(g, n, out, &gr__cell_rnn, nodes);
 }
 
 #define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 1, .hi = 6}

@@ -2,7 +2,7 @@
  * dh = d*weight_hh. */
 #include "op/recurrent.h"
 
-static gr_status infer(gr__infer *c) { return gr__recurrent_infer_grad(c, &gr__rnn_kind); }
+static gr_status infer(gr__infer *c) { return gr__recurrent_infer_grad(c, &gr__cell_rnn); }
 
 static void cell(const gr__recurrent_view *v, gr__step_back *s)
 {
@@ -13,7 +13,7 @@ static void cell(const gr__recurrent_view *v, gr__step_back *s)
     for (int64_t k = 0; k < v->hidden; k++) s->dh[k] = gr__recurrent_back(v, s->from_h, 0, k);
 }
 
-static gr_status reference(const gr__args *a) { return gr__recurrent_reference_grad(a, &gr__rnn_kind, cell); }
+static gr_status reference(const gr__args *a) { return gr__recurrent_reference_grad(a, &gr__cell_rnn, cell); }
 
 #define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 0, .hi = 6}
 #define STATE(...) {2, {__VA_ARGS__}, .dtype = GR__STATS}
