@@ -109,7 +109,8 @@ static gr_value build(gr_graph *g, size_t i, gr_value *leaf)
 
 static void one_case(size_t i)
 {
-    static const char *const leaves[] = {"x", "h0", "c0"}, *const feeds[] = {"x", "h0", "c0", "lengths", "r", "rh", "rc"};
+    static const char *const leaves[] = {"x", "h0", "c0"}, *const feeds[] = {"x", "h0", "c0", "lengths",
+                                                                             "r", "rh", "rc"};
     const char *name = cases[i].name;
     gr_graph *g;
     gr_plan *plan = NULL;
@@ -277,8 +278,10 @@ static void refusals(void **state)
         gr_graph *g;
         assert_ok(gr_graph_new(&g));
         gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){2, 5, 3}), y = 0;
-        gr_value flat = gr_input(g, "flat", GR_F32, 2, (int64_t[]){2, 3}), h = gr_input(g, "h", GR_F32, 3, (int64_t[]){1, 2, 4});
-        gr_value w = gr_input(g, "w", GR_F32, 2, (int64_t[]){10, 3}), u = gr_input(g, "u", GR_F32, 2, (int64_t[]){10, 5});
+        gr_value flat = gr_input(g, "flat", GR_F32, 2, (int64_t[]){2, 3}),
+                 h = gr_input(g, "h", GR_F32, 3, (int64_t[]){1, 2, 4});
+        gr_value w = gr_input(g, "w", GR_F32, 2, (int64_t[]){10, 3}),
+                 u = gr_input(g, "u", GR_F32, 2, (int64_t[]){10, 5});
         switch (i) {
         case 0: y = gr_lstm(g, "a", flat, 4, NULL, NULL, NULL); break;
         case 1: y = gr_gru(g, "b", x, 4, &(gr_rnn_options){.layers = 9, .bidirectional = true}, NULL); break;

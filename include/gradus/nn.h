@@ -101,11 +101,12 @@ typedef struct gr_rnn_options {
     double dropout;     /* [0, 1): between the layers */
     bool evaluate;      /* without dropout */
     bool no_bias;
-    bool reset_before;   /* gr_gru: the reset gate before the product, as in gr_scan_options */
-    bool relu;           /* gr_rnn: in place of tanh */
-    gr_value lengths;    /* i32 (B): steps that are real; 0: all */
-    gr_value h0, c0;     /* (layers*directions, B, H) as PyTorch has them; 0: zeros; c0: gr_lstm */
-    const gr_init *init; /* of the weights; its fan_out_first is set here. NULL: uniform within 1/sqrt(H), as biases are */
+    bool reset_before; /* gr_gru: the reset gate before the product, as in gr_scan_options */
+    bool relu;         /* gr_rnn: in place of tanh */
+    gr_value lengths;  /* i32 (B): steps that are real; 0: all */
+    gr_value h0, c0;   /* (layers*directions, B, H) as PyTorch has them; 0: zeros; c0: gr_lstm */
+    const gr_init
+        *init; /* of the weights; its fan_out_first is set here. NULL: uniform within 1/sqrt(H), as biases are */
 } gr_rnn_options;
 /* x (B, T, I) -> (B, T, H*directions): PyTorch's LSTM, GRU and RNN with batch_first. Parameters weight_ih_l0 (G*H, I),
  * weight_hh_l0 (G*H, H), bias_ih_l0, bias_hh_l0 (G*H), backward in time with "_reverse" behind; l1 .. on top; G is 4, 3, 1.

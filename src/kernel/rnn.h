@@ -32,15 +32,15 @@ typedef struct gr__rnn {
     float *h, *c;                   /* forward (B, H): the states; c: lstm */
     gr__rows low;                   /* forward (B, H): what W is multiplied with next; data NULL: h */
 
-    gr__rows dy;                     /* backward (B*T, H); data NULL: zeros */
-    const float *h0, *c0;            /* backward (B, H); NULL: zeros */
-    float *dh, *dc;                  /* backward (B, H): gradients of the states after the step; of those before it, but
+    gr__rows dy;             /* backward (B*T, H); data NULL: zeros */
+    const float *h0, *c0;    /* backward (B, H); NULL: zeros */
+    float *dh, *dc;          /* backward (B, H): gradients of the states after the step; of those before it, but
                                       * for the product that the driver adds */
-    gr__rows from_x, from_h;         /* backward, out */
-    gr__rows before, seen;           /* backward, out (B*T, H): h before the step; gru_before: r*h */
-    const float *product;            /* forward (B, G*H): W h; backward (B, H): gru_before, candidate's d·W in stage 1 */
-    int64_t t;                       /* the step */
-    int stage;                       /* 0; gru_before: 0 and 1 */
+    gr__rows from_x, from_h; /* backward, out */
+    gr__rows before, seen;   /* backward, out (B*T, H): h before the step; gru_before: r*h */
+    const float *product;    /* forward (B, G*H): W h; backward (B, H): gru_before, candidate's d·W in stage 1 */
+    int64_t t;               /* the step */
+    int stage;               /* 0; gru_before: 0 and 1 */
 } gr__rnn;
 
 void gr__rnn_forward(const gr__rnn *r);

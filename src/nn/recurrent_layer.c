@@ -34,7 +34,8 @@ typedef struct stack {
 } stack;
 
 /* "weight_ih_l0_reverse" */
-static gr_value parameter(gr_graph *g, const stack *s, const char *what, int64_t layer, int64_t direction, int64_t columns)
+static gr_value parameter(gr_graph *g, const stack *s, const char *what, int64_t layer, int64_t direction,
+                          int64_t columns)
 {
     char name[64];
     double bound = 1 / sqrt((double)s->hidden);
@@ -79,7 +80,8 @@ static bool fits(gr_graph *g, const char *name, gr_value x, const stack *s)
     int64_t states = s->layers * s->directions;
     if (!x) return false;
     if (gr_value_rank(g, x) != 3) {
-        gr__graph_fail(g, GR_ERR_SHAPE, "recurrent layer '%s' of a value with %d axes; it needs batch, time and channels",
+        gr__graph_fail(g, GR_ERR_SHAPE,
+                       "recurrent layer '%s' of a value with %d axes; it needs batch, time and channels",
                        name ? name : "", gr_value_rank(g, x));
         return false;
     }

@@ -17,7 +17,8 @@ static void cell(const gr__recurrent_view *v, int64_t b, int64_t t, const double
     double *r = saved, *z = r + n, *candidate = z + n, *seen = candidate + n;
     for (int64_t j = 0; j < 2 * n; j++)
         saved[j] = gr__logistic(gr__recurrent_from_x(v, b, t, j) + gr__recurrent_from_h(v, h, j));
-    for (int64_t k = 0; k < n; k++) seen[k] = v->attr->reset_before ? r[k] * h[k] : gr__recurrent_from_h(v, h, 2 * n + k);
+    for (int64_t k = 0; k < n; k++)
+        seen[k] = v->attr->reset_before ? r[k] * h[k] : gr__recurrent_from_h(v, h, 2 * n + k);
     for (int64_t k = 0; k < n; k++) {
         double from_h = v->attr->reset_before ? gr__recurrent_from_h(v, seen, 2 * n + k) : r[k] * seen[k];
         candidate[k] = tanh(gr__recurrent_from_x(v, b, t, 2 * n + k) + from_h);
@@ -45,9 +46,18 @@ static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
     gr__recurrent_decompose(g, n, out, &gr__cell_gru, nodes);
 }
 
-#define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 1, .hi = 6}
-#define STATE(...) {2, {__VA_ARGS__}, .dtype = GR__STATS}
-#define BIAS(N) {1, {N}, .dtype = GR__STATS}
+#define LENGTHS(B)                                                        \
+    {                                                                     \
+        1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 1, .hi = 6 \
+    }
+#define STATE(...)                           \
+    {                                        \
+        2, {__VA_ARGS__}, .dtype = GR__STATS \
+    }
+#define BIAS(N)                    \
+    {                              \
+        1, {N}, .dtype = GR__STATS \
+    }
 static const gr__recurrent_attr reverse = {.reverse = true}, before = {.reset_before = true},
                                 before_reverse = {.reset_before = true, .reverse = true};
 static const gr__case cases[] = {
@@ -100,8 +110,7 @@ const gr__op gr__op_gru = {
     .float_in = 7,
     .infer = infer,
     .grad = grad,
-    .grad_reads_in =
-        1 << GR__RNN_X | 1 << GR__RNN_W_IH | 1 << GR__RNN_W_HH | 1 << GR__RNN_LENGTHS | 1 << GR__RNN_H0,
+    .grad_reads_in = 1 << GR__RNN_X | 1 << GR__RNN_W_IH | 1 << GR__RNN_W_HH | 1 << GR__RNN_LENGTHS | 1 << GR__RNN_H0,
     .grad_reads_out = 1 << GR__RNN_Y | 1 << GR__RNN_SAVED,
     .decompose = decompose,
     .reference = reference,

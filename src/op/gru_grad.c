@@ -32,9 +32,18 @@ static void cell(const gr__recurrent_view *v, gr__step_back *s)
 
 static gr_status reference(const gr__args *a) { return gr__recurrent_reference_grad(a, &gr__cell_gru, cell); }
 
-#define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 0, .hi = 6}
-#define STATE(...) {2, {__VA_ARGS__}, .dtype = GR__STATS}
-#define SAVED(...) {3, {__VA_ARGS__}, .dtype = GR__STATS, .lo = 0.1, .hi = 0.9}
+#define LENGTHS(B)                                                        \
+    {                                                                     \
+        1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 0, .hi = 6 \
+    }
+#define STATE(...)                           \
+    {                                        \
+        2, {__VA_ARGS__}, .dtype = GR__STATS \
+    }
+#define SAVED(...)                                                 \
+    {                                                              \
+        3, {__VA_ARGS__}, .dtype = GR__STATS, .lo = 0.1, .hi = 0.9 \
+    }
 static const gr__recurrent_attr reverse = {.reverse = true}, before = {.reset_before = true},
                                 before_reverse = {.reset_before = true, .reverse = true};
 static const gr__case cases[] = {
@@ -70,8 +79,15 @@ static const gr__case cases[] = {
      .tolerance = 8},
     {.name = "last state only",
      .n_in = 9,
-     .in =
-         {{3, {1, 3, 2}}, {2, {3, 2}}, {2, {3, 1}}, {3, {1, 3, 1}}, SAVED(1, 3, 4), {-1}, STATE(1, 1), {-1}, STATE(1, 1)},
+     .in = {{3, {1, 3, 2}},
+            {2, {3, 2}},
+            {2, {3, 1}},
+            {3, {1, 3, 1}},
+            SAVED(1, 3, 4),
+            {-1},
+            STATE(1, 1),
+            {-1},
+            STATE(1, 1)},
      .attr = &before_reverse,
      .tolerance = 8},
     {.name = "wide",

@@ -41,9 +41,18 @@ static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
     gr__recurrent_decompose(g, n, out, &gr__cell_lstm, nodes);
 }
 
-#define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 1, .hi = 6}
-#define STATE(...) {2, {__VA_ARGS__}, .dtype = GR__STATS}
-#define BIAS(N) {1, {N}, .dtype = GR__STATS}
+#define LENGTHS(B)                                                        \
+    {                                                                     \
+        1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 1, .hi = 6 \
+    }
+#define STATE(...)                           \
+    {                                        \
+        2, {__VA_ARGS__}, .dtype = GR__STATS \
+    }
+#define BIAS(N)                    \
+    {                              \
+        1, {N}, .dtype = GR__STATS \
+    }
 static const gr__recurrent_attr reverse = {.reverse = true};
 static const gr__case cases[] = {
     {.name = "plain",
@@ -53,14 +62,7 @@ static const gr__case cases[] = {
     {.name = "no bias", .n_in = 3, .in = {{3, {3, 3, 4}}, {2, {12, 4}}, {2, {12, 3}}}, .tolerance = 4},
     {.name = "states, lengths",
      .n_in = 8,
-     .in = {{3, {3, 5, 2}},
-            {2, {16, 2}},
-            {2, {16, 4}},
-            BIAS(16),
-            BIAS(16),
-            LENGTHS(3),
-            STATE(3, 4),
-            STATE(3, 4)},
+     .in = {{3, {3, 5, 2}}, {2, {16, 2}}, {2, {16, 4}}, BIAS(16), BIAS(16), LENGTHS(3), STATE(3, 4), STATE(3, 4)},
      .tolerance = 4},
     {.name = "reverse, lengths",
      .n_in = 7,
@@ -102,8 +104,8 @@ const gr__op gr__op_lstm = {
     .float_in = 7,
     .infer = infer,
     .grad = grad,
-    .grad_reads_in = 1 << GR__RNN_X | 1 << GR__RNN_W_IH | 1 << GR__RNN_W_HH | 1 << GR__RNN_LENGTHS |
-                     1 << GR__RNN_H0 | 1 << GR__RNN_C0,
+    .grad_reads_in = 1 << GR__RNN_X | 1 << GR__RNN_W_IH | 1 << GR__RNN_W_HH | 1 << GR__RNN_LENGTHS | 1 << GR__RNN_H0 |
+                     1 << GR__RNN_C0,
     .grad_reads_out = 1 << GR__RNN_Y | 1 << GR__RNN_SAVED,
     .decompose = decompose,
     .reference = reference,

@@ -70,7 +70,8 @@ gr_status gr__recurrent_infer_grad(gr__infer *c, const gr__cell_kind *kind)
     GR_TRY(want_weights(c, kind, &h));
     const gr__value *x = c->in[GR__RNN_X];
     gr_dtype stats = gr__stats_dtype(x->dtype);
-    int64_t y[] = {x->dim[0], x->dim[1], h}, saved[] = {x->dim[0], x->dim[1], kind->saved * h}, *state = (int64_t[]){y[0], h};
+    int64_t y[] = {x->dim[0], x->dim[1], h}, saved[] = {x->dim[0], x->dim[1], kind->saved * h},
+            *state = (int64_t[]){y[0], h};
     GR_TRY(gr__want_dtype(c, GR__RNN_GRAD_Y, x->dtype));
     GR_TRY(gr__want_shape(c, GR__RNN_GRAD_Y, 3, y, "y"));
     if (kind->saved) {
@@ -284,7 +285,8 @@ void gr__recurrent_decompose(gr_graph *g, const gr__node *n, gr_value *out, cons
                                 &(gr_matmul_options){.transpose_b = true});
     if (operand(n, GR__RNN_B_IH)) from_x = gr_add(g, from_x, gr_cast(g, n->in[GR__RNN_B_IH], dtype));
     gr_value h = state_of(g, operand(n, GR__RNN_H0), dtype, batch, hidden), y = 0, saved = 0;
-    gr_value c = kind->cell ? state_of(g, operand(n, GR__RNN_C0), dtype, batch, hidden) : 0, none = gr_scalar(g, dtype, 0);
+    gr_value c = kind->cell ? state_of(g, operand(n, GR__RNN_C0), dtype, batch, hidden) : 0,
+             none = gr_scalar(g, dtype, 0);
     gr_value lengths = operand(n, GR__RNN_LENGTHS);
     if (lengths) lengths = gr_reshape(g, gr_cast(g, lengths, dtype), 2, (int64_t[]){batch, 1});
     for (int64_t s = 0; s < steps; s++) {

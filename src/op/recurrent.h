@@ -12,14 +12,14 @@
 #include "op/attr.h"
 
 enum { /* operands of the op */
-    GR__RNN_X,
-    GR__RNN_W_IH,
-    GR__RNN_W_HH,
-    GR__RNN_B_IH,
-    GR__RNN_B_HH,
-    GR__RNN_LENGTHS,
-    GR__RNN_H0,
-    GR__RNN_C0,
+       GR__RNN_X,
+       GR__RNN_W_IH,
+       GR__RNN_W_HH,
+       GR__RNN_B_IH,
+       GR__RNN_B_HH,
+       GR__RNN_LENGTHS,
+       GR__RNN_H0,
+       GR__RNN_C0,
 };
 enum { GR__RNN_Y, GR__RNN_H_N, GR__RNN_SAVED, GR__RNN_C_N }; /* its results */
 enum {                                                       /* operands of the gradient, after x, w_ih, w_hh */
@@ -89,7 +89,7 @@ typedef struct gr__step_back {
     const double *h, *c, *saved, *y; /* states before the step, what it saved, its result */
     double *dh, *dc;                 /* of the states after it, to become those of the states before it */
     double *from_x, *from_h;         /* out (G*H): gradients of W x + b and of W h + b */
-    double *seen;                    /* what weight_hh of the last gate was multiplied with: h, unless the cell changes it */
+    double *seen; /* what weight_hh of the last gate was multiplied with: h, unless the cell changes it */
 } gr__step_back;
 typedef void gr__cell_back(const gr__recurrent_view *v, gr__step_back *s);
 gr_status gr__recurrent_reference_grad(const gr__args *a, const gr__cell_kind *kind, gr__cell_back *cell);

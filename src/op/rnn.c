@@ -32,15 +32,21 @@ static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
     gr__recurrent_decompose(g, n, out, &gr__cell_rnn, nodes);
 }
 
-#define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 1, .hi = 6}
-#define STATE(...) {2, {__VA_ARGS__}, .dtype = GR__STATS}
-#define BIAS(N) {1, {N}, .dtype = GR__STATS}
+#define LENGTHS(B)                                                        \
+    {                                                                     \
+        1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 1, .hi = 6 \
+    }
+#define STATE(...)                           \
+    {                                        \
+        2, {__VA_ARGS__}, .dtype = GR__STATS \
+    }
+#define BIAS(N)                    \
+    {                              \
+        1, {N}, .dtype = GR__STATS \
+    }
 static const gr__recurrent_attr reverse = {.reverse = true}, relu = {.relu = true, .reverse = true};
 static const gr__case cases[] = {
-    {.name = "plain",
-     .n_in = 5,
-     .in = {{3, {2, 4, 3}}, {2, {5, 3}}, {2, {5, 5}}, BIAS(5), BIAS(5)},
-     .tolerance = 8},
+    {.name = "plain", .n_in = 5, .in = {{3, {2, 4, 3}}, {2, {5, 3}}, {2, {5, 5}}, BIAS(5), BIAS(5)}, .tolerance = 8},
     {.name = "no bias", .n_in = 3, .in = {{3, {3, 3, 4}}, {2, {3, 4}}, {2, {3, 3}}}, .tolerance = 8},
     {.name = "state, lengths",
      .n_in = 7,
@@ -81,8 +87,7 @@ const gr__op gr__op_rnn = {
     .float_in = 7,
     .infer = infer,
     .grad = grad,
-    .grad_reads_in =
-        1 << GR__RNN_X | 1 << GR__RNN_W_IH | 1 << GR__RNN_W_HH | 1 << GR__RNN_LENGTHS | 1 << GR__RNN_H0,
+    .grad_reads_in = 1 << GR__RNN_X | 1 << GR__RNN_W_IH | 1 << GR__RNN_W_HH | 1 << GR__RNN_LENGTHS | 1 << GR__RNN_H0,
     .grad_reads_out = 1 << GR__RNN_Y,
     .decompose = decompose,
     .reference = reference,

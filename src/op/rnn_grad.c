@@ -15,8 +15,14 @@ static void cell(const gr__recurrent_view *v, gr__step_back *s)
 
 static gr_status reference(const gr__args *a) { return gr__recurrent_reference_grad(a, &gr__cell_rnn, cell); }
 
-#define LENGTHS(B) {1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 0, .hi = 6}
-#define STATE(...) {2, {__VA_ARGS__}, .dtype = GR__STATS}
+#define LENGTHS(B)                                                        \
+    {                                                                     \
+        1, {B}, .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = 0, .hi = 6 \
+    }
+#define STATE(...)                           \
+    {                                        \
+        2, {__VA_ARGS__}, .dtype = GR__STATS \
+    }
 static const gr__recurrent_attr reverse = {.reverse = true}, relu = {.relu = true};
 static const gr__case cases[] = {
     {.name = "plain",

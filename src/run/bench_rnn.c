@@ -6,8 +6,10 @@
 #include <stdio.h>
 
 enum { OPERANDS = 5 };
-static const char *const names[] = {"x", "weight_ih", "weight_hh", "bias_ih", "bias_hh"},
-                         *const gradients[] = {"dx", "dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"};
+static const char *const names[] = {"x", "weight_ih", "weight_hh", "bias_ih", "bias_hh"}, *const gradients[] = {
+                                                                                              "dx", "dweight_ih",
+                                                                                              "dweight_hh", "dbias_ih",
+                                                                                              "dbias_hh"};
 
 static gr_status build(gr_bench *b)
 {
@@ -18,8 +20,8 @@ static gr_status build(gr_bench *b)
     gr_value in[OPERANDS], d[OPERANDS];
     for (int i = 0; i < OPERANDS; i++) in[i] = gr_input(g, names[i], dtype, i == 0 ? 3 : i < 3 ? 2 : 1, dim[i]);
     gr_scan_options o = {.bias_ih = in[3], .bias_hh = in[4]};
-    gr_value y = b->o.gru ? gr_gru_scan(g, in[0], in[1], in[2], &o, NULL)
-                          : gr_lstm_scan(g, in[0], in[1], in[2], &o, NULL, NULL);
+    gr_value y =
+        b->o.gru ? gr_gru_scan(g, in[0], in[1], in[2], &o, NULL) : gr_lstm_scan(g, in[0], in[1], in[2], &o, NULL, NULL);
     gr_output(g, "step", "y", y);
     if (b->o.forward_only) return gr_graph_status(g);
     gr_value dy = gr_input(g, "dy", dtype, 3, dim[0]);

@@ -339,8 +339,8 @@ static gr_status over_all_steps(const gr__args *a, const products *p, const gr__
     if (p->of[DX])
         GR_TRY(gr__dense_run(p->of[DX], job->from_x.data, a->in[GR__RNN_W_IH].data, a->out[GR__RNN_DX].data, borrowed));
     if (p->of[DW_IH])
-        GR_TRY(gr__dense_run(p->of[DW_IH], job->from_x.data, a->in[GR__RNN_X].data, a->out[GR__RNN_DW_IH].data,
-                             borrowed));
+        GR_TRY(
+            gr__dense_run(p->of[DW_IH], job->from_x.data, a->in[GR__RNN_X].data, a->out[GR__RNN_DW_IH].data, borrowed));
     if (p->of[DW_HH])
         GR_TRY(gr__dense_run(p->of[DW_HH], from_h, job->before.data, a->out[GR__RNN_DW_HH].data, borrowed));
     if (p->of[DW_CANDIDATE])
