@@ -35,6 +35,7 @@ mlp-b32-$dtype | mlp --batch 32 --dtype $dtype | mlp_step.py --batch 32 --dtype 
 mlp-b256-$dtype | mlp --batch 256 --dtype $dtype | mlp_step.py --batch 256 --dtype $dtype
 TABLE
         attention_cases "$dtype"
+        rnn_cases "$dtype"
     done
     echo "adamw | adamw | adamw.py"
 }
@@ -52,13 +53,23 @@ attention_cases() { # DTYPE: 12 heads of 64 and 6 of 128, forward with and witho
     done
 }
 
+rnn_cases() { # DTYPE: a layer of 512 units, forward with and without backward
+    local kind what
+    for kind in lstm gru; do
+        what="--kind $kind --batch 32 --tokens 128 --dtype $1"
+        echo "$kind-b32t128-$1 | rnn $what | rnn.py $what --backward"
+        echo "$kind-b32t128-$1-forward | rnn $what --forward | rnn.py $what"
+    done
+}
+
 # A name stands for itself or for a group.
 expand() { # NAME
     local names
     case $1 in
-    all) set -- gpt2 bert small-gpt adamw loss mlp attention ;;
+    all) set -- gpt2 bert small-gpt adamw loss mlp attention lstm gru ;;
     attention) set -- attention-d64-t1024-f32 attention-d64-t1024-bf16 attention-d64-t1024-f32-forward \
         attention-d64-t1024-bf16-forward ;;
+    rnn) set -- lstm gru ;;
     attention-all) set -- attention- ;;
     esac
     for name in "$@"; do
@@ -275,7 +286,7 @@ done
 
 case ${1:-} in
 list)
-    echo "groups: all gpt2 bert small-gpt adamw loss mlp attention attention-all"
+    echo "groups: all gpt2 bert small-gpt adamw loss mlp attention attention-all rnn"
     cases | cut -d' ' -f1
     exit
     ;;

@@ -34,10 +34,16 @@ static bool convolution(const gr__op *op)
     return op == &gr__op_conv || op == &gr__op_conv_transpose || op == &gr__op_conv_grad_weight;
 }
 
+static bool recurrent(const gr__op *op)
+{
+    return op == &gr__op_lstm || op == &gr__op_lstm_grad || op == &gr__op_gru || op == &gr__op_gru_grad ||
+           op == &gr__op_rnn || op == &gr__op_rnn_grad;
+}
+
 static bool product(const gr__op *op)
 {
-    return convolution(op) || op == &gr__op_matmul || op == &gr__op_linear_cross_entropy || op == &gr__op_attention ||
-           op == &gr__op_attention_grad;
+    return convolution(op) || recurrent(op) || op == &gr__op_matmul || op == &gr__op_linear_cross_entropy ||
+           op == &gr__op_attention || op == &gr__op_attention_grad;
 }
 
 static void fail_case(const gr__op *op, const gr__case *c, gr_dtype t, const way *w, const char *what, double number)
@@ -208,8 +214,9 @@ static void same_bits(const op_run *r, const way *w, const results *a, const res
 static void ways_of(const op_run *r)
 {
     int best = gr__cpu()->best;
-    bool has_bf16 = gr__cpu()->bf16, uses_dnn = gr__dnn_available() && (convolution(r->op) || r->op == &gr__op_matmul ||
-                                                                        r->op == &gr__op_linear_cross_entropy);
+    bool has_bf16 = gr__cpu()->bf16,
+         uses_dnn = gr__dnn_available() && (convolution(r->op) || recurrent(r->op) || r->op == &gr__op_matmul ||
+                                            r->op == &gr__op_linear_cross_entropy);
     results first = {.n = 0};
     for (int level = 0; level <= best; level++)
         for (int dot = 0; dot <= (has_bf16 && level >= GR__CPU_AVX512 && r->dtype == GR_BF16); dot++)

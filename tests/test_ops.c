@@ -352,7 +352,7 @@ static void anything_goes(gr__rng *rng)
     gr__case odd = *now;
     odd.n_in = op->max_in == op->min_in ? op->min_in
                                         : op->min_in + (int)gr__rng_below(rng, (uint64_t)(op->max_in - op->min_in + 1));
-    odd.n_in = GR__MIN(odd.n_in, 8);
+    odd.n_in = GR__MIN(odd.n_in, (int)GR__COUNT(odd.in));
     for (int i = 0; i < odd.n_in; i++) {
         gr__value v;
         any_operand(rng, &v);

@@ -95,6 +95,30 @@ GR_API gr_value gr_conv_layer(gr_graph *g, const char *name, gr_value x, int64_t
 GR_API gr_value gr_conv_transpose_layer(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window,
                                         const gr_conv_layer_options *options);
 
+typedef struct gr_rnn_options {
+    int64_t layers;     /* one on top of the other; 0: 1 */
+    bool bidirectional; /* a second one backward in time beside each; their results side by side, 2*H wide */
+    double dropout;     /* [0, 1): between the layers */
+    bool evaluate;      /* without dropout */
+    bool no_bias;
+    bool reset_before; /* gr_gru: the reset gate before the product, as in gr_scan_options */
+    bool relu;         /* gr_rnn: in place of tanh */
+    gr_value lengths;  /* i32 (B): steps that are real; 0: all */
+    gr_value h0, c0;   /* (layers*directions, B, H) as PyTorch has them; 0: zeros; c0: gr_lstm */
+    const gr_init
+        *init; /* of the weights; its fan_out_first is set here. NULL: uniform within 1/sqrt(H), as biases are */
+} gr_rnn_options;
+/* x (B, T, I) -> (B, T, H*directions): PyTorch's LSTM, GRU and RNN with batch_first. Parameters weight_ih_l0 (G*H, I),
+ * weight_hh_l0 (G*H, H), bias_ih_l0, bias_hh_l0 (G*H), backward in time with "_reverse" behind; l1 .. on top; G is 4, 3, 1.
+ * With lengths a result is what a packed sequence gives, 0 past the end. h_n, c_n (may be NULL): the last states
+ * (layers*directions, B, H), f32. At most 16 layers*directions (GR_ERR_ARGUMENT). */
+GR_API gr_value gr_lstm(gr_graph *g, const char *name, gr_value x, int64_t hidden, const gr_rnn_options *options,
+                        gr_value *h_n, gr_value *c_n);
+GR_API gr_value gr_gru(gr_graph *g, const char *name, gr_value x, int64_t hidden, const gr_rnn_options *options,
+                       gr_value *h_n);
+GR_API gr_value gr_rnn(gr_graph *g, const char *name, gr_value x, int64_t hidden, const gr_rnn_options *options,
+                       gr_value *h_n);
+
 typedef struct gr_batch_norm_options {
     double eps;          /* > 0; default 1e-5 */
     double momentum;     /* (0, 1]: weight of this batch in the running statistics; default 0.1 */

@@ -202,6 +202,29 @@ GR_API gr_value gr_rotary(gr_graph *g, gr_value x, const gr_rotary_options *opti
  * For KV caches: update the cache state with it. No gradient: decoding only. */
 GR_API gr_value gr_cache_write(gr_graph *g, gr_value cache, gr_value fresh, gr_value start);
 
+/* ---- sequences -------------------------------------------------------------------------
+ * One layer in one direction; gradus/nn.h stacks them. x (B, T, I); weights with PyTorch's shapes and order of gates, G of
+ * them: weight_ih (G*H, I) and weight_hh (G*H, H) of x's dtype. A step at or past a row's length keeps the state and gives
+ * y = 0. Second derivatives are not provided. */
+typedef struct gr_scan_options {
+    gr_value bias_ih, bias_hh; /* (G*H), f32 or the dtype of x; 0: none */
+    gr_value lengths;          /* i32 (B): steps that are real; 0: all */
+    gr_value h0, c0;           /* (B, H), f32 or the dtype of x; 0: zeros; c0: lstm only */
+    bool reverse;              /* from the last step to the first */
+    bool reset_before;         /* gru: n = tanh(W x + W (r*h) + b) of Cho et al. 2014; default PyTorch's r*(W h + b) */
+    bool relu;                 /* rnn: in place of tanh */
+} gr_scan_options;
+/* -> y (B, T, H) of x's dtype. h_n, c_n (may be NULL): the last state, f32 (f64 for f64) (B, H).
+ * i, f, g, o of 4*H; c' = f*c + i*g, h' = o*tanh(c'). Hochreiter and Schmidhuber 1997, Gers et al. 2000. */
+GR_API gr_value gr_lstm_scan(gr_graph *g, gr_value x, gr_value weight_ih, gr_value weight_hh,
+                             const gr_scan_options *options, gr_value *h_n, gr_value *c_n);
+/* r, z, n of 3*H; h' = (1 - z)*n + z*h. Cho et al. 2014. */
+GR_API gr_value gr_gru_scan(gr_graph *g, gr_value x, gr_value weight_ih, gr_value weight_hh,
+                            const gr_scan_options *options, gr_value *h_n);
+/* h' = tanh(W x + b + W h + b). Elman 1990. */
+GR_API gr_value gr_rnn_scan(gr_graph *g, gr_value x, gr_value weight_ih, gr_value weight_hh,
+                            const gr_scan_options *options, gr_value *h_n);
+
 /* ---- regularisation -------------------------------------------------------------------- */
 /* Training: elements are zeroed with probability p, the others grow by 1/(1-p). Counter-based: the same mask for any
  * number of threads and under recomputation. */

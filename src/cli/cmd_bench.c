@@ -246,14 +246,14 @@ static void print_shapes(const shape *row, size_t n, double peak, const char *dt
 
 static struct {
     gr_bench_options bench;
-    int dtype, layout, engine;
+    int dtype, layout, engine, cell;
     int64_t steps, warmup;
     double memory_mib;
     bool serve, profile;
 } o = {.steps = -1, .warmup = 2};
 
 static const char *const dtypes[] = {"f32", "bf16", NULL}, *const layouts[] = {"nt", "nn", "tn", NULL},
-                         *const engines[] = {"own", "onednn", NULL};
+                         *const engines[] = {"own", "onednn", NULL}, *const cells[] = {"lstm", "gru", NULL};
 #define SIZE(name, field, doc)                                              \
     {                                                                       \
         name, 0, CLI_INT, &o.bench.field, "N", 1, 1 << 24, NULL, doc, false \
@@ -268,19 +268,20 @@ static const cli_option options[] = {
     {"serve", 0, CLI_FLAG, &o.serve, NULL, 0, 0, NULL, "obey lines 'step N' on standard input, answer in JSON", false},
     SIZE("layers", layers, "of GPT or BERT (default 12)"),
     SIZE("heads", heads, "(default 12)"),
-    SIZE("width", width, "(default 768)"),
+    SIZE("width", width, "(default 768, rnn 512)"),
     SIZE("context", context, "positions of the GPT (default 1024), of BERT (512)"),
     SIZE("vocab", vocab, "(default 50257, bert 30522)"),
-    SIZE("batch", batch, "(default: step 4, bert 8, mlp 32, attention 1)"),
-    SIZE("tokens", tokens, "of a sequence (default: step 64, bert 128, attention 1024)"),
+    SIZE("batch", batch, "(default: step 4, bert 8, mlp 32, attention 1, rnn 32)"),
+    SIZE("tokens", tokens, "of a sequence (default: step 64, bert 128, attention 1024, rnn 128)"),
     {"no-bias", 0, CLI_FLAG, &o.bench.no_bias, NULL, 0, 0, NULL, "GPT without biases", false},
     {"memory", 0, CLI_DOUBLE, &o.memory_mib, "MIB", 0, 1e9, NULL, "step, bert: budget of the arena", false},
     {"strict", 0, CLI_FLAG, &o.bench.strict, NULL, 0, 0, NULL, "cases with a plan: as train.deterministic=strict",
      false},
     SIZE("rows", rows, "loss: rows of x (default 1024)"),
     SIZE("head-size", head_size, "attention (default 64)"),
-    {"forward", 0, CLI_FLAG, &o.bench.forward_only, NULL, 0, 0, NULL, "attention, bert: without the backward pass",
+    {"forward", 0, CLI_FLAG, &o.bench.forward_only, NULL, 0, 0, NULL, "attention, bert, rnn: without the backward pass",
      false},
+    {"kind", 0, CLI_CHOICE, &o.cell, NULL, 0, 0, cells, "rnn: lstm (default) or gru", false},
     SIZE("m", m, "gemm: rows of A and C; without m, n and k a list of shapes is measured"),
     SIZE("n", n, "gemm: columns of B and C"),
     SIZE("k", k, "gemm: what is summed over"),
@@ -294,6 +295,7 @@ static gr_status open_case(gr_bench **out)
     o.bench.bf16 = o.dtype == 1;
     o.bench.layout = (gr_bench_layout)o.layout;
     o.bench.onednn = o.engine == 1;
+    o.bench.gru = o.cell == 1;
     o.bench.memory_budget_bytes = (size_t)(o.memory_mib * 1048576);
     return gr_bench_open(cli.argument[0], &o.bench, out);
 }
@@ -478,7 +480,7 @@ const cli_command cmd_bench = {
     "[CASE]",
     "measures the machine, or a case beside what the machine could do",
     "Without a case: the peak rates of computing and of memory. Cases: step (training step of GPT-2), bert, mlp,\n"
-    "loss (linear and cross-entropy), attention, adamw, gemm. './dev bench' runs them in turn with PyTorch.",
+    "loss (linear and cross-entropy), attention, rnn, adamw, gemm. './dev bench' runs them in turn with PyTorch.",
     options,
     COUNT(options),
     0,

@@ -59,7 +59,7 @@ typedef struct gr__case_in {
 
 typedef struct gr__case {
     const char *name;
-    gr__case_in in[8];
+    gr__case_in in[12];
     int n_in;
     const void *attr;
     gr_status expect;    /* not GR_OK: infer must refuse it so */

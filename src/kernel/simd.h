@@ -40,7 +40,9 @@ typedef void gr__task_kernel(const void *plan, int64_t task, int thread);
     X(group_norm_sums)     /* gr__group_norm_plan; chunk of a sample */ \
     X(group_norm_apply)                                                 \
     X(group_norm_back_sums)                                             \
-    X(group_norm_back_apply)
+    X(group_norm_back_apply)                                            \
+    X(rnn_forward) /* gr__rnn; block of a row of the batch */           \
+    X(rnn_backward)
 
 #define GR__SIMD_TASK_MAP(X)                      \
     X(gemm) /* gr__gemm_plan */                   \

@@ -125,6 +125,12 @@ typedef struct gr__resample_attr {
     int64_t dim[GR__SPATIAL];  /* transposed: spatial sizes of the result */
 } gr__resample_attr;
 
+typedef struct gr__recurrent_attr { /* lstm, gru, rnn and their gradients */
+    bool reverse;
+    bool reset_before; /* gru: the candidate sees r*h, not r*(W h + b) */
+    bool relu;         /* rnn: in place of tanh */
+} gr__recurrent_attr;
+
 typedef struct gr__group_norm_attr { /* group_norm and its gradient */
     double eps;
     int64_t groups;

@@ -1,0 +1,392 @@
+/* lstm, gru, rnn and their gradients: products over all steps at once where nothing waits for them, one product a step for
+ * the state. W x is made where the step then saves its gates. */
+#include "backend/cpu/dense.h"
+#include "backend/cpu/table.h"
+
+#include "base/alloc.h"
+#include "kernel/copy.h"
+#include "kernel/reduce.h"
+#include "kernel/rnn.h"
+#include "op/recurrent.h"
+
+#include <string.h>
+
+typedef struct sizes {
+    gr__rnn_kind kind;
+    int64_t b, t, i, h, g, s; /* g, s: blocks of h */
+    gr_dtype dtype;
+    size_t item;
+} sizes;
+
+static sizes sizes_of(const gr__args *a)
+{
+    const gr__recurrent_attr *o = a->attr;
+    bool lstm = a->op == &gr__op_lstm || a->op == &gr__op_lstm_grad,
+         gru = a->op == &gr__op_gru || a->op == &gr__op_gru_grad;
+    gr__rnn_kind kind = lstm  ? GR__RNN_LSTM
+                        : gru ? (o->reset_before ? GR__RNN_GRU_BEFORE : GR__RNN_GRU)
+                              : (o->relu ? GR__RNN_RELU : GR__RNN_TANH);
+    const gr__arg *x = &a->in[GR__RNN_X];
+    return (sizes){.kind = kind,
+                   .b = x->dim[0],
+                   .t = x->dim[1],
+                   .i = x->dim[2],
+                   .h = a->in[GR__RNN_W_HH].dim[1],
+                   .g = gr__rnn_gates(kind),
+                   .s = gr__rnn_saved(kind),
+                   .dtype = x->dtype,
+                   .item = gr_dtype_size_bytes(x->dtype)};
+}
+
+static bool applicable(const gr__args *a, char *why)
+{
+    return gr__fast_float(&a->in[GR__RNN_X]) ? true : gr__refuse(why, "dtype");
+}
+
+/* ---- scratch ---- */
+
+/* Hands out the scratch; from NULL it only counts. */
+typedef struct room {
+    char *base;
+    size_t used;
+} room;
+
+static void *take(room *r, int64_t count, size_t item)
+{
+    void *p = r->base ? r->base + r->used : NULL;
+    r->used += ((size_t)count * item + 63) / 64 * 64;
+    return p;
+}
+
+static gr__rows rows_of(void *data, gr_dtype dtype, int64_t ld) { return (gr__rows){data, dtype, ld}; }
+
+/* An optional operand as floats; a bf16 one is widened into scratch. */
+static float *floats(const gr__args *a, int i, room *r)
+{
+    if (!gr__has(a, i)) return NULL;
+    const gr__arg *x = &a->in[i];
+    if (x->dtype == GR_F32) return x->data;
+    int64_t n = gr__arg_count(x);
+    float *to = take(r, n, sizeof *to);
+    if (to) gr__cast(to, GR_F32, x->data, GR_BF16, n);
+    return to;
+}
+
+/* A state (B, H) that the steps change: the result itself where it is wanted. Begins as the operand or zeros. */
+static float *state_of(const gr__args *a, int in, int out, int64_t n, room *r)
+{
+    float *to = out < a->n_out && gr__wanted(a, out) ? a->out[out].data : take(r, n, sizeof *to);
+    if (!r->base) return NULL;
+    if (!gr__has(a, in))
+        memset(to, 0, (size_t)n * sizeof *to);
+    else if (a->in[in].dtype == GR_F32)
+        memcpy(to, a->in[in].data, (size_t)n * sizeof *to);
+    else
+        gr__cast(to, GR_F32, a->in[in].data, GR_BF16, n);
+    return to;
+}
+
+/* ---- products ---- */
+
+enum { MOST = 6 };
+enum { IN, STEP, CANDIDATE };                                       /* forward */
+enum { BACK_STEP, BACK_CANDIDATE, DX, DW_IH, DW_HH, DW_CANDIDATE }; /* backward */
+typedef struct products {
+    gr__dense *of[MOST];
+} products;
+
+static void release(void *state)
+{
+    products *p = state;
+    for (int k = 0; k < MOST; k++) gr__dense_free(p->of[k]);
+    gr__free(p);
+}
+
+static bool before(const sizes *z) { return z->kind == GR__RNN_GRU_BEFORE; }
+
+/* x (M, K) times wᵀ, w (N, K) -> f32 rows c_row apart. */
+static gr__gemm times_weight(const sizes *z, int64_t m, int64_t n, int64_t k, int64_t c_row)
+{
+    return (gr__gemm){.m = m,
+                      .n = n,
+                      .k = k,
+                      .dtype = z->dtype,
+                      .c_dtype = GR_F32,
+                      .a_row = k,
+                      .a_col = 1,
+                      .b_row = 1,
+                      .b_col = k,
+                      .c_row = c_row};
+}
+
+/* d (M, K), rows a_row apart, times w (K, N). */
+static gr__gemm back_through(const sizes *z, int64_t m, int64_t n, int64_t k, int64_t a_row)
+{
+    return (gr__gemm){.m = m,
+                      .n = n,
+                      .k = k,
+                      .dtype = z->dtype,
+                      .c_dtype = GR_F32,
+                      .a_row = a_row,
+                      .a_col = 1,
+                      .b_row = n,
+                      .b_col = 1,
+                      .c_row = n};
+}
+
+/* M columns of d (B*T, G*H), transposed, times x (B*T, N): a gradient of a weight. */
+static gr__gemm over_steps(const sizes *z, int64_t m, int64_t n)
+{
+    return (gr__gemm){.m = m,
+                      .n = n,
+                      .k = z->b * z->t,
+                      .dtype = z->dtype,
+                      .c_dtype = z->dtype,
+                      .a_row = 1,
+                      .a_col = z->g * z->h,
+                      .b_row = n,
+                      .b_col = 1,
+                      .c_row = n};
+}
+
+static gr_status make_forward(const gr__args *a, products *p)
+{
+    sizes z = sizes_of(a);
+    int64_t h = z.h;
+    gr__gemm in = times_weight(&z, z.b * z.t, z.g * h, z.i, z.s * h);
+    gr__gemm step = times_weight(&z, z.b, before(&z) ? 2 * h : z.g * h, h, z.g * h);
+    gr__gemm candidate = times_weight(&z, z.b, h, h, z.g * h);
+    GR_TRY(gr__dense_new(&in, &p->of[IN]));
+    GR_TRY(gr__dense_new(&step, &p->of[STEP]));
+    return before(&z) ? gr__dense_new(&candidate, &p->of[CANDIDATE]) : GR_OK;
+}
+
+static gr_status make_backward(const gr__args *a, products *p)
+{
+    sizes z = sizes_of(a);
+    int64_t h = z.h, rows = z.g * h, first = before(&z) ? 2 * h : rows;
+    gr__gemm step = back_through(&z, z.b, h, first, z.t * rows), candidate = back_through(&z, z.b, h, h, z.t * rows);
+    gr__gemm dx = back_through(&z, z.b * z.t, z.i, rows, rows);
+    gr__gemm dw_ih = over_steps(&z, rows, z.i), dw_hh = over_steps(&z, first, h), dw_candidate = over_steps(&z, h, h);
+    step.accumulate = true;
+    dx.c_dtype = z.dtype;
+    GR_TRY(gr__dense_new(&step, &p->of[BACK_STEP]));
+    if (before(&z)) GR_TRY(gr__dense_new(&candidate, &p->of[BACK_CANDIDATE]));
+    if (gr__wanted(a, GR__RNN_DX)) GR_TRY(gr__dense_new(&dx, &p->of[DX]));
+    if (gr__wanted(a, GR__RNN_DW_IH)) GR_TRY(gr__dense_new(&dw_ih, &p->of[DW_IH]));
+    if (!gr__wanted(a, GR__RNN_DW_HH)) return GR_OK;
+    GR_TRY(gr__dense_new(&dw_hh, &p->of[DW_HH]));
+    return before(&z) ? gr__dense_new(&dw_candidate, &p->of[DW_CANDIDATE]) : GR_OK;
+}
+
+static gr_status make(const gr__args *a, gr_status (*fill)(const gr__args *, products *), products **out)
+{
+    products *p = gr__calloc(1, sizeof *p);
+    if (!p) return gr__fail_memory("a recurrent layer", sizeof *p);
+    gr_status status = fill(a, p);
+    if (status != GR_OK)
+        release(p);
+    else
+        *out = p;
+    return status;
+}
+
+static size_t most_scratch(const products *p)
+{
+    size_t most = 0;
+    for (int k = 0; k < MOST; k++) most = GR__MAX(most, gr__dense_scratch_bytes(p->of[k]));
+    return most;
+}
+
+/* ---- forward ---- */
+
+/* The job, and the memory of what the products give and take. */
+static gr__rnn forward_job(const gr__args *a, room *r, float **product)
+{
+    sizes z = sizes_of(a);
+    int64_t n = z.b * z.h;
+    bool keeps = a->n_out > GR__RNN_SAVED && gr__wanted(a, GR__RNN_SAVED);
+    bool lstm = z.kind == GR__RNN_LSTM;
+    gr__rnn job = {.kind = z.kind,
+                   .batch = z.b,
+                   .steps = z.t,
+                   .hidden = z.h,
+                   .reverse = ((const gr__recurrent_attr *)a->attr)->reverse,
+                   .lengths = gr__has(a, GR__RNN_LENGTHS) ? a->in[GR__RNN_LENGTHS].data : NULL,
+                   .bias_ih = floats(a, GR__RNN_B_IH, r),
+                   .bias_hh = floats(a, GR__RNN_B_HH, r),
+                   .h = state_of(a, GR__RNN_H0, GR__RNN_H_N, n, r),
+                   .c = lstm ? state_of(a, GR__RNN_C0, GR__RNN_C_N, n, r) : NULL};
+    job.saved = keeps ? a->out[GR__RNN_SAVED].data : take(r, z.b * z.t * z.s * z.h, sizeof(float));
+    if (gr__wanted(a, GR__RNN_Y)) job.y = rows_of(a->out[GR__RNN_Y].data, z.dtype, z.h);
+    if (z.dtype == GR_BF16 || before(&z)) job.low = rows_of(take(r, n, z.item), z.dtype, z.h);
+    *product = take(r, z.b * z.g * z.h, sizeof(float));
+    job.product = *product;
+    return job;
+}
+
+static size_t forward_scratch(const gr__args *a)
+{
+    products *p = NULL;
+    room r = {0};
+    float *product;
+    if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
+    forward_job(a, &r, &product);
+    size_t bytes = r.used + most_scratch(p);
+    release(p);
+    return bytes;
+}
+
+static gr_status forward_prepare(const gr__args *a, void **state)
+{
+    products *p = NULL;
+    if (!a->scratch) return gr__fail_memory("a recurrent layer", sizeof *p);
+    GR_TRY(make(a, make_forward, &p));
+    *state = p;
+    return GR_OK;
+}
+
+static gr_status forward(const gr__args *a, void *state)
+{
+    const products *p = state;
+    sizes z = sizes_of(a);
+    room r = {.base = a->scratch};
+    float *product;
+    gr__rnn job = forward_job(a, &r, &product);
+    void *borrowed = r.base + r.used;
+    const char *w_hh = a->in[GR__RNN_W_HH].data;
+    const void *operand = job.low.data ? job.low.data : job.h;
+    if (job.low.data) {
+        if (z.dtype == GR_F32)
+            memcpy(job.low.data, job.h, (size_t)(z.b * z.h) * sizeof(float));
+        else
+            gr__cast(job.low.data, GR_BF16, job.h, GR_F32, z.b * z.h);
+    }
+    GR_TRY(gr__dense_run(p->of[IN], a->in[GR__RNN_X].data, a->in[GR__RNN_W_IH].data, job.saved, borrowed));
+    for (int64_t s = 0; s < z.t; s++) {
+        job.t = job.reverse ? z.t - 1 - s : s;
+        job.stage = 0;
+        GR_TRY(gr__dense_run(p->of[STEP], operand, w_hh, product, borrowed));
+        gr__rnn_forward(&job);
+        if (!before(&z)) continue;
+        job.stage = 1;
+        GR_TRY(gr__dense_run(p->of[CANDIDATE], operand, w_hh + (size_t)(2 * z.h * z.h) * z.item, product + 2 * z.h,
+                             borrowed));
+        gr__rnn_forward(&job);
+    }
+    return GR_OK;
+}
+
+/* ---- backward ---- */
+
+static gr__rnn backward_job(const gr__args *a, room *r, float **product)
+{
+    sizes z = sizes_of(a);
+    int64_t n = z.b * z.h, all = z.b * z.t;
+    bool lstm = z.kind == GR__RNN_LSTM;
+    gr__rnn job = {.kind = z.kind,
+                   .batch = z.b,
+                   .steps = z.t,
+                   .hidden = z.h,
+                   .reverse = ((const gr__recurrent_attr *)a->attr)->reverse,
+                   .lengths = gr__has(a, GR__RNN_GRAD_LENGTHS) ? a->in[GR__RNN_GRAD_LENGTHS].data : NULL,
+                   .y = rows_of(a->in[GR__RNN_GRAD_Y].data, z.dtype, z.h),
+                   .saved = gr__has(a, GR__RNN_GRAD_SAVED) ? a->in[GR__RNN_GRAD_SAVED].data : NULL,
+                   .h0 = floats(a, GR__RNN_GRAD_H0, r),
+                   .c0 = lstm ? floats(a, GR__RNN_GRAD_C0, r) : NULL,
+                   .dh = state_of(a, GR__RNN_GRAD_DH_N, GR__RNN_DH0, n, r),
+                   .dc = lstm ? state_of(a, GR__RNN_GRAD_DC_N, GR__RNN_DC0, n, r) : NULL};
+    if (gr__has(a, GR__RNN_GRAD_DY)) job.dy = rows_of(a->in[GR__RNN_GRAD_DY].data, z.dtype, z.h);
+    job.from_x = rows_of(take(r, all * z.g * z.h, z.item), z.dtype, z.g * z.h);
+    job.from_h = z.kind == GR__RNN_GRU ? rows_of(take(r, all * z.g * z.h, z.item), z.dtype, z.g * z.h) : job.from_x;
+    if (gr__wanted(a, GR__RNN_DW_HH)) job.before = rows_of(take(r, all * z.h, z.item), z.dtype, z.h);
+    if (before(&z)) job.seen = rows_of(take(r, all * z.h, z.item), z.dtype, z.h);
+    *product = before(&z) ? take(r, n, sizeof(float)) : NULL;
+    job.product = *product;
+    return job;
+}
+
+static size_t sum_scratch(const sizes *z) { return gr__reduce_scratch_bytes(1, z->b * z->t, z->g * z->h); }
+
+static size_t backward_scratch(const gr__args *a)
+{
+    products *p = NULL;
+    room r = {0};
+    float *product;
+    sizes z = sizes_of(a);
+    if (make(a, make_backward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
+    backward_job(a, &r, &product);
+    size_t bytes = r.used + GR__MAX(most_scratch(p), sum_scratch(&z));
+    release(p);
+    return bytes;
+}
+
+static gr_status backward_prepare(const gr__args *a, void **state)
+{
+    products *p = NULL;
+    if (!a->scratch) return gr__fail_memory("the gradient of a recurrent layer", sizeof *p);
+    GR_TRY(make(a, make_backward, &p));
+    *state = p;
+    return GR_OK;
+}
+
+/* What waits for nothing: gradients of x, of the weights and of the biases. */
+static gr_status over_all_steps(const gr__args *a, const products *p, const gr__rnn *job, void *borrowed)
+{
+    sizes z = sizes_of(a);
+    const char *from_h = job->from_h.data;
+    size_t first = (size_t)(2 * z.h) * z.item;
+    if (p->of[DX])
+        GR_TRY(gr__dense_run(p->of[DX], job->from_x.data, a->in[GR__RNN_W_IH].data, a->out[GR__RNN_DX].data, borrowed));
+    if (p->of[DW_IH])
+        GR_TRY(
+            gr__dense_run(p->of[DW_IH], job->from_x.data, a->in[GR__RNN_X].data, a->out[GR__RNN_DW_IH].data, borrowed));
+    if (p->of[DW_HH])
+        GR_TRY(gr__dense_run(p->of[DW_HH], from_h, job->before.data, a->out[GR__RNN_DW_HH].data, borrowed));
+    if (p->of[DW_CANDIDATE])
+        GR_TRY(gr__dense_run(p->of[DW_CANDIDATE], from_h + first, job->seen.data,
+                             (char *)a->out[GR__RNN_DW_HH].data + first * (size_t)z.h, borrowed));
+    if (gr__wanted(a, GR__RNN_DB))
+        gr__sum_rows(z.b * z.t, z.g * z.h, job->from_x, a->out[GR__RNN_DB].data, false, borrowed);
+    if (a->op == &gr__op_gru_grad && gr__wanted(a, GR__RNN_DB_HH))
+        gr__sum_rows(z.b * z.t, z.g * z.h, job->from_h, a->out[GR__RNN_DB_HH].data, false, borrowed);
+    return GR_OK;
+}
+
+static gr_status backward(const gr__args *a, void *state)
+{
+    const products *p = state;
+    sizes z = sizes_of(a);
+    room r = {.base = a->scratch};
+    float *product;
+    gr__rnn job = backward_job(a, &r, &product);
+    void *borrowed = r.base + r.used;
+    const char *w_hh = a->in[GR__RNN_W_HH].data;
+    for (int64_t s = z.t - 1; s >= 0; s--) {
+        job.t = job.reverse ? z.t - 1 - s : s;
+        job.stage = 0;
+        const char *d = (const char *)job.from_h.data + (size_t)(job.t * z.g * z.h) * z.item;
+        gr__rnn_backward(&job);
+        if (before(&z)) {
+            GR_TRY(gr__dense_run(p->of[BACK_CANDIDATE], d + (size_t)(2 * z.h) * z.item,
+                                 w_hh + (size_t)(2 * z.h * z.h) * z.item, product, borrowed));
+            job.stage = 1;
+            gr__rnn_backward(&job);
+        }
+        GR_TRY(gr__dense_run(p->of[BACK_STEP], d, w_hh, job.dh, borrowed));
+    }
+    return over_all_steps(a, p, &job, borrowed);
+}
+
+#define FORWARD                                                                                                 \
+    .applicable = applicable, .scratch_bytes = forward_scratch, .prepare = forward_prepare, .release = release, \
+    .run = forward
+#define BACKWARD                                                                                                  \
+    .applicable = applicable, .scratch_bytes = backward_scratch, .prepare = backward_prepare, .release = release, \
+    .run = backward
+const gr__kernel gr__cpu_lstm = {.op = &gr__op_lstm, .name = "lstm", FORWARD};
+const gr__kernel gr__cpu_gru = {.op = &gr__op_gru, .name = "gru", FORWARD};
+const gr__kernel gr__cpu_rnn = {.op = &gr__op_rnn, .name = "rnn", FORWARD};
+const gr__kernel gr__cpu_lstm_grad = {.op = &gr__op_lstm_grad, .name = "lstm_grad", BACKWARD};
+const gr__kernel gr__cpu_gru_grad = {.op = &gr__op_gru_grad, .name = "gru_grad", BACKWARD};
+const gr__kernel gr__cpu_rnn_grad = {.op = &gr__op_rnn_grad, .name = "rnn_grad", BACKWARD};

@@ -1,0 +1,292 @@
+/* The element-wise part of one step of a recurrent layer: a unit is a block of columns of one row of the batch. */
+#include "kernel/rnn.h"
+#include "kernel/simd/tile.h"
+#include "kernel/simd/vmath.h"
+
+/* n < GR__W: the last columns, padded with zeros. */
+GR__INLINE vf get(const float *p, int64_t n)
+{
+    if (n >= GR__W) return vload(p);
+    float some[GR__W] = {0};
+    for (int64_t i = 0; i < n; i++) some[i] = p[i];
+    return vload(some);
+}
+
+GR__INLINE void put(float *p, int64_t n, vf v)
+{
+    if (n >= GR__W) {
+        vstore(p, v);
+        return;
+    }
+    float some[GR__W];
+    vstore(some, v);
+    for (int64_t i = 0; i < n; i++) p[i] = some[i];
+}
+
+GR__INLINE vf get_or(const float *p, int64_t at, int64_t n)
+{
+    if (!p) return vzero();
+    return get(p + at, n);
+}
+
+GR__INLINE vf get_row(const gr__rows *x, int64_t at, int64_t n)
+{
+    if (!x->data) return vzero();
+    if (x->dtype == GR_F32) return get((const float *)x->data + at, n);
+    float some[GR__W] = {0};
+    widen_bf16(some, (const uint16_t *)x->data + at, GR__MIN(n, GR__W));
+    return vload(some);
+}
+
+GR__INLINE void put_row(const gr__rows *x, int64_t at, int64_t n, vf v)
+{
+    if (!x->data) return;
+    if (x->dtype == GR_F32) {
+        put((float *)x->data + at, n, v);
+        return;
+    }
+    float some[GR__W];
+    vstore(some, v);
+    narrow_bf16((uint16_t *)x->data + at, some, GR__MIN(n, GR__W));
+}
+
+/* One vector: its row, its first column, how many columns are left. */
+typedef struct place {
+    int64_t b, k, n;
+    float *saved;         /* of the step, at the column */
+    const float *product; /* of the row, at the column */
+    bool real;
+} place;
+
+GR__INLINE place place_of(const gr__rnn *r, int64_t unit, int64_t gates)
+{
+    int64_t blocks = (r->hidden + GR__RNN_BLOCK - 1) / GR__RNN_BLOCK;
+    place p = {.b = unit / blocks, .k = unit % blocks * GR__RNN_BLOCK};
+    p.n = GR__MIN(GR__RNN_BLOCK, r->hidden - p.k);
+    if (r->saved) p.saved = r->saved + (p.b * r->steps + r->t) * gr__rnn_saved(r->kind) * r->hidden + p.k;
+    p.product = r->product ? r->product + p.b * gates * r->hidden + p.k : NULL;
+    p.real = !r->lengths || r->t < r->lengths[p.b];
+    return p;
+}
+
+GR__INLINE void step_on(place *p)
+{
+    p->k += GR__W;
+    p->n -= GR__W;
+    if (p->saved) p->saved += GR__W;
+    if (p->product) p->product += GR__W;
+}
+
+/* ---- forward ---- */
+
+/* W x + b + W h + b of gate j; without the products of h: W x + b. */
+GR__INLINE vf sum_x(const gr__rnn *r, const place *p, int64_t j)
+{
+    return get(p->saved + j * r->hidden, p->n) + get_or(r->bias_ih, j * r->hidden + p->k, p->n);
+}
+GR__INLINE vf sum_h(const gr__rnn *r, const place *p, int64_t j)
+{
+    return get(p->product + j * r->hidden, p->n) + get_or(r->bias_hh, j * r->hidden + p->k, p->n);
+}
+
+GR__INLINE void finish(const gr__rnn *r, const place *p, vf h)
+{
+    int64_t at = p->b * r->hidden + p->k;
+    put(r->h + at, p->n, h);
+    put_row(&r->low, at, p->n, h);
+    put_row(&r->y, (p->b * r->steps + r->t) * r->hidden + p->k, p->n, h);
+}
+
+GR__INLINE void lstm_forward(const gr__rnn *r, const place *p)
+{
+    int64_t h = r->hidden, at = p->b * h + p->k;
+    vf i = vsigmoid(sum_x(r, p, 0) + sum_h(r, p, 0)), f = vsigmoid(sum_x(r, p, 1) + sum_h(r, p, 1));
+    vf g = vtanh(sum_x(r, p, 2) + sum_h(r, p, 2)), o = vsigmoid(sum_x(r, p, 3) + sum_h(r, p, 3));
+    vf c = f * get(r->c + at, p->n) + i * g;
+    put(r->c + at, p->n, c);
+    put(p->saved, p->n, i);
+    put(p->saved + h, p->n, f);
+    put(p->saved + 2 * h, p->n, g);
+    put(p->saved + 3 * h, p->n, o);
+    put(p->saved + 4 * h, p->n, c);
+    finish(r, p, o * vtanh(c));
+}
+
+GR__INLINE void gru_gates(const gr__rnn *r, const place *p)
+{
+    int64_t h = r->hidden;
+    put(p->saved, p->n, vsigmoid(sum_x(r, p, 0) + sum_h(r, p, 0)));
+    put(p->saved + h, p->n, vsigmoid(sum_x(r, p, 1) + sum_h(r, p, 1)));
+}
+
+GR__INLINE void gru_forward(const gr__rnn *r, const place *p)
+{
+    int64_t h = r->hidden, at = p->b * h + p->k;
+    bool before = r->kind == GR__RNN_GRU_BEFORE;
+    vf was = get(r->h + at, p->n), from_h;
+    if (before && r->stage == 0) {
+        gru_gates(r, p);
+        vf seen = get(p->saved, p->n) * was;
+        put(p->saved + 3 * h, p->n, seen);
+        put_row(&r->low, at, p->n, seen);
+        return;
+    }
+    if (before) {
+        from_h = sum_h(r, p, 2);
+    } else {
+        gru_gates(r, p);
+        vf seen = sum_h(r, p, 2);
+        put(p->saved + 3 * h, p->n, seen);
+        from_h = get(p->saved, p->n) * seen;
+    }
+    vf n = vtanh(sum_x(r, p, 2) + from_h), z = get(p->saved + h, p->n);
+    put(p->saved + 2 * h, p->n, n);
+    finish(r, p, (vset(1.0f) - z) * n + z * was);
+}
+
+/* A step past the row's end: zeros are shown, the state stays. */
+GR__INLINE void rest_forward(const gr__rnn *r, const place *p)
+{
+    int64_t at = p->b * r->hidden + p->k;
+    if (r->kind == GR__RNN_GRU_BEFORE && r->stage == 0) return;
+    for (int64_t j = 0; j < gr__rnn_saved(r->kind); j++) put(p->saved + j * r->hidden, p->n, vzero());
+    put_row(&r->low, at, p->n, get(r->h + at, p->n));
+    put_row(&r->y, (p->b * r->steps + r->t) * r->hidden + p->k, p->n, vzero());
+}
+
+void GR__KERNEL(rnn_forward)(const void *args, int64_t first, int64_t last)
+{
+    const gr__rnn *r = args;
+    for (int64_t unit = first; unit < last; unit++)
+        for (place p = place_of(r, unit, gr__rnn_gates(r->kind)); p.n > 0; step_on(&p)) {
+            if (!p.real)
+                rest_forward(r, &p);
+            else if (r->kind == GR__RNN_LSTM)
+                lstm_forward(r, &p);
+            else if (r->kind == GR__RNN_TANH)
+                finish(r, &p, vtanh(sum_x(r, &p, 0) + sum_h(r, &p, 0)));
+            else if (r->kind == GR__RNN_RELU)
+                finish(r, &p, vmax(sum_x(r, &p, 0) + sum_h(r, &p, 0), vzero()));
+            else
+                gru_forward(r, &p);
+        }
+}
+
+/* ---- backward ---- */
+
+/* The state before the step: of the neighbour, which is real, or the first one. */
+GR__INLINE bool begins(const gr__rnn *r, const place *p, int64_t *before)
+{
+    int64_t length = r->lengths ? GR__MIN(r->lengths[p->b], r->steps) : r->steps;
+    *before = r->reverse ? r->t + 1 : r->t - 1;
+    return *before < 0 || *before >= length;
+}
+
+GR__INLINE vf h_before(const gr__rnn *r, const place *p)
+{
+    int64_t before;
+    if (begins(r, p, &before)) return get_or(r->h0, p->b * r->hidden + p->k, p->n);
+    return get_row(&r->y, (p->b * r->steps + before) * r->hidden + p->k, p->n);
+}
+
+GR__INLINE vf c_before(const gr__rnn *r, const place *p)
+{
+    int64_t before, size = 5 * r->hidden;
+    if (begins(r, p, &before)) return get_or(r->c0, p->b * r->hidden + p->k, p->n);
+    return get(r->saved + (p->b * r->steps + before) * size + 4 * r->hidden + p->k, p->n);
+}
+
+GR__INLINE int64_t gate_at(const gr__rnn *r, const place *p, int64_t j)
+{
+    return ((p->b * r->steps + r->t) * gr__rnn_gates(r->kind) + j) * r->hidden + p->k;
+}
+
+GR__INLINE vf slope_sigmoid(vf y) { return y * (vset(1.0f) - y); }
+GR__INLINE vf slope_tanh(vf y) { return vset(1.0f) - y * y; }
+
+GR__INLINE void lstm_backward(const gr__rnn *r, const place *p, vf dh)
+{
+    int64_t h = r->hidden, at = p->b * h + p->k;
+    vf i = get(p->saved, p->n), f = get(p->saved + h, p->n), g = get(p->saved + 2 * h, p->n);
+    vf o = get(p->saved + 3 * h, p->n), bent = vtanh(get(p->saved + 4 * h, p->n));
+    vf dc = get(r->dc + at, p->n) + dh * o * slope_tanh(bent);
+    put_row(&r->from_x, gate_at(r, p, 0), p->n, dc * g * slope_sigmoid(i));
+    put_row(&r->from_x, gate_at(r, p, 1), p->n, dc * c_before(r, p) * slope_sigmoid(f));
+    put_row(&r->from_x, gate_at(r, p, 2), p->n, dc * i * slope_tanh(g));
+    put_row(&r->from_x, gate_at(r, p, 3), p->n, dh * bent * slope_sigmoid(o));
+    put(r->dc + at, p->n, dc * f);
+    put(r->dh + at, p->n, vzero());
+}
+
+GR__INLINE void gru_backward(const gr__rnn *r, const place *p, vf dh, vf was)
+{
+    int64_t h = r->hidden, at = p->b * h + p->k;
+    vf reset = get(p->saved, p->n), z = get(p->saved + h, p->n), n = get(p->saved + 2 * h, p->n);
+    vf seen = get(p->saved + 3 * h, p->n);
+    vf dn = dh * (vset(1.0f) - z) * slope_tanh(n), dz = dh * (was - n) * slope_sigmoid(z);
+    put(r->dh + at, p->n, dh * z);
+    put_row(&r->from_x, gate_at(r, p, 1), p->n, dz);
+    put_row(&r->from_x, gate_at(r, p, 2), p->n, dn);
+    if (r->kind == GR__RNN_GRU_BEFORE) {
+        put_row(&r->seen, (p->b * r->steps + r->t) * h + p->k, p->n, seen);
+        return;
+    }
+    vf dr = dn * seen * slope_sigmoid(reset);
+    put_row(&r->from_x, gate_at(r, p, 0), p->n, dr);
+    put_row(&r->from_h, gate_at(r, p, 0), p->n, dr);
+    put_row(&r->from_h, gate_at(r, p, 1), p->n, dz);
+    put_row(&r->from_h, gate_at(r, p, 2), p->n, dn * reset);
+}
+
+/* What came back through the candidate's product. */
+GR__INLINE void reset_backward(const gr__rnn *r, const place *p)
+{
+    int64_t at = p->b * r->hidden + p->k;
+    vf reset = get(p->saved, p->n), dq = get(p->product, p->n);
+    put_row(&r->from_x, gate_at(r, p, 0), p->n, dq * h_before(r, p) * slope_sigmoid(reset));
+    put(r->dh + at, p->n, get(r->dh + at, p->n) + dq * reset);
+}
+
+GR__INLINE void rest_backward(const gr__rnn *r, const place *p)
+{
+    int64_t at = (p->b * r->steps + r->t) * r->hidden + p->k;
+    for (int64_t j = 0; j < gr__rnn_gates(r->kind); j++) {
+        put_row(&r->from_x, gate_at(r, p, j), p->n, vzero());
+        if (r->kind == GR__RNN_GRU) put_row(&r->from_h, gate_at(r, p, j), p->n, vzero());
+    }
+    put_row(&r->before, at, p->n, vzero());
+    put_row(&r->seen, at, p->n, vzero());
+}
+
+GR__INLINE void one_backward(const gr__rnn *r, const place *p)
+{
+    int64_t state = p->b * r->hidden + p->k, at = (p->b * r->steps + r->t) * r->hidden + p->k;
+    vf dh = get(r->dh + state, p->n) + get_row(&r->dy, at, p->n), was = h_before(r, p);
+    put_row(&r->before, at, p->n, was);
+    if (r->kind == GR__RNN_LSTM) {
+        lstm_backward(r, p, dh);
+        return;
+    }
+    if (r->kind == GR__RNN_GRU || r->kind == GR__RNN_GRU_BEFORE) {
+        gru_backward(r, p, dh, was);
+        return;
+    }
+    vf y = get_row(&r->y, at, p->n), d = dh * slope_tanh(y);
+    if (r->kind == GR__RNN_RELU) d = vselect(vgt(y, vzero()), dh, vzero());
+    put_row(&r->from_x, gate_at(r, p, 0), p->n, d);
+    put(r->dh + state, p->n, vzero());
+}
+
+void GR__KERNEL(rnn_backward)(const void *args, int64_t first, int64_t last)
+{
+    const gr__rnn *r = args;
+    for (int64_t unit = first; unit < last; unit++)
+        for (place p = place_of(r, unit, 1); p.n > 0; step_on(&p)) {
+            if (!p.real && r->stage == 0)
+                rest_backward(r, &p);
+            else if (p.real && r->stage == 0)
+                one_backward(r, &p);
+            else if (p.real)
+                reset_backward(r, &p);
+        }
+}

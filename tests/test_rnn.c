@@ -1,0 +1,307 @@
+/* Recurrent layers against PyTorch's (tests/golden/make_rnn.py), through plans; a short text learned in f32 and bf16; what the
+ * builders refuse. */
+#include "tests/rig.h"
+
+#include "gradus/nn.h"
+#include "gradus/plan.h"
+#include "op/op.h"
+
+static gr__safetensors *file;
+
+static int open_golden(void **state)
+{
+    (void)state;
+    return gr__safetensors_open(test_source("tests/golden/rnn.safetensors"), &file) == GR_OK ? 0 : -1;
+}
+
+static int close_golden(void **state)
+{
+    (void)state;
+    gr__safetensors_close(&file);
+    return 0;
+}
+
+/* ---- against PyTorch ---- */
+
+typedef enum kind { LSTM, GRU, RNN } kind;
+
+static gr_value layer(gr_graph *g, kind k, const char *name, gr_value x, int64_t hidden, const gr_rnn_options *o,
+                      gr_value *h_n, gr_value *c_n)
+{
+    *c_n = 0;
+    return k == LSTM  ? gr_lstm(g, name, x, hidden, o, h_n, c_n)
+           : k == GRU ? gr_gru(g, name, x, hidden, o, h_n)
+                      : gr_rnn(g, name, x, hidden, o, h_n);
+}
+
+static const struct {
+    const char *name;
+    kind kind;
+    int64_t hidden;
+    gr_rnn_options options;
+    int parameters;
+} cases[] = {
+    {"lstm", LSTM, 4, {0}, 4},
+    {"lstm_no_bias", LSTM, 4, {.no_bias = true}, 2},
+    {"lstm_lengths", LSTM, 4, {0}, 4},
+    {"lstm_both", LSTM, 5, {.layers = 2, .bidirectional = true}, 16},
+    {"gru", GRU, 4, {0}, 4},
+    {"gru_two", GRU, 4, {.layers = 2}, 8},
+    {"gru_both", GRU, 5, {.layers = 2, .bidirectional = true}, 16},
+    {"rnn_tanh", RNN, 4, {.layers = 2}, 8},
+    {"rnn_relu", RNN, 4, {.relu = true, .bidirectional = true}, 8},
+};
+
+static const char *key_of(const char *name, const char *part)
+{
+    static char key[2][96];
+    static int turn;
+    turn = !turn;
+    snprintf(key[turn], sizeof key[turn], "%s/%s", name, part);
+    return key[turn];
+}
+
+static bool has(const char *name, const char *part) { return gr__safetensors_find(file, key_of(name, part)); }
+
+static gr_value input_of(gr_graph *g, const char *name, const char *part)
+{
+    if (!has(name, part)) return 0;
+    const gr_tensor *t = golden(file, key_of(name, part));
+    return gr_input(g, part, t->dtype, t->rank, t->dim);
+}
+
+static void feed(gr_session *s, const char *name, const char *part)
+{
+    gr_tensor t;
+    if (!has(name, part)) return;
+    assert_ok(gr_session_input(s, part, &t));
+    memcpy(t.data, golden(file, key_of(name, part))->data, gr_tensor_size_bytes(&t));
+}
+
+static void check(gr_session *s, const char *name, const char *part)
+{
+    gr_tensor t;
+    const gr_tensor *wanted = golden(file, key_of(name, part));
+    assert_ok(gr_session_output(s, part, &t));
+    assert_int_equal(gr_tensor_count(&t), gr_tensor_count(wanted));
+    assert_near(key_of(name, part), t.data, wanted, 1e-5);
+}
+
+/* Results and states of a case, and the loss that its gradients belong to. */
+static gr_value build(gr_graph *g, size_t i, gr_value *leaf)
+{
+    const char *name = cases[i].name;
+    gr_rnn_options o = cases[i].options;
+    gr_value h_n = 0, c_n = 0;
+    leaf[0] = input_of(g, name, "x");
+    leaf[1] = o.h0 = input_of(g, name, "h0");
+    leaf[2] = o.c0 = input_of(g, name, "c0");
+    o.lengths = input_of(g, name, "lengths");
+    gr_value y = layer(g, cases[i].kind, NULL, leaf[0], cases[i].hidden, &o, &h_n, &c_n);
+    gr_value loss = gr_sum(g, gr_mul(g, y, input_of(g, name, "r")), 0, false);
+    loss = gr_add(g, loss, gr_sum(g, gr_mul(g, h_n, input_of(g, name, "rh")), 0, false));
+    if (c_n) loss = gr_add(g, loss, gr_sum(g, gr_mul(g, c_n, input_of(g, name, "rc")), 0, false));
+    gr_output(g, "run", "y", y);
+    gr_output(g, "run", "h_n", h_n);
+    if (c_n) gr_output(g, "run", "c_n", c_n);
+    return loss;
+}
+
+static void one_case(size_t i)
+{
+    static const char *const leaves[] = {"x", "h0", "c0"}, *const feeds[] = {"x", "h0", "c0", "lengths",
+                                                                             "r", "rh", "rc"};
+    const char *name = cases[i].name;
+    gr_graph *g;
+    gr_plan *plan = NULL;
+    gr_session *s = NULL;
+    gr_store *store;
+    char grad[32][64];
+    gr_value leaf[3], wrt[32], d[32];
+    assert_ok(gr_graph_new(&g));
+    assert_ok(gr_store_new(&store));
+    gr_value loss = build(g, i, leaf);
+    assert_ok(gr_graph_status(g));
+    int n = gr_graph_params(g, wrt, 28);
+    assert_int_equal(n, cases[i].parameters);
+    for (int k = 0; k < n; k++) snprintf(grad[k], sizeof grad[k], "d:%s", gr_value_path(g, wrt[k]));
+    for (int k = 0; k < 3; k++) {
+        if (!leaf[k]) continue;
+        snprintf(grad[n], sizeof grad[n], "d:%s", leaves[k]);
+        wrt[n++] = leaf[k];
+    }
+    assert_ok(gr_grad(g, loss, wrt, n, d));
+    for (int k = 0; k < n; k++) gr_output(g, "run", grad[k], d[k]);
+    assert_ok(gr_plan_compile(g, "run", NULL, &plan));
+    assert_ok(gr_store_prepare(store, g, 1));
+    for (int k = 0; k < cases[i].parameters; k++) {
+        gr_tensor t;
+        const char *path = gr_value_path(g, wrt[k]);
+        assert_ok(gr_store_get(store, path, &t));
+        memcpy(t.data, golden(file, key_of(name, path))->data, gr_tensor_size_bytes(&t));
+    }
+    assert_ok(gr_session_new(plan, store, &s));
+    for (size_t k = 0; k < GR__COUNT(feeds); k++) feed(s, name, feeds[k]);
+    assert_ok(gr_session_run(s));
+    check(s, name, "y");
+    check(s, name, "h_n");
+    if (has(name, "c_n")) check(s, name, "c_n");
+    for (int k = 0; k < n; k++) check(s, name, grad[k]);
+    gr_session_free(&s);
+    gr_plan_free(&plan);
+    gr_store_free(&store);
+    gr_graph_free(&g);
+}
+
+static void matches_pytorch(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GR__COUNT(cases); i++) one_case(i);
+}
+
+/* ---- training ---- */
+
+enum { BATCH = 4, TIME = 7, SIZE = 6, HIDDEN = 16, STEPS = 60 };
+
+/* Learns which of the first inputs was the largest; returns the first and the last loss. */
+static void train(kind k, bool bf16, bool reset_before, double loss[2])
+{
+    gr_graph *g;
+    gr_plan *plan = NULL;
+    gr_session *s = NULL;
+    gr_store *store;
+    gr_tensor t;
+    gr_value h_n, c_n, p[16], d[16];
+    assert_ok(gr_graph_new(&g));
+    assert_ok(gr_store_new(&store));
+    gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){BATCH, TIME, SIZE});
+    gr_value target = gr_input(g, "target", GR_I32, 1, (int64_t[]){BATCH});
+    gr_rnn_options o = {.layers = 2, .reset_before = reset_before, .dropout = 0.1};
+    gr_value y = layer(g, k, "rnn", x, HIDDEN, &o, &h_n, &c_n);
+    gr_value last = gr_reshape(g, gr_slice(g, y, 1, TIME - 1, 1), 2, (int64_t[]){BATCH, HIDDEN});
+    gr_loss l = gr_loss_cross_entropy(g, gr_linear(g, "head", last, 3, NULL), target, NULL);
+    if (bf16) assert_ok(gr_autocast_bf16(g));
+    int n = gr_graph_params(g, p, 16);
+    assert_int_equal(n, 10);
+    assert_ok(gr_grad(g, l.sum, p, n, d));
+    for (int i = 0; i < n; i++) assert_int_equal(gr_value_dtype(g, d[i]), GR_F32);
+    gr_optimizer_result result;
+    gr_optimizer_options adam = {.base = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = 1e-2}, .weight = l.weight};
+    gr_optimizer_apply(g, "step", p, d, n, &adam, &result);
+    gr_output(g, "step", "loss", gr_div(g, l.sum, l.weight));
+    assert_ok(gr_plan_compile(g, "step", NULL, &plan));
+    char *text = NULL;
+    assert_ok(gr_plan_print(plan, &text));
+    static const char *const ours[] = {"lstm.", "lstm_grad.", "gru.", "gru_grad.", "rnn.", "rnn_grad."};
+    for (size_t i = 0; i < GR__COUNT(ours); i++) {
+        char name[40];
+        snprintf(name, sizeof name, "%sreference", ours[i]);
+        if (strstr(text, name)) fail_msg("%s runs in %s:\n%s", name, bf16 ? "bf16" : "f32", text);
+    }
+    gr_text_free(text);
+    assert_ok(gr_store_prepare(store, g, 1));
+    assert_ok(gr_session_new(plan, store, &s));
+    assert_ok(gr_session_input(s, "x", &t));
+    for (int64_t i = 0; i < gr_tensor_count(&t); i++) gr_tensor_set(&t, i, sin(1.7 * (double)(i * i % 1013)));
+    assert_ok(gr_session_input(s, "target", &t));
+    for (int64_t i = 0; i < BATCH; i++) gr_tensor_set(&t, i, (double)(i % 3));
+    for (int step = 0; step < STEPS; step++) {
+        gr_session_set_control(s, &(gr_run_control){.update = step, .learning_rate = 1e-2});
+        assert_ok(gr_session_run(s));
+        assert_ok(gr_session_output(s, "loss", &t));
+        if (step == 0) loss[0] = gr_tensor_get(&t, 0);
+        loss[1] = gr_tensor_get(&t, 0);
+    }
+    gr_session_free(&s);
+    gr_plan_free(&plan);
+    gr_store_free(&store);
+    gr_graph_free(&g);
+}
+
+static void layers_learn_in_a_plan(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        double full[2], low[2];
+        train(i == 3 ? GRU : (kind)i, false, i == 3, full);
+        train(i == 3 ? GRU : (kind)i, true, i == 3, low);
+        assert_true(full[1] < 0.3 * full[0] && low[1] < 0.3 * low[0]);
+        assert_close(low[0], full[0], 0.02);
+    }
+}
+
+/* ---- first numbers, refusals ---- */
+
+static void parameters_begin_as_pytorchs(void **state)
+{
+    (void)state;
+    gr_graph *g;
+    rig r;
+    assert_ok(gr_graph_new(&g));
+    gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){2, 3, 10});
+    gr_output(g, "run", "y", gr_gru(g, "enc", x, 25, &(gr_rnn_options){.bidirectional = true, .layers = 2}, NULL));
+    rig_open(&r, g);
+    static const struct {
+        const char *path;
+        int64_t rows, columns;
+    } params[] = {{"enc.weight_ih_l0", 75, 10},
+                  {"enc.weight_hh_l0_reverse", 75, 25},
+                  {"enc.bias_ih_l0", 75, 1},
+                  {"enc.weight_ih_l1_reverse", 75, 50},
+                  {"enc.bias_hh_l1", 75, 1}};
+    for (size_t i = 0; i < GR__COUNT(params); i++) {
+        gr_tensor t;
+        double most = 0;
+        assert_ok(gr_store_get(r.store, params[i].path, &t));
+        assert_int_equal(t.dim[0], params[i].rows);
+        assert_int_equal(gr_tensor_count(&t), params[i].rows * params[i].columns);
+        for (int64_t k = 0; k < gr_tensor_count(&t); k++) most = fmax(most, fabs(gr_tensor_get(&t, k)));
+        if (most > 0.2 * (1 + 1e-6) || most < 0.18) fail_msg("%s begins within %g", params[i].path, most);
+    }
+    rig_close(&r);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message;
+        gr_status status;
+    } wrong[] = {
+        {"recurrent layer 'a' of a value with 2 axes", GR_ERR_SHAPE},
+        {"recurrent layer 'b': 9 layers of 4 units; up to 16 directions fit", GR_ERR_ARGUMENT},
+        {"recurrent layer 'c': h0 is not (2, 2, 4)", GR_ERR_SHAPE},
+        {"gru: c0 is a state of lstm only", GR_ERR_ARGUMENT},
+        {"weight_ih [10,3] must have 4 rows for each unit", GR_ERR_SHAPE},
+    };
+    for (size_t i = 0; i < GR__COUNT(wrong); i++) {
+        gr_graph *g;
+        assert_ok(gr_graph_new(&g));
+        gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){2, 5, 3}), y = 0;
+        gr_value flat = gr_input(g, "flat", GR_F32, 2, (int64_t[]){2, 3}),
+                 h = gr_input(g, "h", GR_F32, 3, (int64_t[]){1, 2, 4});
+        gr_value w = gr_input(g, "w", GR_F32, 2, (int64_t[]){10, 3}),
+                 u = gr_input(g, "u", GR_F32, 2, (int64_t[]){10, 5});
+        switch (i) {
+        case 0: y = gr_lstm(g, "a", flat, 4, NULL, NULL, NULL); break;
+        case 1: y = gr_gru(g, "b", x, 4, &(gr_rnn_options){.layers = 9, .bidirectional = true}, NULL); break;
+        case 2: y = gr_rnn(g, "c", x, 4, &(gr_rnn_options){.h0 = h, .layers = 2}, NULL); break;
+        case 3: y = gr_gru(g, "d", x, 4, &(gr_rnn_options){.c0 = h}, NULL); break;
+        default: y = gr_lstm_scan(g, x, w, u, NULL, NULL, NULL); break;
+        }
+        assert_int_equal(y, 0);
+        assert_fails(gr_graph_status(g), wrong[i].status, wrong[i].message);
+        gr_graph_free(&g);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matches_pytorch),
+        cmocka_unit_test(layers_learn_in_a_plan),
+        cmocka_unit_test(parameters_begin_as_pytorchs),
+        cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, open_golden, close_golden);
+}
