@@ -578,13 +578,13 @@ static void utf8_knows_every_character(void **state)
 }
 
 /* The definition, word for word. */
-static void merge_slowly(const gr__table *merge_of, int32_t *id, size_t *n)
+static void merge_slowly(const gr__pair_map *merge_of, int32_t *id, size_t *n)
 {
     for (;;) {
         size_t best = *n;
         uint64_t least = UINT64_MAX;
         for (size_t i = 0; i + 1 < *n; i++) {
-            const uint64_t *found = gr__table_get(merge_of, gr__pair((uint32_t)id[i], (uint32_t)id[i + 1]));
+            const uint64_t *found = gr__pair_map_get(merge_of, gr__pair((uint32_t)id[i], (uint32_t)id[i + 1]));
             if (found && *found >> 32 < least >> 32) least = *found, best = i;
         }
         if (best == *n) return;
@@ -599,12 +599,12 @@ static void long_and_short_words_merge_by_the_definition(void **state)
     gr__rng r = gr__rng_make(11, 1);
     gr__merge_room room = {0};
     for (int round = 0; round < 400; round++) {
-        gr__table merge_of = {0};
+        gr__pair_map merge_of = {0};
         int32_t next = 3;
         for (uint32_t rank = 0; rank < 30; rank++) {
             uint32_t a = (uint32_t)gr__rng_below(&r, (uint64_t)next), b = (uint32_t)gr__rng_below(&r, (uint64_t)next);
-            if (!gr__table_get(&merge_of, gr__pair(a, b)))
-                assert_ok(gr__table_set(&merge_of, gr__pair(a, b), gr__pair(rank, (uint32_t)next++)));
+            if (!gr__pair_map_get(&merge_of, gr__pair(a, b)))
+                assert_ok(gr__pair_map_set(&merge_of, gr__pair(a, b), gr__pair(rank, (uint32_t)next++)));
         }
         int32_t x[150], y[150];
         size_t n = 1 + (size_t)gr__rng_below(&r, 150), n_slow = n;
@@ -613,7 +613,7 @@ static void long_and_short_words_merge_by_the_definition(void **state)
         merge_slowly(&merge_of, y, &n_slow);
         assert_int_equal(n, n_slow);
         assert_memory_equal(x, y, n * sizeof *x);
-        gr__table_release(&merge_of);
+        gr__pair_map_release(&merge_of);
     }
     gr__merge_room_release(&room);
 }

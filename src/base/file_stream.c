@@ -2,6 +2,8 @@
  * (as 'cat a.gz b.gz' makes) are one stream; zero bytes behind the last member are padding. */
 #include "base/file_int.h"
 
+#include "base/zlib_memory.h"
+
 #include <errno.h>
 #include <string.h>
 #include <zlib.h>
@@ -20,18 +22,6 @@ struct gr__stream {
     z_stream z;
     unsigned char input[INPUT_BYTES];
 };
-
-static void *z_alloc(void *user, unsigned count, unsigned bytes)
-{
-    (void)user;
-    return gr__calloc(count, bytes);
-}
-
-static void z_free(void *user, void *pointer)
-{
-    (void)user;
-    gr__free(pointer);
-}
 
 /* Reads on until at least 'least' bytes wait or the file ends. */
 static gr_status fill(gr__stream *s, size_t least)
@@ -63,8 +53,8 @@ gr_status gr__stream_open(const char *path, gr__stream **out)
     if (status != GR_OK) s->fd = -1;
     if (status == GR_OK) status = fill(s, 2);
     if (status == GR_OK && s->filled >= 2 && s->input[0] == 0x1f && s->input[1] == 0x8b) {
-        s->z.zalloc = z_alloc;
-        s->z.zfree = z_free;
+        s->z.zalloc = gr__zlib_alloc;
+        s->z.zfree = gr__zlib_free;
         s->packed = inflateInit2(&s->z, 16 + MAX_WBITS) == Z_OK;
         if (!s->packed) status = gr__fail_memory("unpacking gzip", (size_t)40 << 10);
     }

@@ -11,7 +11,7 @@ uint32_t gr__rng_u32(gr__rng *r)
     return out[r->counter++ & 3];
 }
 
-static uint64_t u64(gr__rng *r)
+uint64_t gr__rng_u64(gr__rng *r)
 {
     uint64_t hi = gr__rng_u32(r);
     return hi << 32 | gr__rng_u32(r);
@@ -20,12 +20,12 @@ static uint64_t u64(gr__rng *r)
 uint64_t gr__rng_below(gr__rng *r, uint64_t n)
 {
     uint64_t limit = UINT64_MAX - UINT64_MAX % n, v;
-    do v = u64(r);
+    do v = gr__rng_u64(r);
     while (v >= limit);
     return v % n;
 }
 
-double gr__rng_uniform(gr__rng *r) { return (double)(u64(r) >> 11) * 0x1p-53; }
+double gr__rng_uniform(gr__rng *r) { return (double)(gr__rng_u64(r) >> 11) * 0x1p-53; }
 
 double gr__rng_normal(gr__rng *r)
 {
@@ -51,4 +51,16 @@ uint64_t gr__permute(uint64_t seed, uint64_t n, uint64_t i)
         i = left << half | right;
     } while (i >= n);
     return i;
+}
+
+uint64_t gr__rng_key(uint64_t seed, uint64_t stream)
+{
+    gr__rng r = gr__rng_make(seed, stream);
+    return gr__rng_u64(&r);
+}
+
+int64_t gr__rng_row(uint64_t seed, uint64_t stream, int64_t n, int64_t sample)
+{
+    uint64_t rows = (uint64_t)n, epoch = (uint64_t)sample / rows;
+    return (int64_t)gr__permute(gr__rng_key(seed, stream + epoch), rows, (uint64_t)sample % rows);
 }

@@ -32,6 +32,7 @@ typedef struct gr__rng {
 
 gr__rng gr__rng_make(uint64_t seed, uint64_t stream);
 uint32_t gr__rng_u32(gr__rng *r);
+uint64_t gr__rng_u64(gr__rng *r);
 uint64_t gr__rng_below(gr__rng *r, uint64_t n); /* 0 .. n-1, unbiased; n > 0 */
 double gr__rng_uniform(gr__rng *r);             /* [0, 1) with 53 bits */
 double gr__rng_normal(gr__rng *r);              /* mean 0, variance 1 */
@@ -39,5 +40,10 @@ double gr__rng_normal(gr__rng *r);              /* mean 0, variance 1 */
 /* Element i of a pseudo-random permutation of 0 .. n-1 chosen by 'seed' (Feistel network, cycle-walking):
  * shuffling without a table, a pure function of (seed, i). */
 uint64_t gr__permute(uint64_t seed, uint64_t n, uint64_t i);
+/* The 64 bits that 'seed' draws for 'stream': a seed of a permutation. */
+uint64_t gr__rng_key(uint64_t seed, uint64_t stream);
+/* Which of n rows is number 'sample' of an endless stream that shows each row once in an epoch, in another order in each:
+ * that of stream + epoch. */
+int64_t gr__rng_row(uint64_t seed, uint64_t stream, int64_t n, int64_t sample);
 
 #endif

@@ -74,8 +74,7 @@ static gr_status check_names(const gr__csv_table *t)
 static gr_status shuffle(gr__table_work *w, uint64_t seed, int64_t *order)
 {
     int64_t classes = GR__MAX(gr__columns_classes(w->columns), 1);
-    gr__rng r = gr__rng_make(seed, 0x7461626c65u);
-    uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
+    uint64_t key = gr__rng_key(seed, 0x7461626c65u);
     int64_t *place = gr__calloc((size_t)classes + 1, sizeof *place);
     if (!place) return gr__fail_memory("a table", (size_t)classes * sizeof *place);
     for (int64_t i = 0; i < w->n_rows; i++) place[GR__MAX(w->class[w->row[i]], 0) + 1]++;

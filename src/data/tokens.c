@@ -141,6 +141,5 @@ int64_t gr__window_start(const gr__windows *w, int64_t sample)
     gr__rng r = gr__rng_make(w->seed, 0x77696e646f777300u + (uint64_t)epoch);
     int64_t slack = w->n - 1 - per * w->time; /* the phase uses what does not fill a window */
     int64_t phase = (int64_t)gr__rng_below(&r, (uint64_t)slack + 1);
-    uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
-    return phase + (int64_t)gr__permute(key, (uint64_t)per, (uint64_t)i) * w->time;
+    return phase + (int64_t)gr__permute(gr__rng_u64(&r), (uint64_t)per, (uint64_t)i) * w->time;
 }

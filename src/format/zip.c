@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/zlib_memory.h"
 #include "format/archive_name.h"
 
 #include <stdlib.h>
@@ -269,18 +270,6 @@ const gr__zip_entry *gr__zip_find(const gr__zip *z, const char *name)
     return i ? &z->entry[*i] : NULL;
 }
 
-static void *z_alloc(void *user, unsigned count, unsigned bytes)
-{
-    (void)user;
-    return gr__calloc(count, bytes);
-}
-
-static void z_free(void *user, void *pointer)
-{
-    (void)user;
-    gr__free(pointer);
-}
-
 static gr_status bad_data(const gr__zip *z, const gr__zip_entry *e, const char *what)
 {
     return gr__fail(GR_ERR_CORRUPT, "cannot read '%s': the data of entry '%s' %s; download it again", z->path, e->name,
@@ -290,7 +279,8 @@ static gr_status bad_data(const gr__zip *z, const gr__zip_entry *e, const char *
 /* Memory grows with what comes out; a byte more than promised is asked for, so that a longer stream shows. */
 static gr_status inflate_entry(const gr__zip *z, const gr__zip_entry *e, char **out)
 {
-    z_stream s = {.zalloc = z_alloc, .zfree = z_free, .next_in = (unsigned char *)(uintptr_t)(z->data + e->offset)};
+    z_stream s = {
+        .zalloc = gr__zlib_alloc, .zfree = gr__zlib_free, .next_in = (unsigned char *)(uintptr_t)(z->data + e->offset)};
     size_t total = (size_t)e->size_bytes, used = 0, capacity = 0, left = (size_t)e->packed_bytes;
     char *data = NULL;
     if (inflateInit2(&s, -MAX_WBITS) != Z_OK) return gr__fail_memory("unpacking", (size_t)40 << 10);

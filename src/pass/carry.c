@@ -5,8 +5,6 @@
 #include "op/optim.h"
 #include "pass/pass.h"
 
-#include <stdio.h>
-
 /* The optimiser's node behind an update of 'state', -1: another kind of update. */
 static int32_t optimizer_of(const gr_graph *g, const gr__update *u)
 {

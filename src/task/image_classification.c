@@ -138,8 +138,7 @@ static gr_status split(gr__sight_task *t)
     for (int64_t i = 0; i < n; i++) of_class[gr__image_set_sample(set, i)->label]++;
     for (int64_t i = 0; i < n; i++) {
         int32_t k = gr__image_set_sample(set, i)->label;
-        gr__rng r = gr__rng_make(t->seed, 0x7369676874000000u + (uint64_t)k);
-        uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
+        uint64_t key = gr__rng_key(t->seed, 0x7369676874000000u + (uint64_t)k);
         int64_t place = (int64_t)gr__permute(key, (uint64_t)of_class[k], (uint64_t)seen[k]++);
         gr__sight_part *p = &t->part[place < llround(t->o.valid * (double)of_class[k])];
         p->index[p->n++] = (int32_t)i;
@@ -404,10 +403,7 @@ typedef struct batch_fill {
 
 static int64_t training_row(const gr__sight_task *t, int64_t sample)
 {
-    uint64_t rows = (uint64_t)t->part[0].n, epoch = (uint64_t)sample / rows;
-    gr__rng r = gr__rng_make(t->seed, 0x7069637300000000u + epoch);
-    uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
-    return (int64_t)gr__permute(key, rows, (uint64_t)sample % rows);
+    return gr__rng_row(t->seed, 0x7069637300000000u, t->part[0].n, sample);
 }
 
 /* Into the batch; false when the picture has gone since, or memory is short: then it does not count. */

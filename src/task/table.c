@@ -175,10 +175,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
 
 static int64_t training_row(const gr__table_task *t, int64_t sample)
 {
-    uint64_t rows = (uint64_t)t->base.samples[0], epoch = (uint64_t)sample / rows;
-    gr__rng r = gr__rng_make(t->seed, 0x7461626c00000000u + epoch);
-    uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
-    int64_t i = (int64_t)gr__permute(key, rows, (uint64_t)sample % rows);
+    int64_t i = gr__rng_row(t->seed, 0x7461626c00000000u, t->base.samples[0], sample);
     return t->draw ? t->draw[i] : i;
 }
 

@@ -4,6 +4,7 @@
 #include "task/tokenizer.h"
 
 #include "base/rng.h"
+#include "gradus/metric.h"
 #include "data/labelled.h"
 #include "model/encode.h"
 
@@ -34,11 +35,6 @@ typedef struct gr__class_options {
     gr__tokenizer_settings tokenizer;
 } gr__class_options;
 
-/* Of one label in the validation part: how often there, predicted, and both. */
-typedef struct gr__class_count {
-    int64_t there, predicted, right;
-} gr__class_count;
-
 typedef struct gr__class_task {
     gr__task base;
     gr__labelled_ids part[2];
@@ -47,7 +43,7 @@ typedef struct gr__class_task {
     float *weight; /* of each label; NULL: ones */
     uint64_t seed;
     int64_t time;
-    gr__class_count *count;
+    gr_confusion *confusion; /* of the validation part */
 } gr__class_task;
 
 static const char *const formats[] = {"auto", "table", "lines", "jsonl", NULL},
@@ -92,8 +88,7 @@ static const gr__conf_section sections[] = {
 /* Row i of the part 'split': the seed draws which of all rows are for validation. */
 static int64_t row_of(const gr__labelled *all, int64_t n_train, uint64_t seed, gr__split split, int64_t i)
 {
-    gr__rng r = gr__rng_make(seed, 0x73706c6974u);
-    uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
+    uint64_t key = gr__rng_key(seed, 0x73706c6974u);
     return (int64_t)gr__permute(key, (uint64_t)all->n, (uint64_t)(split == GR__SPLIT_TRAIN ? i : n_train + i));
 }
 
@@ -143,8 +138,7 @@ static gr_status find_labels(gr__class_task *t, const gr__labelled *train)
     for (size_t i = 0; i < names.n; i++)
         if (!(names.item[i] = gr__arena_strdup(&t->base.arena, names.item[i]))) return gr__fail_memory("a label", 64);
     t->labels = names;
-    t->count = gr__arena_alloc(&t->base.arena, names.n * sizeof *t->count);
-    return t->count ? GR_OK : gr__fail_memory("labels", names.n * sizeof *t->count);
+    return gr_confusion_new((int32_t)names.n, &t->confusion);
 }
 
 static gr_status unknown_label(const gr__class_task *t, const part *p, const gr__labelled_row *row)
@@ -332,6 +326,7 @@ static void close(gr__task *base)
         gr__free(t->part[i].label);
         gr__free(t->part[i].start);
     }
+    gr_confusion_free(&t->confusion);
 }
 
 /* ---- batches ---- */
@@ -353,10 +348,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
 
 static int64_t training_row(const gr__class_task *t, int64_t sample)
 {
-    uint64_t rows = (uint64_t)t->part[0].n, epoch = (uint64_t)sample / rows;
-    gr__rng r = gr__rng_make(t->seed, 0x7465787400000000u + epoch);
-    uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
-    return (int64_t)gr__permute(key, rows, (uint64_t)sample % rows);
+    return gr__rng_row(t->seed, 0x7465787400000000u, t->part[0].n, sample);
 }
 
 static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
@@ -386,30 +378,18 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
     const gr__labelled_ids *p = &t->part[1];
     gr_tensor said;
     if (gr_session_output(session, "prediction", &said) != GR_OK) return;
-    if (first == 0) memset(t->count, 0, t->labels.n * sizeof *t->count);
-    for (int64_t i = first; i < first + batch && i < p->n; i++) {
-        int32_t predicted = ((const int32_t *)said.data)[i - first];
-        t->count[p->label[i]].there++;
-        t->count[predicted].predicted++;
-        t->count[predicted].right += predicted == p->label[i];
-    }
+    if (first == 0) gr_confusion_clear(t->confusion);
+    int64_t n = GR__MIN(batch, p->n - first);
+    if (n > 0) gr_confusion_update(t->confusion, p->label + first, said.data, (size_t)n);
 }
 
-/* Macro-F1 is the mean over the labels that are there or were predicted, as scikit-learn has it. */
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
     const gr__class_task *t = (const gr__class_task *)base;
-    double right = 0, all = 0, f1 = 0, seen = 0;
-    for (size_t k = 0; k < t->labels.n; k++) {
-        const gr__class_count *c = &t->count[k];
-        right += (double)c->right;
-        all += (double)c->there;
-        if (c->there + c->predicted == 0) continue;
-        f1 += 2 * (double)c->right / (double)(c->there + c->predicted);
-        seen++;
-    }
-    const gr_metric m[] = {{"accuracy", all > 0 ? right / all : 0}, {"macro_f1", seen > 0 ? f1 / seen : 0}};
+    gr_confusion_scores all;
+    gr_confusion_result(t->confusion, &all);
+    const gr_metric m[] = {{"accuracy", all.accuracy}, {"macro_f1", all.macro.f1}};
     for (int i = 0; i < 2 && i < capacity; i++) out[i] = m[i];
     return 2;
 }

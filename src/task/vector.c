@@ -120,10 +120,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
 
 static int64_t training_row(const gr__vector_task *t, int64_t sample)
 {
-    uint64_t rows = (uint64_t)t->part[0].rows, epoch = (uint64_t)sample / rows;
-    gr__rng r = gr__rng_make(t->seed, 0x726f777300000000u + epoch);
-    uint64_t key = (uint64_t)gr__rng_u32(&r) << 32 | gr__rng_u32(&r);
-    return (int64_t)gr__permute(key, rows, (uint64_t)sample % rows);
+    return gr__rng_row(t->seed, 0x726f777300000000u, t->part[0].rows, sample);
 }
 
 static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)

@@ -7,16 +7,16 @@ gr_status gr__trie_add(gr__trie *trie, const char *text, size_t n, uint32_t inde
     if (n > 0) trie->first[(unsigned char)text[0]] = true;
     for (size_t i = 0; i < n; i++) {
         uint64_t key = gr__pair(node, (unsigned char)text[i]);
-        const uint64_t *next = gr__table_get(&trie->edge, key);
+        const uint64_t *next = gr__pair_map_get(&trie->edge, key);
         if (next) {
             node = (uint32_t)*next;
             continue;
         }
         GR_FAIL_IF(trie->n_nodes >= UINT32_MAX - 1, GR_ERR_LIMIT, "the added tokens are too long");
         node = ++trie->n_nodes;
-        GR_TRY(gr__table_set(&trie->edge, key, node));
+        GR_TRY(gr__pair_map_set(&trie->edge, key, node));
     }
-    return gr__table_set(&trie->leaf, node, index);
+    return gr__pair_map_set(&trie->leaf, node, index);
 }
 
 bool gr__trie_find(const gr__trie *trie, const char *text, size_t n, size_t from, size_t *start, size_t *end,
@@ -28,10 +28,10 @@ bool gr__trie_find(const gr__trie *trie, const char *text, size_t n, size_t from
         uint64_t node = 0;
         bool found = false;
         for (size_t i = at; i < n; i++) {
-            const uint64_t *next = gr__table_get(&trie->edge, gr__pair((uint32_t)node, (unsigned char)text[i]));
+            const uint64_t *next = gr__pair_map_get(&trie->edge, gr__pair((uint32_t)node, (unsigned char)text[i]));
             if (!next) break;
             node = *next;
-            const uint64_t *leaf = gr__table_get(&trie->leaf, node);
+            const uint64_t *leaf = gr__pair_map_get(&trie->leaf, node);
             if (!leaf) continue;
             found = true;
             *start = at;
@@ -45,6 +45,6 @@ bool gr__trie_find(const gr__trie *trie, const char *text, size_t n, size_t from
 
 void gr__trie_release(gr__trie *trie)
 {
-    gr__table_release(&trie->edge);
-    gr__table_release(&trie->leaf);
+    gr__pair_map_release(&trie->edge);
+    gr__pair_map_release(&trie->leaf);
 }

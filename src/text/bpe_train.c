@@ -38,7 +38,7 @@ typedef struct trainer {
     int32_t *symbol; /* -1: joined to the one before */
     uint32_t *before, *after, *word;
 
-    gr__table pair_of;
+    gr__pair_map pair_of;
     pair *pairs;
     size_t n_pairs, pair_capacity;
     candidate *heap;
@@ -98,12 +98,12 @@ static gr_status count_sources(trainer *t, const gr__trie *special, const gr_tex
 static gr_status raise(trainer *t, int32_t a, int32_t b, int64_t by, uint32_t place)
 {
     uint64_t key = gr__pair((uint32_t)a, (uint32_t)b);
-    const uint64_t *known = gr__table_get(&t->pair_of, key);
+    const uint64_t *known = gr__pair_map_get(&t->pair_of, key);
     size_t index = known ? (size_t)*known : t->n_pairs;
     if (!known) {
         GR_FAIL_IF(index >= NONE, GR_ERR_LIMIT, "the training text has too many different pairs");
         GR_TRY(gr__grow(&t->pairs, sizeof *t->pairs, index + 1, &t->pair_capacity));
-        GR_TRY(gr__table_set(&t->pair_of, key, index));
+        GR_TRY(gr__pair_map_set(&t->pair_of, key, index));
         t->pairs[t->n_pairs++] = (pair){.a = a, .b = b, .touched = -1};
     }
     pair *p = &t->pairs[index];
@@ -120,7 +120,7 @@ static gr_status raise(trainer *t, int32_t a, int32_t b, int64_t by, uint32_t pl
 
 static void lower(trainer *t, int32_t a, int32_t b, int64_t by)
 {
-    const uint64_t *known = gr__table_get(&t->pair_of, gr__pair((uint32_t)a, (uint32_t)b));
+    const uint64_t *known = gr__pair_map_get(&t->pair_of, gr__pair((uint32_t)a, (uint32_t)b));
     if (known) t->pairs[*known].count -= by;
 }
 
@@ -322,7 +322,7 @@ static void release(trainer *t)
     gr__free(t->raised);
     gr__free(t->start);
     gr__str_release(&t->bytes);
-    gr__table_release(&t->pair_of);
+    gr__pair_map_release(&t->pair_of);
     gr__map_release(&t->words);
 }
 

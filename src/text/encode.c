@@ -112,7 +112,7 @@ static gr_status push_characters(encoder *e, const char *word, size_t n)
     for (size_t at = 0, length; at < n; at += length) {
         uint32_t code;
         bool good = gr__utf8_next(word + at, n - at, &code, &length) == GR__UTF8_GOOD;
-        const uint64_t *id = good ? gr__table_get(&tok->char_id, code) : NULL;
+        const uint64_t *id = good ? gr__pair_map_get(&tok->char_id, code) : NULL;
         bool is_unknown = false;
         if (id) {
             GR_TRY(gr__ids_push(&e->ids, (int32_t)*id));

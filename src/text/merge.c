@@ -9,13 +9,13 @@
 #define NO_MERGE UINT64_MAX
 
 /* (rank, id) of the pair */
-GR__INLINE uint64_t look_up(const gr__table *merge_of, int32_t a, int32_t b)
+GR__INLINE uint64_t look_up(const gr__pair_map *merge_of, int32_t a, int32_t b)
 {
-    const uint64_t *found = gr__table_get(merge_of, gr__pair((uint32_t)a, (uint32_t)b));
+    const uint64_t *found = gr__pair_map_get(merge_of, gr__pair((uint32_t)a, (uint32_t)b));
     return found ? *found : NO_MERGE;
 }
 
-static void merge_short(const gr__table *merge_of, int32_t *id, size_t *count)
+static void merge_short(const gr__pair_map *merge_of, int32_t *id, size_t *count)
 {
     uint64_t pair[SHORT_WORD]; /* of id[i] and id[i + 1]; comparing it compares ranks first */
     size_t n = *count;
@@ -57,7 +57,7 @@ static bool less(const candidate *x, const candidate *y)
     return x->rank != y->rank ? x->rank < y->rank : x->at < y->at;
 }
 
-static gr_status push(gr__merge_room *room, const gr__table *merge_of, uint32_t at, uint32_t next)
+static gr_status push(gr__merge_room *room, const gr__pair_map *merge_of, uint32_t at, uint32_t next)
 {
     int32_t a = room->symbol[at].id, b = room->symbol[next].id;
     uint64_t found = look_up(merge_of, a, b);
@@ -83,7 +83,7 @@ static candidate pop(gr__merge_room *room)
     return top;
 }
 
-static gr_status merge_long(const gr__table *merge_of, gr__merge_room *room, int32_t *id, size_t *count)
+static gr_status merge_long(const gr__pair_map *merge_of, gr__merge_room *room, int32_t *id, size_t *count)
 {
     size_t n = *count;
     GR_FAIL_IF(n >= NONE, GR_ERR_LIMIT, "a word of %zu symbols is too long; cut the text into documents", n);
@@ -111,7 +111,7 @@ static gr_status merge_long(const gr__table *merge_of, gr__merge_room *room, int
     return GR_OK;
 }
 
-gr_status gr__merge_word(const gr__table *merge_of, gr__merge_room *room, int32_t *id, size_t *n)
+gr_status gr__merge_word(const gr__pair_map *merge_of, gr__merge_room *room, int32_t *id, size_t *n)
 {
     if (merge_of->count == 0 || *n < 2) return GR_OK;
     if (*n > SHORT_WORD) return merge_long(merge_of, room, id, n);

@@ -13,7 +13,7 @@ typedef struct gr__merge_room {
 } gr__merge_room;
 
 /* Joins the n ids at 'id' in place; *n becomes the number that is left. GR_ERR_LIMIT, GR_ERR_MEMORY. */
-gr_status gr__merge_word(const gr__table *merge_of, gr__merge_room *room, int32_t *id, size_t *n);
+gr_status gr__merge_word(const gr__pair_map *merge_of, gr__merge_room *room, int32_t *id, size_t *n);
 void gr__merge_room_release(gr__merge_room *room);
 
 #endif

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "gradus/text.h"
 #include "text/pattern.h"
-#include "text/table.h"
+#include "text/pair_map.h"
 
 #include <stdatomic.h>
 
@@ -94,8 +94,8 @@ typedef struct gr__steps {
 
 /* Added tokens as a tree of bytes: (node, byte) -> node, node -> token. */
 typedef struct gr__trie {
-    gr__table edge;
-    gr__table leaf;
+    gr__pair_map edge;
+    gr__pair_map leaf;
     uint32_t n_nodes; /* the root is 0 */
     bool first[256];  /* bytes that start a token */
 } gr__trie;
@@ -129,8 +129,8 @@ struct gr_tokenizer {
 
     /* derived by gr__tokenizer_finish */
     int32_t byte_id[256];
-    gr__table char_id;  /* code point -> id */
-    gr__table merge_of; /* (a, b) -> (rank, id) */
+    gr__pair_map char_id;  /* code point -> id */
+    gr__pair_map merge_of; /* (a, b) -> (rank, id) */
     gr__trie raw, normalized;
     bool cut_at_mark;  /* no merge crosses from another character to U+2581: words may be cut there */
     const char *strip; /* text that is taken off the start of a decoded text, or NULL */

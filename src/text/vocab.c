@@ -37,8 +37,8 @@ void gr_tokenizer_close(gr_tokenizer **tokenizer)
     release_steps(&tok->split);
     gr__trie_release(&tok->raw);
     gr__trie_release(&tok->normalized);
-    gr__table_release(&tok->char_id);
-    gr__table_release(&tok->merge_of);
+    gr__pair_map_release(&tok->char_id);
+    gr__pair_map_release(&tok->merge_of);
     gr__free(tok->before);
     gr__free(tok->after);
     gr__free(tok->added);
@@ -199,7 +199,7 @@ static gr_status index_characters(gr_tokenizer *tok)
         size_t length;
         if (!token->in_model || token->n_piece == 0 || token->n_piece > 4) continue;
         if (gr__utf8_next(token->piece, token->n_piece, &code, &length) == GR__UTF8_GOOD && length == token->n_piece)
-            GR_TRY(gr__table_set(&tok->char_id, code, (uint64_t)id));
+            GR_TRY(gr__pair_map_set(&tok->char_id, code, (uint64_t)id));
     }
     tok->cut_at_mark = !tok->byte_level;
     for (size_t i = 0; i < tok->n_merge && tok->cut_at_mark; i++) {
@@ -234,8 +234,8 @@ static gr_status index_merges(gr_tokenizer *tok)
 {
     for (size_t rank = 0; rank < tok->n_merge; rank++) { /* of equal pairs the last one counts */
         const gr__merge *m = &tok->merge[rank];
-        GR_TRY(gr__table_set(&tok->merge_of, gr__pair((uint32_t)m->a, (uint32_t)m->b),
-                             gr__pair((uint32_t)rank, (uint32_t)m->id)));
+        GR_TRY(gr__pair_map_set(&tok->merge_of, gr__pair((uint32_t)m->a, (uint32_t)m->b),
+                                gr__pair((uint32_t)rank, (uint32_t)m->id)));
     }
     return GR_OK;
 }

@@ -4,6 +4,7 @@
 #define GR__BLOCK_AMX_H
 
 #include "kernel/simd/block.h"
+#include "kernel/simd/product_amx.h"
 #include "kernel/tiles.h"
 
 enum { GR__BLOCK_TILES = 1 };
@@ -11,50 +12,27 @@ enum { GR__BLOCK_TILES = 1 };
 GR__INLINE void multiply_begin(void) { gr__tiles_begin(); }
 GR__INLINE void multiply_end(void) { gr__tiles_end(); }
 
-/* C (16*a_tiles, 16*b_tiles) at (i, column) over 'steps' steps of 16 words; a_tiles and b_tiles are constants where this
- * is inlined. */
-GR__INLINE void tiles_multiply(const block_job *j, int64_t i, int64_t column, int64_t steps, int a_tiles, int b_tiles)
+/* Rows i.. and columns column.. of C over 'steps' steps of 16 words. */
+GR__INLINE tile_product product_at(const block_job *j, int64_t i, int64_t column, int64_t steps)
 {
-    float *c0 = j->c + i * j->ldc + column, *c1 = c0 + 16 * j->ldc;
-    const char *a = (const char *)j->a + i * j->row;
-    const float *b = j->b + column;
-    size_t ldc = (size_t)j->ldc * 4, lda = (size_t)j->row, ldb = (size_t)j->ldb * 4;
-    if (j->add) {
-        _tile_loadd(0, c0, ldc);
-        if (b_tiles == 2) _tile_loadd(1, c0 + 16, ldc);
-        if (a_tiles == 2) _tile_loadd(2, c1, ldc);
-        if (a_tiles == 2 && b_tiles == 2) _tile_loadd(3, c1 + 16, ldc);
-    } else {
-        _tile_zero(0);
-        if (b_tiles == 2) _tile_zero(1);
-        if (a_tiles == 2) _tile_zero(2);
-        if (a_tiles == 2 && b_tiles == 2) _tile_zero(3);
-    }
-    for (int64_t s = 0; s < steps; s++, a += 64, b += 16 * j->ldb) {
-        _tile_loadd(6, b, ldb);
-        _tile_loadd(4, a, lda);
-        _tile_dpbf16ps(0, 4, 6);
-        if (b_tiles == 2) {
-            _tile_loadd(7, b + 16, ldb);
-            _tile_dpbf16ps(1, 4, 7);
-        }
-        if (a_tiles == 2) {
-            _tile_loadd(5, a + 16 * j->row, lda);
-            _tile_dpbf16ps(2, 5, 6);
-            if (b_tiles == 2) _tile_dpbf16ps(3, 5, 7);
-        }
-    }
-    _tile_stored(0, c0, ldc);
-    if (b_tiles == 2) _tile_stored(1, c0 + 16, ldc);
-    if (a_tiles == 2) _tile_stored(2, c1, ldc);
-    if (a_tiles == 2 && b_tiles == 2) _tile_stored(3, c1 + 16, ldc);
+    return (tile_product){.a = {(const char *)j->a + i * j->row, j->row, 16 * j->row, 64},
+                          .b = {(const char *)(j->b + column), j->ldb * 4, 64, 64 * j->ldb},
+                          .steps = steps,
+                          .c = j->c + i * j->ldc + column,
+                          .ldc = j->ldc,
+                          .add = j->add};
 }
 
 GR__INLINE void tiles_rows(const block_job *j, int64_t i, int64_t steps, int a_tiles)
 {
     int64_t column = 0;
-    for (; column + 32 <= j->n; column += 32) tiles_multiply(j, i, column, steps, a_tiles, 2);
-    if (column < j->n) tiles_multiply(j, i, column, steps, a_tiles, 1);
+    for (; column + 32 <= j->n; column += 32) {
+        tile_product p = product_at(j, i, column, steps);
+        tiles_product(&p, a_tiles, 2);
+    }
+    if (column == j->n) return;
+    tile_product p = product_at(j, i, column, steps);
+    tiles_product(&p, a_tiles, 1);
 }
 
 static GR__UNUSED void multiply_pairs(const block_job *job)

@@ -1,6 +1,7 @@
-/* AMX: tiles 0-3 hold a block of C, 4-5 two tiles of A, 6-7 two tiles of B. */
+/* AMX: packing, products of panels, and the way of their sums to C. */
 #include "kernel/tiles.h"
 
+#include "kernel/simd/product_amx.h"
 #include "kernel/simd/tile.h"
 
 typedef struct tile_config {
@@ -93,50 +94,20 @@ void gr__tiles_pack_b(const gr__tiles_source *s, void *panel)
 
 /* ---- products ---- */
 
-/* a_tiles and b_tiles are constants where this is inlined. */
-GR__INLINE void multiply(const gr__tiles_job *j, int a_tiles, int b_tiles)
-{
-    float *c0 = j->c, *c1 = j->c + 16 * j->ldc;
-    size_t ldc = (size_t)j->ldc * 4;
-    const char *a = j->a, *b = j->b;
-    if (j->add) {
-        _tile_loadd(0, c0, ldc);
-        if (b_tiles == 2) _tile_loadd(1, c0 + 16, ldc);
-        if (a_tiles == 2) _tile_loadd(2, c1, ldc);
-        if (a_tiles == 2 && b_tiles == 2) _tile_loadd(3, c1 + 16, ldc);
-    } else {
-        _tile_zero(0);
-        if (b_tiles == 2) _tile_zero(1);
-        if (a_tiles == 2) _tile_zero(2);
-        if (a_tiles == 2 && b_tiles == 2) _tile_zero(3);
-    }
-    for (int64_t s = 0; s < j->steps; s++, a += GR__TILES_STEP_BYTES, b += GR__TILES_STEP_BYTES) {
-        _tile_loadd(6, b, 64);
-        _tile_loadd(4, a, 64);
-        _tile_dpbf16ps(0, 4, 6);
-        if (b_tiles == 2) {
-            _tile_loadd(7, b + 1024, 64);
-            _tile_dpbf16ps(1, 4, 7);
-        }
-        if (a_tiles == 2) {
-            _tile_loadd(5, a + 1024, 64);
-            _tile_dpbf16ps(2, 5, 6);
-            if (b_tiles == 2) _tile_dpbf16ps(3, 5, 7);
-        }
-    }
-    _tile_stored(0, c0, ldc);
-    if (b_tiles == 2) _tile_stored(1, c0 + 16, ldc);
-    if (a_tiles == 2) _tile_stored(2, c1, ldc);
-    if (a_tiles == 2 && b_tiles == 2) _tile_stored(3, c1 + 16, ldc);
-}
-
 void gr__tiles_multiply(const gr__tiles_job *j)
 {
+    enum { ROW = 64, TILE = 1024 };
+    tile_product p = {.a = {j->a, ROW, TILE, GR__TILES_STEP_BYTES},
+                      .b = {j->b, ROW, TILE, GR__TILES_STEP_BYTES},
+                      .steps = j->steps,
+                      .c = j->c,
+                      .ldc = j->ldc,
+                      .add = j->add};
     switch (j->a_tiles * 2 + j->b_tiles) {
-    case 3: multiply(j, 1, 1); break;
-    case 4: multiply(j, 1, 2); break;
-    case 5: multiply(j, 2, 1); break;
-    default: multiply(j, 2, 2); break;
+    case 3: tiles_product(&p, 1, 1); break;
+    case 4: tiles_product(&p, 1, 2); break;
+    case 5: tiles_product(&p, 2, 1); break;
+    default: tiles_product(&p, 2, 2); break;
     }
 }
 

@@ -1,0 +1,58 @@
+/* A block of up to 32 x 32 sums on tiles: tiles 0-3 hold it, 4-5 two tiles of A, 6-7 two tiles of B. */
+#ifndef GR__PRODUCT_AMX_H
+#define GR__PRODUCT_AMX_H
+
+#include "kernel/simd/vec.h"
+
+/* Bytes from row to row of a tile, from the first tile to the second, from a step of k to the next. */
+typedef struct tile_operand {
+    const char *at;
+    int64_t row, second, step;
+} tile_operand;
+
+typedef struct tile_product {
+    tile_operand a, b;
+    int64_t steps;
+    float *c; /* (16*a_tiles, 16*b_tiles), rows ldc apart */
+    int64_t ldc;
+    bool add; /* keep what is in C */
+} tile_product;
+
+/* a_tiles and b_tiles are constants where this is inlined. */
+GR__INLINE void tiles_product(const tile_product *p, int a_tiles, int b_tiles)
+{
+    float *c0 = p->c, *c1 = c0 + 16 * p->ldc;
+    size_t ldc = (size_t)p->ldc * 4, a_row = (size_t)p->a.row, b_row = (size_t)p->b.row;
+    const char *a = p->a.at, *b = p->b.at;
+    if (p->add) {
+        _tile_loadd(0, c0, ldc);
+        if (b_tiles == 2) _tile_loadd(1, c0 + 16, ldc);
+        if (a_tiles == 2) _tile_loadd(2, c1, ldc);
+        if (a_tiles == 2 && b_tiles == 2) _tile_loadd(3, c1 + 16, ldc);
+    } else {
+        _tile_zero(0);
+        if (b_tiles == 2) _tile_zero(1);
+        if (a_tiles == 2) _tile_zero(2);
+        if (a_tiles == 2 && b_tiles == 2) _tile_zero(3);
+    }
+    for (int64_t s = 0; s < p->steps; s++, a += p->a.step, b += p->b.step) {
+        _tile_loadd(6, b, b_row);
+        _tile_loadd(4, a, a_row);
+        _tile_dpbf16ps(0, 4, 6);
+        if (b_tiles == 2) {
+            _tile_loadd(7, b + p->b.second, b_row);
+            _tile_dpbf16ps(1, 4, 7);
+        }
+        if (a_tiles == 2) {
+            _tile_loadd(5, a + p->a.second, a_row);
+            _tile_dpbf16ps(2, 5, 6);
+            if (b_tiles == 2) _tile_dpbf16ps(3, 5, 7);
+        }
+    }
+    _tile_stored(0, c0, ldc);
+    if (b_tiles == 2) _tile_stored(1, c0 + 16, ldc);
+    if (a_tiles == 2) _tile_stored(2, c1, ldc);
+    if (a_tiles == 2 && b_tiles == 2) _tile_stored(3, c1 + 16, ldc);
+}
+
+#endif
