@@ -1051,6 +1051,68 @@ static void gemm_level(void)
         }
 }
 
+/* More of k than one chunk or block takes, in bf16. */
+static void gemm_long(void)
+{
+    for (int way = 0; way < 8; way++) {
+        product q = {18, 35, 4200, 1, GR_BF16, two_dtypes[way & 1], way & 2, way & 4, way & 4, way & 2};
+        check_product(q);
+    }
+}
+
+/* Blocks that are given away hold what would be in C, each element once. */
+typedef struct collected {
+    float *c;
+    int64_t n, columns;
+} collected;
+
+static void collect(void *context, const gr__gemm_block *b)
+{
+    const collected *x = context;
+    assert_true(b->column % x->columns == 0 && (b->columns == x->columns || b->column + b->columns == x->n));
+    for (int64_t i = 0; i < b->rows; i++)
+        for (int64_t j = 0; j < b->columns; j++) {
+            float *to = x->c + (b->row + i) * x->n + b->column + j;
+            assert_true(isnan(*to));
+            *to = b->sums[i * b->ld + j];
+        }
+}
+
+static void gemm_blocks(void)
+{
+    enum { M = 70, N = 230 };
+    for (int64_t k = 100; k <= 4200; k += 4100) {
+        void *a = values(M * k, GR_BF16), *b = values(N * k, GR_BF16);
+        float *c = memory(M * N * 4);
+        collected got = {memory(M * N * 4), N, 64};
+        for (int i = 0; i < M * N; i++) got.c[i] = NAN;
+        gr__gemm g = {.m = M,
+                      .n = N,
+                      .k = k,
+                      .dtype = GR_BF16,
+                      .c_dtype = GR_F32,
+                      .a = a,
+                      .a_row = k,
+                      .a_col = 1,
+                      .b = b,
+                      .b_row = 1,
+                      .b_col = k,
+                      .c = c,
+                      .c_row = N};
+        if (gr__gemm_can_finish(&g)) {
+            g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
+            gr__gemm_run(&g);
+            gr__free(g.scratch);
+            g.c = NULL, g.finish = collect, g.finish_context = &got, g.finish_columns = got.columns;
+            g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
+            gr__gemm_run(&g);
+            gr__free(g.scratch);
+            assert_memory_equal(c, got.c, M * N * 4);
+        }
+        gr__free(a), gr__free(b), gr__free(c), gr__free(got.c);
+    }
+}
+
 /* A row alone has the bits that it has among others, for any number of threads. */
 static void gemm_rows(void)
 {
@@ -1097,15 +1159,19 @@ static void products(void **state)
 {
     (void)state;
     each_level(gemm_level);
+    each_level(gemm_long);
+    each_level(gemm_blocks);
     each_level(gemm_rows);
     gr__cpu_set_bf16(false); /* AVX-512 without the dot product steps down */
     gemm_rows();
     gr__cpu_set_bf16(true);
 }
 
-static void check_dnn(product q, bool scratchpad)
+/* gap: elements between the lines of A and of C. */
+static void check_dnn(product q, bool scratchpad, int64_t gap)
 {
-    int64_t la = (q.ta ? q.m : q.k), lb = (q.tb ? q.k : q.n);
+    int64_t la = (q.ta ? q.m : q.k) + gap, lb = (q.tb ? q.k : q.n), lc = q.n + gap;
+    int64_t na = la * (q.ta ? q.k : q.m), nb = q.n * q.k, nc = q.m * lc;
     gr__dnn_matmul_shape s = {.batch = q.batch,
                               .m = q.m,
                               .n = q.n,
@@ -1115,13 +1181,13 @@ static void check_dnn(product q, bool scratchpad)
                               .c_dtype = q.c_dtype,
                               .a_row = q.ta ? 1 : la,
                               .a_col = q.ta ? la : 1,
-                              .a_batch = q.m * q.k,
+                              .a_batch = na,
                               .b_row = q.tb ? 1 : lb,
                               .b_col = q.tb ? lb : 1,
-                              .b_batch = q.n * q.k,
-                              .c_row = q.n,
+                              .b_batch = nb,
+                              .c_row = lc,
                               .c_col = 1,
-                              .c_batch = q.m * q.n,
+                              .c_batch = nc,
                               .accumulate = q.accumulate,
                               .bias = q.bias,
                               .scratchpad = scratchpad};
@@ -1129,18 +1195,19 @@ static void check_dnn(product q, bool scratchpad)
     gr_status status = gr__dnn_matmul_new(&s, &mm);
     if (status == GR_ERR_UNSUPPORTED) return;
     assert_ok(status);
-    void *a = values(q.batch * q.m * q.k, q.dtype), *b = values(q.batch * q.n * q.k, q.dtype);
-    void *c = values(q.batch * q.m * q.n, q.c_dtype), *old = memory(q.batch * q.m * q.n * 4);
-    memcpy(old, c, (size_t)(q.batch * q.m * q.n) * gr_dtype_size_bytes(q.c_dtype));
+    void *a = values(q.batch * na, q.dtype), *b = values(q.batch * nb, q.dtype);
+    void *c = values(q.batch * nc, q.c_dtype), *old = memory(q.batch * nc * 4);
+    memcpy(old, c, (size_t)(q.batch * nc) * gr_dtype_size_bytes(q.c_dtype));
     float *bias = floats(q.n);
     void *scratch = memory((int64_t)gr__dnn_matmul_scratch_bytes(mm));
     assert_ok(gr__dnn_matmul_run(mm, a, b, c, q.bias ? bias : NULL, scratch));
-    for (int64_t i = 0; i < q.batch * q.m * q.n; i++) {
-        int64_t z = i / (q.m * q.n), r = i / q.n % q.m, j = i % q.n;
+    for (int64_t i = 0; i < q.batch * nc; i++) {
+        int64_t z = i / nc, r = i % nc / lc, j = i % lc;
+        if (j >= q.n) continue;
         double want = (q.accumulate ? at(old, q.c_dtype, i) : 0) + (q.bias ? (double)bias[j] : 0);
         for (int64_t l = 0; l < q.k; l++)
-            want += at(a, q.dtype, z * q.m * q.k + r * s.a_row + l * s.a_col) *
-                    at(b, q.dtype, z * q.n * q.k + l * s.b_row + j * s.b_col);
+            want +=
+                at(a, q.dtype, z * na + r * s.a_row + l * s.a_col) * at(b, q.dtype, z * nb + l * s.b_row + j * s.b_col);
         near(at(c, q.c_dtype, i), want, slack(q.c_dtype, want, 1e-4), gr__dnn_matmul_name(mm), i);
     }
     gr__free(a), gr__free(b), gr__free(c), gr__free(old), gr__free(bias), gr__free(scratch);
@@ -1153,12 +1220,15 @@ static void onednn_products(void **state)
     if (!gr__dnn_available()) skip();
     for (int way = 0; way < 64; way++) {
         gr_dtype dtype = two_dtypes[way >> 5], c = dtype == GR_F32 ? GR_F32 : two_dtypes[way >> 4 & 1];
-        check_dnn((product){20, 48, 33, 1 + 2 * (way & 1), dtype, c, way & 2, way & 4, way & 8, way & 16}, way & 1);
-        check_dnn((product){1, 48, 33, 1, dtype, c, way & 2, way & 4, way & 8, false}, false);
-        check_dnn((product){4, 1, 5, 1, dtype, c, way & 2, way & 4, false, false}, true);
+        check_dnn((product){20, 48, 33, 1 + 2 * (way & 1), dtype, c, way & 2, way & 4, way & 8, way & 16}, way & 1, 0);
+        check_dnn((product){1, 48, 33, 1, dtype, c, way & 2, way & 4, way & 8, false}, false, 0);
+        check_dnn((product){4, 1, 5, 1, dtype, c, way & 2, way & 4, false, false}, true, 0);
+        check_dnn((product){1, 3, 5, 1, dtype, c, way & 2, way & 4, way & 8, false}, true, 2);
+        check_dnn((product){4, 1, 5, 1, dtype, c, way & 2, way & 4, way & 8, false}, true, 2);
+        check_dnn((product){5, 6, 7, 1, dtype, c, way & 2, way & 4, way & 8, false}, true, 2);
     }
-    check_dnn((product){4, 3, 0, 1, GR_F32, GR_F32, false, false, true, true}, false);
-    check_dnn((product){0, 3, 4, 1, GR_F32, GR_F32, false, false, false, false}, false);
+    check_dnn((product){4, 3, 0, 1, GR_F32, GR_F32, false, false, true, true}, false, 0);
+    check_dnn((product){0, 3, 4, 1, GR_F32, GR_F32, false, false, false, false}, false, 0);
     gr__dnn_matmul *mm = NULL;
     gr__dnn_matmul_shape wrong = {.m = 2, .n = 2, .k = 2, .a_dtype = GR_F32, .b_dtype = GR_BF16, .c_dtype = GR_F32};
     assert_fails(gr__dnn_matmul_new(&wrong, &mm), GR_ERR_UNSUPPORTED, "f32 x bf16");

@@ -218,6 +218,11 @@ gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul *
                    (shape->a_dtype == GR_BF16 && (shape->c_dtype == GR_F32 || shape->c_dtype == GR_BF16)));
     GR_FAIL_IF(!dtypes, GR_ERR_UNSUPPORTED, "no oneDNN product %s x %s -> %s", gr_dtype_name(shape->a_dtype),
                gr_dtype_name(shape->b_dtype), gr_dtype_name(shape->c_dtype));
+    /* 3.7.2 takes these for lines without gaps and answers wrong; they are too small to miss. */
+    bool row_with_gaps = shape->m == 1 && shape->k > 1 && shape->a_col != 1;
+    bool column_with_gaps = shape->n == 1 && shape->m > 1 && shape->c_row != 1;
+    GR_FAIL_IF(row_with_gaps || column_with_gaps, GR_ERR_UNSUPPORTED, "no oneDNN product of a %s with gaps",
+               row_with_gaps ? "row" : "column");
     gr__dnn_matmul *mm = gr__calloc(1, sizeof *mm);
     if (!mm) return gr__fail_memory("a matrix product", sizeof *mm);
     mm->shape = *shape;

@@ -55,6 +55,7 @@ static const gr__peak_kernels generic = {.f32 = generic_f32,
 static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &gr__peak_avx2, &gr__peak_avx512,
                                                                     &gr__peak_avx512};
 #else
+#define gr__tiles_peak NULL
 static const gr__peak_kernels *const levels[GR__CPU_LEVEL_COUNT] = {&generic, &generic, &generic, &generic};
 #endif
 
@@ -117,12 +118,10 @@ double gr__peak_flops(bool bf16, int threads)
     int64_t chunks = (int64_t)GR__MAX(threads, 1) * CHUNKS_PER_THREAD;
     double flops = bf16 ? k->bf16_flops : k->f32_flops;
     if (bf16 && (!k->bf16 || !gr__cpu()->bf16)) return 0;
-#if GR__HAVE_X86
     if (bf16 && gr__cpu_has_tiles()) {
         t.compute = gr__tiles_peak;
         flops = GR__TILES_PEAK_FLOPS;
     }
-#endif
     return (double)chunks * ROUNDS * flops / best_of(chunks, compute_chunk, &t, threads);
 }
 

@@ -25,10 +25,10 @@ static int32_t find_cast(const gr_graph *g, const bool *live, gr_value state)
 
 static gr_status carry(gr_graph *g, const char *program, gr_value state, int32_t cast, int32_t optimizer)
 {
-    const gr__value *p = gr__value_get(g, state);
-    char *name = gr__arena_printf(&g->arena, "%s#bf16", p->name);
+    gr__value p = *gr__value_get(g, state); /* adding moves values */
+    char *name = gr__arena_printf(&g->arena, "%s#bf16", p.name);
     if (!name) return gr__fail_memory("a plan", 64);
-    gr_value copy = gr_session_state(g, name, GR_BF16, p->rank, p->dim);
+    gr_value copy = gr_session_state(g, name, GR_BF16, p.rank, p.dim);
     GR_TRY(gr_graph_status(g));
     g->value[copy - 1].copy_of = state;
     gr__replace_uses(g, g->node[cast].out[0], copy);

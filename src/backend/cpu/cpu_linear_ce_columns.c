@@ -5,6 +5,7 @@
  *
  * Scratch: | gradient of a block's logits, bf16 | dx f32 (rows, c) | lse and loss of each PART of each row | lse | products | */
 #include "backend/cpu/dense.h"
+#include "backend/cpu/room.h"
 #include "backend/cpu/table.h"
 
 #include "base/parallel.h"
@@ -38,7 +39,6 @@ typedef struct columns_ce {
     chunk chunk[MOST_SIZES];
 } columns_ce;
 
-static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static bool wanted(const gr__args *a, int i) { return a->wanted >> i & 1; }
 
 static void measure(const gr__args *a, columns_ce *s)
@@ -177,25 +177,22 @@ static gr_status make(const gr__args *a, void **state)
 
 /* ---- scratch ---- */
 
-/* Where the parts of the scratch lie; returns where the products' begins. */
-static size_t carve(const columns_ce *s, char *base, parts *p)
+static parts carve(const columns_ce *s, gr__room *r)
 {
-    size_t gradient = line((size_t)(s->rows * s->columns) * 2), dx = line((size_t)(s->rows * s->c) * sizeof(float));
-    size_t part = line((size_t)(s->parts * s->rows) * sizeof(float)), row = line((size_t)s->rows * sizeof(float));
-    *p = (parts){.gradient = base,
-                 .dx = (float *)(void *)(base + gradient),
-                 .part_lse = (float *)(void *)(base + gradient + dx),
-                 .part_loss = (float *)(void *)(base + gradient + dx + part),
-                 .lse = (float *)(void *)(base + gradient + dx + 2 * part),
-                 .borrowed = base + gradient + dx + 2 * part + row};
-    return gradient + dx + 2 * part + row;
+    parts p;
+    p.gradient = gr__room_take(r, s->rows * s->columns, 2);
+    p.dx = gr__room_take(r, s->rows * s->c, sizeof(float));
+    p.part_lse = gr__room_take(r, s->parts * s->rows, sizeof(float));
+    p.part_loss = gr__room_take(r, s->parts * s->rows, sizeof(float));
+    p.lse = gr__room_take(r, s->rows, sizeof(float));
+    p.borrowed = r->base ? r->base + r->used : NULL;
+    return p;
 }
 
 static size_t scratch(const gr__args *a)
 {
-    static char base[64];
     void *state;
-    parts p;
+    gr__room r = {0};
     size_t most = 0;
     if (make(a, &state) != GR_OK) return 0; /* then 'prepare' fails too */
     const columns_ce *s = state;
@@ -209,9 +206,9 @@ static size_t scratch(const gr__args *a)
             for (size_t e = 0; e < GR__COUNT(each); e++) most = GR__MAX(most, gr__dense_scratch_bytes(each[e]));
         }
     }
-    size_t bytes = carve(s, base, &p) + most;
+    carve(s, &r);
     release(state);
-    return bytes;
+    return r.used + most;
 }
 
 static gr_status prepare(const gr__args *a, void **state)
@@ -290,7 +287,7 @@ static gr_status run(const gr__args *a, void *state)
         sweep w = {.a = a, .s = s, .k = s->n - first >= s->rows ? &s->chunk[0] : &s->chunk[1], .first = first};
         w.x = (const char *)a->in[0].data + first * s->c * 2;
         w.targets = (const int32_t *)a->in[2].data + first;
-        carve(s, a->scratch, &w.p);
+        w.p = carve(s, &(gr__room){.base = a->scratch});
         run_logits(&w, &w.k->all_logits, 0, measure_part);
         gr__parallel((w.k->rows + MERGE_ROWS - 1) / MERGE_ROWS, merge_rows, &w);
         for (int64_t r = 0; r < w.k->rows; r++) {

@@ -1,6 +1,7 @@
 /* lstm, gru, rnn and their gradients: products over all steps at once where nothing waits for them, one product a step for
  * the state. W x is made where the step then saves its gates. */
 #include "backend/cpu/dense.h"
+#include "backend/cpu/room.h"
 #include "backend/cpu/table.h"
 
 #include "base/alloc.h"
@@ -45,37 +46,24 @@ static bool applicable(const gr__args *a, char *why)
 
 /* ---- scratch ---- */
 
-/* Hands out the scratch; from NULL it only counts. */
-typedef struct room {
-    char *base;
-    size_t used;
-} room;
-
-static void *take(room *r, int64_t count, size_t item)
-{
-    void *p = r->base ? r->base + r->used : NULL;
-    r->used += ((size_t)count * item + 63) / 64 * 64;
-    return p;
-}
-
 static gr__rows rows_of(void *data, gr_dtype dtype, int64_t ld) { return (gr__rows){data, dtype, ld}; }
 
 /* An optional operand as floats; a bf16 one is widened into scratch. */
-static float *floats(const gr__args *a, int i, room *r)
+static float *floats(const gr__args *a, int i, gr__room *r)
 {
     if (!gr__has(a, i)) return NULL;
     const gr__arg *x = &a->in[i];
     if (x->dtype == GR_F32) return x->data;
     int64_t n = gr__arg_count(x);
-    float *to = take(r, n, sizeof *to);
+    float *to = gr__room_take(r, n, sizeof *to);
     if (to) gr__cast(to, GR_F32, x->data, GR_BF16, n);
     return to;
 }
 
 /* A state (B, H) that the steps change: the result itself where it is wanted. Begins as the operand or zeros. */
-static float *state_of(const gr__args *a, int in, int out, int64_t n, room *r)
+static float *state_of(const gr__args *a, int in, int out, int64_t n, gr__room *r)
 {
-    float *to = out < a->n_out && gr__wanted(a, out) ? a->out[out].data : take(r, n, sizeof *to);
+    float *to = out < a->n_out && gr__wanted(a, out) ? a->out[out].data : gr__room_take(r, n, sizeof *to);
     if (!r->base) return NULL;
     if (!gr__has(a, in))
         memset(to, 0, (size_t)n * sizeof *to);
@@ -201,7 +189,7 @@ static size_t most_scratch(const products *p)
 /* ---- forward ---- */
 
 /* The job, and the memory of what the products give and take. */
-static gr__rnn forward_job(const gr__args *a, room *r, float **product)
+static gr__rnn forward_job(const gr__args *a, gr__room *r, float **product)
 {
     sizes z = sizes_of(a);
     int64_t n = z.b * z.h;
@@ -217,10 +205,10 @@ static gr__rnn forward_job(const gr__args *a, room *r, float **product)
                    .bias_hh = floats(a, GR__RNN_B_HH, r),
                    .h = state_of(a, GR__RNN_H0, GR__RNN_H_N, n, r),
                    .c = lstm ? state_of(a, GR__RNN_C0, GR__RNN_C_N, n, r) : NULL};
-    job.saved = keeps ? a->out[GR__RNN_SAVED].data : take(r, z.b * z.t * z.s * z.h, sizeof(float));
+    job.saved = keeps ? a->out[GR__RNN_SAVED].data : gr__room_take(r, z.b * z.t * z.s * z.h, sizeof(float));
     if (gr__wanted(a, GR__RNN_Y)) job.y = rows_of(a->out[GR__RNN_Y].data, z.dtype, z.h);
-    if (z.dtype == GR_BF16 || before(&z)) job.low = rows_of(take(r, n, z.item), z.dtype, z.h);
-    *product = take(r, z.b * z.g * z.h, sizeof(float));
+    if (z.dtype == GR_BF16 || before(&z)) job.low = rows_of(gr__room_take(r, n, z.item), z.dtype, z.h);
+    *product = gr__room_take(r, z.b * z.g * z.h, sizeof(float));
     job.product = *product;
     return job;
 }
@@ -228,7 +216,7 @@ static gr__rnn forward_job(const gr__args *a, room *r, float **product)
 static size_t forward_scratch(const gr__args *a)
 {
     products *p = NULL;
-    room r = {0};
+    gr__room r = {0};
     float *product;
     if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
     forward_job(a, &r, &product);
@@ -250,7 +238,7 @@ static gr_status forward(const gr__args *a, void *state)
 {
     const products *p = state;
     sizes z = sizes_of(a);
-    room r = {.base = a->scratch};
+    gr__room r = {.base = a->scratch};
     float *product;
     gr__rnn job = forward_job(a, &r, &product);
     void *borrowed = r.base + r.used;
@@ -279,7 +267,7 @@ static gr_status forward(const gr__args *a, void *state)
 
 /* ---- backward ---- */
 
-static gr__rnn backward_job(const gr__args *a, room *r, float **product)
+static gr__rnn backward_job(const gr__args *a, gr__room *r, float **product)
 {
     sizes z = sizes_of(a);
     int64_t n = z.b * z.h, all = z.b * z.t;
@@ -297,11 +285,12 @@ static gr__rnn backward_job(const gr__args *a, room *r, float **product)
                    .dh = state_of(a, GR__RNN_GRAD_DH_N, GR__RNN_DH0, n, r),
                    .dc = lstm ? state_of(a, GR__RNN_GRAD_DC_N, GR__RNN_DC0, n, r) : NULL};
     if (gr__has(a, GR__RNN_GRAD_DY)) job.dy = rows_of(a->in[GR__RNN_GRAD_DY].data, z.dtype, z.h);
-    job.from_x = rows_of(take(r, all * z.g * z.h, z.item), z.dtype, z.g * z.h);
-    job.from_h = z.kind == GR__RNN_GRU ? rows_of(take(r, all * z.g * z.h, z.item), z.dtype, z.g * z.h) : job.from_x;
-    if (gr__wanted(a, GR__RNN_DW_HH)) job.before = rows_of(take(r, all * z.h, z.item), z.dtype, z.h);
-    if (before(&z)) job.seen = rows_of(take(r, all * z.h, z.item), z.dtype, z.h);
-    *product = before(&z) ? take(r, n, sizeof(float)) : NULL;
+    job.from_x = rows_of(gr__room_take(r, all * z.g * z.h, z.item), z.dtype, z.g * z.h);
+    job.from_h =
+        z.kind == GR__RNN_GRU ? rows_of(gr__room_take(r, all * z.g * z.h, z.item), z.dtype, z.g * z.h) : job.from_x;
+    if (gr__wanted(a, GR__RNN_DW_HH)) job.before = rows_of(gr__room_take(r, all * z.h, z.item), z.dtype, z.h);
+    if (before(&z)) job.seen = rows_of(gr__room_take(r, all * z.h, z.item), z.dtype, z.h);
+    *product = before(&z) ? gr__room_take(r, n, sizeof(float)) : NULL;
     job.product = *product;
     return job;
 }
@@ -311,7 +300,7 @@ static size_t sum_scratch(const sizes *z) { return gr__reduce_scratch_bytes(1, z
 static size_t backward_scratch(const gr__args *a)
 {
     products *p = NULL;
-    room r = {0};
+    gr__room r = {0};
     float *product;
     sizes z = sizes_of(a);
     if (make(a, make_backward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
@@ -357,7 +346,7 @@ static gr_status backward(const gr__args *a, void *state)
 {
     const products *p = state;
     sizes z = sizes_of(a);
-    room r = {.base = a->scratch};
+    gr__room r = {.base = a->scratch};
     float *product;
     gr__rnn job = backward_job(a, &r, &product);
     void *borrowed = r.base + r.used;

@@ -13,7 +13,6 @@ bool gr__dense_own_is_faster(const gr__gemm *g)
 {
     enum { LARGE = 8192 };
     if (gr__gemm_amx_applicable(g)) return true;
-    if (g->m == 1 || g->n == 1 || g->k == 1) return true;
     if (g->dtype == GR_F32) return g->n >= LARGE && g->b_row == 1;
     return g->m >= LARGE && g->a_row == 1;
 }
