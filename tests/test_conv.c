@@ -1,5 +1,6 @@
 /* Convolutions, poolings, norms of images and interpolations against PyTorch's (tests/golden/make_conv.py), their layers,
  * and what the builders refuse. */
+#include "tests/learns.h"
 #include "tests/rig.h"
 
 #include "gradus/nn.h"
@@ -252,58 +253,15 @@ static gr_value network(gr_graph *g, gr_value x)
 
 enum { BATCH = 4, SIDE = 10, CHANNELS = 3, STEPS = 30 };
 
-/* Trains on one batch; returns the first and the last loss. */
+/* Trains on one batch; the first and the last loss. */
 static void train(bool bf16, double loss[2])
 {
+    static const char *const ops[] = {"conv",     "conv_transpose", "conv_grad_weight", "pool", "pool_grad",
+                                      "resample", "group_norm",     "group_norm_grad",  NULL};
     gr_graph *g;
-    gr_plan *plan = NULL;
-    gr_session *s = NULL;
-    gr_store *store;
-    gr_tensor t;
     assert_ok(gr_graph_new(&g));
-    assert_ok(gr_store_new(&store));
     gr_value x = gr_input(g, "x", GR_F32, 4, (int64_t[]){BATCH, SIDE, SIDE, CHANNELS});
-    gr_value target = gr_input(g, "target", GR_I32, 1, (int64_t[]){BATCH});
-    gr_loss l = gr_loss_cross_entropy(g, network(g, x), target, NULL);
-    if (bf16) assert_ok(gr_autocast_bf16(g));
-    gr_value p[16], d[16];
-    int n = gr_graph_params(g, p, 16);
-    assert_int_equal(n, 11);
-    assert_ok(gr_grad(g, l.sum, p, n, d));
-    for (int i = 0; i < n; i++) assert_int_equal(gr_value_dtype(g, d[i]), GR_F32);
-    gr_optimizer_result result;
-    gr_optimizer_options o = {.base = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = 1e-2}, .weight = l.weight};
-    gr_optimizer_apply(g, "step", p, d, n, &o, &result);
-    gr_output(g, "step", "loss", gr_div(g, l.sum, l.weight));
-    assert_ok(gr_graph_status(g));
-    assert_ok(gr_plan_compile(g, "step", NULL, &plan));
-    char *text = NULL;
-    assert_ok(gr_plan_print(plan, &text));
-    static const char *const ours[] = {"conv.",      "conv_transpose.", "conv_grad_weight.", "pool.",
-                                       "pool_grad.", "resample.",       "group_norm.",       "group_norm_grad."};
-    for (size_t i = 0; i < GR__COUNT(ours); i++) {
-        char name[40];
-        snprintf(name, sizeof name, "%sreference", ours[i]);
-        if (strstr(text, name)) fail_msg("%s runs in %s:\n%s", name, bf16 ? "bf16" : "f32", text);
-    }
-    gr_text_free(text);
-    assert_ok(gr_store_prepare(store, g, 1));
-    assert_ok(gr_session_new(plan, store, &s));
-    assert_ok(gr_session_input(s, "x", &t));
-    for (int64_t i = 0; i < gr_tensor_count(&t); i++) gr_tensor_set(&t, i, sin(1.7 * (double)(i * i % 1013)));
-    assert_ok(gr_session_input(s, "target", &t));
-    for (int64_t i = 0; i < BATCH; i++) gr_tensor_set(&t, i, (double)(i % 3));
-    for (int step = 0; step < STEPS; step++) {
-        gr_session_set_control(s, &(gr_run_control){.update = step, .learning_rate = 1e-2});
-        assert_ok(gr_session_run(s));
-        assert_ok(gr_session_output(s, "loss", &t));
-        if (step == 0) loss[0] = gr_tensor_get(&t, 0);
-        loss[1] = gr_tensor_get(&t, 0);
-    }
-    gr_session_free(&s);
-    gr_plan_free(&plan);
-    gr_store_free(&store);
-    gr_graph_free(&g);
+    learns_in_a_plan(g, network(g, x), 11, ops, STEPS, bf16, loss);
 }
 
 static void a_network_learns_in_a_plan(void **state)

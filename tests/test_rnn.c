@@ -1,5 +1,6 @@
 /* Recurrent layers against PyTorch's (tests/golden/make_rnn.py), through plans; a short text learned in f32 and bf16; what the
  * builders refuse. */
+#include "tests/learns.h"
 #include "tests/rig.h"
 
 #include "gradus/nn.h"
@@ -163,59 +164,18 @@ static void matches_pytorch(void **state)
 
 enum { BATCH = 4, TIME = 7, SIZE = 6, HIDDEN = 16, STEPS = 60 };
 
-/* Learns which of the first inputs was the largest; returns the first and the last loss. */
+/* Trains two layers and a head on one batch; the first and the last loss. */
 static void train(kind k, bool bf16, bool reset_before, double loss[2])
 {
+    static const char *const ops[] = {"lstm", "lstm_grad", "gru", "gru_grad", "rnn", "rnn_grad", NULL};
     gr_graph *g;
-    gr_plan *plan = NULL;
-    gr_session *s = NULL;
-    gr_store *store;
-    gr_tensor t;
-    gr_value h_n, c_n, p[16], d[16];
+    gr_value h_n, c_n;
     assert_ok(gr_graph_new(&g));
-    assert_ok(gr_store_new(&store));
     gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){BATCH, TIME, SIZE});
-    gr_value target = gr_input(g, "target", GR_I32, 1, (int64_t[]){BATCH});
     gr_rnn_options o = {.layers = 2, .reset_before = reset_before, .dropout = 0.1};
     gr_value y = layer(g, k, "rnn", x, HIDDEN, &o, &h_n, &c_n);
     gr_value last = gr_reshape(g, gr_slice(g, y, 1, TIME - 1, 1), 2, (int64_t[]){BATCH, HIDDEN});
-    gr_loss l = gr_loss_cross_entropy(g, gr_linear(g, "head", last, 3, NULL), target, NULL);
-    if (bf16) assert_ok(gr_autocast_bf16(g));
-    int n = gr_graph_params(g, p, 16);
-    assert_int_equal(n, 10);
-    assert_ok(gr_grad(g, l.sum, p, n, d));
-    for (int i = 0; i < n; i++) assert_int_equal(gr_value_dtype(g, d[i]), GR_F32);
-    gr_optimizer_result result;
-    gr_optimizer_options adam = {.base = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = 1e-2}, .weight = l.weight};
-    gr_optimizer_apply(g, "step", p, d, n, &adam, &result);
-    gr_output(g, "step", "loss", gr_div(g, l.sum, l.weight));
-    assert_ok(gr_plan_compile(g, "step", NULL, &plan));
-    char *text = NULL;
-    assert_ok(gr_plan_print(plan, &text));
-    static const char *const ours[] = {"lstm.", "lstm_grad.", "gru.", "gru_grad.", "rnn.", "rnn_grad."};
-    for (size_t i = 0; i < GR__COUNT(ours); i++) {
-        char name[40];
-        snprintf(name, sizeof name, "%sreference", ours[i]);
-        if (strstr(text, name)) fail_msg("%s runs in %s:\n%s", name, bf16 ? "bf16" : "f32", text);
-    }
-    gr_text_free(text);
-    assert_ok(gr_store_prepare(store, g, 1));
-    assert_ok(gr_session_new(plan, store, &s));
-    assert_ok(gr_session_input(s, "x", &t));
-    for (int64_t i = 0; i < gr_tensor_count(&t); i++) gr_tensor_set(&t, i, sin(1.7 * (double)(i * i % 1013)));
-    assert_ok(gr_session_input(s, "target", &t));
-    for (int64_t i = 0; i < BATCH; i++) gr_tensor_set(&t, i, (double)(i % 3));
-    for (int step = 0; step < STEPS; step++) {
-        gr_session_set_control(s, &(gr_run_control){.update = step, .learning_rate = 1e-2});
-        assert_ok(gr_session_run(s));
-        assert_ok(gr_session_output(s, "loss", &t));
-        if (step == 0) loss[0] = gr_tensor_get(&t, 0);
-        loss[1] = gr_tensor_get(&t, 0);
-    }
-    gr_session_free(&s);
-    gr_plan_free(&plan);
-    gr_store_free(&store);
-    gr_graph_free(&g);
+    learns_in_a_plan(g, gr_linear(g, "head", last, 3, NULL), 10, ops, STEPS, bf16, loss);
 }
 
 static void layers_learn_in_a_plan(void **state)

@@ -2,6 +2,7 @@
  * He 2018). x (N, S..., C); outputs y, mean and rstd (N, G), the statistics in f32 (f64 for f64). With G = C it is instance
  * norm; batch norm is that of one sample with all positions of the batch. */
 #include "op/group_norm.h"
+#include "op/norm.h"
 
 #include <math.h>
 
@@ -63,18 +64,7 @@ static gr_status infer(gr__infer *c)
     return GR_OK;
 }
 
-static void grad(gr__grad *c)
-{
-    gr_graph *g = c->g;
-    const gr__node *n = c->node;
-    gr_value gamma = n->n_in > 1 ? n->in[1] : 0, beta = n->n_in > 2 ? n->in[2] : 0, out[3];
-    if (!gr__grad_only_first(c, 0)) return;
-    gr_value in[] = {n->in[0], gamma, n->out[1], n->out[2], c->out_grad[0]};
-    gr__node_add(g, &gr__op_group_norm_grad, in, 5, n->attr, out);
-    c->in_grad[0] = out[0];
-    if (gamma) c->in_grad[1] = out[1];
-    if (beta) c->in_grad[2] = gr_cast(g, out[2], gr_value_dtype(g, beta));
-}
+static void grad(gr__grad *c) { gr__grad_norm(c, &gr__op_group_norm_grad); }
 
 static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
 {

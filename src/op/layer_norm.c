@@ -6,18 +6,7 @@
 
 static gr_status infer(gr__infer *c) { return gr__infer_norm(c, 2); }
 
-static void grad(gr__grad *c)
-{
-    gr_graph *g = c->g;
-    const gr__node *n = c->node;
-    gr_value gamma = n->n_in > 1 ? n->in[1] : 0, beta = n->n_in > 2 ? n->in[2] : 0, out[3];
-    if (!gr__grad_only_first(c, 0)) return;
-    gr_value in[] = {n->in[0], gamma, n->out[1], n->out[2], c->out_grad[0]};
-    gr__node_add(g, &gr__op_layer_norm_grad, in, 5, n->attr, out);
-    c->in_grad[0] = out[0];
-    if (gamma) c->in_grad[1] = out[1];
-    if (beta) c->in_grad[2] = gr_cast(g, out[2], gr_value_dtype(g, beta));
-}
+static void grad(gr__grad *c) { gr__grad_norm(c, &gr__op_layer_norm_grad); }
 
 static void decompose(gr_graph *g, const gr__node *n, gr_value *out)
 {

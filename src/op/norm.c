@@ -64,3 +64,16 @@ double gr__vector(const gr__args *a, int operand, int64_t i, double otherwise)
 {
     return gr__has(a, operand) ? gr__load(&a->in[operand], i * a->in[operand].stride[0]) : otherwise;
 }
+
+void gr__grad_norm(gr__grad *c, const gr__op *gradient)
+{
+    gr_graph *g = c->g;
+    const gr__node *n = c->node;
+    gr_value gamma = n->n_in > 1 ? n->in[1] : 0, beta = n->n_in > 2 ? n->in[2] : 0, out[3];
+    if (!gr__grad_only_first(c, 0)) return;
+    gr_value in[] = {n->in[0], gamma, n->out[1], n->out[2], c->out_grad[0]};
+    gr__node_add(g, gradient, in, 5, n->attr, out);
+    c->in_grad[0] = out[0];
+    if (gamma) c->in_grad[1] = out[1];
+    if (beta) c->in_grad[2] = gr_cast(g, out[2], gr_value_dtype(g, beta));
+}
