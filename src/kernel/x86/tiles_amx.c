@@ -24,7 +24,7 @@ enum { TILE_WORDS = 256 };
 GR__INLINE __m512i pairs_of_lines(const gr__tiles_source *s, int64_t l, int64_t i)
 {
     int64_t n = s->lines - i;
-    __mmask16 mask = n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1 << n) - 1);
+    __mmask16 mask = (__mmask16)(n >= 16 ? 0xffff : n <= 0 ? 0 : (1 << n) - 1);
     const uint16_t *at = s->at + l * s->k + i;
     __m512i low = _mm512_setzero_si512(), high = low;
     if (l < s->depth) low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at));
@@ -36,7 +36,7 @@ GR__INLINE __m512i pairs_of_lines(const gr__tiles_source *s, int64_t l, int64_t 
 GR__INLINE __m512i k_of_line(const gr__tiles_source *s, int64_t l, int64_t i)
 {
     int64_t n = i < s->lines ? s->depth - l : 0;
-    __mmask32 mask = n >= 32 ? 0xffffffff : n <= 0 ? 0 : (__mmask32)(((uint64_t)1 << n) - 1);
+    __mmask32 mask = (__mmask32)(n >= 32 ? 0xffffffff : n <= 0 ? 0 : ((uint64_t)1 << n) - 1);
     return _mm512_maskz_loadu_epi16(mask, s->at + i * s->line + l);
 }
 
