@@ -39,7 +39,8 @@ typedef enum gr_model_kind {
     GR_MODEL_VECTOR,  /* rows of numbers in and out */
     GR_MODEL_ENCODER, /* token ids in; out a vector of each, one of the whole, labels where there is a head */
     GR_MODEL_PICTURE, /* pictures in, labels out */
-    GR_MODEL_TABLE    /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_TABLE,   /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_SOUND    /* sounds in, labels out: a model for pictures that looks at their mel bands */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -78,7 +79,8 @@ GR_API gr_status gr_model_build_encoder(gr_model *model, gr_graph *g, int64_t ba
                                         gr_encoder_values *out);
 
 typedef struct gr_picture_values {
-    gr_value pictures; /* f32 (N, H, W, C), input "pictures": (v/255 - mean)/std of each channel */
+    gr_value pictures; /* f32 (N, H, W, C), input "pictures": (v/255 - mean)/std of each channel; of a model that hears
+                          the bands of sounds (N, time, bands, 1) */
     gr_value logits;   /* (N, labels) */
 } gr_picture_values;
 /* The forward part of a model for pictures. train: with dropout, and norms by the batch, whose running statistics the
@@ -172,6 +174,10 @@ GR_API gr_status gr_classify(gr_model *model, const char *const *texts, int64_t 
 /* The same of n files of pictures (PNG, JPEG, BMP, PNM), resized to what the model wants; 'length' does not count. */
 GR_API gr_status gr_classify_pictures(gr_model *model, const char *const *paths, int64_t n,
                                       const gr_classify_options *options, float *scores);
+/* The same of n files of sound (WAV; FLAC, Ogg, MP3 where libsndfile is), brought to the rate of the model, of which its
+ * middle is heard. GR_ERR_DATA: there is no sound in one. */
+GR_API gr_status gr_classify_sounds(gr_model *model, const char *const *paths, int64_t n,
+                                    const gr_classify_options *options, float *scores);
 /* The encoder's own numbers: ids (B, T) with mask (B, T) (NULL: all ones) into the caller's f32 arrays, of which each may
  * be NULL: hidden (B, T, C), pooled (B, C), logits (B, labels). GR_ERR_UNSUPPORTED where the model lacks one. */
 GR_API gr_status gr_model_encode(gr_model *model, const int32_t *ids, const uint8_t *mask, int64_t batch, int64_t time,

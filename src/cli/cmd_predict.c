@@ -87,7 +87,8 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
     gr_label_kind kind = gr_model_label_kind(m);
     if (cli.json) {
         json_open('{');
-        json_text(gr_model_kind_of(m) == GR_MODEL_PICTURE ? "picture" : "text", text);
+        gr_model_kind kind_of = gr_model_kind_of(m);
+        json_text(kind_of == GR_MODEL_PICTURE ? "picture" : kind_of == GR_MODEL_SOUND ? "sound" : "text", text);
         if (kind == GR_LABELS_ONE) json_text("label", label_of(m, take_best(score, n)));
         json_open_key("scores", '{');
         for (int64_t i = 0; i < n; i++) json_number(label_of(m, i), score[i]);
@@ -105,12 +106,14 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
 
 static gr_status predict(gr_model *m, const texts *t)
 {
-    bool pictures = gr_model_kind_of(m) == GR_MODEL_PICTURE;
+    gr_model_kind kind = gr_model_kind_of(m);
     int64_t n = gr_model_describe(m).labels;
     gr_classify_options c = {.batch = o.batch, .length = o.length, .bf16 = o.bf16};
     float *score = calloc((size_t)(t->n * n) + 1, sizeof *score);
     if (!score) return GR_ERR_MEMORY;
-    gr_status s = (pictures ? gr_classify_pictures : gr_classify)(m, (const char *const *)t->item, t->n, &c, score);
+    gr_status s = (kind == GR_MODEL_PICTURE ? gr_classify_pictures
+                   : kind == GR_MODEL_SOUND ? gr_classify_sounds
+                                            : gr_classify)(m, (const char *const *)t->item, t->n, &c, score);
     for (int64_t i = 0; i < t->n && s == GR_OK && !out_broken(); i++) print_one(m, t->item[i], score + i * n, n);
     free(score);
     return s;
@@ -217,7 +220,8 @@ static int run_command(void)
     gr_model *model = NULL;
     texts t = {0};
     gr_status s = gr_model_open(cli.argument[0], &model);
-    bool pictures = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_PICTURE;
+    bool sounds = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_SOUND,
+         pictures = sounds || (s == GR_OK && gr_model_kind_of(model) == GR_MODEL_PICTURE);
     if (s == GR_OK && gr_model_kind_of(model) == GR_MODEL_TABLE) {
         int code = run_rows(model);
         gr_model_free(&model);
@@ -225,8 +229,9 @@ static int run_command(void)
     }
     if (s == GR_OK && pictures != (cli.n_arguments > 1)) {
         gr_model_free(&model);
-        return cli_usage(pictures ? "'%s' looks at pictures: name some behind it"
-                                  : "'%s' looks at neither pictures nor tables; give texts with --text",
+        return cli_usage(sounds     ? "'%s' hears sounds: name some behind it"
+                         : pictures ? "'%s' looks at pictures: name some behind it"
+                                    : "'%s' looks at neither pictures nor tables; give texts with --text",
                          cli.argument[0]);
     }
     bool fine = s != GR_OK || (pictures ? take_pictures(&t) : take_texts(&t));
@@ -241,6 +246,7 @@ static const char *const examples[] = {
     "gradus predict runs/questions --text \"Who wrote it?\" --top 3",
     "gradus predict runs/questions --json < questions.txt",
     "gradus predict runs/mnist_lenet seven.png three.jpg",
+    "gradus predict runs/fsdd_digits seven.wav",
     "gradus predict runs/houses new.csv > predicted.csv",
     NULL,
 };
@@ -248,11 +254,11 @@ static const char *const examples[] = {
 const cli_command cmd_predict = {
     "predict",
     "Use",
-    "MODEL [PICTURE... | FILE.csv]",
-    "gives the label of a text or a picture, or the target of the rows of a CSV file",
+    "MODEL [PICTURE... | SOUND... | FILE.csv]",
+    "gives the label of a text, a picture or a sound, or the target of the rows of a CSV file",
     "MODEL is a folder that the task 'text-classification' left, or a Hugging Face folder of BERT, RoBERTa or DistilBERT\n"
     "with a classification head; or one that 'image-classification' left, and then files of pictures follow. A line for each\n"
-    "text or picture: label, TAB, probability; with --json an object with all of them.\n"
+    "text or picture, and for each sound where 'sound-classification' left it: label, TAB, probability; with --json an object with all of them.\n"
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row.",
     options,

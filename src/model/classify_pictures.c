@@ -1,4 +1,4 @@
-/* Labels of files of pictures. */
+/* Labels of files of pictures and of sounds. */
 #include "gradus/ops.h"
 #include "gradus/plan.h"
 #include "image/transform.h"
@@ -51,30 +51,70 @@ static gr_status load(const gr__picture_config *c, const char *path, float *out)
     return status;
 }
 
-gr_status gr_classify_pictures(gr_model *m, const char *const *paths, int64_t n, const gr_classify_options *options,
-                               float *scores)
+static gr_status hear(const gr__picture_config *c, const float *filters, const char *path, float *out)
+{
+    gr__wave wave;
+    int64_t n = (c->height - 1) * c->sound.hop;
+    GR_TRY(gr__wave_read(path, c->sound.rate, &wave, NULL));
+    float *samples = gr__alloc((size_t)n * sizeof *samples);
+    gr_status status = samples ? GR_OK : gr__fail_memory("the samples of a sound", (size_t)n * sizeof *samples);
+    if (status == GR_OK) {
+        gr__wave_fit(&wave, samples, n);
+        status = gr__features_make(&c->sound, filters, samples, n, out);
+    }
+    gr__free(samples);
+    gr__free(wave.samples);
+    return status;
+}
+
+static gr_status classify(gr_model *m, const char *const *paths, int64_t n, const gr_classify_options *options,
+                          float *scores)
 {
     gr_classify_options o = options ? *options : (gr_classify_options){0};
-    GR_FAIL_IF(!m || !paths || !scores || n < 1, GR_ERR_ARGUMENT,
-               "gr_classify_pictures: an argument is NULL, or there is no picture");
-    GR_TRY(gr__model_want_pictures(m, "classifying pictures"));
     GR_FAIL_IF(o.batch < 0, GR_ERR_ARGUMENT, "a batch of %lld is not possible", (long long)o.batch);
     const gr__picture_config *c = m->config;
     int64_t batch = GR__MIN(o.batch ? o.batch : BATCH, n), each = c->height * c->width * c->channels;
+    float *filters = NULL; /* of sounds */
     sight s = {0};
     gr_tensor in, out;
     gr_status status = GR_OK;
+    if (c->sound.rate) GR_TRY(gr__features_filters(&c->sound, &filters));
     GR_TRY_DONE(sight_new(m, batch, o.bf16, &s));
     GR_TRY_DONE(gr_session_input(s.session, "pictures", &in));
     GR_TRY_DONE(gr_session_output(s.session, "scores", &out));
     for (int64_t first = 0; first < n; first += batch) {
         int64_t here = GR__MIN(batch, n - first);
-        for (int64_t i = 0; i < here; i++) GR_TRY_DONE(load(c, paths[first + i], (float *)in.data + i * each));
+        for (int64_t i = 0; i < here; i++) {
+            float *to = (float *)in.data + i * each;
+            GR_TRY_DONE(filters ? hear(c, filters, paths[first + i], to) : load(c, paths[first + i], to));
+        }
         GR_TRY_DONE(gr_session_run(s.session));
         memcpy(scores + first * c->classes, out.data, (size_t)(here * c->classes) * sizeof *scores);
     }
 done:
     gr_session_free(&s.session);
     gr_plan_free(&s.plan);
+    gr__free(filters);
     return status;
+}
+
+gr_status gr_classify_pictures(gr_model *m, const char *const *paths, int64_t n, const gr_classify_options *options,
+                               float *scores)
+{
+    GR_FAIL_IF(!m || !paths || !scores || n < 1, GR_ERR_ARGUMENT,
+               "gr_classify_pictures: an argument is NULL, or there is no picture");
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_PICTURE, GR_ERR_UNSUPPORTED,
+               "classifying pictures needs a model for pictures, not '%s'%s", m->family->name,
+               gr__model_kind(m) == GR__KIND_SOUND ? " that hears sounds" : "");
+    return classify(m, paths, n, options, scores);
+}
+
+gr_status gr_classify_sounds(gr_model *m, const char *const *paths, int64_t n, const gr_classify_options *options,
+                             float *scores)
+{
+    GR_FAIL_IF(!m || !paths || !scores || n < 1, GR_ERR_ARGUMENT,
+               "gr_classify_sounds: an argument is NULL, or there is no sound");
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_SOUND, GR_ERR_UNSUPPORTED,
+               "classifying sounds needs a model that hears them, not '%s'", m->family->name);
+    return classify(m, paths, n, options, scores);
 }

@@ -5,6 +5,7 @@
 #define GR__FAMILY_H
 
 #include "gradus/model.h"
+#include "audio/features.h"
 #include "base/json.h"
 #include "conf/schema.h"
 #include "format/columns.h"
@@ -15,7 +16,8 @@ typedef enum gr__family_kind {
     GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
-    GR__KIND_TABLE    /* cells of a table in; out numbers, or labels */
+    GR__KIND_TABLE,   /* cells of a table in; out numbers, or labels */
+    GR__KIND_SOUND    /* PICTURE, of the bands of sounds */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
@@ -25,6 +27,7 @@ typedef struct gr__facts {
     gr__conf_strings labels; /* ENCODER, PICTURE: what the head tells apart, in order; none: as the config says */
     int64_t height, width, channels; /* PICTURE: 0: the config must say */
     gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
+    const gr__features *features;    /* PICTURE: its pictures are the bands of sounds; NULL: as the config says */
     const gr__columns *columns;      /* TABLE: fitted; they outlive the model. NULL: as the config says */
     int32_t pad;                     /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
     gr__arena *arena;                /* the model's; filled by gr__model_finish() */

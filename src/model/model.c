@@ -77,7 +77,7 @@ static void build_layout(gr_model *m)
     gr__family_kind kind = gr__model_kind(m);
     if (kind == GR__KIND_ENCODER) {
         build_encoder(m, g, 1, 1, false, &encoder);
-    } else if (kind == GR__KIND_PICTURE) {
+    } else if (kind == GR__KIND_PICTURE || kind == GR__KIND_SOUND) {
         const gr__picture_config *p = m->config;
         gr_value x = gr_input(g, "x", GR_F32, 4, (int64_t[]){1, p->height, p->width, p->channels});
         f->build_picture(g, m->config, &(gr__picture_in){.x = x});
@@ -180,13 +180,14 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 /* ORDER KIND */
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
-                   (int)GR__KIND_TABLE == GR_MODEL_TABLE,
+                   (int)GR__KIND_TABLE == GR_MODEL_TABLE && (int)GR__KIND_SOUND == GR_MODEL_SOUND,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 
 gr__family_kind gr__model_kind(const gr_model *m)
 {
-    return m->family->kind_of ? m->family->kind_of(m->config) : m->family->kind;
+    gr__family_kind kind = m->family->kind_of ? m->family->kind_of(m->config) : m->family->kind;
+    return kind == GR__KIND_PICTURE && ((const gr__picture_config *)m->config)->sound.rate ? GR__KIND_SOUND : kind;
 }
 
 int gr__model_states(const gr_model *m, gr_value *out, int capacity)
@@ -276,8 +277,9 @@ gr_status gr_model_build_encoder(gr_model *m, gr_graph *g, int64_t batch, int64_
 
 gr_status gr__model_want_pictures(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_PICTURE, GR_ERR_UNSUPPORTED, "%s needs a model for pictures, not '%s'",
-               what, m->family->name);
+    gr__family_kind kind = gr__model_kind(m);
+    GR_FAIL_IF(kind != GR__KIND_PICTURE && kind != GR__KIND_SOUND, GR_ERR_UNSUPPORTED,
+               "%s needs a model for pictures, not '%s'", what, m->family->name);
     return GR_OK;
 }
 

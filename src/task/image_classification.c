@@ -2,14 +2,13 @@
  * training part gives mean and deviation of each channel, and what fits into data.cache_mib stays in memory, resized. A
  * sample is changed at random ('data.augment') as its number in the endless stream says: the same for any number of
  * threads and after a resume. */
-#include "task/task.h"
+#include "task/classes.h"
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "data/image_set.h"
-#include "gradus/metric.h"
 #include "image/augment.h"
 #include "model/picture.h"
 
@@ -53,9 +52,7 @@ typedef struct gr__sight_task {
     int64_t height, width, channels, classes;
     uint64_t seed;
     float mean[4], std[4];
-    gr_confusion *confusion;
-    gr_probability *probability;
-    double *row; /* of one sample's probabilities */
+    gr__classes score;
 } gr__sight_task;
 
 #define AT(field) offsetof(gr__sight_options, field)
@@ -121,7 +118,7 @@ static gr_status part_new(gr__sight_part *p, const gr__image_set *set)
     return p->index ? GR_OK : gr__fail_memory("a list of pictures", (size_t)n * sizeof *p->index);
 }
 
-/* Of each class the seed draws as many as 'share' says, rounded; both parts stay in the order of the set. */
+/* Both parts stay in the order of the set. */
 static gr_status split(gr__sight_task *t)
 {
     const gr__image_set *set = t->set[0];
@@ -133,18 +130,20 @@ static gr_status split(gr__sight_task *t)
             for (int64_t k = 0; k < gr__image_set_count(t->set[i]); k++) t->part[i].index[t->part[i].n++] = (int32_t)k;
         return GR_OK;
     }
-    int64_t *of_class = gr__calloc(2 * (size_t)t->classes, sizeof *of_class), *seen = of_class + t->classes;
-    if (!of_class) return gr__fail_memory("a list of classes", 16 * (size_t)t->classes);
-    for (int64_t i = 0; i < n; i++) of_class[gr__image_set_sample(set, i)->label]++;
+    gr_status status = GR_OK;
+    int32_t *label = gr__calloc((size_t)n + 1, sizeof *label);
+    uint8_t *valid = gr__calloc((size_t)n + 1, 1);
+    if (!label || !valid) GR_TRY_DONE(gr__fail_memory("labels", (size_t)n * sizeof *label));
+    for (int64_t i = 0; i < n; i++) label[i] = gr__image_set_sample(set, i)->label;
+    GR_TRY_DONE(gr__classes_split(label, n, t->classes, t->o.valid, t->seed, valid));
     for (int64_t i = 0; i < n; i++) {
-        int32_t k = gr__image_set_sample(set, i)->label;
-        uint64_t key = gr__rng_key(t->seed, 0x7369676874000000u + (uint64_t)k);
-        int64_t place = (int64_t)gr__permute(key, (uint64_t)of_class[k], (uint64_t)seen[k]++);
-        gr__sight_part *p = &t->part[place < llround(t->o.valid * (double)of_class[k])];
+        gr__sight_part *p = &t->part[valid[i]];
         p->index[p->n++] = (int32_t)i;
     }
-    gr__free(of_class);
-    return GR_OK;
+done:
+    gr__free(label);
+    gr__free(valid);
+    return status;
 }
 
 /* ---- the pass over all pictures ---- */
@@ -333,20 +332,13 @@ static gr_status open_sets(gr__sight_task *t)
 
 static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
 {
-    const gr__conf *section = gr__conf_get(in->root, "model");
     gr__facts facts = {
         .height = t->height, .width = t->width, .channels = t->channels, .mean = t->o.mean, .std = t->o.std};
     facts.labels.n = (size_t)t->classes;
     facts.labels.item = gr__arena_alloc(&t->base.arena, facts.labels.n * sizeof *facts.labels.item);
     if (!facts.labels.item) return gr__fail_memory("labels", facts.labels.n * sizeof *facts.labels.item);
     for (size_t k = 0; k < facts.labels.n; k++) facts.labels.item[k] = gr__image_set_class(t->set[0], k);
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "resnet", &t->base.arena));
-    const gr__family *family;
-    if (gr__family_find(gr__model_type(in->root, "resnet"), &family) == GR_OK && family->kind != GR__KIND_PICTURE)
-        return gr__conf_fail(gr__conf_find(in->root, "model"),
-                             "model '%s' does not look at pictures; use 'resnet', 'lenet' or 'layers'", family->name);
-    return gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model);
+    return gr__classes_model(in, &facts, "look at pictures", &t->base.arena, &t->base.model);
 }
 
 static gr_status open(gr__task *base, const gr__task_in *in)
@@ -357,10 +349,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(split(t));
     GR_TRY(read_pictures(t));
     GR_TRY(make_model(t, in));
-    GR_TRY(gr_confusion_new((int32_t)t->classes, &t->confusion));
-    if (t->classes > 5) GR_TRY(gr_probability_new((int32_t)t->classes, NULL, &t->probability));
-    t->row = gr__arena_alloc(&base->arena, (size_t)t->classes * sizeof *t->row);
-    if (!t->row) return gr__fail_memory("probabilities", (size_t)t->classes * sizeof *t->row);
+    GR_TRY(gr__classes_open(&t->score, t->classes, &base->arena));
     for (int i = 0; i < 2; i++) base->samples[i] = base->units[i] = t->part[i].n;
     base->units_per_sample = 1;
     return GR_OK;
@@ -369,8 +358,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 static void close(gr__task *base)
 {
     gr__sight_task *t = (gr__sight_task *)base;
-    gr_confusion_free(&t->confusion);
-    gr_probability_free(&t->probability);
+    gr__classes_close(&t->score);
     for (int i = 0; i < 2; i++) {
         gr__free(t->part[i].index);
         gr__free(t->part[i].pixels);
@@ -384,13 +372,8 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
 {
     gr__sight_task *t = (gr__sight_task *)base;
     gr_picture_values v;
-    gr_loss_options o = {.label_smoothing = train ? t->smoothing : 0};
     GR_TRY(gr_model_build_picture(base->model, g, batch, train, program, &v));
-    gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch);
-    *out = gr_loss_cross_entropy(g, v.logits, targets, &o);
-    if (!train) gr_output(g, program, "prediction", gr_argmax(g, v.logits));
-    if (!train && t->probability) gr_output(g, program, "probability", gr_softmax(g, v.logits));
-    return gr_graph_status(g);
+    return gr__classes_build(&t->score, g, v.logits, batch, train, t->smoothing, program, out);
 }
 
 typedef struct batch_fill {
@@ -457,37 +440,15 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
 {
     gr__sight_task *t = (gr__sight_task *)base;
     const gr__sight_part *p = &t->part[1];
-    gr_tensor said, all = {0};
-    if (gr_session_output(session, "prediction", &said) != GR_OK) return;
-    if (t->probability && gr_session_output(session, "probability", &all) != GR_OK) return;
-    if (first == 0) {
-        gr_confusion_clear(t->confusion);
-        if (t->probability) {
-            gr_probability_free(&t->probability);
-            if (gr_probability_new((int32_t)t->classes, NULL, &t->probability) != GR_OK) return;
-        }
-    }
-    for (int64_t i = first; i < first + batch && i < p->n; i++) {
-        int32_t label = gr__image_set_sample(p->set, p->index[i])->label;
-        if (gr_confusion_update(t->confusion, &label, (const int32_t *)said.data + (i - first), 1) != GR_OK) return;
-        for (int64_t k = 0; k < t->classes && t->probability; k++)
-            t->row[k] = gr_tensor_get(&all, (i - first) * t->classes + k);
-        if (t->probability && gr_probability_update(t->probability, t->row, &label, 1) != GR_OK) return;
-    }
+    gr_tensor targets;
+    if (gr_session_input(session, "targets", &targets) != GR_OK) return;
+    gr__classes_score(&t->score, first == 0, targets.data, GR__MIN(batch, p->n - first), session);
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
-    const gr__sight_task *t = (const gr__sight_task *)base;
-    gr_confusion_scores all;
-    gr_probability_scores top = {0};
-    gr_confusion_result(t->confusion, &all);
-    if (t->probability) gr_probability_result(t->probability, &top);
-    const gr_metric m[] = {{"accuracy", all.accuracy}, {"macro_f1", all.macro.f1}, {"top5", top.top_k}};
-    int n = t->probability ? 3 : 2; /* of five classes five are always right */
-    for (int i = 0; i < n && i < capacity; i++) out[i] = m[i];
-    return n;
+    return gr__classes_finish(&((gr__sight_task *)base)->score, out, capacity);
 }
 
 const gr__task_kind gr__task_image_classification = {

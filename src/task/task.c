@@ -39,10 +39,10 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
     }
     const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(names)) : NULL;
     return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
-                         near
-                             ? "'?"
-                             : "; there are 'text-generation', 'text-classification', 'image-classification', 'vector' "
-                               "and 'table'");
+                         near ? "'?"
+                              : "; there are 'text-generation', 'text-classification', 'image-classification', "
+                                "'sound-classification', 'vector' "
+                                "and 'table'");
 }
 
 gr_status gr__task_open(const gr__task_in *in, gr__task **out)
