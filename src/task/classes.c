@@ -4,21 +4,6 @@
 
 #include <math.h>
 
-gr_status gr__classes_open(gr__classes *c, int64_t n, gr__arena *arena)
-{
-    c->n = n;
-    GR_TRY(gr_confusion_new((int32_t)n, &c->confusion));
-    if (n > 5) GR_TRY(gr_probability_new((int32_t)n, NULL, &c->probability));
-    c->row = gr__arena_alloc(arena, (size_t)n * sizeof *c->row);
-    return c->row ? GR_OK : gr__fail_memory("probabilities", (size_t)n * sizeof *c->row);
-}
-
-void gr__classes_close(gr__classes *c)
-{
-    gr_confusion_free(&c->confusion);
-    gr_probability_free(&c->probability);
-}
-
 gr_status gr__classes_split(const int32_t *label, int64_t n, int64_t classes, double share, uint64_t seed,
                             uint8_t *valid)
 {
@@ -48,44 +33,21 @@ gr_status gr__classes_model(const gr__task_in *in, const gr__facts *facts, const
     return gr__model_new(gr__conf_get(in->root, "model"), facts, NULL, out);
 }
 
-gr_status gr__classes_build(const gr__classes *c, gr_graph *g, gr_value logits, int64_t batch, bool train,
-                            double smoothing, const char *program, gr_loss *out)
+gr_status gr__classes_build(gr_graph *g, gr_value logits, int64_t batch, bool train, double smoothing,
+                            const char *program, gr_loss *out)
 {
     gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch);
     *out = gr_loss_cross_entropy(g, logits, targets, &(gr_loss_options){.label_smoothing = train ? smoothing : 0});
-    if (!train) gr_output(g, program, "prediction", gr_argmax(g, logits));
-    if (!train && c->probability) gr_output(g, program, "probability", gr_softmax(g, logits));
+    if (!train) gr_output(g, program, "probability", gr_softmax(g, logits));
     return gr_graph_status(g);
 }
 
-void gr__classes_score(gr__classes *c, bool first, const int32_t *label, int64_t n, gr_session *session)
+void gr__classes_score(gr__label_score *scores, int64_t first, int64_t n, gr_session *session)
 {
-    gr_tensor said, all = {0};
-    if (gr_session_output(session, "prediction", &said) != GR_OK) return;
-    if (c->probability && gr_session_output(session, "probability", &all) != GR_OK) return;
-    if (first) {
-        gr_confusion_clear(c->confusion);
-        if (c->probability) {
-            gr_probability_free(&c->probability);
-            if (gr_probability_new((int32_t)c->n, NULL, &c->probability) != GR_OK) return;
-        }
-    }
-    for (int64_t i = 0; i < n; i++) {
-        if (label[i] < 0) continue; /* it could not be read any more */
-        if (gr_confusion_update(c->confusion, label + i, (const int32_t *)said.data + i, 1) != GR_OK) return;
-        for (int64_t k = 0; k < c->n && c->probability; k++) c->row[k] = gr_tensor_get(&all, i * c->n + k);
-        if (c->probability && gr_probability_update(c->probability, c->row, label + i, 1) != GR_OK) return;
-    }
-}
-
-int gr__classes_finish(const gr__classes *c, gr_metric *out, int capacity)
-{
-    gr_confusion_scores all;
-    gr_probability_scores top = {0};
-    gr_confusion_result(c->confusion, &all);
-    if (c->probability) gr_probability_result(c->probability, &top);
-    const gr_metric m[] = {{"accuracy", all.accuracy}, {"macro_f1", all.macro.f1}, {"top5", top.top_k}};
-    int n = c->probability ? 3 : 2;
-    for (int i = 0; i < n && i < capacity; i++) out[i] = m[i];
-    return n;
+    gr_tensor said, targets;
+    if (gr_session_output(session, "probability", &said) != GR_OK ||
+        gr_session_input(session, "targets", &targets) != GR_OK)
+        return;
+    if (first == 0) gr__label_score_clear(scores);
+    gr__label_score_add_rows(scores, said.data, targets.data, first, n);
 }

@@ -52,7 +52,8 @@ typedef struct gr__sight_task {
     int64_t height, width, channels, classes;
     uint64_t seed;
     float mean[4], std[4];
-    gr__classes score;
+    gr__conf_strings names; /* of the classes */
+    gr__label_score *scores;
 } gr__sight_task;
 
 #define AT(field) offsetof(gr__sight_options, field)
@@ -334,10 +335,11 @@ static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
 {
     gr__facts facts = {
         .height = t->height, .width = t->width, .channels = t->channels, .mean = t->o.mean, .std = t->o.std};
-    facts.labels.n = (size_t)t->classes;
-    facts.labels.item = gr__arena_alloc(&t->base.arena, facts.labels.n * sizeof *facts.labels.item);
-    if (!facts.labels.item) return gr__fail_memory("labels", facts.labels.n * sizeof *facts.labels.item);
-    for (size_t k = 0; k < facts.labels.n; k++) facts.labels.item[k] = gr__image_set_class(t->set[0], k);
+    t->names.n = (size_t)t->classes;
+    t->names.item = gr__arena_alloc(&t->base.arena, t->names.n * sizeof *t->names.item);
+    if (!t->names.item) return gr__fail_memory("labels", t->names.n * sizeof *t->names.item);
+    for (size_t k = 0; k < t->names.n; k++) t->names.item[k] = gr__image_set_class(t->set[0], k);
+    facts.labels = t->names;
     return gr__classes_model(in, &facts, "look at pictures", &t->base.arena, &t->base.model);
 }
 
@@ -349,7 +351,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(split(t));
     GR_TRY(read_pictures(t));
     GR_TRY(make_model(t, in));
-    GR_TRY(gr__classes_open(&t->score, t->classes, &base->arena));
+    GR_TRY(gr__label_score_new(&t->names, &t->scores));
     for (int i = 0; i < 2; i++) base->samples[i] = base->units[i] = t->part[i].n;
     base->units_per_sample = 1;
     return GR_OK;
@@ -358,7 +360,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 static void close(gr__task *base)
 {
     gr__sight_task *t = (gr__sight_task *)base;
-    gr__classes_close(&t->score);
+    gr__label_score_free(&t->scores);
     for (int i = 0; i < 2; i++) {
         gr__free(t->part[i].index);
         gr__free(t->part[i].pixels);
@@ -373,7 +375,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     gr__sight_task *t = (gr__sight_task *)base;
     gr_picture_values v;
     GR_TRY(gr_model_build_picture(base->model, g, batch, train, program, &v));
-    return gr__classes_build(&t->score, g, v.logits, batch, train, t->smoothing, program, out);
+    return gr__classes_build(g, v.logits, batch, train, t->smoothing, program, out);
 }
 
 typedef struct batch_fill {
@@ -440,15 +442,27 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
 {
     gr__sight_task *t = (gr__sight_task *)base;
     const gr__sight_part *p = &t->part[1];
-    gr_tensor targets;
-    if (gr_session_input(session, "targets", &targets) != GR_OK) return;
-    gr__classes_score(&t->score, first == 0, targets.data, GR__MIN(batch, p->n - first), session);
+    gr__classes_score(t->scores, first, GR__MIN(batch, p->n - first), session);
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
-    return gr__classes_finish(&((gr__sight_task *)base)->score, out, capacity);
+    int n;
+    gr__label_score_metrics(((gr__sight_task *)base)->scores, out, capacity, &n);
+    return n;
+}
+
+static const char *name_of(void *user, int64_t sample, char room[256])
+{
+    (void)room;
+    const gr__sight_part *p = &((gr__sight_task *)user)->part[1];
+    return gr__image_set_sample(p->set, p->index[sample])->name;
+}
+
+static gr_status panels(gr__task *base, gr__str *page)
+{
+    return gr__label_score_panels(((gr__sight_task *)base)->scores, name_of, base, page);
 }
 
 const gr__task_kind gr__task_image_classification = {
@@ -466,4 +480,5 @@ const gr__task_kind gr__task_image_classification = {
     .fill = fill,
     .score = score,
     .finish = finish,
+    .panels = panels,
 };

@@ -14,7 +14,7 @@ typedef struct gr__ear_task {
     gr__task base;
     gr__hearing_options o;
     gr__hearing hear;
-    gr__classes score;
+    gr__label_score *scores;
     double smoothing;
     int64_t length; /* samples that are heard */
     int64_t frames;
@@ -55,7 +55,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     gr__facts facts = {
         .height = t->frames, .width = h->features.mels, .channels = 1, .labels = h->names, .features = &h->features};
     GR_TRY(gr__classes_model(in, &facts, "look at the bands of sounds", arena, &base->model));
-    GR_TRY(gr__classes_open(&t->score, (int64_t)h->names.n, arena));
+    GR_TRY(gr__label_score_new(&h->names, &t->scores));
     for (int i = 0; i < 2; i++) {
         size_t n = (size_t)h->part[i].n;
         t->class_of[i] = gr__arena_alloc(arena, (n + 1) * sizeof(int32_t));
@@ -70,7 +70,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 static void close(gr__task *base)
 {
     gr__ear_task *t = (gr__ear_task *)base;
-    gr__classes_close(&t->score);
+    gr__label_score_free(&t->scores);
     gr__hearing_close(&t->hear);
 }
 
@@ -79,7 +79,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     gr__ear_task *t = (gr__ear_task *)base;
     gr_picture_values v;
     GR_TRY(gr_model_build_picture(base->model, g, batch, train, program, &v));
-    return gr__classes_build(&t->score, g, v.logits, batch, train, t->smoothing, program, out);
+    return gr__classes_build(g, v.logits, batch, train, t->smoothing, program, out);
 }
 
 typedef struct batch_fill {
@@ -133,15 +133,26 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
 static void score(gr__task *base, int64_t first, int64_t batch, gr_session *session)
 {
     gr__ear_task *t = (gr__ear_task *)base;
-    gr_tensor targets;
-    if (gr_session_input(session, "targets", &targets) != GR_OK) return;
-    gr__classes_score(&t->score, first == 0, targets.data, GR__MIN(batch, t->hear.part[1].n - first), session);
+    gr__classes_score(t->scores, first, GR__MIN(batch, t->hear.part[1].n - first), session);
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
-    return gr__classes_finish(&((gr__ear_task *)base)->score, out, capacity);
+    int n;
+    gr__label_score_metrics(((gr__ear_task *)base)->scores, out, capacity, &n);
+    return n;
+}
+
+static const char *name_of(void *user, int64_t sample, char room[256])
+{
+    (void)room;
+    return gr__hearing_row(&((gr__ear_task *)user)->hear.part[1], sample)->text;
+}
+
+static gr_status panels(gr__task *base, gr__str *page)
+{
+    return gr__label_score_panels(((gr__ear_task *)base)->scores, name_of, base, page);
 }
 
 const gr__task_kind gr__task_sound_classification = {
@@ -159,4 +170,5 @@ const gr__task_kind gr__task_sound_classification = {
     .fill = fill,
     .score = score,
     .finish = finish,
+    .panels = panels,
 };
