@@ -9,6 +9,8 @@ static const cli_option options[] = {
     {"length", 0, CLI_INT, &o.length, "N", 1, 1e9, NULL, "only the first N tokens count (default: the model's context)",
      false},
     {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false},
+    {"beam", 0, CLI_INT, &o.beam, "N", 1, 65536, NULL,
+     "sounds to texts: keep the N likeliest texts while listening (default: the likeliest symbol at each step)", false},
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
 };
 
@@ -16,10 +18,8 @@ static const struct {
     gr_model_kind kind;
     predict_fn run;
 } kinds[] = {
-    {GR_MODEL_ENCODER, predict_texts},
-    {GR_MODEL_PICTURE, predict_files},
-    {GR_MODEL_SOUND, predict_files},
-    {GR_MODEL_TABLE, predict_rows},
+    {GR_MODEL_ENCODER, predict_texts}, {GR_MODEL_PICTURE, predict_files}, {GR_MODEL_SOUND, predict_files},
+    {GR_MODEL_SPEECH, predict_speech}, {GR_MODEL_TABLE, predict_rows},
 };
 
 static int run_command(void)
@@ -44,6 +44,7 @@ static const char *const examples[] = {
     "gradus predict runs/questions --json < questions.txt",
     "gradus predict runs/mnist_lenet seven.png three.jpg",
     "gradus predict runs/fsdd_digits seven.wav",
+    "gradus predict runs/fsdd_strings numbers.wav --beam 8",
     "gradus predict runs/houses new.csv > predicted.csv",
     NULL,
 };
@@ -55,7 +56,8 @@ const cli_command cmd_predict = {
     "gives the label of a text, a picture or a sound, or the target of the rows of a CSV file",
     "MODEL is a folder that the task 'text-classification' left, or a Hugging Face folder of BERT, RoBERTa or DistilBERT\n"
     "with a classification head; or one that 'image-classification' left, and then files of pictures follow, or\n"
-    "'sound-classification', and files of sounds. A line for each text, picture or sound: label, TAB, probability; with --json an object with all of them.\n"
+    "'sound-classification', and files of sounds. A line for each text, picture or sound: label, TAB, probability; with --json an object with all of them. One\n"
+    "that 'speech-recognition' left prints the text of each sound.\n"
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row.",
     options,

@@ -8,7 +8,7 @@
 /* What the command line says; each kind reads what concerns it. */
 typedef struct predict_options {
     cli_list text;
-    int64_t top, batch, length;
+    int64_t top, batch, length, beam;
     bool bf16;
 } predict_options;
 
@@ -16,6 +16,7 @@ typedef struct predict_options {
 typedef int (*predict_fn)(gr_model *model, const predict_options *o);
 int predict_texts(gr_model *model, const predict_options *o);
 int predict_files(gr_model *model, const predict_options *o); /* pictures, sounds */
+int predict_speech(gr_model *model, const predict_options *o);
 int predict_rows(gr_model *model, const predict_options *o);
 
 #endif

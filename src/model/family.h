@@ -17,20 +17,23 @@ typedef enum gr__family_kind {
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
     GR__KIND_TABLE,   /* cells of a table in; out numbers, or labels */
-    GR__KIND_SOUND    /* PICTURE, of the bands of sounds */
+    GR__KIND_SOUND,   /* PICTURE, of the bands of sounds */
+    GR__KIND_SPEECH   /* bands of sounds in, at each step what is said */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {
     int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
     int64_t inputs, outputs; /* VECTOR: columns of x and y */
-    gr__conf_strings labels; /* ENCODER, PICTURE: what the head tells apart, in order; none: as the config says */
+    gr__conf_strings
+        labels; /* ENCODER, PICTURE, SPEECH: what the head tells apart, in order; none: as the config says */
     int64_t height, width, channels; /* PICTURE: 0: the config must say */
     gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
-    const gr__features *features;    /* PICTURE: its pictures are the bands of sounds; NULL: as the config says */
-    const gr__columns *columns;      /* TABLE: fitted; they outlive the model. NULL: as the config says */
-    int32_t pad;                     /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
-    gr__arena *arena;                /* the model's; filled by gr__model_finish() */
+    bool words;                      /* SPEECH: labels are words, else characters */
+    const gr__features *features; /* SPEECH; PICTURE: its pictures are the bands of sounds; NULL: as the config says */
+    const gr__columns *columns;   /* TABLE: fitted; they outlive the model. NULL: as the config says */
+    int32_t pad;                  /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
+    gr__arena *arena;             /* the model's; filled by gr__model_finish() */
 } gr__facts;
 
 typedef struct gr__lm_in {
@@ -63,6 +66,13 @@ typedef struct gr__picture_in {
     const char *program; /* train: in which running statistics are updated */
 } gr__picture_in;
 
+typedef struct gr__speech_in {
+    gr_value x;          /* f32 (N, T, mels), normalised, 0 past the end */
+    gr_value lengths;    /* i32 (N): steps of the result that are real; 0: all */
+    bool train;          /* dropout on, norms by the batch */
+    const char *program; /* train: in which running statistics are updated */
+} gr__speech_in;
+
 /* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
 typedef struct gr__old_name {
     const char *end, *now;
@@ -93,11 +103,15 @@ typedef struct gr__family {
     gr_value (*build_head)(gr_graph *g, const void *config, const gr__encoder_in *in, const gr__encoded *body);
     /* PICTURE: the logits (N, labels). What all such configurations begin with is in model/picture.h. */
     gr_value (*build_picture)(gr_graph *g, const void *config, const gr__picture_in *in);
+    /* SPEECH: logits (N, steps, labels + 1), the first is CTC's blank; steps that T frames give. What all such
+     * configurations begin with is in model/speech.h. */
+    gr_value (*build_speech)(gr_graph *g, const void *config, const gr__speech_in *in);
+    int64_t (*speech_steps)(const void *config, int64_t frames);
     /* TABLE: numbers f32 (B, N) (0: none) and codes i32 (B, K) (0: none) -> (B, outputs); the columns behind them. */
     gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
                             bool train);
     const gr__columns *(*columns)(const void *config);
-    /* ENCODER, PICTURE, TABLE: names of the labels; what their logits mean. */
+    /* ENCODER, PICTURE, TABLE, SPEECH: names of the labels; what their logits mean. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);

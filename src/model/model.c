@@ -3,6 +3,7 @@
 
 #include "graph/graph.h"
 #include "model/picture.h"
+#include "model/speech.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -85,6 +86,10 @@ static void build_layout(gr_model *m)
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
         f->build_vector(g, m->config, gr_input(g, "x", GR_F32, 2, (int64_t[]){1, inputs}), false, NULL);
+    } else if (f->kind == GR__KIND_SPEECH) {
+        const gr__speech_config *s = m->config;
+        gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, 8, s->sound.mels});
+        f->build_speech(g, m->config, &(gr__speech_in){.x = x});
     } else if (f->kind == GR__KIND_TABLE) {
         gr__model_build_table(m, g, 1, false);
     } else {
@@ -180,7 +185,8 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 /* ORDER KIND */
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
-                   (int)GR__KIND_TABLE == GR_MODEL_TABLE && (int)GR__KIND_SOUND == GR_MODEL_SOUND,
+                   (int)GR__KIND_TABLE == GR_MODEL_TABLE && (int)GR__KIND_SOUND == GR_MODEL_SOUND &&
+                   (int)GR__KIND_SPEECH == GR_MODEL_SPEECH,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 

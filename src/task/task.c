@@ -17,6 +17,7 @@ static const gr__task_kind *task_for(const char *model)
     return f->kind == GR__KIND_VECTOR    ? &gr__task_vector
            : f->kind == GR__KIND_TABLE   ? &gr__task_table
            : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
+           : f->kind == GR__KIND_SPEECH  ? &gr__task_speech_recognition
            : f->kind == GR__KIND_PICTURE ? &gr__task_image_classification
                                          : &gr__task_text_generation;
 }
@@ -41,7 +42,7 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
     return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
                          near ? "'?"
                               : "; there are 'text-generation', 'text-classification', 'image-classification', "
-                                "'sound-classification', 'vector' "
+                                "'sound-classification', 'speech-recognition', 'vector' "
                                 "and 'table'");
 }
 
