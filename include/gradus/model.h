@@ -6,7 +6,7 @@
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
  * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, layers,
- * tabular, ctc. */
+ * tabular, ctc, clip. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
@@ -41,7 +41,8 @@ typedef enum gr_model_kind {
     GR_MODEL_PICTURE, /* pictures in, labels out */
     GR_MODEL_TABLE,   /* cells of a table in; out a number, or labels (gradus/table.h) */
     GR_MODEL_SOUND,   /* sounds in, labels out: a model for pictures that looks at their mel bands */
-    GR_MODEL_SPEECH   /* sounds in, texts out */
+    GR_MODEL_SPEECH,  /* sounds in, texts out */
+    GR_MODEL_CLIP     /* clips of video in, labels out */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -81,7 +82,7 @@ GR_API gr_status gr_model_build_encoder(gr_model *model, gr_graph *g, int64_t ba
 
 typedef struct gr_picture_values {
     gr_value pictures; /* f32 (N, H, W, C), input "pictures": (v/255 - mean)/std of each channel; of a model that hears
-                          the bands of sounds (N, time, bands, 1) */
+                          the bands of sounds (N, time, bands, 1); of clips (N, frames, H, W, C) */
     gr_value logits;   /* (N, labels) */
 } gr_picture_values;
 /* The forward part of a model for pictures. train: with dropout, and norms by the batch, whose running statistics the
@@ -186,6 +187,9 @@ GR_API gr_status gr_classify(gr_model *model, const char *const *texts, int64_t 
 /* The same of n files of pictures (PNG, JPEG, BMP, PNM), resized to what the model wants; 'length' does not count. */
 GR_API gr_status gr_classify_pictures(gr_model *model, const char *const *paths, int64_t n,
                                       const gr_classify_options *options, float *scores);
+/* The same of n clips: folders of frames, .y4m files, or what the program 'ffmpeg' reads where it is installed. */
+GR_API gr_status gr_classify_clips(gr_model *model, const char *const *paths, int64_t n,
+                                   const gr_classify_options *options, float *scores);
 /* The same of n files of sound (WAV; FLAC, Ogg, MP3 where libsndfile is), brought to the rate of the model, of which its
  * middle is heard. GR_ERR_DATA: there is no sound in one. */
 GR_API gr_status gr_classify_sounds(gr_model *model, const char *const *paths, int64_t n,

@@ -19,7 +19,7 @@ static const struct {
     predict_fn run;
 } kinds[] = {
     {GR_MODEL_ENCODER, predict_texts}, {GR_MODEL_PICTURE, predict_files}, {GR_MODEL_SOUND, predict_files},
-    {GR_MODEL_SPEECH, predict_speech}, {GR_MODEL_TABLE, predict_rows},
+    {GR_MODEL_CLIP, predict_files},    {GR_MODEL_SPEECH, predict_speech}, {GR_MODEL_TABLE, predict_rows},
 };
 
 static int run_command(void)
@@ -56,7 +56,8 @@ const cli_command cmd_predict = {
     "gives the label of a text, a picture or a sound, or the target of the rows of a CSV file",
     "MODEL is a folder that the task 'text-classification' left, or a Hugging Face folder of BERT, RoBERTa or DistilBERT\n"
     "with a classification head; or one that 'image-classification' left, and then files of pictures follow, or\n"
-    "'sound-classification', and files of sounds. A line for each text, picture or sound: label, TAB, probability; with --json an object with all of them. One\n"
+    "'sound-classification', and files of sounds, or 'clip-classification', and clips (folders of frames, .y4m, what ffmpeg\n"
+    "reads). A line for each text, picture, sound or clip: label, TAB, probability; with --json an object with all of them. One\n"
     "that 'speech-recognition' left prints the text of each sound.\n"
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row.",

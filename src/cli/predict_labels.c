@@ -72,6 +72,7 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
         json_open('{');
         json_text(gr_model_kind_of(m) == GR_MODEL_PICTURE ? "picture"
                   : gr_model_kind_of(m) == GR_MODEL_SOUND ? "sound"
+                  : gr_model_kind_of(m) == GR_MODEL_CLIP  ? "clip"
                                                           : "text",
                   text);
         if (kind == GR_LABELS_ONE) json_text("label", label_of(m, take_best(score, n)));
@@ -98,6 +99,7 @@ static gr_status predict(gr_model *m, const texts *t, const predict_options *o)
     if (!score) return GR_ERR_MEMORY;
     gr_status s = (kind == GR_MODEL_PICTURE ? gr_classify_pictures
                    : kind == GR_MODEL_SOUND ? gr_classify_sounds
+                   : kind == GR_MODEL_CLIP  ? gr_classify_clips
                                             : gr_classify)(m, (const char *const *)t->item, t->n, &c, score);
     for (int64_t i = 0; i < t->n && s == GR_OK && !out_broken(); i++)
         print_one(m, t->item[i], score + i * n, n, o->top);
@@ -134,8 +136,9 @@ int predict_files(gr_model *m, const predict_options *o)
 {
     texts t = {0};
     if (cli.n_arguments < 2)
-        return cli_usage(gr_model_kind_of(m) == GR_MODEL_SOUND ? "'%s' hears sounds: name some behind it"
-                                                               : "'%s' looks at pictures: name some behind it",
+        return cli_usage(gr_model_kind_of(m) == GR_MODEL_SOUND  ? "'%s' hears sounds: name some behind it"
+                         : gr_model_kind_of(m) == GR_MODEL_CLIP ? "'%s' looks at clips: name some behind it"
+                                                                : "'%s' looks at pictures: name some behind it",
                          cli.argument[0]);
     bool fine = take_files(&t);
     return answer(m, &t, fine, o);

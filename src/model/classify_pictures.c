@@ -1,6 +1,7 @@
 /* Labels of files of pictures and of sounds. */
 #include "gradus/ops.h"
 #include "gradus/plan.h"
+#include "image/clip.h"
 #include "image/transform.h"
 #include "model/picture.h"
 
@@ -42,6 +43,23 @@ gr_status gr__picture_load(const gr__picture_config *c, const gr__image *image, 
     return GR_OK;
 }
 
+/* The pictures of a clip, one behind the other. */
+static gr_status watch(const gr_model *m, const char *path, float *out)
+{
+    const gr__picture_config *c = m->config;
+    gr__clip_size size = {m->family->frames(c), c->height, c->width, (int)c->channels};
+    int64_t each = c->height * c->width * c->channels;
+    uint8_t *pixels = gr__alloc((size_t)(size.frames * each));
+    if (!pixels) return gr__fail_memory("a clip", (size_t)(size.frames * each));
+    gr_status status = gr__clip_read(path, &size, pixels);
+    for (int64_t f = 0; f < size.frames && status == GR_OK; f++) {
+        gr__image image = {c->width, c->height, (int)c->channels, 8, pixels + f * each};
+        status = gr__picture_load(c, &image, out + f * each);
+    }
+    gr__free(pixels);
+    return status;
+}
+
 static gr_status load(const gr__picture_config *c, const char *path, float *out)
 {
     gr__image image;
@@ -75,6 +93,7 @@ static gr_status classify(gr_model *m, const char *const *paths, int64_t n, cons
     const gr__picture_config *c = m->config;
     int64_t batch = GR__MIN(o.batch ? o.batch : BATCH, n), each = c->height * c->width * c->channels;
     float *filters = NULL; /* of sounds */
+    if (m->family->frames) each *= m->family->frames(c);
     sight s = {0};
     gr_tensor in, out;
     gr_status status = GR_OK;
@@ -86,7 +105,10 @@ static gr_status classify(gr_model *m, const char *const *paths, int64_t n, cons
         int64_t here = GR__MIN(batch, n - first);
         for (int64_t i = 0; i < here; i++) {
             float *to = (float *)in.data + i * each;
-            GR_TRY_DONE(filters ? hear(c, filters, paths[first + i], to) : load(c, paths[first + i], to));
+            const char *path = paths[first + i];
+            GR_TRY_DONE(filters             ? hear(c, filters, path, to)
+                        : m->family->frames ? watch(m, path, to)
+                                            : load(c, path, to));
         }
         GR_TRY_DONE(gr_session_run(s.session));
         memcpy(scores + first * c->classes, out.data, (size_t)(here * c->classes) * sizeof *scores);
@@ -116,5 +138,15 @@ gr_status gr_classify_sounds(gr_model *m, const char *const *paths, int64_t n, c
                "gr_classify_sounds: an argument is NULL, or there is no sound");
     GR_FAIL_IF(gr__model_kind(m) != GR__KIND_SOUND, GR_ERR_UNSUPPORTED,
                "classifying sounds needs a model that hears them, not '%s'", m->family->name);
+    return classify(m, paths, n, options, scores);
+}
+
+gr_status gr_classify_clips(gr_model *m, const char *const *paths, int64_t n, const gr_classify_options *options,
+                            float *scores)
+{
+    GR_FAIL_IF(!m || !paths || !scores || n < 1, GR_ERR_ARGUMENT,
+               "gr_classify_clips: an argument is NULL, or there is no clip");
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_CLIP, GR_ERR_UNSUPPORTED,
+               "classifying clips needs a model that looks at them, not '%s'", m->family->name);
     return classify(m, paths, n, options, scores);
 }

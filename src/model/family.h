@@ -18,7 +18,8 @@ typedef enum gr__family_kind {
     GR__KIND_PICTURE, /* pictures in, labels out */
     GR__KIND_TABLE,   /* cells of a table in; out numbers, or labels */
     GR__KIND_SOUND,   /* PICTURE, of the bands of sounds */
-    GR__KIND_SPEECH   /* bands of sounds in, at each step what is said */
+    GR__KIND_SPEECH,  /* bands of sounds in, at each step what is said */
+    GR__KIND_CLIP     /* PICTURE, of several in a row */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
@@ -28,6 +29,7 @@ typedef struct gr__facts {
     gr__conf_strings
         labels; /* ENCODER, PICTURE, SPEECH: what the head tells apart, in order; none: as the config says */
     int64_t height, width, channels; /* PICTURE: 0: the config must say */
+    int64_t frames;                  /* PICTURE, of clips: pictures in a row */
     gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
     bool words;                      /* SPEECH: labels are words, else characters */
     const gr__features *features; /* SPEECH; PICTURE: its pictures are the bands of sounds; NULL: as the config says */
@@ -61,7 +63,7 @@ typedef struct gr__encoded {
 } gr__encoded;
 
 typedef struct gr__picture_in {
-    gr_value x;          /* f32 (N, H, W, C), normalised */
+    gr_value x;          /* f32 (N, H, W, C), of clips (N, frames, H, W, C), normalised */
     bool train;          /* dropout on, norms by the batch */
     const char *program; /* train: in which running statistics are updated */
 } gr__picture_in;
@@ -103,6 +105,7 @@ typedef struct gr__family {
     gr_value (*build_head)(gr_graph *g, const void *config, const gr__encoder_in *in, const gr__encoded *body);
     /* PICTURE: the logits (N, labels). What all such configurations begin with is in model/picture.h. */
     gr_value (*build_picture)(gr_graph *g, const void *config, const gr__picture_in *in);
+    int64_t (*frames)(const void *config); /* of a clip; NULL: single pictures */
     /* SPEECH: logits (N, steps, labels + 1), the first is CTC's blank; steps that T frames give. What all such
      * configurations begin with is in model/speech.h. */
     gr_value (*build_speech)(gr_graph *g, const void *config, const gr__speech_in *in);
@@ -173,6 +176,8 @@ gr_status gr__model_make(const gr__family *family, gr_model **out);
 /* finish(), then the layout. Special ids of the tokenizer count where the model has none yet. */
 gr_status gr__model_finish(gr_model *model, const gr__facts *facts);
 gr__family_kind gr__model_kind(const gr_model *model);
+/* x f32 (batch, H, W, C), or (batch, frames, H, W, C), as what the model looks at. */
+gr_value gr__model_planes(const gr_model *model, gr_graph *g, const char *name, int64_t batch);
 /* The states of the layout: parameters and, where norms keep them, running statistics. Returns how many, fills at most
  * 'capacity'. */
 int gr__model_states(const gr_model *model, gr_value *out, int capacity);

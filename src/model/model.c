@@ -69,6 +69,13 @@ gr_value gr__model_build_table(const gr_model *m, gr_graph *g, int64_t batch, bo
     return m->family->build_table(g, m->config, numbers, codes, batch, train);
 }
 
+gr_value gr__model_planes(const gr_model *m, gr_graph *g, const char *name, int64_t batch)
+{
+    const gr__picture_config *p = m->config;
+    if (!m->family->frames) return gr_input(g, name, GR_F32, 4, (int64_t[]){batch, p->height, p->width, p->channels});
+    return gr_input(g, name, GR_F32, 5, (int64_t[]){batch, m->family->frames(p), p->height, p->width, p->channels});
+}
+
 static void build_layout(gr_model *m)
 {
     const gr__family *f = m->family;
@@ -78,9 +85,8 @@ static void build_layout(gr_model *m)
     gr__family_kind kind = gr__model_kind(m);
     if (kind == GR__KIND_ENCODER) {
         build_encoder(m, g, 1, 1, false, &encoder);
-    } else if (kind == GR__KIND_PICTURE || kind == GR__KIND_SOUND) {
-        const gr__picture_config *p = m->config;
-        gr_value x = gr_input(g, "x", GR_F32, 4, (int64_t[]){1, p->height, p->width, p->channels});
+    } else if (f->kind == GR__KIND_PICTURE && kind != GR__KIND_VECTOR) {
+        gr_value x = gr__model_planes(m, g, "x", 1);
         f->build_picture(g, m->config, &(gr__picture_in){.x = x});
     } else if (kind == GR__KIND_VECTOR) {
         int64_t inputs, outputs;
@@ -186,13 +192,14 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
                    (int)GR__KIND_TABLE == GR_MODEL_TABLE && (int)GR__KIND_SOUND == GR_MODEL_SOUND &&
-                   (int)GR__KIND_SPEECH == GR_MODEL_SPEECH,
+                   (int)GR__KIND_SPEECH == GR_MODEL_SPEECH && (int)GR__KIND_CLIP == GR_MODEL_CLIP,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 
 gr__family_kind gr__model_kind(const gr_model *m)
 {
     gr__family_kind kind = m->family->kind_of ? m->family->kind_of(m->config) : m->family->kind;
+    if (kind == GR__KIND_PICTURE && m->family->frames) return GR__KIND_CLIP;
     return kind == GR__KIND_PICTURE && ((const gr__picture_config *)m->config)->sound.rate ? GR__KIND_SOUND : kind;
 }
 
@@ -284,7 +291,7 @@ gr_status gr_model_build_encoder(gr_model *m, gr_graph *g, int64_t batch, int64_
 gr_status gr__model_want_pictures(const gr_model *m, const char *what)
 {
     gr__family_kind kind = gr__model_kind(m);
-    GR_FAIL_IF(kind != GR__KIND_PICTURE && kind != GR__KIND_SOUND, GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(kind != GR__KIND_PICTURE && kind != GR__KIND_SOUND && kind != GR__KIND_CLIP, GR_ERR_UNSUPPORTED,
                "%s needs a model for pictures, not '%s'", what, m->family->name);
     return GR_OK;
 }
@@ -295,9 +302,7 @@ gr_status gr_model_build_picture(gr_model *m, gr_graph *g, int64_t batch, bool t
     GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_picture: an argument is NULL");
     GR_TRY(gr__model_want_pictures(m, "gr_model_build_picture"));
     GR_FAIL_IF(batch < 1, GR_ERR_ARGUMENT, "a batch of %lld pictures is not possible", (long long)batch);
-    const gr__picture_config *p = m->config;
-    gr_picture_values v = {
-        .pictures = gr_input(g, "pictures", GR_F32, 4, (int64_t[]){batch, p->height, p->width, p->channels})};
+    gr_picture_values v = {.pictures = gr__model_planes(m, g, "pictures", batch)};
     v.logits = m->family->build_picture(
         g, m->config, &(gr__picture_in){.x = v.pictures, .train = train, .program = program ? program : "step"});
     GR_TRY(gr_graph_status(g));

@@ -10,7 +10,7 @@
 gr_status gr__classes_split(const int32_t *label, int64_t n, int64_t classes, double share, uint64_t seed,
                             uint8_t *valid);
 
-/* The section 'model' with these facts; 'resnet' where it names no family. GR_ERR_CONFIG for one that sees no planes; 'what'
+/* The section 'model' with these facts; 'resnet', for clips 'clip', where it names no family. GR_ERR_CONFIG for one that does not fit; 'what'
  * says at what it cannot look ("look at pictures"). */
 gr_status gr__classes_model(const gr__task_in *in, const gr__facts *facts, const char *what, gr__arena *arena,
                             gr_model **out);

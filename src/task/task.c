@@ -18,6 +18,7 @@ static const gr__task_kind *task_for(const char *model)
            : f->kind == GR__KIND_TABLE   ? &gr__task_table
            : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
            : f->kind == GR__KIND_SPEECH  ? &gr__task_speech_recognition
+           : f->frames                   ? &gr__task_clip_classification
            : f->kind == GR__KIND_PICTURE ? &gr__task_image_classification
                                          : &gr__task_text_generation;
 }
@@ -42,7 +43,7 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
     return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
                          near ? "'?"
                               : "; there are 'text-generation', 'text-classification', 'image-classification', "
-                                "'sound-classification', 'speech-recognition', 'vector' "
+                                "'sound-classification', 'speech-recognition', 'clip-classification', 'vector' "
                                 "and 'table'");
 }
 
