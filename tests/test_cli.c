@@ -163,8 +163,8 @@ static void pages_of_help(void **state)
 {
     (void)state;
     need_program();
-    static const char *const names[] = {"demo",    "train",  "generate", "eval",   "check",
-                                        "inspect", "doctor", "help",     "version"};
+    static const char *const names[] = {"demo",  "data",    "train",  "generate", "eval",
+                                        "check", "inspect", "doctor", "help",     "version"};
     for (size_t i = 0; i < GR__COUNT(names); i++) {
         run(names[i], "-h");
         expect(0, NULL);
