@@ -151,23 +151,55 @@ static gr__cell trimmed(const gr__cell *cell)
     return c;
 }
 
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c; }
+
+static bool same_word(const gr__cell *c, const char *word)
+{
+    size_t i = 0;
+    while (i < c->n && word[i] && lower(c->text[i]) == lower(word[i])) i++;
+    return i == c->n && !word[i];
+}
+
 bool gr__cell_is_missing(const gr__cell *cell)
 {
     static const char *const words[] = {"NA", "N/A", "NaN", "null", "none", "?"};
     gr__cell c = trimmed(cell);
-    char text[8];
     if (c.n == 0) return true;
-    if (c.quoted || c.n >= sizeof text) return false;
-    memcpy(text, c.text, c.n);
-    text[c.n] = 0;
-    for (size_t i = 0; i < GR__COUNT(words); i++)
-        if (gr__str_distance(text, words[i], 0) == 0) return true;
+    for (size_t i = 0; i < GR__COUNT(words) && !c.quoted && c.n <= 4; i++)
+        if (same_word(&c, words[i])) return true;
     return false;
+}
+
+/* Digits with a point in them, as most numbers are: up to 15 digits and 22 places are exact in a double, and so is the one
+ * product or quotient of the two (Clinger 1990). false: another way must be taken. */
+static bool short_number(const gr__cell *c, char point, double *out)
+{
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    size_t i = c->text[0] == '-' || c->text[0] == '+', digits = 0, places = 0;
+    uint64_t whole = 0;
+    if (c->n > 18) return false;
+    for (bool behind = false; i < c->n; i++) {
+        unsigned digit = (unsigned char)c->text[i] - (unsigned)'0';
+        if (digit > 9 && (behind || (c->text[i] != '.' && c->text[i] != point))) return false;
+        if (digit > 9) {
+            behind = true;
+            continue;
+        }
+        whole = 10 * whole + digit;
+        digits++;
+        places += behind;
+    }
+    if (digits == 0 || digits > 15) return false;
+    double value = (double)whole / power[places];
+    *out = c->text[0] == '-' ? -value : value;
+    return true;
 }
 
 bool gr__cell_number(const gr__cell *cell, bool decimal_comma, double *out)
 {
     char text[64];
+    if (cell->n && short_number(cell, decimal_comma ? ',' : '.', out)) return true;
     gr__cell c = trimmed(cell);
     if (c.n == 0 || c.n >= sizeof text) return false;
     for (size_t i = 0; i < c.n; i++) { /* no "inf", "nan" or hexadecimal */
