@@ -129,16 +129,20 @@ static gr_status end_line(gr__csv_records *r)
     return GR_OK;
 }
 
-/* A whole line that lies in the input and has neither quotes nor stray bytes: one copy, its separators become the ends of
- * the fields. *done = false: it is not such a line, and nothing was taken. */
-static gr_status simple_line(gr__csv_records *r, bool *done)
+bool gr__csv_simple_line(const gr__csv_records *r, size_t *n, size_t *taken)
 {
     const unsigned char *line = r->input + r->used, *end = memchr(line, '\n', r->filled - r->used);
-    *done = false;
-    if (!end) return GR_OK;
-    size_t n = (size_t)(end - line), taken = n + 1;
-    if (n > 0 && line[n - 1] == '\r') n--;
-    if (memchr(line, 0, n) || memchr(line, '\r', n) || (r->quotes && memchr(line, '"', n))) return GR_OK;
+    if (!end) return false;
+    *n = (size_t)(end - line);
+    *taken = *n + 1;
+    if (*n > 0 && line[*n - 1] == '\r') --*n;
+    return !memchr(line, 0, *n) && !memchr(line, '\r', *n) && !(r->quotes && memchr(line, '"', *n));
+}
+
+/* One copy, whose separators become the ends of the fields. */
+static gr_status read_simple_line(gr__csv_records *r, size_t n, size_t taken)
+{
+    const unsigned char *line = r->input + r->used;
     GR_TRY(gr__grow(&r->text, 1, n + 1, &r->text_capacity));
     memcpy(r->text, line, n);
     for (size_t at = 0;;) {
@@ -154,18 +158,16 @@ static gr_status simple_line(gr__csv_records *r, bool *done)
     r->text_n = n + 1;
     r->used += taken;
     r->next_line++;
-    *done = true;
     return GR_OK;
 }
 
 static gr_status read_record(gr__csv_records *r)
 {
     int c;
-    bool done;
+    size_t n, taken;
     r->text_n = r->count = 0;
     r->line = r->next_line;
-    GR_TRY(simple_line(r, &done));
-    if (done) return GR_OK;
+    if (gr__csv_simple_line(r, &n, &taken)) return read_simple_line(r, n, taken);
     do {
         GR_TRY(begin_field(r));
         GR_TRY(look(r, &c));

@@ -44,19 +44,33 @@ static char *take_room(growing *g, gr__arena *texts, size_t bytes)
     return text;
 }
 
-static gr_status take_row(gr__csv_table *t, growing *g, const gr__csv *csv, gr__arena *texts)
+static gr_status take_row(gr__csv_table *t, growing *g, gr__csv *csv, const char *path, gr__arena *texts, bool *more)
 {
-    const gr__cell *from = gr__csv_cells(csv);
+    const gr__cell *from;
     size_t need, bytes = 0;
     if (!gr__mul_size(t->rows + 1, t->columns, &need)) return gr__fail_memory("a table", SIZE_MAX);
     GR_TRY(gr__grow(&t->cell, sizeof *t->cell, need, &g->cells));
     GR_TRY(gr__grow(&t->line, sizeof *t->line, t->rows + 1, &g->lines));
-    for (size_t i = 0; i < t->columns; i++) bytes += from[i].n + 1;
-    char *text = take_room(g, texts, bytes);
-    if (!text) return gr__fail_memory("a table", bytes);
-    memcpy(text, from[0].text, bytes); /* the cells of a row lie one behind the other */
-    for (size_t i = 0; i < t->columns; i++)
-        t->cell[t->rows * t->columns + i] = (gr__cell){text + (from[i].text - from[0].text), from[i].n, from[i].quoted};
+    gr__cell *to = t->cell + t->rows * t->columns;
+    *more = true;
+    if (gr__csv_take_simple_row(csv, g->room, g->left, to, &bytes)) {
+        g->room += bytes;
+        g->left -= bytes;
+    } else {
+        GR_TRY(gr__csv_next_row(csv, more));
+        if (!*more) return GR_OK;
+        if (t->rows == 0) {
+            GR_TRY(reserve(t, g, csv, path));
+            to = t->cell;
+        }
+        from = gr__csv_cells(csv);
+        for (size_t i = 0; i < t->columns; i++) bytes += from[i].n + 1;
+        char *text = take_room(g, texts, bytes);
+        if (!text) return gr__fail_memory("a table", bytes);
+        memcpy(text, from[0].text, bytes); /* the cells of a row lie one behind the other */
+        for (size_t i = 0; i < t->columns; i++)
+            to[i] = (gr__cell){text + (from[i].text - from[0].text), from[i].n, from[i].quoted};
+    }
     t->line[t->rows++] = gr__csv_line(csv);
     return GR_OK;
 }
@@ -74,12 +88,8 @@ static gr_status take_all(gr__csv_table *t, gr__csv *csv, const char *path, gr__
     if (!t->path || !t->name) return gr__fail_memory("a table", t->columns * sizeof *t->name);
     for (size_t i = 0; i < t->columns; i++)
         if (!(t->name[i] = gr__arena_strdup(texts, gr__csv_name(csv, i)))) return gr__fail_memory("a table", 64);
-    for (;;) {
-        GR_TRY(gr__csv_next_row(csv, &more));
-        if (!more) return GR_OK;
-        if (t->rows == 0) GR_TRY(reserve(t, &g, csv, path));
-        GR_TRY(take_row(t, &g, csv, texts));
-    }
+    while (more) GR_TRY(take_row(t, &g, csv, path, texts, &more));
+    return GR_OK;
 }
 
 gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv_table *out)
