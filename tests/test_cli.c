@@ -163,8 +163,8 @@ static void pages_of_help(void **state)
 {
     (void)state;
     need_program();
-    static const char *const names[] = {"demo",    "train",  "generate", "eval",   "check",
-                                        "inspect", "doctor", "help",     "version"};
+    static const char *const names[] = {"demo",  "data",    "train",  "generate", "eval",
+                                        "check", "inspect", "doctor", "help",     "version"};
     for (size_t i = 0; i < GR__COUNT(names); i++) {
         run(names[i], "-h");
         expect(0, NULL);
@@ -371,6 +371,20 @@ static void labels_of_texts(void **state)
     expect(3, "nowhere");
     run("generate", "animals", "--prompt", "x");
     expect(4, "needs a language model, not 'bert'");
+    run("eval", "animals", "--json", "--min", "accuracy=0", "--max", "loss=100", "--report", "animals.html");
+    expect(0, NULL);
+    char *page;
+    size_t n_page;
+    assert_ok(gr__file_read("animals.html", 1 << 24, &page, &n_page));
+    assert_non_null(strstr(page, "Evaluation"));
+    assert_non_null(strstr(page, "Confusion"));
+    gr__free(page);
+    run("eval", "animals", "--min", "accuracy=1.1");
+    expect(5, "accuracy is");
+    run("eval", "animals", "--min", "acuracy=0.1");
+    expect(2, "there are loss, accuracy");
+    run("eval", "animals", "--min", "accuracy");
+    expect(2, "NAME=NUMBER");
     run("eval", "animals", "--json");
     expect(0, NULL);
     assert_non_null(strstr(last.out, "\"macro_f1\""));

@@ -1,6 +1,7 @@
 #include "task/table_score.h"
 
-#include "gradus/metric.h"
+#include "metric/html.h"
+#include "task/label_score.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -56,79 +57,29 @@ static gr_status score_numbers(const gr__columns *c, const gr__table_part *part,
     return GR_OK;
 }
 
-typedef struct scorers {
-    gr_confusion *confusion;
-    gr_probability *probability;
-    gr_curve *curve;   /* two classes */
-    gr_curve_set *set; /* more */
-    double *row;       /* classes */
-} scorers;
-
-static gr_status make(scorers *s, int32_t classes)
+/* Of the first n rows; the caller frees *out. */
+static gr_status take_classes(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
+                              gr__label_score **out)
 {
-    s->row = gr__calloc((size_t)classes, sizeof *s->row);
-    if (!s->row) return gr__fail_memory("scores", (size_t)classes * sizeof *s->row);
-    GR_TRY(gr_confusion_new(classes, &s->confusion));
-    GR_TRY(gr_probability_new(classes, NULL, &s->probability));
-    return classes == 2 ? gr_curve_new(&s->curve) : gr_curve_set_new(classes, &s->set);
-}
-
-static void release(scorers *s)
-{
-    gr_confusion_free(&s->confusion);
-    gr_probability_free(&s->probability);
-    gr_curve_free(&s->curve);
-    gr_curve_set_free(&s->set);
-    gr__free(s->row);
-}
-
-static gr_status update(scorers *s, int32_t classes, int32_t actual)
-{
-    int32_t best = 0;
-    for (int32_t k = 1; k < classes; k++)
-        if (s->row[k] > s->row[best]) best = k;
-    GR_TRY(gr_confusion_update(s->confusion, &actual, &best, 1));
-    GR_TRY(gr_probability_update(s->probability, s->row, &actual, 1));
-    return s->curve ? gr_curve_update(s->curve, &s->row[1], &actual, 1)
-                    : gr_curve_set_update(s->set, s->row, &actual, 1);
-}
-
-static gr_status results(scorers *s, list *l)
-{
-    gr_confusion_scores c;
-    gr_probability_scores p;
-    gr_confusion_result(s->confusion, &c);
-    gr_probability_result(s->probability, &p);
-    add(l, "accuracy", c.accuracy);
-    add(l, "macro_f1", c.macro.f1);
-    add(l, "log_loss", p.log_loss);
-    if (s->curve) {
-        gr_curve_scores u;
-        GR_TRY(gr_curve_result(s->curve, &u));
-        add(l, "auc", u.auc);
-        add(l, "average_precision", u.average_precision);
-    } else {
-        gr_curve_set_scores u;
-        GR_TRY(gr_curve_set_result(s->set, &u));
-        add(l, "auc", u.auc_macro);
-        add(l, "average_precision", u.average_precision_macro);
+    int64_t classes = gr__columns_classes(c), outputs = gr__columns_outputs(c);
+    double *row = gr__calloc((size_t)classes, sizeof *row);
+    if (!row) return gr__fail_memory("scores", (size_t)classes * sizeof *row);
+    gr_status status = gr__label_score_new(&c->target.words, out);
+    for (int64_t i = 0; i < n && status == GR_OK; i++) {
+        gr__table_probabilities(c, output + i * outputs, row);
+        status = gr__label_score_add(*out, row, part->class[i], i);
     }
-    return GR_OK;
+    gr__free(row);
+    return status;
 }
 
 static gr_status score_classes(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
                                list *l)
 {
-    int32_t classes = (int32_t)gr__columns_classes(c);
-    int64_t outputs = gr__columns_outputs(c);
-    scorers s = {0};
-    gr_status status = make(&s, classes);
-    for (int64_t i = 0; i < n && status == GR_OK; i++) {
-        gr__table_probabilities(c, output + i * outputs, s.row);
-        status = update(&s, classes, part->class[i]);
-    }
-    if (status == GR_OK) status = results(&s, l);
-    release(&s);
+    gr__label_score *s = NULL;
+    gr_status status = take_classes(c, part, output, n, &s);
+    if (status == GR_OK) status = gr__label_score_metrics(s, l->item, l->capacity, &l->n);
+    gr__label_score_free(&s);
     return status;
 }
 
@@ -139,5 +90,57 @@ gr_status gr__table_score(const gr__columns *c, const gr__table_part *part, cons
     gr_status status =
         gr__columns_classes(c) ? score_classes(c, part, output, n, &l) : score_numbers(c, part, output, n, &l);
     *n_out = GR__MIN(l.n, capacity);
+    return status;
+}
+
+/* ---- panels ---- */
+
+typedef struct named {
+    const gr__table_part *part;
+    const char *path;
+} named;
+
+static const char *line_of(void *user, int64_t row, char room[256])
+{
+    const named *n = user;
+    snprintf(room, 256, "%.230s:%lld", n->path, (long long)n->part->line[row]);
+    return room;
+}
+
+static gr_status add_numbers(const double *actual, const double *predicted, double *error, size_t n, gr__str *page)
+{
+    char *svg;
+    for (size_t i = 0; i < n; i++) error[i] = predicted[i] - actual[i];
+    gr__html_section(page, "Predictions");
+    gr__html_charts_begin(page);
+    GR_TRY(gr__html_figure(page, gr_plot_scatter(actual, predicted, n, NULL, &svg), &svg));
+    gr_plot_options o = {.title = "Errors", .x_label = "predicted - actual"};
+    GR_TRY(gr__html_figure(page, gr_plot_histogram(error, n, &o, &svg), &svg));
+    gr__html_charts_end(page);
+    return GR_OK;
+}
+
+static gr_status number_panels(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
+                               gr__str *page)
+{
+    double *actual = gr__calloc(3 * (size_t)n + 1, sizeof *actual), *predicted = actual + n;
+    if (!actual) return gr__fail_memory("scores", 3 * (size_t)n * sizeof *actual);
+    for (int64_t i = 0; i < n; i++) {
+        actual[i] = gr__column_backward(&c->target, part->number[i]);
+        predicted[i] = gr__column_backward(&c->target, (double)output[i]);
+    }
+    gr_status status = add_numbers(actual, predicted, predicted + n, (size_t)n, page);
+    gr__free(actual);
+    return status;
+}
+
+gr_status gr__table_panels(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
+                           const char *path, gr__str *page)
+{
+    gr__label_score *s = NULL;
+    if (gr__columns_classes(c) == 0) return number_panels(c, part, output, n, page);
+    gr_status status = take_classes(c, part, output, n, &s);
+    if (status == GR_OK) status = gr__label_score_panels(s, line_of, &(named){part, path}, page);
+    gr__label_score_free(&s);
     return status;
 }

@@ -4,10 +4,11 @@
 #include "task/tokenizer.h"
 
 #include "base/rng.h"
-#include "gradus/metric.h"
 #include "data/labelled.h"
 #include "model/encode.h"
+#include "task/label_score.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_LABELS = 4096 };
@@ -43,7 +44,7 @@ typedef struct gr__class_task {
     float *weight; /* of each label; NULL: ones */
     uint64_t seed;
     int64_t time;
-    gr_confusion *confusion; /* of the validation part */
+    gr__label_score *scores; /* of the validation part */
 } gr__class_task;
 
 static const char *const formats[] = {"auto", "table", "lines", "jsonl", NULL},
@@ -138,7 +139,7 @@ static gr_status find_labels(gr__class_task *t, const gr__labelled *train)
     for (size_t i = 0; i < names.n; i++)
         if (!(names.item[i] = gr__arena_strdup(&t->base.arena, names.item[i]))) return gr__fail_memory("a label", 64);
     t->labels = names;
-    return gr_confusion_new((int32_t)names.n, &t->confusion);
+    return gr__label_score_new(&t->labels, &t->scores);
 }
 
 static gr_status unknown_label(const gr__class_task *t, const part *p, const gr__labelled_row *row)
@@ -326,7 +327,7 @@ static void close(gr__task *base)
         gr__free(t->part[i].label);
         gr__free(t->part[i].start);
     }
-    gr_confusion_free(&t->confusion);
+    gr__label_score_free(&t->scores);
 }
 
 /* ---- batches ---- */
@@ -342,7 +343,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
         o.class_weight =
             gr_constant(g, &(gr_tensor){.dtype = GR_F32, .rank = 1, .dim = {(int64_t)t->labels.n}, .data = t->weight});
     *out = gr_loss_cross_entropy(g, v.logits, targets, &o);
-    if (!train) gr_output(g, program, "prediction", gr_argmax(g, v.logits));
+    if (!train) gr_output(g, program, "probability", gr_softmax(g, v.logits));
     return gr_graph_status(g);
 }
 
@@ -377,21 +378,34 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
     gr__class_task *t = (gr__class_task *)base;
     const gr__labelled_ids *p = &t->part[1];
     gr_tensor said;
-    if (gr_session_output(session, "prediction", &said) != GR_OK) return;
-    if (first == 0) gr_confusion_clear(t->confusion);
-    int64_t n = GR__MIN(batch, p->n - first);
-    if (n > 0) gr_confusion_update(t->confusion, p->label + first, said.data, (size_t)n);
+    if (gr_session_output(session, "probability", &said) != GR_OK) return;
+    if (first == 0) gr__label_score_clear(t->scores);
+    gr__label_score_add_rows(t->scores, said.data, p->label + first, first, GR__MIN(batch, p->n - first));
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
-    const gr__class_task *t = (const gr__class_task *)base;
-    gr_confusion_scores all;
-    gr_confusion_result(t->confusion, &all);
-    const gr_metric m[] = {{"accuracy", all.accuracy}, {"macro_f1", all.macro.f1}};
-    for (int i = 0; i < 2 && i < capacity; i++) out[i] = m[i];
-    return 2;
+    int n;
+    gr__label_score_metrics(((gr__class_task *)base)->scores, out, capacity, &n);
+    return n;
+}
+
+static const char *name_of(void *user, int64_t sample, char room[256])
+{
+    const gr__class_task *t = user;
+    const gr__labelled_ids *p = &t->part[1];
+    char *text;
+    size_t n = (size_t)(p->start[sample + 1] - p->start[sample]);
+    if (gr_tokenizer_decode(t->base.model->tokenizer, p->id + p->start[sample], n, 0, &text, NULL) != GR_OK) return "";
+    snprintf(room, 256, "%.250s", text);
+    gr_text_free(text);
+    return room;
+}
+
+static gr_status panels(gr__task *base, gr__str *page)
+{
+    return gr__label_score_panels(((gr__class_task *)base)->scores, name_of, base, page);
 }
 
 const gr__task_kind gr__task_text_classification = {
@@ -409,4 +423,5 @@ const gr__task_kind gr__task_text_classification = {
     .fill = fill,
     .score = score,
     .finish = finish,
+    .panels = panels,
 };
