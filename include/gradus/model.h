@@ -5,8 +5,8 @@
  *   char *text;
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
- * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, layers,
- * detector, tabular. */
+ * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
+ * mobilenet, vit, layers, detector, tabular. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
