@@ -29,8 +29,8 @@ static gr_status finish(void *config, const gr__facts *facts)
     vit_config *c = config;
     GR_TRY(gr__picture_finish(&c->p, facts));
     if (c->hidden == 0) c->hidden = 4 * c->width;
-    GR_FAIL_IF(c->width % c->heads, GR_ERR_CONFIG, "'dim' %lld is not a multiple of 'heads' %lld",
-               (long long)c->width, (long long)c->heads);
+    GR_FAIL_IF(c->width % c->heads, GR_ERR_CONFIG, "'dim' %lld is not a multiple of 'heads' %lld", (long long)c->width,
+               (long long)c->heads);
     GR_FAIL_IF(c->p.height % c->patch || c->p.width % c->patch, GR_ERR_CONFIG,
                "pictures of %lld x %lld do not fall into patches of %lld; data.size resizes them",
                (long long)c->p.height, (long long)c->p.width, (long long)c->patch);
