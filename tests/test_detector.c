@@ -241,6 +241,15 @@ static void learns(void **state)
     print_message("map50 %.3f, map %.3f\n", reached, metric(run, "map"));
     assert_true(reached > 0.9);
     gr_run_close(&run);
+    char *page;
+    size_t length;
+    snprintf(path[0], sizeof path[0], "%s/report.html", out);
+    assert_ok(gr_report_write(out, path[0], NULL));
+    assert_ok(gr__file_read(path[0], 1 << 24, &page, &length));
+    assert_non_null(strstr(page, "<h2>Boxes</h2>"));
+    assert_non_null(strstr(page, "blue</td><td class=\"n\">"));
+    assert_non_null(strstr(page, "src=\"data:image/png;base64,iVBORw0KGgo"));
+    gr__free(page);
 
     gr_model *m;
     seen s = {.worst = 1};

@@ -42,11 +42,13 @@ gr_status gr__detect_boxes(const float *score, const float *boxes, int64_t place
     return GR_OK;
 }
 
+int64_t gr__detect_thickness(const gr__image *image) { return 1 + GR__MAX(image->width, image->height) / 400; }
+
 void gr__detect_draw(gr__image *image, const gr_detection *found, size_t n)
 {
     static const uint8_t colour[][3] = {{230, 60, 50},  {40, 110, 230}, {30, 160, 70},
                                         {240, 170, 20}, {160, 60, 200}, {20, 180, 190}};
-    int64_t thick = 1 + GR__MAX(image->width, image->height) / 400;
+    int64_t thick = gr__detect_thickness(image);
     for (size_t i = n; i-- > 0;) { /* the best on top */
         const gr_box *b = &found[i].box;
         gr__image_frame(image, b->x, b->y, b->x + b->width, b->y + b->height, thick,

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "image/mix.h"
 #include "model/picture.h"
 #include "task/label_score.h"
 #include "task/pictures.h"
@@ -27,12 +28,17 @@ typedef struct gr__sight_options {
     int64_t cache_mib;
 } gr__sight_options;
 
+typedef struct gr__sight_augment {
+    gr__picture_augment p; /* first */
+    double mixup, cutmix;
+} gr__sight_augment;
+
 typedef struct gr__sight_task {
     gr__task base;
     gr__image_set *set[2]; /* the second: valid_source */
     gr__pictures part[2];
     gr__sight_options o;
-    gr__picture_augment change;
+    gr__sight_augment change;
     bool changes;
     double smoothing;
     gr__picture_shape shape;
@@ -68,15 +74,19 @@ static const gr__conf_row data_rows[] = {
      "decoded pictures stay in memory where they take no more", 0},
 };
 #undef AT
-#define AT(field) offsetof(gr__picture_augment, field)
+#define AT(field) offsetof(gr__sight_augment, field)
 static const gr__conf_row augment_rows[] = {
     GR__PICTURE_AUGMENT_ROWS,
-    {"rotate", GR__CONF_DOUBLE, AT(o.degrees), 0, 180, NULL, "0", "degrees, both ways", 0},
-    {"area_min", GR__CONF_DOUBLE, AT(o.area_least), 0, 1, NULL, "0.08", "smallest cut-out with 'area_max'",
+    {"rotate", GR__CONF_DOUBLE, AT(p.o.degrees), 0, 180, NULL, "0", "degrees, both ways", 0},
+    {"area_min", GR__CONF_DOUBLE, AT(p.o.area_least), 0, 1, NULL, "0.08", "smallest cut-out with 'area_max'",
      GR__CONF_ABOVE_MIN},
-    {"area_max", GR__CONF_DOUBLE, AT(o.area_most), 0, 1, NULL, "0", "largest cut-out that is resized; 0: none", 0},
-    {"ratio", GR__CONF_DOUBLE, AT(o.ratio), 1, 100, NULL, "1.3333333333333333", "most of its width over its height", 0},
-    {"cutout", GR__CONF_INT, AT(o.cutout), 0, MOST_EDGE, NULL, "0", "edge of an erased square", 0},
+    {"area_max", GR__CONF_DOUBLE, AT(p.o.area_most), 0, 1, NULL, "0", "largest cut-out that is resized; 0: none", 0},
+    {"ratio", GR__CONF_DOUBLE, AT(p.o.ratio), 1, 100, NULL, "1.3333333333333333", "most of its width over its height",
+     0},
+    {"mixup", GR__CONF_DOUBLE, AT(mixup), 0, 100, NULL, "0",
+     "of Beta(v, v) are the shares of two pictures in their mixture; 0: off", 0},
+    {"cutmix", GR__CONF_DOUBLE, AT(cutmix), 0, 100, NULL, "0", "the same of a rectangle that changes places", 0},
+    {"cutout", GR__CONF_INT, AT(p.o.cutout), 0, MOST_EDGE, NULL, "0", "edge of an erased square", 0},
 };
 #undef AT
 static const gr__conf_row loss_rows[] = {
@@ -140,9 +150,9 @@ static gr_status read_options(gr__sight_task *t, const gr__task_in *in)
     if (t->o.size.n > 2)
         return gr__conf_fail(gr__conf_find(in->root, "data.size"), "'data.size' is an edge, or height and width");
     if (t->o.channels == 2) return gr__conf_fail(gr__conf_find(in->root, "data.channels"), "'data.channels' is 1 or 3");
-    if (t->change.o.area_most > 0 && t->change.o.area_most < t->change.o.area_least)
+    if (t->change.p.o.area_most > 0 && t->change.p.o.area_most < t->change.p.o.area_least)
         return gr__conf_fail(t->o.augment, "'area_max' is below 'area_min'");
-    GR_TRY(gr__picture_augment_finish(&t->change, t->o.augment));
+    GR_TRY(gr__picture_augment_finish(&t->change.p, t->o.augment));
     t->changes = !gr__conf_is_null(t->o.augment);
     t->seed = in->seed;
     return GR_OK;
@@ -222,6 +232,8 @@ static void close(gr__task *base)
 
 /* ---- batches ---- */
 
+static bool mixes(const gr__sight_task *t) { return t->change.mixup > 0 || t->change.cutmix > 0; }
+
 static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, const char *program, gr_loss *out)
 {
     gr__sight_task *t = (gr__sight_task *)base;
@@ -229,7 +241,17 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     gr_loss_options o = {.label_smoothing = train ? t->smoothing : 0};
     GR_TRY(gr_model_build_picture(base->model, g, batch, train, program, &v));
     gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch);
-    *out = gr_loss_cross_entropy(g, v.logits, targets, &o);
+    if (train && mixes(t)) { /* of each label its share: the same as soft targets */
+        gr_value others = gr_input(g, "others", GR_I32, 1, &batch), share = gr_input(g, "share", GR_F32, 1, &batch);
+        gr_loss_options rest = o;
+        o.weight = share;
+        rest.weight = gr_affine(g, share, -1, 1);
+        gr_loss own = gr_loss_cross_entropy(g, v.logits, targets, &o),
+                other = gr_loss_cross_entropy(g, v.logits, others, &rest);
+        *out = (gr_loss){gr_add(g, own.sum, other.sum), gr_add(g, own.weight, other.weight)};
+    } else {
+        *out = gr_loss_cross_entropy(g, v.logits, targets, &o);
+    }
     if (!train) gr_output(g, program, "probability", gr_softmax(g, v.logits));
     return gr_graph_status(g);
 }
@@ -240,6 +262,9 @@ typedef struct batch_fill {
     int64_t first;
     float *pictures;
     int32_t *targets;
+    int64_t batch;
+    int32_t *others; /* labels of what is mixed in, and the share of a picture's own */
+    float *share;
 } batch_fill;
 
 static int64_t training_row(const gr__sight_task *t, int64_t sample)
@@ -255,10 +280,25 @@ static void fill_one(void *context, int64_t b, int thread)
     int64_t sample = f->first + b;
     bool train = f->split == GR__SPLIT_TRAIN, real = train || sample < p->n;
     int64_t row = train ? training_row(f->t, sample) : real ? sample : p->n - 1;
-    const gr__augment_options *change = train && f->t->changes ? &f->t->change.o : NULL;
+    const gr__augment_options *change = train && f->t->changes ? &f->t->change.p.o : NULL;
     real &= gr__pictures_put(p, row, change, f->t->seed, (uint64_t)(sample / p->n), f->t->mean, f->t->std, NULL,
                              f->pictures + b * gr__pictures_each(p));
     f->targets[b] = real ? gr__image_set_sample(p->set, p->index[row])->label : -1;
+}
+
+/* Pictures of a batch in pairs, the first with the last: both become mixtures. */
+static void mix_one(void *context, int64_t b, int thread)
+{
+    (void)thread;
+    batch_fill *f = context;
+    const gr__sight_task *t = f->t;
+    int64_t pair = f->batch - 1 - b, each = gr__pictures_each(&t->part[0]);
+    gr__rng r = gr__rng_make(t->seed ^ 0x6d69780000000000u, (uint64_t)(f->first + b));
+    double share = pair == b ? 1
+                             : gr__mix_pair(&r, t->change.mixup, t->change.cutmix, t->shape.height, t->shape.width,
+                                            t->shape.channels, f->pictures + b * each, f->pictures + pair * each);
+    f->share[b] = f->share[pair] = (float)share;
+    f->others[b] = f->targets[pair], f->others[pair] = f->targets[b];
 }
 
 static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
@@ -269,6 +309,12 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
         return;
     batch_fill f = {(gr__sight_task *)base, split, first, pictures.data, targets.data};
     gr__parallel(batch, fill_one, &f);
+    gr_tensor others, share;
+    if (split != GR__SPLIT_TRAIN || !mixes(f.t)) return;
+    if (gr_session_input(session, "others", &others) != GR_OK || gr_session_input(session, "share", &share) != GR_OK)
+        return;
+    f.batch = batch, f.others = others.data, f.share = share.data;
+    gr__parallel((batch + 1) / 2, mix_one, &f);
 }
 
 static void score(gr__task *base, int64_t first, int64_t batch, gr_session *session)

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "gradus/metric.h"
+#include "metric/html.h"
 #include "model/detect.h"
 #include "task/assign.h"
 #include "task/pictures.h"
@@ -16,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_EDGE = 1 << 13, MOST_BOXES = 1 << 12, MOST_SAID = 20, MOST_NAMED = 8 };
+enum { MOST_EDGE = 1 << 13, MOST_BOXES = 1 << 12, MOST_SAID = 20, MOST_NAMED = 8, SHOWN = 6, SHOWN_WIDTH = 420 };
 #define LEAST_SEEN 0.3f /* of a box that augmentation cuts: what is less is no object any more */
 
 typedef struct gr__boxes_options {
@@ -51,6 +52,8 @@ typedef struct gr__boxes_task {
     gr_detections *detections;
     gr_detection *found; /* of one picture */
     size_t found_capacity;
+    gr_detection *shown[SHOWN]; /* of the first pictures for validation */
+    size_t n_shown[SHOWN];
 } gr__boxes_task;
 
 #define AT(field) offsetof(gr__boxes_options, field)
@@ -259,6 +262,7 @@ static void close(gr__task *base)
     gr__boxes_task *t = (gr__boxes_task *)base;
     gr_detections_free(&t->detections);
     gr__free(t->found);
+    for (int i = 0; i < SHOWN; i++) gr__free(t->shown[i]);
     gr__str_release(&t->report);
     for (int i = 0; i < 2; i++) {
         gr__pictures_release(&t->part[i]);
@@ -373,6 +377,19 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
 
 /* ---- scores ---- */
 
+/* What 'predict' would show. */
+static gr_status keep_shown(gr__boxes_task *t, int64_t row, size_t n)
+{
+    double least = gr__detect_resolve(NULL).least;
+    while (n && t->found[n - 1].score < least) n--;
+    gr__free(t->shown[row]);
+    t->n_shown[row] = n;
+    t->shown[row] = gr__alloc((n + 1) * sizeof *t->shown[row]);
+    if (!t->shown[row]) return gr__fail_memory("boxes", n * sizeof *t->shown[row]);
+    if (n) memcpy(t->shown[row], t->found, n * sizeof *t->shown[row]);
+    return GR_OK;
+}
+
 static gr_status judge(gr__boxes_task *t, const gr__pictures *p, int64_t row, const float *score, const float *boxes)
 {
     gr_detect_options o = gr__detect_resolve(&(gr_detect_options){.least = 0.01});
@@ -390,6 +407,7 @@ static gr_status judge(gr__boxes_task *t, const gr__pictures *p, int64_t row, co
     }
     GR_TRY(gr__detect_boxes(score, boxes, t->grid_height * t->grid_width, t->classes, &o, &l, w, h, &t->found, &n,
                             &t->found_capacity));
+    if (row < SHOWN) GR_TRY(keep_shown(t, row, n));
     return gr_detections_update(t->detections, truth, n_truth, t->found, n);
 }
 
@@ -428,6 +446,57 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
     return n;
 }
 
+/* ---- report ---- */
+
+static gr_status show(gr__boxes_task *t, int64_t row, gr__str *page)
+{
+    static const uint8_t white[] = {255, 255, 255};
+    const gr__pictures *p = &t->part[1];
+    const gr__image_sample *s = gr__image_set_sample(p->set, p->index[row]);
+    gr__image image;
+    gr__str png = {0};
+    GR_TRY(gr__image_set_decode(p->set, p->index[row], &(gr__image_options){.channels = 3}, &image));
+    for (size_t k = 0; k < s->n_boxes; k++) {
+        const gr__box *b = &s->box[k];
+        gr__image_frame(&image, (double)b->x0, (double)b->y0, (double)b->x1, (double)b->y1,
+                        2 * gr__detect_thickness(&image), white);
+    }
+    gr__detect_draw(&image, t->shown[row], t->n_shown[row]);
+    gr_status status = gr__png_encode(&image, s->name, &png);
+    if (status == GR_OK) gr__html_picture(page, png.text, png.n, SHOWN_WIDTH, s->name);
+    gr__str_release(&png);
+    gr__image_release(&image);
+    return status;
+}
+
+static gr_status show_scores(gr__boxes_task *t, gr__str *page)
+{
+    static const char *const head[] = {"label", "AP .50", "AP .50 to .95", "recall"};
+    gr__html_table_begin(page, head, GR__COUNT(head));
+    for (int32_t k = 0; k < t->classes; k++) {
+        gr_detection_scores s;
+        char text[3][32];
+        GR_TRY(gr_detections_result(t->detections, k, &s));
+        const double v[] = {s.ap50, s.ap, s.recall};
+        for (int i = 0; i < 3; i++) snprintf(text[i], sizeof text[i], "%.4f", v[i]);
+        const char *cells[] = {gr__image_set_class(t->set[0], (size_t)k), text[0], text[1], text[2]};
+        gr__html_table_row(page, cells, GR__COUNT(cells));
+    }
+    gr__html_table_end(page);
+    return GR_OK;
+}
+
+static gr_status panels(gr__task *base, gr__str *page)
+{
+    gr__boxes_task *t = (gr__boxes_task *)base;
+    gr__html_section(page, "Boxes");
+    GR_TRY(show_scores(t, page));
+    gr__html_paragraph(page, "White: as annotated; colours, one a label: as found, scores of at least 0.3.");
+    for (int64_t i = 0; i < SHOWN && i < t->part[1].n && t->shown[i]; i++)
+        if (show(t, i, page) == GR_ERR_MEMORY) return GR_ERR_MEMORY; /* a build without PNG shows none */
+    return GR_OK;
+}
+
 const gr__task_kind gr__task_object_detection = {
     .name = "object-detection",
     .summary = "pictures to boxes with labels",
@@ -443,4 +512,5 @@ const gr__task_kind gr__task_object_detection = {
     .fill = fill,
     .score = score,
     .finish = finish,
+    .panels = panels,
 };
