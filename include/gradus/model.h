@@ -5,12 +5,13 @@
  *   char *text;
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
- * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, layers,
- * tabular. */
+ * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
+ * mobilenet, vit, layers, detector, tabular. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
 #include "gradus/graph.h"
+#include "gradus/metric.h"
 #include "gradus/store.h"
 #include "gradus/text.h"
 
@@ -35,11 +36,12 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,      /* token ids in, the next token out */
-    GR_MODEL_VECTOR,  /* rows of numbers in and out */
-    GR_MODEL_ENCODER, /* token ids in; out a vector of each, one of the whole, labels where there is a head */
-    GR_MODEL_PICTURE, /* pictures in, labels out */
-    GR_MODEL_TABLE    /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_LM,       /* token ids in, the next token out */
+    GR_MODEL_VECTOR,   /* rows of numbers in and out */
+    GR_MODEL_ENCODER,  /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+    GR_MODEL_PICTURE,  /* pictures in, labels out */
+    GR_MODEL_DETECTOR, /* pictures in, boxes with labels out */
+    GR_MODEL_TABLE     /* cells of a table in; out a number, or labels (gradus/table.h) */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -85,6 +87,15 @@ typedef struct gr_picture_values {
  * program (NULL: "step") updates. */
 GR_API gr_status gr_model_build_picture(gr_model *model, gr_graph *g, int64_t batch, bool train, const char *program,
                                         gr_picture_values *out);
+
+typedef struct gr_detector_values {
+    gr_value pictures; /* as in gr_picture_values */
+    gr_value logits;   /* (N, L, labels): of L places, each label by itself */
+    gr_value boxes;    /* f32 (N, L, 4): x0, y0, x1, y1 in pixels of "pictures" */
+} gr_detector_values;
+/* The same of a detector. */
+GR_API gr_status gr_model_build_detector(gr_model *model, gr_graph *g, int64_t batch, bool train, const char *program,
+                                         gr_detector_values *out);
 
 /* ---- generation ------------------------------------------------------------------------ */
 
@@ -172,6 +183,20 @@ GR_API gr_status gr_classify(gr_model *model, const char *const *texts, int64_t 
 /* The same of n files of pictures (PNG, JPEG, BMP, PNM), resized to what the model wants; 'length' does not count. */
 GR_API gr_status gr_classify_pictures(gr_model *model, const char *const *paths, int64_t n,
                                       const gr_classify_options *options, float *scores);
+typedef struct gr_detect_options {
+    double least;   /* score from which a box counts; 0: 0.3, see no_least */
+    double overlap; /* of two boxes of a label the worse one is dropped above it; 0: 0.5 */
+    int64_t most;   /* boxes of a picture; 0: 100 */
+    int64_t batch;  /* pictures at a time; 0: 16 */
+    bool no_least;
+    bool bf16;
+    const char *draw; /* a folder into which each picture is written with its boxes, NAME.png; NULL: none */
+} gr_detect_options;
+/* Called for each picture in turn with what was found in it: by falling score, in pixels of the picture as it is. */
+typedef void (*gr_detect_fn)(void *user, int64_t picture, const gr_detection *found, size_t n);
+/* Boxes in n files of pictures. GR_ERR_UNSUPPORTED (no detector), GR_ERR_IO, GR_ERR_MEMORY, and what reading pictures gives. */
+GR_API gr_status gr_detect_pictures(gr_model *model, const char *const *paths, int64_t n,
+                                    const gr_detect_options *options, gr_detect_fn fn, void *user);
 /* The encoder's own numbers: ids (B, T) with mask (B, T) (NULL: all ones) into the caller's f32 arrays, of which each may
  * be NULL: hidden (B, T, C), pooled (B, C), logits (B, labels). GR_ERR_UNSUPPORTED where the model lacks one. */
 GR_API gr_status gr_model_encode(gr_model *model, const int32_t *ids, const uint8_t *mask, int64_t batch, int64_t time,

@@ -28,6 +28,7 @@ GR_API gr_value gr_reciprocal(gr_graph *g, gr_value x);
 GR_API gr_value gr_erf(gr_graph *g, gr_value x);
 GR_API gr_value gr_sin(gr_graph *g, gr_value x);
 GR_API gr_value gr_cos(gr_graph *g, gr_value x);
+GR_API gr_value gr_atan(gr_graph *g, gr_value x);
 GR_API gr_value gr_affine(gr_graph *g, gr_value x, double scale, double shift); /* x*scale + shift */
 GR_API gr_value gr_clamp(gr_graph *g, gr_value x, double low, double high); /* gradient 1 inside, both ends included */
 GR_API gr_value gr_power(gr_graph *g, gr_value x, double exponent);         /* x > 0 unless exponent is whole */

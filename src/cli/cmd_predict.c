@@ -1,6 +1,6 @@
 #include "cli/predict.h"
 
-static predict_options o = {.top = 1};
+static predict_options o = {.top = 1, .least = -1};
 
 static const cli_option options[] = {
     {"text", 't', CLI_LIST, &o.text, "TEXT", 0, 0, NULL,
@@ -9,6 +9,8 @@ static const cli_option options[] = {
     {"length", 0, CLI_INT, &o.length, "N", 1, 1e9, NULL, "only the first N tokens count (default: the model's context)",
      false},
     {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false},
+    {"least", 0, CLI_DOUBLE, &o.least, "P", 0, 1, NULL, "boxes: only those with this score (default 0.3)", false},
+    {"draw", 0, CLI_TEXT, &o.draw, "FOLDER", 0, 0, NULL, "boxes: write each picture with them, as PNG", false},
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
 };
 
@@ -18,6 +20,7 @@ static const struct {
 } kinds[] = {
     {GR_MODEL_ENCODER, predict_texts},
     {GR_MODEL_PICTURE, predict_pictures},
+    {GR_MODEL_DETECTOR, predict_boxes},
     {GR_MODEL_TABLE, predict_rows},
 };
 
@@ -42,6 +45,7 @@ static const char *const examples[] = {
     "gradus predict runs/questions --text \"Who wrote it?\" --top 3",
     "gradus predict runs/questions --json < questions.txt",
     "gradus predict runs/mnist_lenet seven.png three.jpg",
+    "gradus predict runs/bccd_detector blood.jpg --draw boxes",
     "gradus predict runs/houses new.csv > predicted.csv",
     NULL,
 };
@@ -50,10 +54,12 @@ const cli_command cmd_predict = {
     "predict",
     "Use",
     "MODEL [PICTURE... | FILE.csv]",
-    "gives the label of a text or a picture, or the target of the rows of a CSV file",
+    "gives the label of a text or a picture, the boxes in a picture, or the target of the rows of a CSV file",
     "MODEL is a folder that the task 'text-classification' left, or a Hugging Face folder of BERT, RoBERTa or DistilBERT\n"
     "with a classification head; or one that 'image-classification' left, and then files of pictures follow. A line for each\n"
     "text or picture: label, TAB, probability; with --json an object with all of them.\n"
+    "A folder of 'object-detection' wants pictures too: a line for each box, picture, label, score, left, top, width and\n"
+    "height in pixels, separated by TABs; with --json an object for each picture.\n"
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row.",
     options,

@@ -10,12 +10,15 @@ typedef struct predict_options {
     cli_list text;
     int64_t top, batch, length;
     bool bf16;
+    double least;     /* score of a box; < 0: the default */
+    const char *draw; /* a folder; NULL: none */
 } predict_options;
 
 /* Prints the answers for cli.argument[1 ...] (or standard input) and returns an exit code. */
 typedef int (*predict_fn)(gr_model *model, const predict_options *o);
 int predict_texts(gr_model *model, const predict_options *o);
 int predict_pictures(gr_model *model, const predict_options *o);
+int predict_boxes(gr_model *model, const predict_options *o);
 int predict_rows(gr_model *model, const predict_options *o);
 
 #endif

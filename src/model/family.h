@@ -15,7 +15,8 @@ typedef enum gr__family_kind {
     GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
-    GR__KIND_TABLE    /* cells of a table in; out numbers, or labels */
+    GR__KIND_DETECTOR, /* pictures in, boxes with labels out */
+    GR__KIND_TABLE     /* cells of a table in; out numbers, or labels */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
@@ -60,6 +61,12 @@ typedef struct gr__picture_in {
     const char *program; /* train: in which running statistics are updated */
 } gr__picture_in;
 
+/* What a detector says of each of its L places, row by row. */
+typedef struct gr__detector_out {
+    gr_value logits; /* (N, L, labels): each label by itself */
+    gr_value boxes;  /* f32 (N, L, 4): x0, y0, x1, y1 in pixels of the model's picture */
+} gr__detector_out;
+
 /* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
 typedef struct gr__old_name {
     const char *end, *now;
@@ -90,11 +97,14 @@ typedef struct gr__family {
     gr_value (*build_head)(gr_graph *g, const void *config, const gr__encoder_in *in, const gr__encoded *body);
     /* PICTURE: the logits (N, labels). What all such configurations begin with is in model/picture.h. */
     gr_value (*build_picture)(gr_graph *g, const void *config, const gr__picture_in *in);
+    /* DETECTOR: its configuration begins like a PICTURE's. Place i is at ((i % width) + 0.5, (i / width) + 0.5)*stride. */
+    void (*build_detector)(gr_graph *g, const void *config, const gr__picture_in *in, gr__detector_out *out);
+    void (*places)(const void *config, int64_t *height, int64_t *width, int64_t *stride);
     /* TABLE: numbers f32 (B, N) (0: none) and codes i32 (B, K) (0: none) -> (B, outputs); the columns behind them. */
     gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
                             bool train);
     const gr__columns *(*columns)(const void *config);
-    /* ENCODER, PICTURE, TABLE: names of the labels; what their logits mean. */
+    /* ENCODER, PICTURE, DETECTOR, TABLE: names of the labels; what their logits mean. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);
@@ -162,6 +172,7 @@ int gr__model_states(const gr_model *model, gr_value *out, int capacity);
 /* GR_ERR_UNSUPPORTED unless it is a language model, an encoder, for pictures; 'what' cannot be done otherwise. */
 gr_status gr__model_want_lm(const gr_model *model, const char *what);
 gr_status gr__model_want_encoder(const gr_model *model, const char *what);
+gr_status gr__model_want_detector(const gr_model *model, const char *what);
 gr_status gr__model_want_pictures(const gr_model *model, const char *what);
 /* A table model: inputs "numbers" f32 (B, N) and "codes" i32 (B, K) where there are any -> (B, outputs). */
 gr_value gr__model_build_table(const gr_model *model, gr_graph *g, int64_t batch, bool train);

@@ -68,6 +68,23 @@ gr_value gr__model_build_table(const gr_model *m, gr_graph *g, int64_t batch, bo
     return m->family->build_table(g, m->config, numbers, codes, batch, train);
 }
 
+/* A model for pictures, or a detector; boxes: 0 for the former. Returns the input "pictures". */
+static gr_value build_on_pictures(const gr_model *m, gr_graph *g, int64_t batch, bool train, const char *program,
+                                  gr_value *logits, gr_value *boxes)
+{
+    const gr__picture_config *p = m->config;
+    gr__picture_in in = {.train = train, .program = program ? program : "step"};
+    gr__detector_out found = {0};
+    in.x = gr_input(g, "pictures", GR_F32, 4, (int64_t[]){batch, p->height, p->width, p->channels});
+    if (m->family->build_detector)
+        m->family->build_detector(g, m->config, &in, &found);
+    else
+        found.logits = m->family->build_picture(g, m->config, &in);
+    *logits = found.logits;
+    *boxes = found.boxes;
+    return in.x;
+}
+
 static void build_layout(gr_model *m)
 {
     const gr__family *f = m->family;
@@ -77,10 +94,9 @@ static void build_layout(gr_model *m)
     gr__family_kind kind = gr__model_kind(m);
     if (kind == GR__KIND_ENCODER) {
         build_encoder(m, g, 1, 1, false, &encoder);
-    } else if (kind == GR__KIND_PICTURE) {
-        const gr__picture_config *p = m->config;
-        gr_value x = gr_input(g, "x", GR_F32, 4, (int64_t[]){1, p->height, p->width, p->channels});
-        f->build_picture(g, m->config, &(gr__picture_in){.x = x});
+    } else if (kind == GR__KIND_PICTURE || kind == GR__KIND_DETECTOR) {
+        gr_value logits, boxes;
+        build_on_pictures(m, g, 1, false, NULL, &logits, &boxes);
     } else if (kind == GR__KIND_VECTOR) {
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
@@ -180,7 +196,7 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 /* ORDER KIND */
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
-                   (int)GR__KIND_TABLE == GR_MODEL_TABLE,
+                   (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 
@@ -287,11 +303,29 @@ gr_status gr_model_build_picture(gr_model *m, gr_graph *g, int64_t batch, bool t
     GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_picture: an argument is NULL");
     GR_TRY(gr__model_want_pictures(m, "gr_model_build_picture"));
     GR_FAIL_IF(batch < 1, GR_ERR_ARGUMENT, "a batch of %lld pictures is not possible", (long long)batch);
-    const gr__picture_config *p = m->config;
-    gr_picture_values v = {
-        .pictures = gr_input(g, "pictures", GR_F32, 4, (int64_t[]){batch, p->height, p->width, p->channels})};
-    v.logits = m->family->build_picture(
-        g, m->config, &(gr__picture_in){.x = v.pictures, .train = train, .program = program ? program : "step"});
+    gr_picture_values v;
+    gr_value none;
+    v.pictures = build_on_pictures(m, g, batch, train, program, &v.logits, &none);
+    GR_TRY(gr_graph_status(g));
+    *out = v;
+    return GR_OK;
+}
+
+gr_status gr__model_want_detector(const gr_model *m, const char *what)
+{
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_DETECTOR, GR_ERR_UNSUPPORTED, "%s needs a detector, not '%s'", what,
+               m->family->name);
+    return GR_OK;
+}
+
+gr_status gr_model_build_detector(gr_model *m, gr_graph *g, int64_t batch, bool train, const char *program,
+                                  gr_detector_values *out)
+{
+    GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_detector: an argument is NULL");
+    GR_TRY(gr__model_want_detector(m, "gr_model_build_detector"));
+    GR_FAIL_IF(batch < 1, GR_ERR_ARGUMENT, "a batch of %lld pictures is not possible", (long long)batch);
+    gr_detector_values v;
+    v.pictures = build_on_pictures(m, g, batch, train, program, &v.logits, &v.boxes);
     GR_TRY(gr_graph_status(g));
     *out = v;
     return GR_OK;

@@ -2,6 +2,7 @@
 
 #include "gradus/nn.h"
 
+#include <math.h>
 #include <stdio.h>
 
 const char *const gr__picture_ignored[] = {"*num_batches_tracked", NULL};
@@ -102,4 +103,13 @@ gr_value gr__picture_flatten(gr_graph *g, gr_value x)
 gr_value gr__picture_norm(gr_graph *g, const char *name, gr_value x, const gr__picture_in *in)
 {
     return gr_batch_norm_layer(g, name, x, &(gr_batch_norm_options){.evaluate = !in->train, .program = in->program});
+}
+
+gr_value gr__picture_conv(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window, int64_t stride,
+                          int64_t groups)
+{
+    gr_init init = {.kind = GR_INIT_NORMAL, .b = sqrt(2 * (double)groups / (double)(out * window * window))};
+    gr_conv_layer_options o = {
+        .padding = window / 2, .stride = {stride}, .groups = groups, .no_bias = true, .init = &init};
+    return gr_conv_layer(g, name, x, out, window, &o);
 }

@@ -14,11 +14,12 @@ static const gr__task_kind *task_for(const char *model)
 {
     const gr__family *f;
     if (gr__family_find(model, &f) != GR_OK) return &gr__task_text_generation; /* which says that there is none */
-    return f->kind == GR__KIND_VECTOR    ? &gr__task_vector
-           : f->kind == GR__KIND_TABLE   ? &gr__task_table
-           : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
-           : f->kind == GR__KIND_PICTURE ? &gr__task_image_classification
-                                         : &gr__task_text_generation;
+    return f->kind == GR__KIND_VECTOR     ? &gr__task_vector
+           : f->kind == GR__KIND_TABLE    ? &gr__task_table
+           : f->kind == GR__KIND_ENCODER  ? &gr__task_text_classification
+           : f->kind == GR__KIND_PICTURE  ? &gr__task_image_classification
+           : f->kind == GR__KIND_DETECTOR ? &gr__task_object_detection
+                                          : &gr__task_text_generation;
 }
 
 gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
@@ -39,10 +40,10 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
     }
     const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(names)) : NULL;
     return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
-                         near
-                             ? "'?"
-                             : "; there are 'text-generation', 'text-classification', 'image-classification', 'vector' "
-                               "and 'table'");
+                         near ? "'?"
+                              : "; there are 'text-generation', 'text-classification', 'image-classification', "
+                                "'object-detection', 'vector' "
+                                "and 'table'");
 }
 
 gr_status gr__task_open(const gr__task_in *in, gr__task **out)
