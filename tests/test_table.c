@@ -48,7 +48,8 @@ static double value_of(const gr_metric *m, int n, const char *name)
 static void a_folder_alone_predicts(void **state)
 {
     (void)state;
-    const char *source = houses(), *out = gr__path_join(folder, "run");
+    const char *source = houses();
+    char *out = gr__path_join(folder, "run");
     gr_run *run;
     gr_metric m[16], again[16];
     int n, k;
@@ -81,6 +82,7 @@ static void a_folder_alone_predicts(void **state)
     assert_int_equal(gr_table_predict(model, written("less.csv", "x,y\n1,2\n"), &p), GR_ERR_DATA);
     assert_non_null(strstr(gr_message(), "no column 'shape'"));
     gr_model_free(&model);
+    gr__free(out);
 }
 
 static void numbers_are_measured_on_their_scale(void **state)

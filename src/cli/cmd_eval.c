@@ -1,4 +1,5 @@
 #include "cli/eval_ids.h"
+#include "cli/gate.h"
 #include "cli/out.h"
 #include "cli/signals.h"
 #include "gradus/table.h"
@@ -13,8 +14,9 @@ enum { MOST_METRICS = 16 };
 static struct {
     int64_t batch, context, folds;
     bool bf16;
-    const char *out, *ids, *logits, *adamw, *save;
+    const char *out, *report, *ids, *logits, *adamw, *save;
 } o;
+static int code; /* what is returned when nothing failed: a gate may be shut */
 
 static const cli_option options[] = {
     {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "windows at a time (default: chosen from the model)", false},
@@ -23,6 +25,9 @@ static const cli_option options[] = {
     {"folds", 0, CLI_INT, &o.folds, "K", 2, 1000, NULL,
      "with a configuration of a table: train and measure K models, each on the rows that it has not seen", false},
     {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run, with a configuration", false},
+    {"report", 0, CLI_TEXT, &o.report, "FILE.html", 0, 0, NULL, "with a configuration or a run: write its report",
+     false},
+    GATE_OPTIONS,
     {"ids", 0, CLI_TEXT, &o.ids, "FILE", 0, 0, NULL, "a JSON list of lists of token ids instead of DATA", true},
     {"logits", 0, CLI_TEXT, &o.logits, "FILE", 0, 0, NULL,
      "with --ids: writes the logits, of an encoder all it gives, as safetensors", true},
@@ -38,36 +43,41 @@ static bool is_config(const char *path)
 
 /* ---- a run ---- */
 
-static int eval_run(const char *config, const char *folder)
+static gr_status measure(const char *config, gr_run *run)
 {
-    gr_run *run = NULL;
     gr_metric m[MOST_METRICS];
     int n = 0;
-    gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings, .out = folder};
-    gr_status s = gr_run_open(config, &ro, &run);
-    if (s == GR_OK) s = gr_run_evaluate(run, m, MOST_METRICS, &n);
-    if (s == GR_OK && n == 0) {
+    gr_status s = gr_run_evaluate(run, m, MOST_METRICS, &n);
+    if (s != GR_OK) return s;
+    if (n == 0) {
         fprintf(stderr, "gradus: the data of '%s' have no validation part; set data.valid\n", config);
-        gr_run_close(&run);
-        return EXIT_INVALID;
-    }
-    if (s != GR_OK) {
-        gr_run_close(&run);
-        return cli_fail(s);
+        code = EXIT_INVALID;
+        return GR_OK;
     }
     if (n > MOST_METRICS) n = MOST_METRICS;
     gr_run_plan p = gr_run_describe(run);
     if (cli.json) {
         json_open('{');
         json_int("step", p.start_step);
-        for (int i = 0; i < n; i++) json_number(m[i].name, m[i].value);
-        json_end();
-    } else {
-        if (p.start_step == 0) out_note("no checkpoint in '%s': these are the first weights", p.out);
-        for (int i = 0; i < n; i++) printf("%-14s %.6g\n", m[i].name, m[i].value);
+    } else if (p.start_step == 0) {
+        out_note("no checkpoint in '%s': these are the first weights", p.out);
     }
+    metrics_print(m, n);
+    if (cli.json) json_end();
+    if (o.report) s = gr_report_write(p.out, o.report, NULL);
+    if (s == GR_OK) code = gate_check(m, n);
+    return s;
+}
+
+static int eval_run(const char *config, const char *folder)
+{
+    gr_run *run = NULL;
+    gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings, .out = folder};
+    gr_status s = gr_run_open(config, &ro, &run);
+    if (s == GR_OK) s = measure(config, run);
+    int failed = s == GR_OK ? EXIT_OK : cli_fail(s);
     gr_run_close(&run);
-    return EXIT_OK;
+    return s == GR_OK ? code : failed;
 }
 
 /* ---- folds ---- */
@@ -109,7 +119,17 @@ static int eval_folds(const char *config)
     } else {
         for (int i = 0; i < n; i++) printf("%-18s %.6g +- %.3g\n", mean[i].name, mean[i].value, deviation[i].value);
     }
-    return EXIT_OK;
+    return gate_check(mean, n);
+}
+
+/* ---- a model on a file ---- */
+
+static void print_object(const gr_metric *m, int n)
+{
+    if (cli.json) json_open('{');
+    metrics_print(m, n);
+    if (cli.json) json_end();
+    code = gate_check(m, n);
 }
 
 /* ---- a table model on a CSV file ---- */
@@ -120,13 +140,7 @@ static gr_status score_rows(gr_model *model)
     int n = 0;
     gr_status s = gr_table_score(model, cli.argument[1], m, MOST_METRICS, &n);
     if (s != GR_OK) return s;
-    if (cli.json) json_open('{');
-    for (int i = 0; i < n; i++)
-        if (cli.json)
-            json_number(m[i].name, m[i].value);
-        else
-            printf("%-18s %.6g\n", m[i].name, m[i].value);
-    if (cli.json) json_end();
+    print_object(m, n);
     return GR_OK;
 }
 
@@ -138,19 +152,12 @@ static gr_status score(gr_model *model)
     gr_lm_score r;
     gr_status s = gr_model_score_text(model, cli.argument[1], &e, &r);
     if (s != GR_OK) return s;
-    if (cli.json) {
-        json_open('{');
-        json_number("loss", r.loss);
-        json_number("perplexity", r.perplexity);
-        json_number("bits_per_byte", r.bits_per_byte);
-        json_int("tokens", r.tokens);
-        json_int("bytes", r.bytes);
-        json_end();
-    } else {
-        printf(
-            "loss           %.6g\nperplexity     %.6g\nbits_per_byte  %.6g\ntokens         %lld\nbytes          %lld\n",
-            r.loss, r.perplexity, r.bits_per_byte, (long long)r.tokens, (long long)r.bytes);
-    }
+    print_object((gr_metric[]){{"loss", r.loss},
+                               {"perplexity", r.perplexity},
+                               {"bits_per_byte", r.bits_per_byte},
+                               {"tokens", (double)r.tokens},
+                               {"bytes", (double)r.bytes}},
+                 5);
     return GR_OK;
 }
 
@@ -177,7 +184,7 @@ static int eval_model(void)
         s = gr_model_kind_of(model) == GR_MODEL_TABLE ? score_rows(model) : score(model);
     gr_model_free(&model);
     ids_release(&ids);
-    return s == GR_OK ? EXIT_OK : cli_fail(s);
+    return s == GR_OK ? code : cli_fail(s);
 }
 
 static int run_command(void)
@@ -185,12 +192,15 @@ static int run_command(void)
     struct stat info;
     char config[4096];
     const char *first = cli.argument[0];
+    if (gate_read() != EXIT_OK) return EXIT_USAGE;
     if (o.ids && !o.adamw && !o.logits) return cli_usage("--ids wants --logits or --adamw");
     if (o.adamw && (!o.ids || !o.save || !eval_adamw_settings(o.adamw)))
         return cli_usage("--adamw wants six numbers, --ids and --save");
     if (o.folds && (cli.n_arguments == 2 || o.ids || !is_config(first)))
         return cli_usage("--folds trains anew and wants a configuration; '%s' is trained already: take its config.yaml",
                          first);
+    if (o.report && (o.folds || cli.n_arguments == 2 || o.ids))
+        return cli_usage("--report wants a configuration or the folder of a run");
     if (o.folds) return eval_folds(first);
     if (cli.n_arguments == 2 || o.ids) return eval_model();
     if (is_config(first)) return eval_run(first, o.out);
@@ -205,6 +215,7 @@ static const char *const examples[] = {"gradus eval runs/book other.txt",
                                        "gradus eval runs/book",
                                        "gradus eval runs/houses test.csv",
                                        "gradus eval houses.yaml --folds 5",
+                                       "gradus eval runs/questions --min accuracy=0.8 --report questions.html",
                                        NULL};
 
 const cli_command cmd_eval = {

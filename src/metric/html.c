@@ -138,3 +138,12 @@ void gr__html_fact(gr__str *out, const char *name, const char *value)
 void gr__html_facts_end(gr__str *out) { gr__str_add(out, "</div>\n"); }
 void gr__html_charts_begin(gr__str *out) { gr__str_add(out, "<div class=\"charts\">\n"); }
 void gr__html_charts_end(gr__str *out) { gr__str_add(out, "</div>\n"); }
+
+gr_status gr__html_figure(gr__str *out, gr_status drawn, char **svg)
+{
+    if (drawn != GR_OK) return drawn;
+    gr__str_add(out, *svg);
+    gr__free(*svg);
+    *svg = NULL;
+    return GR_OK;
+}

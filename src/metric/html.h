@@ -28,5 +28,7 @@ void gr__html_facts_end(gr__str *out);
 /* A box around charts: they stand side by side where there is room. */
 void gr__html_charts_begin(gr__str *out);
 void gr__html_charts_end(gr__str *out);
+/* What one of the gr_plot_ functions drew: its status, and its text, which is freed. */
+gr_status gr__html_figure(gr__str *out, gr_status drawn, char **svg);
 
 #endif

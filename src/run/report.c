@@ -1,18 +1,18 @@
-/* The report of a run as one HTML file: facts, curves from metrics.jsonl, samples, the configuration. It reads the folder
+/* The report of a run as one HTML file: facts, curves from metrics.jsonl, what the last evaluation left (panels.c),
+ * samples, the configuration. It reads the folder
  * only, so a run that was stopped, or trained elsewhere, has its report too. */
-#include "gradus/train.h"
-
 #include "base/file.h"
 #include "base/json.h"
 #include "format/weights.h"
 #include "metric/html.h"
 #include "metric/plot.h"
+#include "run/run.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_CONFIG = 8 << 20 };
+enum { MOST_CONFIG = 8 << 20, MOST_EVALUATION = 256 << 20 };
 #define MOST_METRICS_BYTES ((size_t)2 << 30)
 
 typedef struct gr__curve {
@@ -189,6 +189,19 @@ static void add_facts(gr__report *r, const char *folder)
     gr__html_facts_end(&r->page);
 }
 
+/* What the last evaluation left; none: nothing. */
+static gr_status add_evaluation(gr__report *r, const char *folder)
+{
+    char *path = gr__path_join(folder, GR__EVALUATION_FILE), *text = NULL;
+    size_t n;
+    if (!path) return gr__fail_memory("a path", strlen(folder));
+    if (gr__file_exists(path) && gr__file_read(path, MOST_EVALUATION, &text, &n) == GR_OK)
+        gr__str_add_n(&r->page, text, n);
+    gr__free(text);
+    gr__free(path);
+    return GR_OK;
+}
+
 static void add_samples(gr__report *r, const gr_report_options *o)
 {
     if (o->n_samples < 1) return;
@@ -263,6 +276,7 @@ gr_status gr_report_write(const char *run_folder, const char *path, const gr_rep
     gr__html_begin(&r.page, o.title ? o.title : run_folder);
     add_facts(&r, run_folder);
     add_curves(&r);
+    GR_TRY_DONE(add_evaluation(&r, run_folder));
     add_samples(&r, &o);
     GR_TRY_DONE(add_files(&r, run_folder));
     gr__html_paragraph(&r.page, "Made by Gradus " GR_VERSION ".");

@@ -69,6 +69,10 @@ gr_status gr__run_begin(gr_run *run);
 /* Mean loss over at most 'samples' validation samples (0: all); metrics may be NULL. */
 gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric *metrics, int capacity, int *n);
 
+/* panels.c: what the task shows of the validation that has just been scored, as a part of a page in the run's folder. */
+#define GR__EVALUATION_FILE "evaluation.html"
+gr_status gr__run_write_panels(gr_run *run, const gr_metric *metrics, int n);
+
 /* Parameters and their averages (train.ema) change places; twice is nothing. */
 gr_status gr__run_swap_averages(gr_run *run);
 

@@ -74,8 +74,12 @@ gr_status gr_run_evaluate(gr_run *run, gr_metric *out, int capacity, int *n)
 {
     double loss;
     GR_TRY(gr__run_begin(run));
-    if (run->n_last == 0 || run->last_step != run->at.step) return gr__run_validate(run, 0, &loss, out, capacity, n);
-    for (int i = 0; i < run->n_last && i < capacity; i++) out[i] = run->last[i]; /* training has just done it */
+    if (run->n_last == 0 || run->last_step != run->at.step) { /* else training has just done it */
+        GR_TRY(gr__run_validate(run, 0, &loss, run->last, (int)GR__COUNT(run->last), &run->n_last));
+        run->n_last = GR__MIN(run->n_last, (int)GR__COUNT(run->last));
+        run->last_step = run->at.step;
+    }
+    for (int i = 0; i < run->n_last && i < capacity; i++) out[i] = run->last[i];
     *n = run->n_last;
-    return GR_OK;
+    return gr__run_write_panels(run, run->last, run->n_last);
 }

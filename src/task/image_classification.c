@@ -9,9 +9,9 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "data/image_set.h"
-#include "gradus/metric.h"
 #include "image/augment.h"
 #include "model/picture.h"
+#include "task/label_score.h"
 
 #include <math.h>
 #include <string.h>
@@ -53,9 +53,8 @@ typedef struct gr__sight_task {
     int64_t height, width, channels, classes;
     uint64_t seed;
     float mean[4], std[4];
-    gr_confusion *confusion;
-    gr_probability *probability;
-    double *row; /* of one sample's probabilities */
+    gr__conf_strings names; /* of the classes */
+    gr__label_score *scores;
 } gr__sight_task;
 
 #define AT(field) offsetof(gr__sight_options, field)
@@ -336,10 +335,11 @@ static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
     const gr__conf *section = gr__conf_get(in->root, "model");
     gr__facts facts = {
         .height = t->height, .width = t->width, .channels = t->channels, .mean = t->o.mean, .std = t->o.std};
-    facts.labels.n = (size_t)t->classes;
-    facts.labels.item = gr__arena_alloc(&t->base.arena, facts.labels.n * sizeof *facts.labels.item);
-    if (!facts.labels.item) return gr__fail_memory("labels", facts.labels.n * sizeof *facts.labels.item);
-    for (size_t k = 0; k < facts.labels.n; k++) facts.labels.item[k] = gr__image_set_class(t->set[0], k);
+    t->names.n = (size_t)t->classes;
+    t->names.item = gr__arena_alloc(&t->base.arena, t->names.n * sizeof *t->names.item);
+    if (!t->names.item) return gr__fail_memory("labels", t->names.n * sizeof *t->names.item);
+    for (size_t k = 0; k < t->names.n; k++) t->names.item[k] = gr__image_set_class(t->set[0], k);
+    facts.labels = t->names;
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", "resnet", &t->base.arena));
     const gr__family *family;
@@ -357,10 +357,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(split(t));
     GR_TRY(read_pictures(t));
     GR_TRY(make_model(t, in));
-    GR_TRY(gr_confusion_new((int32_t)t->classes, &t->confusion));
-    if (t->classes > 5) GR_TRY(gr_probability_new((int32_t)t->classes, NULL, &t->probability));
-    t->row = gr__arena_alloc(&base->arena, (size_t)t->classes * sizeof *t->row);
-    if (!t->row) return gr__fail_memory("probabilities", (size_t)t->classes * sizeof *t->row);
+    GR_TRY(gr__label_score_new(&t->names, &t->scores));
     for (int i = 0; i < 2; i++) base->samples[i] = base->units[i] = t->part[i].n;
     base->units_per_sample = 1;
     return GR_OK;
@@ -369,8 +366,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 static void close(gr__task *base)
 {
     gr__sight_task *t = (gr__sight_task *)base;
-    gr_confusion_free(&t->confusion);
-    gr_probability_free(&t->probability);
+    gr__label_score_free(&t->scores);
     for (int i = 0; i < 2; i++) {
         gr__free(t->part[i].index);
         gr__free(t->part[i].pixels);
@@ -388,8 +384,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     GR_TRY(gr_model_build_picture(base->model, g, batch, train, program, &v));
     gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch);
     *out = gr_loss_cross_entropy(g, v.logits, targets, &o);
-    if (!train) gr_output(g, program, "prediction", gr_argmax(g, v.logits));
-    if (!train && t->probability) gr_output(g, program, "probability", gr_softmax(g, v.logits));
+    if (!train) gr_output(g, program, "probability", gr_softmax(g, v.logits));
     return gr_graph_status(g);
 }
 
@@ -457,37 +452,32 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
 {
     gr__sight_task *t = (gr__sight_task *)base;
     const gr__sight_part *p = &t->part[1];
-    gr_tensor said, all = {0};
-    if (gr_session_output(session, "prediction", &said) != GR_OK) return;
-    if (t->probability && gr_session_output(session, "probability", &all) != GR_OK) return;
-    if (first == 0) {
-        gr_confusion_clear(t->confusion);
-        if (t->probability) {
-            gr_probability_free(&t->probability);
-            if (gr_probability_new((int32_t)t->classes, NULL, &t->probability) != GR_OK) return;
-        }
-    }
-    for (int64_t i = first; i < first + batch && i < p->n; i++) {
-        int32_t label = gr__image_set_sample(p->set, p->index[i])->label;
-        if (gr_confusion_update(t->confusion, &label, (const int32_t *)said.data + (i - first), 1) != GR_OK) return;
-        for (int64_t k = 0; k < t->classes && t->probability; k++)
-            t->row[k] = gr_tensor_get(&all, (i - first) * t->classes + k);
-        if (t->probability && gr_probability_update(t->probability, t->row, &label, 1) != GR_OK) return;
-    }
+    gr_tensor said, targets;
+    if (gr_session_output(session, "probability", &said) != GR_OK ||
+        gr_session_input(session, "targets", &targets) != GR_OK)
+        return;
+    if (first == 0) gr__label_score_clear(t->scores);
+    gr__label_score_add_rows(t->scores, said.data, targets.data, first, GR__MIN(batch, p->n - first));
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
-    const gr__sight_task *t = (const gr__sight_task *)base;
-    gr_confusion_scores all;
-    gr_probability_scores top = {0};
-    gr_confusion_result(t->confusion, &all);
-    if (t->probability) gr_probability_result(t->probability, &top);
-    const gr_metric m[] = {{"accuracy", all.accuracy}, {"macro_f1", all.macro.f1}, {"top5", top.top_k}};
-    int n = t->probability ? 3 : 2; /* of five classes five are always right */
-    for (int i = 0; i < n && i < capacity; i++) out[i] = m[i];
+    int n;
+    gr__label_score_metrics(((gr__sight_task *)base)->scores, out, capacity, &n);
     return n;
+}
+
+static const char *name_of(void *user, int64_t sample, char room[256])
+{
+    (void)room;
+    const gr__sight_part *p = &((gr__sight_task *)user)->part[1];
+    return gr__image_set_sample(p->set, p->index[sample])->name;
+}
+
+static gr_status panels(gr__task *base, gr__str *page)
+{
+    return gr__label_score_panels(((gr__sight_task *)base)->scores, name_of, base, page);
 }
 
 const gr__task_kind gr__task_image_classification = {
@@ -505,4 +495,5 @@ const gr__task_kind gr__task_image_classification = {
     .fill = fill,
     .score = score,
     .finish = finish,
+    .panels = panels,
 };

@@ -28,6 +28,7 @@ typedef struct gr__table_task {
     int scored;  /* the part that validations look at */
     float *said; /* samples[1], outputs: of the validation that goes on */
     int64_t n_said;
+    const char *path; /* of the rows that validations look at */
 } gr__table_task;
 
 static const char *const losses[] = {"auto", "mse", "mae", "huber", "cross_entropy", NULL};
@@ -133,6 +134,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     t->seed = in->seed;
     GR_TRY(gr__table_open(&o, section, in->seed, &base->arena, &t->table));
     base->report = t->table.report;
+    t->path = o.test_source ? o.test_source : o.source;
     t->classes = gr__columns_classes(&t->table.columns);
     t->outputs = gr__columns_outputs(&t->table.columns);
     t->scored = t->table.part[1].n > 0;
@@ -232,6 +234,12 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
     return n;
 }
 
+static gr_status panels(gr__task *base, gr__str *page)
+{
+    const gr__table_task *t = (const gr__table_task *)base;
+    return gr__table_panels(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said, t->path, page);
+}
+
 /* The rows of 'data' are the table's own, whose number no initialiser knows. */
 static const gr__conf_section sections[] = {{"loss", loss_rows, GR__COUNT(loss_rows), "a name alone is the type"}};
 
@@ -255,4 +263,5 @@ const gr__task_kind gr__task_table = {
     .fill = fill,
     .score = score,
     .finish = finish,
+    .panels = panels,
 };

@@ -2,6 +2,7 @@
 #ifndef GR__TABLE_SCORE_H
 #define GR__TABLE_SCORE_H
 
+#include "base/str.h"
 #include "data/table.h"
 #include "gradus/train.h"
 
@@ -12,5 +13,8 @@ void gr__table_probabilities(const gr__columns *c, const float *output, double *
  * 'capacity', *n_out gets how many there are; what is not defined (one class alone) is left out. */
 gr_status gr__table_score(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
                           gr_metric *out, int capacity, int *n_out);
+/* Sections of a page about the same rows, which stand in the file at 'path'. */
+gr_status gr__table_panels(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
+                           const char *path, gr__str *page);
 
 #endif

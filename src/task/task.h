@@ -3,6 +3,7 @@
 #ifndef GR__TASK_H
 #define GR__TASK_H
 
+#include "base/str.h"
 #include "model/family.h"
 #include "gradus/nn.h"
 #include "gradus/plan.h"
@@ -45,6 +46,8 @@ typedef struct gr__task_kind {
     void (*score)(gr__task *t, int64_t first, int64_t batch, gr_session *session);
     /* Adds metrics to those that follow from the mean loss; returns how many. */
     int (*finish)(gr__task *t, double loss, gr_metric *out, int capacity);
+    /* Of the validation that was scored last, over all samples: sections of the report. NULL: none. */
+    gr_status (*panels)(gr__task *t, gr__str *page);
 } gr__task_kind;
 
 struct gr__task {

@@ -1,7 +1,6 @@
 /* Texts to labels: an encoder with a head, trained from nothing or from a folder ('from'). Texts are tokenised once and
  * padded to one length, that of the longest unless data.length says; the training order is a permutation for each epoch.
  * Labels are those of the training part, in order. */
-#include "task/class_score.h"
 #include "task/tokenizer.h"
 
 #include "base/rng.h"
@@ -9,7 +8,9 @@
 #include "data/split.h"
 #include "data/token_noise.h"
 #include "model/encode.h"
+#include "task/label_score.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_LABELS = 4096 };
@@ -48,8 +49,7 @@ typedef struct gr__class_task {
     int64_t time;
     gr__token_noise noise;
     int32_t *room; /* time: a text with noise */
-    float *said;   /* samples[1], labels: logits of the validation that goes on */
-    int64_t n_said;
+    gr__label_score *scores; /* of the validation part */
 } gr__class_task;
 
 static const char *const formats[] = {"auto", "table", "lines", "jsonl", NULL},
@@ -146,7 +146,7 @@ static gr_status find_labels(gr__class_task *t, const gr__labelled *train)
     for (size_t i = 0; i < names.n; i++)
         if (!(names.item[i] = gr__arena_strdup(&t->base.arena, names.item[i]))) return gr__fail_memory("a label", 64);
     t->labels = names;
-    return GR_OK;
+    return gr__label_score_new(&t->labels, &t->scores);
 }
 
 static gr_status unknown_label(const gr__class_task *t, const part *p, const gr__labelled_row *row)
@@ -306,10 +306,8 @@ static gr_status open_parts(gr__class_task *t, const gr__task_in *in, const gr__
         t->base.samples[i] = t->base.units[i] = parts[i].n;
     }
     t->base.units_per_sample = 1;
-    size_t said = (size_t)parts[1].n * t->labels.n, time = (size_t)t->time;
-    t->said = gr__calloc(said + 1, sizeof *t->said);
-    t->room = gr__calloc(time + 1, sizeof *t->room);
-    if (!t->said || !t->room) return gr__fail_memory("predictions", said * sizeof *t->said);
+    t->room = gr__calloc((size_t)t->time + 1, sizeof *t->room);
+    if (!t->room) return gr__fail_memory("a text", (size_t)t->time * sizeof *t->room);
     return set_weights(t, gr__conf_get(in->root, "loss"));
 }
 
@@ -340,8 +338,8 @@ static void close(gr__task *base)
         gr__free(t->part[i].label);
         gr__free(t->part[i].start);
     }
-    gr__free(t->said);
     gr__free(t->room);
+    gr__label_score_free(&t->scores);
 }
 
 /* ---- batches ---- */
@@ -357,7 +355,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
         o.class_weight =
             gr_constant(g, &(gr_tensor){.dtype = GR_F32, .rank = 1, .dim = {(int64_t)t->labels.n}, .data = t->weight});
     *out = gr_loss_cross_entropy(g, v.logits, targets, &o);
-    if (!train) gr_output(g, program, "prediction", v.logits);
+    if (!train) gr_output(g, program, "probability", gr_softmax(g, v.logits));
     return gr_graph_status(g);
 }
 
@@ -405,22 +403,36 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
 static void score(gr__task *base, int64_t first, int64_t batch, gr_session *session)
 {
     gr__class_task *t = (gr__class_task *)base;
+    const gr__labelled_ids *p = &t->part[1];
     gr_tensor said;
-    int64_t n = GR__MIN(batch, t->part[1].n - first), labels = (int64_t)t->labels.n;
-    if (gr_session_output(session, "prediction", &said) != GR_OK || said.dtype != GR_F32) return;
-    memcpy(t->said + first * labels, said.data, (size_t)(n * labels) * sizeof *t->said);
-    t->n_said = first + n;
+    if (gr_session_output(session, "probability", &said) != GR_OK) return;
+    if (first == 0) gr__label_score_clear(t->scores);
+    gr__label_score_add_rows(t->scores, said.data, p->label + first, first, GR__MIN(batch, p->n - first));
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
-    const gr__class_task *t = (const gr__class_task *)base;
-    gr__metrics l = {out, capacity, 0};
-    int32_t labels = (int32_t)t->labels.n;
-    /* what is not finite has no metrics; the loss says so already */
-    if (gr__class_score(labels, labels, t->part[1].label, t->said, t->n_said, &l) != GR_OK) return 0;
-    return GR__MIN(l.n, capacity);
+    int n;
+    gr__label_score_metrics(((gr__class_task *)base)->scores, out, capacity, &n);
+    return n;
+}
+
+static const char *name_of(void *user, int64_t sample, char room[256])
+{
+    const gr__class_task *t = user;
+    const gr__labelled_ids *p = &t->part[1];
+    char *text;
+    size_t n = (size_t)(p->start[sample + 1] - p->start[sample]);
+    if (gr_tokenizer_decode(t->base.model->tokenizer, p->id + p->start[sample], n, 0, &text, NULL) != GR_OK) return "";
+    snprintf(room, 256, "%.250s", text);
+    gr_text_free(text);
+    return room;
+}
+
+static gr_status panels(gr__task *base, gr__str *page)
+{
+    return gr__label_score_panels(((gr__class_task *)base)->scores, name_of, base, page);
 }
 
 const gr__task_kind gr__task_text_classification = {
@@ -439,4 +451,5 @@ const gr__task_kind gr__task_text_classification = {
     .fill = fill,
     .score = score,
     .finish = finish,
+    .panels = panels,
 };

@@ -1,0 +1,21 @@
+/* gradus predict, by kind of model: a file predict_KIND.c and a line in cmd_predict.c each. */
+#ifndef CLI_PREDICT_H
+#define CLI_PREDICT_H
+
+#include "cli/cli.h"
+#include "gradus/model.h"
+
+/* What the command line says; each kind reads what concerns it. */
+typedef struct predict_options {
+    cli_list text;
+    int64_t top, batch, length;
+    bool bf16;
+} predict_options;
+
+/* Prints the answers for cli.argument[1 ...] (or standard input) and returns an exit code. */
+typedef int (*predict_fn)(gr_model *model, const predict_options *o);
+int predict_texts(gr_model *model, const predict_options *o);
+int predict_pictures(gr_model *model, const predict_options *o);
+int predict_rows(gr_model *model, const predict_options *o);
+
+#endif

@@ -1,0 +1,134 @@
+/* Labels of texts and of pictures. */
+#include "cli/out.h"
+#include "cli/predict.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct texts {
+    char **item;
+    int64_t n, capacity;
+} texts;
+
+static bool add_text(texts *t, const char *text, size_t n)
+{
+    if (t->n == t->capacity) {
+        int64_t capacity = t->capacity ? 2 * t->capacity : 64;
+        char **grown = realloc(t->item, (size_t)capacity * sizeof *grown);
+        if (!grown) return false;
+        t->item = grown;
+        t->capacity = capacity;
+    }
+    return (t->item[t->n] = strndup(text, n)) != NULL && ++t->n;
+}
+
+/* Lines without their ends; empty ones do not count. */
+static bool read_input(texts *t)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t n;
+    bool fine = true;
+    while (fine && (n = getline(&line, &room, stdin)) >= 0) {
+        while (n && (line[n - 1] == '\n' || line[n - 1] == '\r')) n--;
+        if (n) fine = add_text(t, line, (size_t)n);
+    }
+    free(line);
+    return fine && !ferror(stdin);
+}
+
+static bool take_texts(texts *t, const predict_options *o)
+{
+    bool fine = true;
+    for (int i = 0; i < o->text.n && fine; i++) fine = add_text(t, o->text.item[i], strlen(o->text.item[i]));
+    if (o->text.n == 0) fine = read_input(t);
+    if (!fine) fprintf(stderr, "gradus: the texts cannot be read\n");
+    return fine;
+}
+
+static void release(texts *t)
+{
+    for (int64_t i = 0; i < t->n; i++) free(t->item[i]);
+    free(t->item);
+}
+
+/* ---- answers ---- */
+
+/* The likeliest label that is not taken yet; taken ones become less than any. */
+static int64_t take_best(float *score, int64_t n)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (score[i] > score[best]) best = i;
+    return best;
+}
+
+static const char *label_of(const gr_model *m, int64_t i) { return gr_model_label(m, i); }
+
+static void print_one(const gr_model *m, const char *text, float *score, int64_t n, int64_t top)
+{
+    gr_label_kind kind = gr_model_label_kind(m);
+    if (cli.json) {
+        json_open('{');
+        json_text(gr_model_kind_of(m) == GR_MODEL_PICTURE ? "picture" : "text", text);
+        if (kind == GR_LABELS_ONE) json_text("label", label_of(m, take_best(score, n)));
+        json_open_key("scores", '{');
+        for (int64_t i = 0; i < n; i++) json_number(label_of(m, i), score[i]);
+        json_close();
+        json_end();
+        return;
+    }
+    for (int64_t k = 0; k < (kind == GR_LABELS_ONE ? top : n) && k < n; k++) {
+        int64_t i = kind == GR_LABELS_ONE ? take_best(score, n) : k;
+        printf("%s%s\t%.4f", k ? "\t" : "", label_of(m, i), (double)score[i]);
+        score[i] = -1;
+    }
+    putchar('\n');
+}
+
+static gr_status predict(gr_model *m, const texts *t, const predict_options *o)
+{
+    bool pictures = gr_model_kind_of(m) == GR_MODEL_PICTURE;
+    int64_t n = gr_model_describe(m).labels;
+    gr_classify_options c = {.batch = o->batch, .length = o->length, .bf16 = o->bf16};
+    float *score = calloc((size_t)(t->n * n) + 1, sizeof *score);
+    if (!score) return GR_ERR_MEMORY;
+    gr_status s = (pictures ? gr_classify_pictures : gr_classify)(m, (const char *const *)t->item, t->n, &c, score);
+    for (int64_t i = 0; i < t->n && s == GR_OK && !out_broken(); i++)
+        print_one(m, t->item[i], score + i * n, n, o->top);
+    free(score);
+    return s;
+}
+
+/* Pictures are the arguments behind the model. */
+static bool take_pictures(texts *t)
+{
+    bool fine = true;
+    for (int i = 1; i < cli.n_arguments && fine; i++) fine = add_text(t, cli.argument[i], strlen(cli.argument[i]));
+    if (!fine) fprintf(stderr, "gradus: out of memory\n");
+    return fine;
+}
+
+static int answer(gr_model *m, texts *t, bool fine, const predict_options *o)
+{
+    gr_status s = fine && t->n ? predict(m, t, o) : GR_OK;
+    release(t);
+    return s != GR_OK ? cli_fail(s) : fine ? EXIT_OK : EXIT_FAILED;
+}
+
+int predict_texts(gr_model *m, const predict_options *o)
+{
+    texts t = {0};
+    if (cli.n_arguments > 1)
+        return cli_usage("'%s' looks at neither pictures nor tables; give texts with --text", cli.argument[0]);
+    bool fine = take_texts(&t, o);
+    return answer(m, &t, fine, o);
+}
+
+int predict_pictures(gr_model *m, const predict_options *o)
+{
+    texts t = {0};
+    if (cli.n_arguments < 2) return cli_usage("'%s' looks at pictures: name some behind it", cli.argument[0]);
+    bool fine = take_pictures(&t);
+    return answer(m, &t, fine, o);
+}

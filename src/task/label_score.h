@@ -1,0 +1,33 @@
+/* How answers of labels are measured and shown, by every task that gives labels. */
+#ifndef GR__LABEL_SCORE_H
+#define GR__LABEL_SCORE_H
+
+#include "base/str.h"
+#include "conf/schema.h"
+#include "gradus/metric.h"
+#include "gradus/train.h"
+
+typedef struct gr__label_score gr__label_score;
+
+/* names: of the labels, two at least; borrowed. */
+gr_status gr__label_score_new(const gr__conf_strings *names, gr__label_score **out);
+void gr__label_score_free(gr__label_score **s);
+void gr__label_score_clear(gr__label_score *s);
+/* One sample: probability (labels), that sum to 1. 'sample' is what the caller names it by in the panels.
+ * GR_ERR_DATA where they are not finite. */
+gr_status gr__label_score_add(gr__label_score *s, const double *probability, int32_t actual, int64_t sample);
+/* The same of n rows of f32 probabilities (n, labels), samples first .. first + n - 1. */
+gr_status gr__label_score_add_rows(gr__label_score *s, const float *probability, const int32_t *actual, int64_t first,
+                                   int64_t n);
+
+/* accuracy, macro_f1, log_loss, auc, average_precision; with two labels precision, recall and f1 of the second, and the
+ * threshold of the best f1; with more than five top5; calibration_error. What is not defined is left out. Fills at most
+ * 'capacity', *n gets how many there are. */
+gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capacity, int *n);
+
+/* What people call a sample ("digits/7/12.png"), in 'room' or borrowed. */
+typedef const char *(*gr__sample_name_fn)(void *user, int64_t sample, char room[256]);
+/* Sections of a page: confusion matrix, ROC and precision-recall, calibration, the surest mistakes. */
+gr_status gr__label_score_panels(gr__label_score *s, gr__sample_name_fn name, void *user, gr__str *page);
+
+#endif
