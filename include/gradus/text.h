@@ -155,7 +155,7 @@ typedef struct gr_text_source {
 
 /* Zero means default. */
 typedef struct gr_tokenizer_options {
-    int64_t vocab_size;         /* bpe, wordpiece: ids in total, with the 256 bytes and special tokens; to 2^20; default 8192 */
+    int64_t vocab_size; /* bpe, wordpiece: ids in total, with the 256 bytes and special tokens; to 2^20; default 8192 */
     int64_t least_count;        /* bpe, wordpiece: a pair, a word that is rarer is left out; >= 1; default 2 */
     const char *pattern;        /* bpe: how text is cut into words: "gpt2" (default), "llama3", "qwen2" */
     const char *const *special; /* special tokens besides <|endoftext|>, distinct and not empty */

@@ -38,7 +38,7 @@ static bool held_out(const gr__split_options *o, int64_t i)
 }
 
 gr_status gr__split_rows(const gr__split_options *o, uint64_t seed, const int32_t *group, int64_t groups, int64_t *row,
-                    int64_t n, int64_t *n_train)
+                         int64_t n, int64_t *n_train)
 {
     *n_train = n;
     if (o->folds == 0 && o->valid == 0) return GR_OK;
@@ -46,8 +46,7 @@ gr_status gr__split_rows(const gr__split_options *o, uint64_t seed, const int32_
     if (!order) return gr__fail_memory("the data", (size_t)n * sizeof *order);
     gr_status status = shuffle(seed, group, GR__MAX(groups, 1), row, n, order);
     for (int64_t i = 0; i < n && status == GR_OK; i++) valid += held_out(o, i);
-    for (int64_t i = 0, v = n - valid; i < n && status == GR_OK; i++)
-        row[held_out(o, i) ? v++ : train++] = order[i];
+    for (int64_t i = 0, v = n - valid; i < n && status == GR_OK; i++) row[held_out(o, i) ? v++ : train++] = order[i];
     if (status == GR_OK) *n_train = n - valid;
     gr__free(order);
     return status;

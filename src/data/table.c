@@ -69,7 +69,8 @@ static gr_status split(gr__table_work *w, uint64_t seed)
 {
     w->n_train = w->n_rows;
     if (w->o->test_source) return GR_OK;
-    GR_TRY(gr__split_rows(&w->o->split, seed, w->class, gr__columns_classes(w->columns), w->row, w->n_rows, &w->n_train));
+    GR_TRY(
+        gr__split_rows(&w->o->split, seed, w->class, gr__columns_classes(w->columns), w->row, w->n_rows, &w->n_train));
     w->n_valid = w->n_rows - w->n_train;
     return GR_OK;
 }

@@ -36,6 +36,7 @@ typedef struct gr__lm_in {
     bool train;           /* dropout on */
     gr_value start;       /* i32 (B): decoding with caches; 0: none */
     gr_value positions;   /* i32 (B, T): with start */
+    gr_value lengths;     /* i32 (B): with start: how many ids are real, what is behind them must leave no trace */
     int64_t cache;        /* positions in the caches */
     gr_dtype cache_dtype; /* f32, or bf16 where gr_autocast_bf16() follows */
     const char *program;  /* in which the caches are updated */
@@ -79,6 +80,7 @@ typedef struct gr__family {
     gr_status (*finish)(void *config, const gr__facts *facts);
     /* LM: hidden states after the last norm, and the output matrix. */
     void (*build_lm)(gr_graph *g, const void *config, const gr__lm_in *in, gr_value *hidden, gr_value *head);
+    bool recurrent; /* LM: its states cannot be cut short, so that going back is beginning again */
     /* VECTOR: x (N, inputs) -> (N, outputs), before the output activation: losses work on that. program: as in
      * gr__picture_in. */
     gr_value (*build_vector)(gr_graph *g, const void *config, gr_value x, bool train, const char *program);

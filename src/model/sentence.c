@@ -49,7 +49,7 @@ gr_label_kind gr__sentence_label_kind(const void *config)
 
 gr_value gr__sentence_embed(gr_graph *g, const gr__sentence_config *c, const gr__encoder_in *in, gr_value *mask)
 {
-    static const gr_init small = {.kind = GR_INIT_NORMAL, .b = 0.25};
+    static const gr_init small = {.kind = GR_INIT_NORMAL, .b = 0.05};
     gr_value x = gr_embedding_layer(g, "embeddings", in->ids, c->vocab, c->width, &small);
     x = gr__lm_dropout(g, x, in->train ? c->embedding_dropout : 0);
     *mask = 0;

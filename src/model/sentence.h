@@ -13,18 +13,18 @@ typedef struct gr__sentence_config {
     gr__conf_strings labels;
 } gr__sentence_config;
 
-#define GR__SENTENCE_ROWS                                                                                              \
-    {"width", GR__CONF_INT, offsetof(gr__sentence_config, width), 1, GR__MOST_WIDTH, NULL, "128",                      \
-     "size of a token's vector", 0},                                                                                   \
-        {"context", GR__CONF_INT, offsetof(gr__sentence_config, context), 1, GR__MOST_CONTEXT, NULL, "512",            \
-         "most tokens that it sees at once", 0},                                                                       \
-        {"vocab", GR__CONF_INT, offsetof(gr__sentence_config, vocab), 0, GR__MOST_VOCAB, NULL, "0",                    \
-         "rows of the embedding; 0: as the tokenizer", 0},                                                             \
-        {"embedding_dropout", GR__CONF_DOUBLE, offsetof(gr__sentence_config, embedding_dropout), 0, 1, NULL, "0",      \
-         "of the tokens' vectors", GR__CONF_BELOW_MAX},                                                                \
-    {                                                                                                                  \
-        "head_dropout", GR__CONF_DOUBLE, offsetof(gr__sentence_config, head_dropout), 0, 1, NULL, "0.5",               \
-            "before the classifier", GR__CONF_BELOW_MAX                                                                \
+#define GR__SENTENCE_ROWS                                                                                                \
+    {"width", GR__CONF_INT, offsetof(gr__sentence_config, width), 1, GR__MOST_WIDTH,                                     \
+     NULL,    "128",        "size of a token's vector",           0},                                                    \
+        {"context", GR__CONF_INT, offsetof(gr__sentence_config, context), 1, GR__MOST_CONTEXT,                           \
+         NULL,      "512",        "most tokens that it sees at once",     0},                                            \
+        {"vocab", GR__CONF_INT, offsetof(gr__sentence_config, vocab),         0, GR__MOST_VOCAB,                         \
+         NULL,    "0",          "rows of the embedding; 0: as the tokenizer", 0},                                        \
+        {"embedding_dropout",      GR__CONF_DOUBLE,   offsetof(gr__sentence_config, embedding_dropout), 0, 1, NULL, "0", \
+         "of the tokens' vectors", GR__CONF_BELOW_MAX},                                                                  \
+    {                                                                                                                    \
+        "head_dropout", GR__CONF_DOUBLE, offsetof(gr__sentence_config, head_dropout), 0, 1, NULL, "0.5",                 \
+            "before the classifier", GR__CONF_BELOW_MAX                                                                  \
     }
 
 gr_status gr__sentence_finish(gr__sentence_config *c, const gr__facts *facts);
@@ -40,7 +40,7 @@ const gr__conf_strings *gr__sentence_labels(const void *config);
 gr_label_kind gr__sentence_label_kind(const void *config);
 extern const char *const gr__sentence_begins[];
 
-#define GR__SENTENCE_FAMILY                                                                  \
+#define GR__SENTENCE_FAMILY                                                                   \
     .kind = GR__KIND_ENCODER, .build_head = gr__sentence_head, .labels = gr__sentence_labels, \
     .label_kind = gr__sentence_label_kind, .begins = gr__sentence_begins
 

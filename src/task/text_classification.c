@@ -48,7 +48,7 @@ typedef struct gr__class_task {
     uint64_t seed;
     int64_t time;
     gr__token_noise noise;
-    int32_t *room; /* time: a text with noise */
+    int32_t *room;           /* time: a text with noise */
     gr__label_score *scores; /* of the validation part */
 } gr__class_task;
 
@@ -69,6 +69,8 @@ static const gr__conf_row data_rows[] = {
     {"label", GR__CONF_STRING, AT(file.label), 0, 0, NULL, "label", "column or key of the label", 0},
     {"header", GR__CONF_ENUM, AT(file.header), 0, 0, headers, "auto", "whether a table's first row holds names", 0},
     {"encoding", GR__CONF_ENUM, AT(encoding), 0, 0, encodings, "utf-8", "of the file; latin-1 is ISO-8859-1", 0},
+    {"skip_bad", GR__CONF_BOOL, AT(file.skip_bad), 0, 0, NULL, "false",
+     "leave out rows without a text or a label; default: the first one is an error", 0},
     {"length", GR__CONF_INT, AT(length), 0, 1 << 28, NULL, "0",
      "tokens of a text, what is beyond is cut off; 0: of the longest, up to the model's context", 0},
     {"drop", GR__CONF_DOUBLE, AT(noise.drop), 0, 1, NULL, "0", "augmentation: share of the tokens that are left out",
@@ -311,6 +313,15 @@ static gr_status open_parts(gr__class_task *t, const gr__task_in *in, const gr__
     return set_weights(t, gr__conf_get(in->root, "loss"));
 }
 
+static gr_status report_skipped(gr__class_task *t, const gr__labelled *train, const gr__labelled *valid)
+{
+    int64_t n = train->skipped + valid->skipped;
+    if (n == 0) return GR_OK;
+    const char *first = train->first_skipped ? train->first_skipped : valid->first_skipped;
+    t->base.report = gr__arena_printf(&t->base.arena, "%lld rows were left out, the first: %s", (long long)n, first);
+    return t->base.report ? GR_OK : gr__fail_memory("a report", 256);
+}
+
 static gr_status open(gr__task *base, const gr__task_in *in)
 {
     gr__class_task *t = (gr__class_task *)base;
@@ -322,6 +333,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY_DONE(gr__labelled_read(o.source, &o.file, &train));
     if (o.valid_source) GR_TRY_DONE(gr__labelled_read(o.valid_source, &o.file, &valid));
     GR_TRY_DONE(find_labels(t, &train));
+    GR_TRY_DONE(report_skipped(t, &train, &valid));
     GR_TRY_DONE(cut_parts(t, &o, &train, &valid, parts));
     GR_TRY_DONE(open_parts(t, in, &o, parts));
 done:

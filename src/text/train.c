@@ -192,7 +192,8 @@ gr_status gr_tokenizer_train(gr_tokenizer_type type, const gr_tokenizer_options 
     case GR_TOKENIZER_BPE: status = make_bpe(tok, o, sources, n_sources); break;
     case GR_TOKENIZER_WORD_PIECE: status = make_words(tok, o, sources, n_sources); break;
     default:
-        status = gr__fail(GR_ERR_UNSUPPORTED, "a '%s' tokenizer cannot be trained; choose 'byte', 'char', 'bpe' or 'wordpiece'",
+        status = gr__fail(GR_ERR_UNSUPPORTED,
+                          "a '%s' tokenizer cannot be trained; choose 'byte', 'char', 'bpe' or 'wordpiece'",
                           gr_tokenizer_type_name(type));
     }
     if (status == GR_OK) status = add_template(tok, o);

@@ -62,8 +62,7 @@ gr_status gr__train_words(gr_tokenizer *tok, int32_t vocab_size, int64_t least_c
         status = gr__each_word(tok, sources[i].n ? sources[i].text : "", sources[i].n, count_word, &words);
         if (status != GR_OK) status = gr__fail_prefix(status, "text %zu", i);
     }
-    if (status == GR_OK && words.count == 0)
-        status = gr__fail(GR_ERR_DATA, "the training text has no words");
+    if (status == GR_OK && words.count == 0) status = gr__fail(GR_ERR_DATA, "the training text has no words");
     if (status == GR_OK) status = add_words(tok, vocab_size, least_count, &words);
     gr__map_release(&words);
     return status;
