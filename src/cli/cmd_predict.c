@@ -19,6 +19,7 @@ static const struct {
     {GR_MODEL_ENCODER, predict_texts},
     {GR_MODEL_PICTURE, predict_pictures},
     {GR_MODEL_TABLE, predict_rows},
+    {GR_MODEL_SERIES, predict_series},
 };
 
 static int run_command(void)
@@ -43,6 +44,7 @@ static const char *const examples[] = {
     "gradus predict runs/questions --json < questions.txt",
     "gradus predict runs/mnist_lenet seven.png three.jpg",
     "gradus predict runs/houses new.csv > predicted.csv",
+    "gradus predict runs/etth1_dlinear ETTh1.csv",
     NULL,
 };
 
@@ -55,7 +57,8 @@ const cli_command cmd_predict = {
     "with a classification head; or one that 'image-classification' left, and then files of pictures follow. A line for each\n"
     "text or picture: label, TAB, probability; with --json an object with all of them.\n"
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
-    "'probability_CLASS'; with --json an object for each row.",
+    "'probability_CLASS'; with --json an object for each row. One that 'forecasting' left wants a CSV file with the past of\n"
+    "its series, and prints how they go on.",
     options,
     COUNT(options),
     1,

@@ -17,5 +17,9 @@ typedef int (*predict_fn)(gr_model *model, const predict_options *o);
 int predict_texts(gr_model *model, const predict_options *o);
 int predict_pictures(gr_model *model, const predict_options *o);
 int predict_rows(gr_model *model, const predict_options *o);
+int predict_series(gr_model *model, const predict_options *o);
+
+/* A cell of CSV on standard output, with quotes where it holds a separator, a quote or the end of a line. */
+void cli_csv_cell(const char *text);
 
 #endif

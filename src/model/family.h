@@ -15,19 +15,23 @@ typedef enum gr__family_kind {
     GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
-    GR__KIND_TABLE    /* cells of a table in; out numbers, or labels */
+    GR__KIND_TABLE,   /* cells of a table in; out numbers, or labels */
+    GR__KIND_SERIES   /* the past of series in, what follows out */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {
     int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
     int64_t inputs, outputs; /* VECTOR: columns of x and y */
-    gr__conf_strings labels; /* ENCODER, PICTURE: what the head tells apart, in order; none: as the config says */
+    gr__conf_strings labels; /* ENCODER, PICTURE: what the head tells apart, in order; none: as the config says. SERIES:
+                                their names */
     int64_t height, width, channels; /* PICTURE: 0: the config must say */
-    gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
-    const gr__columns *columns;      /* TABLE: fitted; they outlive the model. NULL: as the config says */
-    int32_t pad;                     /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
-    gr__arena *arena;                /* the model's; filled by gr__model_finish() */
+    gr__conf_doubles mean, std; /* PICTURE: of each channel of the data in [0, 1]; none: as the config says. SERIES:
+                                        of each */
+    bool log;                   /* SERIES: those of their logarithms */
+    const gr__columns *columns; /* TABLE: fitted; they outlive the model. NULL: as the config says */
+    int32_t pad;                /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
+    gr__arena *arena;           /* the model's; filled by gr__model_finish() */
 } gr__facts;
 
 typedef struct gr__lm_in {
@@ -96,7 +100,10 @@ typedef struct gr__family {
     gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
                             bool train);
     const gr__columns *(*columns)(const void *config);
-    /* ENCODER, PICTURE, TABLE: names of the labels; what their logits mean. */
+    /* SERIES: x (B, window, N), normalised -> (B, horizon, N). What all such configurations begin with is in
+     * model/series.h. */
+    gr_value (*build_series)(gr_graph *g, const void *config, gr_value x, bool train);
+    /* ENCODER, PICTURE, TABLE: names of the labels; what their logits mean. SERIES: the names of the series. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);

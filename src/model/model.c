@@ -3,6 +3,7 @@
 
 #include "graph/graph.h"
 #include "model/picture.h"
+#include "model/series.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,10 @@ static void build_layout(gr_model *m)
         f->build_vector(g, m->config, gr_input(g, "x", GR_F32, 2, (int64_t[]){1, inputs}), false, NULL);
     } else if (f->kind == GR__KIND_TABLE) {
         gr__model_build_table(m, g, 1, false);
+    } else if (f->kind == GR__KIND_SERIES) {
+        const gr__series_config *s = m->config;
+        gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, s->window, (int64_t)s->names.n});
+        f->build_series(g, m->config, x, false);
     } else {
         gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){1, 1});
         f->build_lm(g, m->config, &(gr__lm_in){.ids = ids, .batch = 1, .time = 1}, &hidden, &head);
@@ -105,6 +110,16 @@ static gr_status copy_labels(gr_model *m, gr__conf_strings *labels)
     return GR_OK;
 }
 
+static gr_status copy_numbers(gr_model *m, gr__conf_doubles *list)
+{
+    if (list->n == 0) return GR_OK;
+    double *own = gr__arena_alloc(&m->arena, list->n * sizeof *own);
+    if (!own) return gr__fail_memory("a model", list->n * sizeof *own);
+    memcpy(own, list->item, list->n * sizeof *own);
+    list->item = own;
+    return GR_OK;
+}
+
 gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
 {
     gr__facts f = *facts;
@@ -113,6 +128,8 @@ gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
     f.pad = m->pad;
     f.arena = &m->arena;
     GR_TRY(copy_labels(m, &f.labels));
+    GR_TRY(copy_numbers(m, &f.mean));
+    GR_TRY(copy_numbers(m, &f.std));
     GR_TRY(m->family->finish(m->config, &f));
     GR_TRY(gr_graph_new(&m->layout));
     build_layout(m);
@@ -180,7 +197,7 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 /* ORDER KIND */
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
-                   (int)GR__KIND_TABLE == GR_MODEL_TABLE,
+                   (int)GR__KIND_TABLE == GR_MODEL_TABLE && (int)GR__KIND_SERIES == GR_MODEL_SERIES,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 

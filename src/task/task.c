@@ -18,6 +18,7 @@ static const gr__task_kind *task_for(const char *model)
            : f->kind == GR__KIND_TABLE   ? &gr__task_table
            : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
            : f->kind == GR__KIND_PICTURE ? &gr__task_image_classification
+           : f->kind == GR__KIND_SERIES  ? &gr__task_forecasting
                                          : &gr__task_text_generation;
 }
 
@@ -38,11 +39,11 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
         }
     }
     const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(names)) : NULL;
-    return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
-                         near
-                             ? "'?"
-                             : "; there are 'text-generation', 'text-classification', 'image-classification', 'vector' "
-                               "and 'table'");
+    return gr__conf_fail(
+        node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
+        near ? "'?"
+             : "; there are 'text-generation', 'text-classification', 'image-classification', 'vector', "
+               "'table' and 'forecasting'");
 }
 
 gr_status gr__task_open(const gr__task_in *in, gr__task **out)

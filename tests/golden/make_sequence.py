@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Makes folders of tests/golden/models/ for the families that are not Hugging Face's: textcnn, textrnn, rnn. The networks
-are those that src/model/NAME.c tells, in PyTorch; golden.safetensors holds what make_models.py says of encoders and of
-language models, in float64 rounded once.
+"""Makes folders of tests/golden/models/ for the families that are not Hugging Face's: textcnn, textrnn, rnn, and
+forecasters. The networks are those that src/model/NAME.c tells, in PyTorch; golden.safetensors holds what make_models.py
+says of encoders and of language models; of forecasters x (B, window, N), y and prediction (B, horizon, N), loss (squared
+errors) and grad.<name>. All in float64 rounded once.
 
     python3 tests/golden/make_sequence.py
 """
@@ -86,17 +87,98 @@ class Rnn(torch.nn.Module):
         return types.SimpleNamespace(logits=y @ head.T)
 
 
+class DLinear(torch.nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.average = c["average"]
+        self.Linear_Seasonal = torch.nn.Linear(c["window"], c["horizon"])
+        self.Linear_Trend = torch.nn.Linear(c["window"], c["horizon"])
+
+    def forward(self, x):
+        half = self.average // 2
+        longer = torch.cat((x[:, :1].repeat(1, half, 1), x, x[:, -1:].repeat(1, half, 1)), 1)
+        trend = torch.nn.functional.avg_pool1d(longer.transpose(1, 2), self.average, 1)
+        return (self.Linear_Seasonal(x.transpose(1, 2) - trend) + self.Linear_Trend(trend)).transpose(1, 2)
+
+
+class LstmForecast(torch.nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        n = len(c["id2label"])
+        self.shape = (c["horizon"], n)
+        self.rnn = CELLS[c["cell"]](n, c["hidden_size"], c["num_layers"], batch_first=True)
+        self.head = torch.nn.Linear(c["hidden_size"], c["horizon"] * n)
+
+    def forward(self, x):
+        y = self.rnn(x - x[:, -1:])[0][:, -1]
+        return self.head(y).unflatten(1, self.shape) + x[:, -1:]
+
+
+class PatchTst(torch.nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.patch_length, self.stride = c["patch_length"], c["patch_stride"]
+        self.count = (c["window"] + self.stride - self.patch_length) // self.stride + 1
+        self.patch = torch.nn.Linear(self.patch_length, c["hidden_size"])
+        self.position = torch.nn.Parameter(torch.zeros(self.count, c["hidden_size"]))
+        self.layers = torch.nn.ModuleList(
+            torch.nn.TransformerEncoderLayer(c["hidden_size"], c["num_attention_heads"], c["intermediate_size"],
+                                             dropout=0.0, activation="gelu", batch_first=True)
+            for _ in range(c["num_hidden_layers"]))
+        self.head = torch.nn.Linear(self.count * c["hidden_size"], c["horizon"])
+
+    def forward(self, x):
+        batch, _, n = x.shape
+        x = x.transpose(1, 2).flatten(0, 1)
+        mean = x.mean(1, keepdim=True)
+        std = torch.sqrt(x.var(1, keepdim=True, unbiased=False) + 1e-5)
+        x = (x - mean) / std
+        x = torch.cat((x, x[:, -1:].repeat(1, self.stride)), 1)
+        x = self.patch(x.unfold(1, self.patch_length, self.stride)) + self.position
+        for layer in self.layers:
+            x = layer(x)
+        return (self.head(x.flatten(1)) * std + mean).unflatten(0, (batch, n)).transpose(1, 2)
+
+
+SERIES = {  # name: its network, class, and configuration
+    "dlinear-tiny": (DLinear, "GradusDLinear", {"model_type": "gradus_dlinear", "average": 5, "window": 14, "horizon": 4}),
+    "lstm-forecast-tiny": (LstmForecast, "GradusLstmForecast",
+                           {"model_type": "gradus_lstm_forecast", "cell": "lstm", "num_layers": 2, "hidden_size": 5,
+                            "window": 9, "horizon": 3}),
+    "patchtst-tiny": (PatchTst, "GradusPatchTST",
+                      {"model_type": "gradus_patchtst", "patch_length": 5, "patch_stride": 3, "num_hidden_layers": 2,
+                       "num_attention_heads": 2, "hidden_size": 6, "intermediate_size": 8, "window": 16, "horizon": 4}),
+}
+
+
+def series_answers(model, x, y):
+    prediction = model(x)
+    loss = torch.nn.functional.mse_loss(prediction, y)
+    loss.backward()
+    out = {"prediction": prediction.detach(), "loss": loss.detach()}
+    return out | {f"grad.{k}": p.grad.clone() for k, p in model.named_parameters()}
+
+
+def make_series(name, model, architecture, more):
+    config = {"architectures": [architecture], "id2label": {"0": "a", "1": "b"}, "log": False, "mean": [1.5, -2.0],
+              "std": [2.0, 0.5]} | more
+    folder, single, exact = start(name, config, model)
+    x, y = torch.randn(3, config["window"], 2), torch.randn(3, config["horizon"], 2)
+    truth, rough = series_answers(exact, x.double(), y.double()), series_answers(single, x, y)
+    finish(name, folder, truth, rough, {"x": x, "y": y})
+
+
 def start(name, config, model):
     """The folder with its configuration, and the network in f32 and in f64."""
     folder = base.HERE / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    single = model(config)
+    single = model(config).eval()
     base.randomise(single)
     save_file({k: v.contiguous() for k, v in single.state_dict().items()}, folder / "model.safetensors")
     (folder / "model.safetensors").chmod(0o644)
-    exact = model(config).double()
+    exact = model(config).double().eval()
     exact.load_state_dict({k: v.double() for k, v in single.state_dict().items()})
     return folder, single, exact
 
@@ -150,6 +232,9 @@ def main():
     for seed, (name, (kind, more)) in enumerate(TEXT.items()):
         torch.manual_seed(seed)
         make_text(name, kind, more)
+    for seed, (name, what) in enumerate(SERIES.items()):
+        torch.manual_seed(70 + seed)
+        make_series(name, *what)
     for seed, (name, more) in enumerate(LANGUAGE.items()):
         torch.manual_seed(50 + seed)
         make_language(name, more)
