@@ -22,7 +22,7 @@ static const struct {
 } kinds[] = {
     {GR_MODEL_ENCODER, predict_texts}, {GR_MODEL_PICTURE, predict_files}, {GR_MODEL_SOUND, predict_files},
     {GR_MODEL_CLIP, predict_files},    {GR_MODEL_SPEECH, predict_speech}, {GR_MODEL_DETECTOR, predict_boxes},
-    {GR_MODEL_TABLE, predict_rows},
+    {GR_MODEL_TABLE, predict_rows},    {GR_MODEL_SERIES, predict_series},
 };
 
 static int run_command(void)
@@ -50,6 +50,7 @@ static const char *const examples[] = {
     "gradus predict runs/fsdd_digits seven.wav",
     "gradus predict runs/fsdd_strings numbers.wav --beam 8",
     "gradus predict runs/houses new.csv > predicted.csv",
+    "gradus predict runs/etth1_dlinear ETTh1.csv",
     NULL,
 };
 
@@ -65,7 +66,8 @@ const cli_command cmd_predict = {
     "One that 'speech-recognition' left prints the text of each sound. A folder of 'object-detection' wants pictures too: a\n"
     "line for each box, picture, label, score, left, top, width and height in pixels, separated by TABs.\n"
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
-    "'probability_CLASS'; with --json an object for each row.",
+    "'probability_CLASS'; with --json an object for each row. One that 'forecasting' left wants a CSV file with the past of\n"
+    "its series, and prints how they go on.",
     options,
     COUNT(options),
     1,

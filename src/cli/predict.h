@@ -21,5 +21,9 @@ int predict_files(gr_model *model, const predict_options *o); /* pictures, sound
 int predict_boxes(gr_model *model, const predict_options *o);
 int predict_speech(gr_model *model, const predict_options *o);
 int predict_rows(gr_model *model, const predict_options *o);
+int predict_series(gr_model *model, const predict_options *o);
+
+/* A cell of CSV on standard output, with quotes where it holds a separator, a quote or the end of a line. */
+void cli_csv_cell(const char *text);
 
 #endif

@@ -20,19 +20,22 @@ typedef enum gr__family_kind {
     GR__KIND_TABLE,    /* cells of a table in; out numbers, or labels */
     GR__KIND_SOUND,    /* PICTURE, of the bands of sounds */
     GR__KIND_SPEECH,   /* bands of sounds in, at each step what is said */
-    GR__KIND_CLIP      /* PICTURE, of several in a row */
+    GR__KIND_CLIP,     /* PICTURE, of several in a row */
+    GR__KIND_SERIES    /* the past of series in, what follows out */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {
     int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
     int64_t inputs, outputs; /* VECTOR: columns of x and y */
-    gr__conf_strings
-        labels; /* ENCODER, PICTURE, SPEECH: what the head tells apart, in order; none: as the config says */
+    gr__conf_strings labels; /* ENCODER, PICTURE, SPEECH: what the head tells apart, in order; none: as the config
+                                says. SERIES: their names */
     int64_t height, width, channels; /* PICTURE: 0: the config must say */
     int64_t frames;                  /* PICTURE, of clips: pictures in a row */
-    gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
+    gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says.
+                                        SERIES: of each */
     bool words;                      /* SPEECH: labels are words, else characters */
+    bool log;                        /* SERIES: mean and std are those of their logarithms */
     const gr__features *features; /* SPEECH; PICTURE: its pictures are the bands of sounds; NULL: as the config says */
     const gr__columns *columns;   /* TABLE: fitted; they outlive the model. NULL: as the config says */
     int32_t pad;                  /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
@@ -45,6 +48,7 @@ typedef struct gr__lm_in {
     bool train;           /* dropout on */
     gr_value start;       /* i32 (B): decoding with caches; 0: none */
     gr_value positions;   /* i32 (B, T): with start */
+    gr_value lengths;     /* i32 (B): with start: how many ids are real, what is behind them must leave no trace */
     int64_t cache;        /* positions in the caches */
     gr_dtype cache_dtype; /* f32, or bf16 where gr_autocast_bf16() follows */
     const char *program;  /* in which the caches are updated */
@@ -101,6 +105,7 @@ typedef struct gr__family {
     gr_status (*finish)(void *config, const gr__facts *facts);
     /* LM: hidden states after the last norm, and the output matrix. */
     void (*build_lm)(gr_graph *g, const void *config, const gr__lm_in *in, gr_value *hidden, gr_value *head);
+    bool recurrent; /* LM: its states cannot be cut short, so that going back is beginning again */
     /* VECTOR: x (N, inputs) -> (N, outputs), before the output activation: losses work on that. program: as in
      * gr__picture_in. */
     gr_value (*build_vector)(gr_graph *g, const void *config, gr_value x, bool train, const char *program);
@@ -124,7 +129,11 @@ typedef struct gr__family {
     gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
                             bool train);
     const gr__columns *(*columns)(const void *config);
-    /* ENCODER, PICTURE, DETECTOR, TABLE, SPEECH: names of the labels; what their logits mean. */
+    /* SERIES: x (B, window, N), normalised -> (B, horizon, N). What all such configurations begin with is in
+     * model/series.h. */
+    gr_value (*build_series)(gr_graph *g, const void *config, gr_value x, bool train);
+    /* ENCODER, PICTURE, DETECTOR, TABLE, SPEECH: names of the labels; what their logits mean. SERIES: the names of the
+     * series. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);

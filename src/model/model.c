@@ -3,6 +3,7 @@
 
 #include "graph/graph.h"
 #include "model/picture.h"
+#include "model/series.h"
 #include "model/speech.h"
 
 #include <stdio.h>
@@ -114,6 +115,10 @@ static void build_layout(gr_model *m)
         f->build_speech(g, m->config, &(gr__speech_in){.x = x});
     } else if (f->kind == GR__KIND_TABLE) {
         gr__model_build_table(m, g, 1, false);
+    } else if (f->kind == GR__KIND_SERIES) {
+        const gr__series_config *s = m->config;
+        gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, s->window, (int64_t)s->names.n});
+        f->build_series(g, m->config, x, false);
     } else {
         gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){1, 1});
         f->build_lm(g, m->config, &(gr__lm_in){.ids = ids, .batch = 1, .time = 1}, &hidden, &head);
@@ -132,6 +137,16 @@ static gr_status copy_labels(gr_model *m, gr__conf_strings *labels)
     return GR_OK;
 }
 
+static gr_status copy_numbers(gr_model *m, gr__conf_doubles *list)
+{
+    if (list->n == 0) return GR_OK;
+    double *own = gr__arena_alloc(&m->arena, list->n * sizeof *own);
+    if (!own) return gr__fail_memory("a model", list->n * sizeof *own);
+    memcpy(own, list->item, list->n * sizeof *own);
+    list->item = own;
+    return GR_OK;
+}
+
 gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
 {
     gr__facts f = *facts;
@@ -140,6 +155,8 @@ gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
     f.pad = m->pad;
     f.arena = &m->arena;
     GR_TRY(copy_labels(m, &f.labels));
+    GR_TRY(copy_numbers(m, &f.mean));
+    GR_TRY(copy_numbers(m, &f.std));
     GR_TRY(m->family->finish(m->config, &f));
     GR_TRY(gr_graph_new(&m->layout));
     build_layout(m);
@@ -209,7 +226,7 @@ _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MOD
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
                    (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE &&
                    (int)GR__KIND_SOUND == GR_MODEL_SOUND && (int)GR__KIND_SPEECH == GR_MODEL_SPEECH &&
-                   (int)GR__KIND_CLIP == GR_MODEL_CLIP,
+                   (int)GR__KIND_CLIP == GR_MODEL_CLIP && (int)GR__KIND_SERIES == GR_MODEL_SERIES,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 

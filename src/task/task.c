@@ -19,6 +19,7 @@ static const gr__task_kind *task_for(const char *model)
            : f->kind == GR__KIND_ENCODER  ? &gr__task_text_classification
            : f->kind == GR__KIND_DETECTOR ? &gr__task_object_detection
            : f->kind == GR__KIND_SPEECH   ? &gr__task_speech_recognition
+           : f->kind == GR__KIND_SERIES   ? &gr__task_forecasting
            : f->frames                    ? &gr__task_clip_classification
            : f->kind == GR__KIND_PICTURE  ? &gr__task_image_classification
                                           : &gr__task_text_generation;
