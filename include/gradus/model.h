@@ -6,7 +6,8 @@
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
  * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
- * mobilenet, vit, layers, detector, tabular. */
+ * mobilenet, vit, layers, detector, autoencoder, vae, dcgan,
+ * tabular. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
@@ -36,12 +37,13 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,       /* token ids in, the next token out */
-    GR_MODEL_VECTOR,   /* rows of numbers in and out */
-    GR_MODEL_ENCODER,  /* token ids in; out a vector of each, one of the whole, labels where there is a head */
-    GR_MODEL_PICTURE,  /* pictures in, labels out */
-    GR_MODEL_DETECTOR, /* pictures in, boxes with labels out */
-    GR_MODEL_TABLE     /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_LM,        /* token ids in, the next token out */
+    GR_MODEL_VECTOR,    /* rows of numbers in and out */
+    GR_MODEL_ENCODER,   /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+    GR_MODEL_PICTURE,   /* pictures in, labels out */
+    GR_MODEL_DETECTOR,  /* pictures in, boxes with labels out */
+    GR_MODEL_GENERATOR, /* noise in, pictures out */
+    GR_MODEL_TABLE      /* cells of a table in; out a number, or labels (gradus/table.h) */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -197,6 +199,11 @@ typedef void (*gr_detect_fn)(void *user, int64_t picture, const gr_detection *fo
 /* Boxes in n files of pictures. GR_ERR_UNSUPPORTED (no detector), GR_ERR_IO, GR_ERR_MEMORY, and what reading pictures gives. */
 GR_API gr_status gr_detect_pictures(gr_model *model, const char *const *paths, int64_t n,
                                     const gr_detect_options *options, gr_detect_fn fn, void *user);
+/* n pictures from noise into the caller's f32 (n, H, W, C), in [0, 1]; picture i is a function of (seed, i).
+ * GR_ERR_UNSUPPORTED (no generator), GR_ERR_MEMORY. */
+GR_API gr_status gr_generate_pictures(gr_model *model, int64_t n, uint64_t seed, float *pictures);
+/* The same into a folder as 0000.png, ...; the folder is made. GR_ERR_IO; GR_ERR_UNSUPPORTED (a build without PNG). */
+GR_API gr_status gr_generate_files(gr_model *model, int64_t n, uint64_t seed, const char *folder);
 /* The encoder's own numbers: ids (B, T) with mask (B, T) (NULL: all ones) into the caller's f32 arrays, of which each may
  * be NULL: hidden (B, T, C), pooled (B, C), logits (B, labels). GR_ERR_UNSUPPORTED where the model lacks one. */
 GR_API gr_status gr_model_encode(gr_model *model, const int32_t *ids, const uint8_t *mask, int64_t batch, int64_t time,

@@ -85,6 +85,17 @@ static gr_value build_on_pictures(const gr_model *m, gr_graph *g, int64_t batch,
     return in.x;
 }
 
+static void build_generator(const gr_model *m, gr_graph *g)
+{
+    const gr__family *f = m->family;
+    const gr__picture_config *p = m->config;
+    gr__picture_in in = {.x = gr_input(g, "x", GR_F32, 4, (int64_t[]){1, p->height, p->width, p->channels})};
+    gr_value mean, spread;
+    f->build_decode(g, m->config, gr_input(g, "noise", GR_F32, 2, (int64_t[]){1, f->latent(m->config)}), &in);
+    if (f->build_code) f->build_code(g, m->config, &in, &mean, &spread);
+    if (f->build_judge) f->build_judge(g, m->config, &in);
+}
+
 static void build_layout(gr_model *m)
 {
     const gr__family *f = m->family;
@@ -97,6 +108,8 @@ static void build_layout(gr_model *m)
     } else if (kind == GR__KIND_PICTURE || kind == GR__KIND_DETECTOR) {
         gr_value logits, boxes;
         build_on_pictures(m, g, 1, false, NULL, &logits, &boxes);
+    } else if (kind == GR__KIND_GENERATOR) {
+        build_generator(m, g);
     } else if (kind == GR__KIND_VECTOR) {
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
@@ -196,7 +209,8 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 /* ORDER KIND */
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
-                   (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE,
+                   (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR &&
+                   (int)GR__KIND_TABLE == GR_MODEL_TABLE,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 
@@ -308,6 +322,13 @@ gr_status gr_model_build_picture(gr_model *m, gr_graph *g, int64_t batch, bool t
     v.pictures = build_on_pictures(m, g, batch, train, program, &v.logits, &none);
     GR_TRY(gr_graph_status(g));
     *out = v;
+    return GR_OK;
+}
+
+gr_status gr__model_want_generator(const gr_model *m, const char *what)
+{
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_GENERATOR, GR_ERR_UNSUPPORTED, "%s needs a generator, not '%s'", what,
+               m->family->name);
     return GR_OK;
 }
 

@@ -14,12 +14,13 @@ static const gr__task_kind *task_for(const char *model)
 {
     const gr__family *f;
     if (gr__family_find(model, &f) != GR_OK) return &gr__task_text_generation; /* which says that there is none */
-    return f->kind == GR__KIND_VECTOR     ? &gr__task_vector
-           : f->kind == GR__KIND_TABLE    ? &gr__task_table
-           : f->kind == GR__KIND_ENCODER  ? &gr__task_text_classification
-           : f->kind == GR__KIND_PICTURE  ? &gr__task_image_classification
-           : f->kind == GR__KIND_DETECTOR ? &gr__task_object_detection
-                                          : &gr__task_text_generation;
+    return f->kind == GR__KIND_VECTOR      ? &gr__task_vector
+           : f->kind == GR__KIND_TABLE     ? &gr__task_table
+           : f->kind == GR__KIND_ENCODER   ? &gr__task_text_classification
+           : f->kind == GR__KIND_PICTURE   ? &gr__task_image_classification
+           : f->kind == GR__KIND_DETECTOR  ? &gr__task_object_detection
+           : f->kind == GR__KIND_GENERATOR ? &gr__task_image_generation
+                                           : &gr__task_text_generation;
 }
 
 gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
@@ -42,7 +43,7 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
     return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
                          near ? "'?"
                               : "; there are 'text-generation', 'text-classification', 'image-classification', "
-                                "'object-detection', 'vector' "
+                                "'object-detection', 'image-generation', 'vector' "
                                 "and 'table'");
 }
 
