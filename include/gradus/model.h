@@ -6,7 +6,7 @@
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
  * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
- * mobilenet, vit, layers, detector, tabular, ctc, clip. */
+ * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
@@ -45,7 +45,8 @@ typedef enum gr_model_kind {
     GR_MODEL_SOUND,    /* sounds in, labels out: a model for pictures that looks at their mel bands */
     GR_MODEL_SPEECH,   /* sounds in, texts out */
     GR_MODEL_CLIP,     /* clips of video in, labels out */
-    GR_MODEL_SERIES    /* the past of series in, what follows out (gradus/table.h) */
+    GR_MODEL_SERIES,   /* the past of series in, what follows out (gradus/table.h) */
+    GR_MODEL_GENERATOR /* noise in, pictures out */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -226,6 +227,11 @@ typedef struct gr_transcribe_options {
 } gr_transcribe_options;
 /* What is said in a file of sound; free with gr_text_free(). Status: as gr_classify_sounds(). */
 GR_API gr_status gr_transcribe(gr_model *model, const char *path, const gr_transcribe_options *options, char **text);
+/* n pictures from noise into the caller's f32 (n, H, W, C), in [0, 1]; picture i is a function of (seed, i).
+ * GR_ERR_UNSUPPORTED (no generator), GR_ERR_MEMORY. */
+GR_API gr_status gr_generate_pictures(gr_model *model, int64_t n, uint64_t seed, float *pictures);
+/* The same into a folder as 0000.png, ...; the folder is made. GR_ERR_IO; GR_ERR_UNSUPPORTED (a build without PNG). */
+GR_API gr_status gr_generate_files(gr_model *model, int64_t n, uint64_t seed, const char *folder);
 /* The encoder's own numbers: ids (B, T) with mask (B, T) (NULL: all ones) into the caller's f32 arrays, of which each may
  * be NULL: hidden (B, T, C), pooled (B, C), logits (B, labels). GR_ERR_UNSUPPORTED where the model lacks one. */
 GR_API gr_status gr_model_encode(gr_model *model, const int32_t *ids, const uint8_t *mask, int64_t batch, int64_t time,

@@ -21,7 +21,8 @@ typedef enum gr__family_kind {
     GR__KIND_SOUND,    /* PICTURE, of the bands of sounds */
     GR__KIND_SPEECH,   /* bands of sounds in, at each step what is said */
     GR__KIND_CLIP,     /* PICTURE, of several in a row */
-    GR__KIND_SERIES    /* the past of series in, what follows out */
+    GR__KIND_SERIES,   /* the past of series in, what follows out */
+    GR__KIND_GENERATOR /* noise in, pictures out */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
@@ -125,6 +126,13 @@ typedef struct gr__family {
      * configurations begin with is in model/speech.h. */
     gr_value (*build_speech)(gr_graph *g, const void *config, const gr__speech_in *in);
     int64_t (*speech_steps)(const void *config, int64_t frames);
+    /* GENERATOR: its configuration begins like a PICTURE's. z (N, latent) -> logits of pixels (N, H, W, C); and what it is
+     * trained with, each may be NULL: in->x, pixels in [0, 1], to its code, spread: logarithm of the variance, 0: none; and
+     * to logits (N, 1) of its being real. Their scopes are 'decode', 'code', 'judge'. */
+    gr_value (*build_decode)(gr_graph *g, const void *config, gr_value z, const gr__picture_in *in);
+    void (*build_code)(gr_graph *g, const void *config, const gr__picture_in *in, gr_value *mean, gr_value *spread);
+    gr_value (*build_judge)(gr_graph *g, const void *config, const gr__picture_in *in);
+    int64_t (*latent)(const void *config);
     /* TABLE: numbers f32 (B, N) (0: none) and codes i32 (B, K) (0: none) -> (B, outputs); the columns behind them. */
     gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
                             bool train);
@@ -203,6 +211,7 @@ int gr__model_states(const gr_model *model, gr_value *out, int capacity);
 /* GR_ERR_UNSUPPORTED unless it is a language model, an encoder, for pictures; 'what' cannot be done otherwise. */
 gr_status gr__model_want_lm(const gr_model *model, const char *what);
 gr_status gr__model_want_encoder(const gr_model *model, const char *what);
+gr_status gr__model_want_generator(const gr_model *model, const char *what);
 gr_status gr__model_want_detector(const gr_model *model, const char *what);
 gr_status gr__model_want_pictures(const gr_model *model, const char *what);
 /* A table model: inputs "numbers" f32 (B, N) and "codes" i32 (B, K) where there are any -> (B, outputs). */

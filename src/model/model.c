@@ -93,6 +93,17 @@ static gr_value build_on_pictures(const gr_model *m, gr_graph *g, const char *na
     return in.x;
 }
 
+static void build_generator(const gr_model *m, gr_graph *g)
+{
+    const gr__family *f = m->family;
+    const gr__picture_config *p = m->config;
+    gr__picture_in in = {.x = gr_input(g, "x", GR_F32, 4, (int64_t[]){1, p->height, p->width, p->channels})};
+    gr_value mean, spread;
+    f->build_decode(g, m->config, gr_input(g, "noise", GR_F32, 2, (int64_t[]){1, f->latent(m->config)}), &in);
+    if (f->build_code) f->build_code(g, m->config, &in, &mean, &spread);
+    if (f->build_judge) f->build_judge(g, m->config, &in);
+}
+
 static void build_layout(gr_model *m)
 {
     const gr__family *f = m->family;
@@ -105,6 +116,8 @@ static void build_layout(gr_model *m)
     } else if ((f->kind == GR__KIND_PICTURE && kind != GR__KIND_VECTOR) || kind == GR__KIND_DETECTOR) {
         gr_value logits, boxes;
         build_on_pictures(m, g, "x", 1, false, NULL, &logits, &boxes);
+    } else if (kind == GR__KIND_GENERATOR) {
+        build_generator(m, g);
     } else if (kind == GR__KIND_VECTOR) {
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
@@ -226,7 +239,8 @@ _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MOD
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
                    (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE &&
                    (int)GR__KIND_SOUND == GR_MODEL_SOUND && (int)GR__KIND_SPEECH == GR_MODEL_SPEECH &&
-                   (int)GR__KIND_CLIP == GR_MODEL_CLIP && (int)GR__KIND_SERIES == GR_MODEL_SERIES,
+                   (int)GR__KIND_CLIP == GR_MODEL_CLIP && (int)GR__KIND_SERIES == GR_MODEL_SERIES &&
+                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 
@@ -341,6 +355,13 @@ gr_status gr_model_build_picture(gr_model *m, gr_graph *g, int64_t batch, bool t
     v.pictures = build_on_pictures(m, g, "pictures", batch, train, program, &v.logits, &none);
     GR_TRY(gr_graph_status(g));
     *out = v;
+    return GR_OK;
+}
+
+gr_status gr__model_want_generator(const gr_model *m, const char *what)
+{
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_GENERATOR, GR_ERR_UNSUPPORTED, "%s needs a generator, not '%s'", what,
+               m->family->name);
     return GR_OK;
 }
 
