@@ -6,8 +6,7 @@
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
  * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
- * mobilenet, vit, layers, detector, autoencoder, vae, dcgan,
- * tabular. */
+ * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
@@ -37,13 +36,17 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,        /* token ids in, the next token out */
-    GR_MODEL_VECTOR,    /* rows of numbers in and out */
-    GR_MODEL_ENCODER,   /* token ids in; out a vector of each, one of the whole, labels where there is a head */
-    GR_MODEL_PICTURE,   /* pictures in, labels out */
-    GR_MODEL_DETECTOR,  /* pictures in, boxes with labels out */
-    GR_MODEL_GENERATOR, /* noise in, pictures out */
-    GR_MODEL_TABLE      /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_LM,       /* token ids in, the next token out */
+    GR_MODEL_VECTOR,   /* rows of numbers in and out */
+    GR_MODEL_ENCODER,  /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+    GR_MODEL_PICTURE,  /* pictures in, labels out */
+    GR_MODEL_DETECTOR, /* pictures in, boxes with labels out */
+    GR_MODEL_TABLE,    /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_SOUND,    /* sounds in, labels out: a model for pictures that looks at their mel bands */
+    GR_MODEL_SPEECH,   /* sounds in, texts out */
+    GR_MODEL_CLIP,     /* clips of video in, labels out */
+    GR_MODEL_SERIES,   /* the past of series in, what follows out (gradus/table.h) */
+    GR_MODEL_GENERATOR /* noise in, pictures out */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -55,6 +58,7 @@ typedef struct gr_model_info {
     int64_t labels;                          /* outputs of a classification head; classes of a table model */
     int64_t height, picture_width, channels; /* of the pictures that it looks at */
     int64_t pooled;                          /* 1: an encoder with one vector of the whole text */
+    int64_t series, window, horizon;         /* of a forecaster: how many, rows that it looks at, rows that it gives */
 } gr_model_info;
 GR_API gr_model_info gr_model_describe(const gr_model *model);
 
@@ -82,7 +86,8 @@ GR_API gr_status gr_model_build_encoder(gr_model *model, gr_graph *g, int64_t ba
                                         gr_encoder_values *out);
 
 typedef struct gr_picture_values {
-    gr_value pictures; /* f32 (N, H, W, C), input "pictures": (v/255 - mean)/std of each channel */
+    gr_value pictures; /* f32 (N, H, W, C), input "pictures": (v/255 - mean)/std of each channel; of a model that hears
+                          the bands of sounds (N, time, bands, 1); of clips (N, frames, H, W, C) */
     gr_value logits;   /* (N, labels) */
 } gr_picture_values;
 /* The forward part of a model for pictures. train: with dropout, and norms by the batch, whose running statistics the
@@ -98,6 +103,16 @@ typedef struct gr_detector_values {
 /* The same of a detector. */
 GR_API gr_status gr_model_build_detector(gr_model *model, gr_graph *g, int64_t batch, bool train, const char *program,
                                          gr_detector_values *out);
+typedef struct gr_speech_values {
+    gr_value bands;   /* f32 (N, T, bands), input "bands": normalised logarithms of mel bands, 0 past the end */
+    gr_value lengths; /* i32 (N), input "lengths": steps that are real, gr_model_speech_steps() of the frames */
+    gr_value logits;  /* (N, steps, symbols + 1); 0 is CTC's blank */
+} gr_speech_values;
+/* The forward part of a model that writes down what it hears, for 'frames' rows of bands. program: as above. */
+GR_API gr_status gr_model_build_speech(gr_model *model, gr_graph *g, int64_t batch, int64_t frames, bool train,
+                                       const char *program, gr_speech_values *out);
+/* Steps of the logits for so many frames; 0 for another kind of model. */
+GR_API int64_t gr_model_speech_steps(const gr_model *model, int64_t frames);
 
 /* ---- generation ------------------------------------------------------------------------ */
 
@@ -170,7 +185,7 @@ typedef enum gr_label_kind {
     GR_LABELS_NUMBERS /* no labels: the logits are the numbers */
 } gr_label_kind;
 GR_API gr_label_kind gr_model_label_kind(const gr_model *model);
-/* Name of the i-th label, borrowed; NULL past the end, and where there is no head. */
+/* Name of the i-th label (of a forecaster: of the i-th series), borrowed; NULL past the end, and where there is no head. */
 GR_API const char *gr_model_label(const gr_model *model, int64_t i);
 
 typedef struct gr_classify_options {
@@ -199,6 +214,19 @@ typedef void (*gr_detect_fn)(void *user, int64_t picture, const gr_detection *fo
 /* Boxes in n files of pictures. GR_ERR_UNSUPPORTED (no detector), GR_ERR_IO, GR_ERR_MEMORY, and what reading pictures gives. */
 GR_API gr_status gr_detect_pictures(gr_model *model, const char *const *paths, int64_t n,
                                     const gr_detect_options *options, gr_detect_fn fn, void *user);
+/* The same of n clips: folders of frames, .y4m files, or what the program 'ffmpeg' reads where it is installed. */
+GR_API gr_status gr_classify_clips(gr_model *model, const char *const *paths, int64_t n,
+                                   const gr_classify_options *options, float *scores);
+/* The same of n files of sound (WAV; FLAC, Ogg, MP3 where libsndfile is), brought to the rate of the model, of which its
+ * middle is heard. GR_ERR_DATA: there is no sound in one. */
+GR_API gr_status gr_classify_sounds(gr_model *model, const char *const *paths, int64_t n,
+                                    const gr_classify_options *options, float *scores);
+typedef struct gr_transcribe_options {
+    int64_t beam; /* texts that are kept at each step; 0 and 1: the likeliest symbol of each step alone */
+    bool bf16;
+} gr_transcribe_options;
+/* What is said in a file of sound; free with gr_text_free(). Status: as gr_classify_sounds(). */
+GR_API gr_status gr_transcribe(gr_model *model, const char *path, const gr_transcribe_options *options, char **text);
 /* n pictures from noise into the caller's f32 (n, H, W, C), in [0, 1]; picture i is a function of (seed, i).
  * GR_ERR_UNSUPPORTED (no generator), GR_ERR_MEMORY. */
 GR_API gr_status gr_generate_pictures(gr_model *model, int64_t n, uint64_t seed, float *pictures);

@@ -218,6 +218,11 @@ GR_API gr_value gr_box_overlap(gr_graph *g, gr_overlap_kind kind, gr_value a, gr
 GR_API gr_loss gr_loss_box(gr_graph *g, gr_overlap_kind kind, gr_value prediction, gr_value target,
                            const gr_loss_options *options);
 
+/* gr_ctc_loss of each sample, times weight (B) (0: ones), summed. PyTorch's mean divides by the
+ * symbols of each as well. */
+GR_API gr_loss gr_loss_ctc(gr_graph *g, gr_value logits, gr_value targets, gr_value input_lengths,
+                           gr_value target_lengths, gr_value weight, const gr_ctc_options *options);
+
 GR_API gr_loss gr_loss_of_kind(gr_graph *g, gr_loss_kind kind, gr_value prediction, gr_value target,
                                const gr_loss_options *options);
 GR_API const char *gr_loss_name(gr_loss_kind kind); /* "" for an unknown kind */

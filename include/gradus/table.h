@@ -46,6 +46,12 @@ GR_API const char *gr_predictions_note(const gr_predictions *p, int i);
  * above; GR_ERR_DATA where a target is missing or of an unknown class. */
 GR_API gr_status gr_table_score(gr_model *model, const char *path, gr_metric *out, int capacity, int *n);
 
+/* How the series of a CSV file go on after its last row, by a forecaster (GR_MODEL_SERIES): columns by the names of training
+ * (gr_model_label), missing values as the one before. out: (horizon, series) of gr_model_describe(), on the scale of the
+ * file. Status: GR_ERR_UNSUPPORTED (no forecaster), GR_ERR_NOT_FOUND (file, column), GR_ERR_DATA (fewer rows than the window,
+ * what is no number, with its line), GR_ERR_IO, GR_ERR_MEMORY. */
+GR_API gr_status gr_series_continue(gr_model *model, const char *path, double *out);
+
 /* Cross-validation: the configuration's rows are cut in 'folds' parts (2 or more), a model is trained on all parts but one
  * and measured on that one, for each. mean and deviation (of a sample, n - 1) of each metric, at most 'capacity'. fn (may
  * be NULL) gets the metrics of each fold; hooks (may be NULL) as gr_run_train's. Nothing is written.

@@ -5,7 +5,7 @@
 #ifndef GR__TABLE_H
 #define GR__TABLE_H
 
-#include "conf/schema.h"
+#include "data/split.h"
 #include "format/columns.h"
 
 typedef enum gr__table_predict { GR__PREDICT_AUTO, GR__PREDICT_NUMBER, GR__PREDICT_CLASS } gr__table_predict;
@@ -16,8 +16,7 @@ typedef struct gr__table_options {
     gr__conf_strings names, ignore;
     int header, predict;
     bool log_target, oversample;
-    double valid;
-    int64_t folds, fold;
+    gr__split_options split;
     const gr__conf *columns, *all;
 } gr__table_options;
 extern const gr__conf_row gr__table_rows[], gr__table_column_rows[];

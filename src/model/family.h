@@ -5,6 +5,7 @@
 #define GR__FAMILY_H
 
 #include "gradus/model.h"
+#include "audio/features.h"
 #include "base/json.h"
 #include "conf/schema.h"
 #include "format/columns.h"
@@ -15,21 +16,31 @@ typedef enum gr__family_kind {
     GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
-    GR__KIND_DETECTOR,  /* pictures in, boxes with labels out */
-    GR__KIND_GENERATOR, /* noise in, pictures out */
-    GR__KIND_TABLE      /* cells of a table in; out numbers, or labels */
+    GR__KIND_DETECTOR, /* pictures in, boxes with labels out */
+    GR__KIND_TABLE,    /* cells of a table in; out numbers, or labels */
+    GR__KIND_SOUND,    /* PICTURE, of the bands of sounds */
+    GR__KIND_SPEECH,   /* bands of sounds in, at each step what is said */
+    GR__KIND_CLIP,     /* PICTURE, of several in a row */
+    GR__KIND_SERIES,   /* the past of series in, what follows out */
+    GR__KIND_GENERATOR /* noise in, pictures out */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {
     int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
     int64_t inputs, outputs; /* VECTOR: columns of x and y */
-    gr__conf_strings labels; /* ENCODER, PICTURE: what the head tells apart, in order; none: as the config says */
+    gr__conf_strings labels; /* ENCODER, PICTURE, SPEECH: what the head tells apart, in order; none: as the config
+                                says. SERIES: their names */
     int64_t height, width, channels; /* PICTURE: 0: the config must say */
-    gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
-    const gr__columns *columns;      /* TABLE: fitted; they outlive the model. NULL: as the config says */
-    int32_t pad;                     /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
-    gr__arena *arena;                /* the model's; filled by gr__model_finish() */
+    int64_t frames;                  /* PICTURE, of clips: pictures in a row */
+    gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says.
+                                        SERIES: of each */
+    bool words;                      /* SPEECH: labels are words, else characters */
+    bool log;                        /* SERIES: mean and std are those of their logarithms */
+    const gr__features *features; /* SPEECH; PICTURE: its pictures are the bands of sounds; NULL: as the config says */
+    const gr__columns *columns;   /* TABLE: fitted; they outlive the model. NULL: as the config says */
+    int32_t pad;                  /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
+    gr__arena *arena;             /* the model's; filled by gr__model_finish() */
 } gr__facts;
 
 typedef struct gr__lm_in {
@@ -38,6 +49,7 @@ typedef struct gr__lm_in {
     bool train;           /* dropout on */
     gr_value start;       /* i32 (B): decoding with caches; 0: none */
     gr_value positions;   /* i32 (B, T): with start */
+    gr_value lengths;     /* i32 (B): with start: how many ids are real, what is behind them must leave no trace */
     int64_t cache;        /* positions in the caches */
     gr_dtype cache_dtype; /* f32, or bf16 where gr_autocast_bf16() follows */
     const char *program;  /* in which the caches are updated */
@@ -57,7 +69,7 @@ typedef struct gr__encoded {
 } gr__encoded;
 
 typedef struct gr__picture_in {
-    gr_value x;          /* f32 (N, H, W, C), normalised */
+    gr_value x;          /* f32 (N, H, W, C), of clips (N, frames, H, W, C), normalised */
     bool train;          /* dropout on, norms by the batch */
     const char *program; /* train: in which running statistics are updated */
 } gr__picture_in;
@@ -67,6 +79,13 @@ typedef struct gr__detector_out {
     gr_value logits; /* (N, L, labels): each label by itself */
     gr_value boxes;  /* f32 (N, L, 4): x0, y0, x1, y1 in pixels of the model's picture */
 } gr__detector_out;
+
+typedef struct gr__speech_in {
+    gr_value x;          /* f32 (N, T, mels), normalised, 0 past the end */
+    gr_value lengths;    /* i32 (N): steps of the result that are real; 0: all */
+    bool train;          /* dropout on, norms by the batch */
+    const char *program; /* train: in which running statistics are updated */
+} gr__speech_in;
 
 /* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
 typedef struct gr__old_name {
@@ -87,6 +106,7 @@ typedef struct gr__family {
     gr_status (*finish)(void *config, const gr__facts *facts);
     /* LM: hidden states after the last norm, and the output matrix. */
     void (*build_lm)(gr_graph *g, const void *config, const gr__lm_in *in, gr_value *hidden, gr_value *head);
+    bool recurrent; /* LM: its states cannot be cut short, so that going back is beginning again */
     /* VECTOR: x (N, inputs) -> (N, outputs), before the output activation: losses work on that. program: as in
      * gr__picture_in. */
     gr_value (*build_vector)(gr_graph *g, const void *config, gr_value x, bool train, const char *program);
@@ -101,6 +121,11 @@ typedef struct gr__family {
     /* DETECTOR: its configuration begins like a PICTURE's. Place i is at ((i % width) + 0.5, (i / width) + 0.5)*stride. */
     void (*build_detector)(gr_graph *g, const void *config, const gr__picture_in *in, gr__detector_out *out);
     void (*places)(const void *config, int64_t *height, int64_t *width, int64_t *stride);
+    int64_t (*frames)(const void *config); /* of a clip; NULL: single pictures */
+    /* SPEECH: logits (N, steps, labels + 1), the first is CTC's blank; steps that T frames give. What all such
+     * configurations begin with is in model/speech.h. */
+    gr_value (*build_speech)(gr_graph *g, const void *config, const gr__speech_in *in);
+    int64_t (*speech_steps)(const void *config, int64_t frames);
     /* GENERATOR: its configuration begins like a PICTURE's. z (N, latent) -> logits of pixels (N, H, W, C); and what it is
      * trained with, each may be NULL: in->x, pixels in [0, 1], to its code, spread: logarithm of the variance, 0: none; and
      * to logits (N, 1) of its being real. Their scopes are 'decode', 'code', 'judge'. */
@@ -112,7 +137,11 @@ typedef struct gr__family {
     gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
                             bool train);
     const gr__columns *(*columns)(const void *config);
-    /* ENCODER, PICTURE, DETECTOR, TABLE: names of the labels; what their logits mean. */
+    /* SERIES: x (B, window, N), normalised -> (B, horizon, N). What all such configurations begin with is in
+     * model/series.h. */
+    gr_value (*build_series)(gr_graph *g, const void *config, gr_value x, bool train);
+    /* ENCODER, PICTURE, DETECTOR, TABLE, SPEECH: names of the labels; what their logits mean. SERIES: the names of the
+     * series. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);
@@ -174,6 +203,8 @@ gr_status gr__model_make(const gr__family *family, gr_model **out);
 /* finish(), then the layout. Special ids of the tokenizer count where the model has none yet. */
 gr_status gr__model_finish(gr_model *model, const gr__facts *facts);
 gr__family_kind gr__model_kind(const gr_model *model);
+/* x f32 (batch, H, W, C), or (batch, frames, H, W, C), as what the model looks at. */
+gr_value gr__model_planes(const gr_model *model, gr_graph *g, const char *name, int64_t batch);
 /* The states of the layout: parameters and, where norms keep them, running statistics. Returns how many, fills at most
  * 'capacity'. */
 int gr__model_states(const gr_model *model, gr_value *out, int capacity);

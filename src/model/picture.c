@@ -27,16 +27,6 @@ static gr_status number_labels(gr__picture_config *c, gr__arena *arena)
     return GR_OK;
 }
 
-static gr_status copy_numbers(const gr__conf_doubles *from, gr__arena *arena, gr__conf_doubles *out)
-{
-    if (from->n == 0) return GR_OK;
-    double *own = gr__arena_alloc(arena, from->n * sizeof *own);
-    if (!own) return gr__fail_memory("a model", from->n * sizeof *own);
-    for (size_t i = 0; i < from->n; i++) own[i] = from->item[i];
-    *out = (gr__conf_doubles){.item = own, .n = from->n};
-    return GR_OK;
-}
-
 gr_status gr__picture_finish(gr__picture_config *c, const gr__facts *facts)
 {
     GR_TRY(take("height", facts->height, &c->height));
@@ -45,8 +35,12 @@ gr_status gr__picture_finish(gr__picture_config *c, const gr__facts *facts)
     if (facts->labels.n) c->labels = facts->labels;
     GR_TRY(take("classes", (int64_t)c->labels.n, &c->classes));
     if (c->labels.n == 0) GR_TRY(number_labels(c, facts->arena));
-    GR_TRY(copy_numbers(&facts->mean, facts->arena, &c->mean));
-    return copy_numbers(&facts->std, facts->arena, &c->std);
+    if (facts->mean.n) c->mean = facts->mean;
+    if (facts->std.n) c->std = facts->std;
+    if (facts->features) GR_TRY(gr__sound_take(facts->features, facts->arena, &c->sound));
+    GR_FAIL_IF(c->sound.rate && (c->width != c->sound.mels || c->channels != 1), GR_ERR_CONFIG,
+               "bands of sound are one channel, %lld wide", (long long)c->sound.mels);
+    return GR_OK;
 }
 
 gr_status gr__picture_read_json(gr__json root, gr__picture_config *c, gr__arena *arena)
@@ -66,7 +60,7 @@ gr_status gr__picture_read_json(gr__json root, gr__picture_config *c, gr__arena 
                "'image_mean' and 'image_std' need %zu numbers, one for each channel", n);
     for (size_t i = 0; i < c->std.n; i++)
         GR_FAIL_IF(!(c->std.item[i] > 0), GR_ERR_CORRUPT, "'image_std' must hold numbers above 0");
-    return GR_OK;
+    return gr__sound_read_json(root, arena, &c->sound);
 }
 
 void gr__picture_write_json(const gr__picture_config *c, gr__str *out)
@@ -77,6 +71,7 @@ void gr__picture_write_json(const gr__picture_config *c, gr__str *out)
     if (c->std.n) gr__hf_put_doubles(out, "image_std", &c->std);
     gr__hf_put_int(out, "num_channels", c->channels);
     gr__hf_put_int(out, "width", c->width);
+    gr__sound_write_json(&c->sound, out);
 }
 
 gr_model_info gr__picture_info(const gr__picture_config *c)

@@ -6,6 +6,7 @@
 #include "format/image.h"
 #include "model/family.h"
 #include "model/hf_json.h"
+#include "model/sound.h"
 
 enum { GR__MOST_PICTURE = 1 << 16, GR__MOST_MAPS = 1 << 20 }; /* edge; channels inside */
 
@@ -14,6 +15,7 @@ typedef struct gr__picture_config {
     int64_t classes;            /* as many as labels, once finished */
     gr__conf_strings labels;    /* in the order of the logits */
     gr__conf_doubles mean, std; /* of each channel, of numbers in [0, 1]; none: 0 and 1 */
+    gr__features sound;         /* rate 0: pictures; else one channel of bands: height is time, width the bands */
 } gr__picture_config;
 
 #define GR__PICTURE_ROW(key, most, doc)                                                   \

@@ -101,3 +101,10 @@ gr_loss gr_loss_linear_cross_entropy(gr_graph *g, gr_value x, gr_value weight, g
     loss.weight = gr_stop_gradient(g, loss.weight);
     return loss;
 }
+
+gr_loss gr_loss_ctc(gr_graph *g, gr_value logits, gr_value targets, gr_value input_lengths, gr_value target_lengths,
+                    gr_value weight, const gr_ctc_options *options)
+{
+    gr_value each = gr_ctc_loss(g, logits, targets, input_lengths, target_lengths, options);
+    return gr__loss_total(g, "ctc", each, weight, 1);
+}

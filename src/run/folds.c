@@ -23,7 +23,8 @@ static gr_status one_fold(const char *path, const gr_run_options *o, const char 
     GR_TRY(gr_run_open(path, &ro, &run));
     gr_status s = run->task->kind->folds
                       ? GR_OK
-                      : gr__fail(GR_ERR_UNSUPPORTED, "the task '%s' cannot be cut in folds; the task 'table' can",
+                      : gr__fail(GR_ERR_UNSUPPORTED,
+                                 "the task '%s' cannot be cut in folds; 'table' and 'text-classification' can",
                                  run->task->kind->name);
     if (s == GR_OK) s = gr_run_train(run, hooks);
     if (s == GR_OK) s = gr_run_evaluate(run, out, MOST_METRICS, n);

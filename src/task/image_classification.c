@@ -2,14 +2,13 @@
  * training part gives mean and deviation of each channel, and what fits into data.cache_mib stays in memory, resized. A
  * sample is changed at random ('data.augment') as its number in the endless stream says: the same for any number of
  * threads and after a resume. */
-#include "task/task.h"
+#include "task/classes.h"
 
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "image/mix.h"
 #include "model/picture.h"
-#include "task/label_score.h"
 #include "task/pictures.h"
 
 #include <math.h>
@@ -101,7 +100,7 @@ static const gr__conf_section sections[] = {
 
 /* ---- parts ---- */
 
-/* Of each class the seed draws as many as 'share' says, rounded; both parts stay in the order of the set. */
+/* Both parts stay in the order of the set. */
 static gr_status split(gr__sight_task *t)
 {
     const gr__image_set *set = t->set[0];
@@ -113,18 +112,20 @@ static gr_status split(gr__sight_task *t)
             for (int64_t k = 0; k < gr__image_set_count(t->set[i]); k++) t->part[i].index[t->part[i].n++] = (int32_t)k;
         return GR_OK;
     }
-    int64_t *of_class = gr__calloc(2 * (size_t)t->classes, sizeof *of_class), *seen = of_class + t->classes;
-    if (!of_class) return gr__fail_memory("a list of classes", 16 * (size_t)t->classes);
-    for (int64_t i = 0; i < n; i++) of_class[gr__image_set_sample(set, i)->label]++;
+    gr_status status = GR_OK;
+    int32_t *label = gr__calloc((size_t)n + 1, sizeof *label);
+    uint8_t *valid = gr__calloc((size_t)n + 1, 1);
+    if (!label || !valid) GR_TRY_DONE(gr__fail_memory("labels", (size_t)n * sizeof *label));
+    for (int64_t i = 0; i < n; i++) label[i] = gr__image_set_sample(set, i)->label;
+    GR_TRY_DONE(gr__classes_split(label, n, t->classes, t->o.valid, t->seed, valid));
     for (int64_t i = 0; i < n; i++) {
-        int32_t k = gr__image_set_sample(set, i)->label;
-        uint64_t key = gr__rng_key(t->seed, 0x7369676874000000u + (uint64_t)k);
-        int64_t place = (int64_t)gr__permute(key, (uint64_t)of_class[k], (uint64_t)seen[k]++);
-        gr__pictures *p = &t->part[place < llround(t->o.valid * (double)of_class[k])];
+        gr__pictures *p = &t->part[valid[i]];
         p->index[p->n++] = (int32_t)i;
     }
-    gr__free(of_class);
-    return GR_OK;
+done:
+    gr__free(label);
+    gr__free(valid);
+    return status;
 }
 
 static gr_status read_pictures(gr__sight_task *t)
@@ -189,7 +190,6 @@ static gr_status open_sets(gr__sight_task *t)
 
 static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
 {
-    const gr__conf *section = gr__conf_get(in->root, "model");
     gr__facts facts = {.height = t->shape.height,
                        .width = t->shape.width,
                        .channels = t->shape.channels,
@@ -197,13 +197,7 @@ static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
                        .std = t->o.std};
     GR_TRY(gr__image_set_labels(t->set[0], &t->base.arena, &t->names));
     facts.labels = t->names;
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "resnet", &t->base.arena));
-    const gr__family *family;
-    if (gr__family_find(gr__model_type(in->root, "resnet"), &family) == GR_OK && family->kind != GR__KIND_PICTURE)
-        return gr__conf_fail(gr__conf_find(in->root, "model"),
-                             "model '%s' does not look at pictures; use 'resnet', 'lenet' or 'layers'", family->name);
-    return gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model);
+    return gr__classes_model(in, &facts, "look at pictures", &t->base.arena, &t->base.model);
 }
 
 static gr_status open(gr__task *base, const gr__task_in *in)
@@ -238,21 +232,16 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
 {
     gr__sight_task *t = (gr__sight_task *)base;
     gr_picture_values v;
-    gr_loss_options o = {.label_smoothing = train ? t->smoothing : 0};
     GR_TRY(gr_model_build_picture(base->model, g, batch, train, program, &v));
-    gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch);
-    if (train && mixes(t)) { /* of each label its share: the same as soft targets */
-        gr_value others = gr_input(g, "others", GR_I32, 1, &batch), share = gr_input(g, "share", GR_F32, 1, &batch);
-        gr_loss_options rest = o;
-        o.weight = share;
-        rest.weight = gr_affine(g, share, -1, 1);
-        gr_loss own = gr_loss_cross_entropy(g, v.logits, targets, &o),
-                other = gr_loss_cross_entropy(g, v.logits, others, &rest);
-        *out = (gr_loss){gr_add(g, own.sum, other.sum), gr_add(g, own.weight, other.weight)};
-    } else {
-        *out = gr_loss_cross_entropy(g, v.logits, targets, &o);
-    }
-    if (!train) gr_output(g, program, "probability", gr_softmax(g, v.logits));
+    if (!train || !mixes(t)) return gr__classes_build(g, v.logits, batch, train, t->smoothing, program, out);
+    /* of each label its share: the same as soft targets */
+    gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch), others = gr_input(g, "others", GR_I32, 1, &batch),
+             share = gr_input(g, "share", GR_F32, 1, &batch);
+    gr_loss_options o = {.label_smoothing = t->smoothing, .weight = share}, rest = o;
+    rest.weight = gr_affine(g, share, -1, 1);
+    gr_loss own = gr_loss_cross_entropy(g, v.logits, targets, &o),
+            other = gr_loss_cross_entropy(g, v.logits, others, &rest);
+    *out = (gr_loss){gr_add(g, own.sum, other.sum), gr_add(g, own.weight, other.weight)};
     return gr_graph_status(g);
 }
 
@@ -320,13 +309,7 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
 static void score(gr__task *base, int64_t first, int64_t batch, gr_session *session)
 {
     gr__sight_task *t = (gr__sight_task *)base;
-    const gr__pictures *p = &t->part[1];
-    gr_tensor said, targets;
-    if (gr_session_output(session, "probability", &said) != GR_OK ||
-        gr_session_input(session, "targets", &targets) != GR_OK)
-        return;
-    if (first == 0) gr__label_score_clear(t->scores);
-    gr__label_score_add_rows(t->scores, said.data, targets.data, first, GR__MIN(batch, p->n - first));
+    gr__classes_score(t->scores, first, GR__MIN(batch, t->part[1].n - first), session);
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
