@@ -5,10 +5,12 @@ static predict_options o = {.top = 1};
 static const cli_option options[] = {
     {"text", 't', CLI_LIST, &o.text, "TEXT", 0, 0, NULL,
      "what to judge; may be repeated (default: each line of standard input)", false},
-    {"top", 0, CLI_INT, &o.top, "N", 1, 1e6, NULL, "print the N likeliest labels (default 1)", false},
+    {"top", 0, CLI_INT, &o.top, "N", 1, 1e6, NULL,
+     "print the N likeliest labels (default 1), or best items (default 10)", false},
     {"length", 0, CLI_INT, &o.length, "N", 1, 1e9, NULL, "only the first N tokens count (default: the model's context)",
      false},
     {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false},
+    {"user", 0, CLI_TEXT, &o.user, "NAME", 0, 0, NULL, "for whom items are recommended", false},
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
 };
 
@@ -16,10 +18,8 @@ static const struct {
     gr_model_kind kind;
     predict_fn run;
 } kinds[] = {
-    {GR_MODEL_ENCODER, predict_texts},
-    {GR_MODEL_PICTURE, predict_pictures},
-    {GR_MODEL_TABLE, predict_rows},
-    {GR_MODEL_SERIES, predict_series},
+    {GR_MODEL_ENCODER, predict_texts}, {GR_MODEL_PICTURE, predict_pictures},  {GR_MODEL_TABLE, predict_rows},
+    {GR_MODEL_SERIES, predict_series}, {GR_MODEL_RECOMMENDER, predict_items},
 };
 
 static int run_command(void)
@@ -45,6 +45,7 @@ static const char *const examples[] = {
     "gradus predict runs/mnist_lenet seven.png three.jpg",
     "gradus predict runs/houses new.csv > predicted.csv",
     "gradus predict runs/etth1_dlinear ETTh1.csv",
+    "gradus predict runs/movielens_mf ratings.csv --user 42 --top 10",
     NULL,
 };
 
@@ -58,7 +59,8 @@ const cli_command cmd_predict = {
     "text or picture: label, TAB, probability; with --json an object with all of them.\n"
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row. One that 'forecasting' left wants a CSV file with the past of\n"
-    "its series, and prints how they go on.",
+    "its series, and prints how they go on. One that 'recommendation' left wants --user and a CSV file with what users have had,\n"
+    "and prints items that this one has not had, the best first, each with its score.",
     options,
     COUNT(options),
     1,

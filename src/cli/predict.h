@@ -10,6 +10,7 @@ typedef struct predict_options {
     cli_list text;
     int64_t top, batch, length;
     bool bf16;
+    const char *user;
 } predict_options;
 
 /* Prints the answers for cli.argument[1 ...] (or standard input) and returns an exit code. */
@@ -18,6 +19,7 @@ int predict_texts(gr_model *model, const predict_options *o);
 int predict_pictures(gr_model *model, const predict_options *o);
 int predict_rows(gr_model *model, const predict_options *o);
 int predict_series(gr_model *model, const predict_options *o);
+int predict_items(gr_model *model, const predict_options *o);
 
 /* A cell of CSV on standard output, with quotes where it holds a separator, a quote or the end of a line. */
 void cli_csv_cell(const char *text);

@@ -16,7 +16,8 @@ typedef enum gr__family_kind {
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
     GR__KIND_TABLE,   /* cells of a table in; out numbers, or labels */
-    GR__KIND_SERIES   /* the past of series in, what follows out */
+    GR__KIND_SERIES,  /* the past of series in, what follows out */
+    GR__KIND_RECOMMENDER /* a user, and an item or a history, in; a rating, or a rank of items, out */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
@@ -29,6 +30,8 @@ typedef struct gr__facts {
     gr__conf_doubles mean, std; /* PICTURE: of each channel of the data in [0, 1]; none: as the config says. SERIES:
                                         of each */
     bool log;                   /* SERIES: those of their logarithms */
+    /* RECOMMENDER: 'labels' then holds its items, users and columns one after the other. */
+    const struct gr__recommender_config *recommender;
     const gr__columns *columns; /* TABLE: fitted; they outlive the model. NULL: as the config says */
     int32_t pad;                /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
     gr__arena *arena;           /* the model's; filled by gr__model_finish() */
@@ -64,6 +67,8 @@ typedef struct gr__picture_in {
     bool train;          /* dropout on, norms by the batch */
     const char *program; /* train: in which running statistics are updated */
 } gr__picture_in;
+
+typedef struct gr__recommend_in gr__recommend_in; /* model/recommender.h */
 
 /* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
 typedef struct gr__old_name {
@@ -103,7 +108,13 @@ typedef struct gr__family {
     /* SERIES: x (B, window, N), normalised -> (B, horizon, N). What all such configurations begin with is in
      * model/series.h. */
     gr_value (*build_series)(gr_graph *g, const void *config, gr_value x, bool train);
-    /* ENCODER, PICTURE, TABLE: names of the labels; what their logits mean. SERIES: the names of the series. */
+    /* RECOMMENDER, one that rates: (B); penalty (B) is what training adds to the squared error of each rating, 0: nothing. */
+    gr_value (*build_rating)(gr_graph *g, const void *config, const gr__recommend_in *in, gr_value *penalty);
+    /* RECOMMENDER, one that ranks: the score of an item is a product of (B, C) and the items' (n, C). ids i32 (n); 0: all. */
+    gr_value (*build_query)(gr_graph *g, const void *config, const gr__recommend_in *in);
+    gr_value (*build_items)(gr_graph *g, const void *config, gr_value ids, bool train);
+    /* ENCODER, PICTURE, TABLE: names of the labels; what their logits mean. SERIES, RECOMMENDER: of the
+     * series, the items. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);
@@ -172,6 +183,9 @@ int gr__model_states(const gr_model *model, gr_value *out, int capacity);
 gr_status gr__model_want_lm(const gr_model *model, const char *what);
 gr_status gr__model_want_encoder(const gr_model *model, const char *what);
 gr_status gr__model_want_pictures(const gr_model *model, const char *what);
+/* Of table models, whose configuration begins with its gr__columns (cells.c). */
+const gr__conf_strings *gr__table_labels(const void *config);
+gr_label_kind gr__table_label_kind(const void *config);
 /* A table model: inputs "numbers" f32 (B, N) and "codes" i32 (B, K) where there are any -> (B, outputs). */
 gr_value gr__model_build_table(const gr_model *model, gr_graph *g, int64_t batch, bool train);
 /* GR_ERR_DATA unless all ids are in the vocabulary. */

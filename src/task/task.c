@@ -14,12 +14,13 @@ static const gr__task_kind *task_for(const char *model)
 {
     const gr__family *f;
     if (gr__family_find(model, &f) != GR_OK) return &gr__task_text_generation; /* which says that there is none */
-    return f->kind == GR__KIND_VECTOR    ? &gr__task_vector
-           : f->kind == GR__KIND_TABLE   ? &gr__task_table
-           : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
-           : f->kind == GR__KIND_PICTURE ? &gr__task_image_classification
-           : f->kind == GR__KIND_SERIES  ? &gr__task_forecasting
-                                         : &gr__task_text_generation;
+    return f->kind == GR__KIND_VECTOR        ? &gr__task_vector
+           : f->kind == GR__KIND_TABLE       ? &gr__task_table
+           : f->kind == GR__KIND_ENCODER     ? &gr__task_text_classification
+           : f->kind == GR__KIND_PICTURE     ? &gr__task_image_classification
+           : f->kind == GR__KIND_SERIES      ? &gr__task_forecasting
+           : f->kind == GR__KIND_RECOMMENDER ? &gr__task_recommendation
+                                             : &gr__task_text_generation;
 }
 
 gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
@@ -43,7 +44,7 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
         node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
         near ? "'?"
              : "; there are 'text-generation', 'text-classification', 'image-classification', 'vector', "
-               "'table' and 'forecasting'");
+               "'table', 'forecasting' and 'recommendation'");
 }
 
 gr_status gr__task_open(const gr__task_in *in, gr__task **out)
