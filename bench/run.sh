@@ -36,6 +36,7 @@ mlp-b256-$dtype | mlp --batch 256 --dtype $dtype | mlp_step.py --batch 256 --dty
 TABLE
         attention_cases "$dtype"
         rnn_cases "$dtype"
+        picture_cases "$dtype"
     done
     echo "adamw | adamw | adamw.py"
 }
@@ -53,12 +54,23 @@ attention_cases() { # DTYPE: 12 heads of 64 and 6 of 128, forward with and witho
     done
 }
 
-rnn_cases() { # DTYPE: a layer of 512 units, forward with and without backward
-    local kind what
+rnn_cases() { # DTYPE: a layer of 512 units over 64 steps, forward with and without backward
+    local kind batch what
     for kind in lstm gru; do
-        what="--kind $kind --batch 32 --tokens 128 --dtype $1"
-        echo "$kind-b32t128-$1 | rnn $what | rnn.py $what --backward"
-        echo "$kind-b32t128-$1-forward | rnn $what --forward | rnn.py $what"
+        for batch in 1 32; do
+            what="--kind $kind --batch $batch --tokens 64 --dtype $1"
+            echo "$kind-b$batch-$1 | rnn $what | rnn.py $what --backward"
+            echo "$kind-b$batch-$1-forward | rnn $what --forward | rnn.py $what"
+        done
+    done
+}
+
+picture_cases() { # DTYPE
+    echo "cnn-b64-$1 | cnn --dtype $1 | picture.py --network cnn --batch 64 --dtype $1"
+    echo "resnet50-b8-$1 | resnet --dtype $1 | picture.py --batch 8 --dtype $1"
+    for batch in 1 8; do
+        echo "resnet50-b$batch-$1-forward | resnet --batch $batch --forward --dtype $1 |" \
+            "picture.py --batch $batch --forward --dtype $1"
     done
 }
 
@@ -66,7 +78,7 @@ rnn_cases() { # DTYPE: a layer of 512 units, forward with and without backward
 expand() { # NAME
     local names
     case $1 in
-    all) set -- gpt2 bert small-gpt adamw loss mlp attention lstm gru ;;
+    all) set -- gpt2 bert small-gpt adamw loss mlp attention lstm gru cnn resnet50 ;;
     attention) set -- attention-d64-t1024-f32 attention-d64-t1024-bf16 attention-d64-t1024-f32-forward \
         attention-d64-t1024-bf16-forward ;;
     rnn) set -- lstm gru ;;
@@ -286,7 +298,7 @@ done
 
 case ${1:-} in
 list)
-    echo "groups: all gpt2 bert small-gpt adamw loss mlp attention attention-all rnn"
+    echo "groups: all gpt2 bert small-gpt adamw loss mlp attention attention-all rnn cnn resnet50"
     cases | cut -d' ' -f1
     exit
     ;;

@@ -45,7 +45,7 @@ static void questions(void **state)
     gr_run_close(&run);
 }
 
-static void pictures(const char *config, const char *data, double least)
+static void labels_of(const char *config, const char *data, double least)
 {
     if (!test_data(data)) skip();
     gr_run *run = open_example(config, NULL, 0, NULL);
@@ -56,22 +56,29 @@ static void pictures(const char *config, const char *data, double least)
     gr_run_close(&run);
 }
 
+static void fsdd_digits(void **state)
+{
+    (void)state;
+    labels_of("examples/fsdd_digits.yaml", "speech/fsdd/0_george_0.wav", 0.97);
+}
+
 static void mnist_lenet(void **state)
 {
     (void)state;
-    pictures("examples/mnist_lenet.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.987);
+    labels_of("examples/mnist_lenet.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.987);
 }
 
 static void mnist_layers(void **state)
 {
     (void)state;
-    pictures("examples/mnist_layers.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.976);
+    labels_of("examples/mnist_layers.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.976);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(digits_inverse), cmocka_unit_test(digits_linear),
                                        cmocka_unit_test(story_gpt),      cmocka_unit_test(questions),
-                                       cmocka_unit_test(mnist_lenet),    cmocka_unit_test(mnist_layers)};
+                                       cmocka_unit_test(mnist_lenet),    cmocka_unit_test(fsdd_digits),
+                                       cmocka_unit_test(mnist_layers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

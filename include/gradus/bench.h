@@ -45,13 +45,14 @@ typedef struct gr_bench_options {
     bool bf16; /* compute in bf16, masters in f32 */
     /* step: 12, 12, 768, 1024, 50257; bert: 12, 12, 768, 512, 30522; rnn: width 512; also of the others where it fits */
     int64_t layers, heads, width, context, vocab;
-    int64_t batch, tokens;      /* step: 4, 64; bert: 8, 128; attention: 1, 1024; rnn: 32, 128; mlp: batch 32 */
-    bool no_bias;               /* step */
-    bool strict;                /* as train.deterministic: strict */
+    int64_t batch,
+        tokens;   /* step: 4, 64; bert: 8, 128; attention: 1, 1024; rnn: 32, 128; mlp: 32; cnn: 64; resnet: 8 */
+    bool no_bias; /* step */
+    bool strict;  /* as train.deterministic: strict */
     size_t memory_budget_bytes; /* step, bert: for the arena; 0: no limit */
     int64_t rows;               /* loss: 1024 */
     int64_t head_size;          /* attention: 64 */
-    bool forward_only;          /* attention, bert, rnn */
+    bool forward_only;          /* attention, bert, rnn, resnet, cnn */
     bool gru;                   /* rnn: in place of LSTM */
     int64_t m, n, k;            /* gemm: 1024 each */
     gr_bench_layout layout;     /* gemm: C = A·Bᵀ unless told */

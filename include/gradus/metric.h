@@ -276,6 +276,10 @@ typedef struct gr_detection {
     double score;
 } gr_detection;
 
+/* Of boxes of one category that overlap by more than 'overlap' (IoU) only the best stays; then the 'most' best of all stay
+ * (0: all), in front of 'found', by falling score. Returns how many. Scores are finite. */
+GR_API size_t gr_box_suppress(gr_detection *found, size_t n, double overlap, size_t most);
+
 typedef struct gr_detections gr_detections; /* keeps score and fate of each detection */
 GR_API gr_status gr_detections_new(int32_t n_categories, gr_detections **out);
 GR_API void gr_detections_free(gr_detections **d);

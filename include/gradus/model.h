@@ -5,12 +5,13 @@
  *   char *text;
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
- * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, layers,
- * tabular. */
+ * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
+ * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
 #include "gradus/graph.h"
+#include "gradus/metric.h"
 #include "gradus/store.h"
 #include "gradus/text.h"
 
@@ -39,8 +40,13 @@ typedef enum gr_model_kind {
     GR_MODEL_VECTOR,     /* rows of numbers in and out */
     GR_MODEL_ENCODER,    /* token ids in; out a vector of each, one of the whole, labels where there is a head */
     GR_MODEL_PICTURE,    /* pictures in, labels out */
+    GR_MODEL_DETECTOR,   /* pictures in, boxes with labels out */
     GR_MODEL_TABLE,      /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_SOUND,      /* sounds in, labels out: a model for pictures that looks at their mel bands */
+    GR_MODEL_SPEECH,     /* sounds in, texts out */
+    GR_MODEL_CLIP,       /* clips of video in, labels out */
     GR_MODEL_SERIES,     /* the past of series in, what follows out (gradus/table.h) */
+    GR_MODEL_GENERATOR,  /* noise in, pictures out */
     GR_MODEL_RECOMMENDER /* a user in, items out (gradus/table.h) */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
@@ -82,13 +88,33 @@ GR_API gr_status gr_model_build_encoder(gr_model *model, gr_graph *g, int64_t ba
                                         gr_encoder_values *out);
 
 typedef struct gr_picture_values {
-    gr_value pictures; /* f32 (N, H, W, C), input "pictures": (v/255 - mean)/std of each channel */
+    gr_value pictures; /* f32 (N, H, W, C), input "pictures": (v/255 - mean)/std of each channel; of a model that hears
+                          the bands of sounds (N, time, bands, 1); of clips (N, frames, H, W, C) */
     gr_value logits;   /* (N, labels) */
 } gr_picture_values;
 /* The forward part of a model for pictures. train: with dropout, and norms by the batch, whose running statistics the
  * program (NULL: "step") updates. */
 GR_API gr_status gr_model_build_picture(gr_model *model, gr_graph *g, int64_t batch, bool train, const char *program,
                                         gr_picture_values *out);
+
+typedef struct gr_detector_values {
+    gr_value pictures; /* as in gr_picture_values */
+    gr_value logits;   /* (N, L, labels): of L places, each label by itself */
+    gr_value boxes;    /* f32 (N, L, 4): x0, y0, x1, y1 in pixels of "pictures" */
+} gr_detector_values;
+/* The same of a detector. */
+GR_API gr_status gr_model_build_detector(gr_model *model, gr_graph *g, int64_t batch, bool train, const char *program,
+                                         gr_detector_values *out);
+typedef struct gr_speech_values {
+    gr_value bands;   /* f32 (N, T, bands), input "bands": normalised logarithms of mel bands, 0 past the end */
+    gr_value lengths; /* i32 (N), input "lengths": steps that are real, gr_model_speech_steps() of the frames */
+    gr_value logits;  /* (N, steps, symbols + 1); 0 is CTC's blank */
+} gr_speech_values;
+/* The forward part of a model that writes down what it hears, for 'frames' rows of bands. program: as above. */
+GR_API gr_status gr_model_build_speech(gr_model *model, gr_graph *g, int64_t batch, int64_t frames, bool train,
+                                       const char *program, gr_speech_values *out);
+/* Steps of the logits for so many frames; 0 for another kind of model. */
+GR_API int64_t gr_model_speech_steps(const gr_model *model, int64_t frames);
 
 /* ---- generation ------------------------------------------------------------------------ */
 
@@ -176,6 +202,38 @@ GR_API gr_status gr_classify(gr_model *model, const char *const *texts, int64_t 
 /* The same of n files of pictures (PNG, JPEG, BMP, PNM), resized to what the model wants; 'length' does not count. */
 GR_API gr_status gr_classify_pictures(gr_model *model, const char *const *paths, int64_t n,
                                       const gr_classify_options *options, float *scores);
+typedef struct gr_detect_options {
+    double least;   /* score from which a box counts; 0: 0.3, see no_least */
+    double overlap; /* of two boxes of a label the worse one is dropped above it; 0: 0.5 */
+    int64_t most;   /* boxes of a picture; 0: 100 */
+    int64_t batch;  /* pictures at a time; 0: 16 */
+    bool no_least;
+    bool bf16;
+    const char *draw; /* a folder into which each picture is written with its boxes, NAME.png; NULL: none */
+} gr_detect_options;
+/* Called for each picture in turn with what was found in it: by falling score, in pixels of the picture as it is. */
+typedef void (*gr_detect_fn)(void *user, int64_t picture, const gr_detection *found, size_t n);
+/* Boxes in n files of pictures. GR_ERR_UNSUPPORTED (no detector), GR_ERR_IO, GR_ERR_MEMORY, and what reading pictures gives. */
+GR_API gr_status gr_detect_pictures(gr_model *model, const char *const *paths, int64_t n,
+                                    const gr_detect_options *options, gr_detect_fn fn, void *user);
+/* The same of n clips: folders of frames, .y4m files, or what the program 'ffmpeg' reads where it is installed. */
+GR_API gr_status gr_classify_clips(gr_model *model, const char *const *paths, int64_t n,
+                                   const gr_classify_options *options, float *scores);
+/* The same of n files of sound (WAV; FLAC, Ogg, MP3 where libsndfile is), brought to the rate of the model, of which its
+ * middle is heard. GR_ERR_DATA: there is no sound in one. */
+GR_API gr_status gr_classify_sounds(gr_model *model, const char *const *paths, int64_t n,
+                                    const gr_classify_options *options, float *scores);
+typedef struct gr_transcribe_options {
+    int64_t beam; /* texts that are kept at each step; 0 and 1: the likeliest symbol of each step alone */
+    bool bf16;
+} gr_transcribe_options;
+/* What is said in a file of sound; free with gr_text_free(). Status: as gr_classify_sounds(). */
+GR_API gr_status gr_transcribe(gr_model *model, const char *path, const gr_transcribe_options *options, char **text);
+/* n pictures from noise into the caller's f32 (n, H, W, C), in [0, 1]; picture i is a function of (seed, i).
+ * GR_ERR_UNSUPPORTED (no generator), GR_ERR_MEMORY. */
+GR_API gr_status gr_generate_pictures(gr_model *model, int64_t n, uint64_t seed, float *pictures);
+/* The same into a folder as 0000.png, ...; the folder is made. GR_ERR_IO; GR_ERR_UNSUPPORTED (a build without PNG). */
+GR_API gr_status gr_generate_files(gr_model *model, int64_t n, uint64_t seed, const char *folder);
 /* The encoder's own numbers: ids (B, T) with mask (B, T) (NULL: all ones) into the caller's f32 arrays, of which each may
  * be NULL: hidden (B, T, C), pooled (B, C), logits (B, labels). GR_ERR_UNSUPPORTED where the model lacks one. */
 GR_API gr_status gr_model_encode(gr_model *model, const int32_t *ids, const uint8_t *mask, int64_t batch, int64_t time,

@@ -28,6 +28,7 @@ GR_API gr_value gr_reciprocal(gr_graph *g, gr_value x);
 GR_API gr_value gr_erf(gr_graph *g, gr_value x);
 GR_API gr_value gr_sin(gr_graph *g, gr_value x);
 GR_API gr_value gr_cos(gr_graph *g, gr_value x);
+GR_API gr_value gr_atan(gr_graph *g, gr_value x);
 GR_API gr_value gr_affine(gr_graph *g, gr_value x, double scale, double shift); /* x*scale + shift */
 GR_API gr_value gr_clamp(gr_graph *g, gr_value x, double low, double high); /* gradient 1 inside, both ends included */
 GR_API gr_value gr_power(gr_graph *g, gr_value x, double exponent);         /* x > 0 unless exponent is whole */
@@ -246,6 +247,15 @@ GR_API gr_value gr_cross_entropy(gr_graph *g, gr_value logits, gr_value targets)
  * x (N, C), weight (V, C), targets i32 (N) -> f32 rank 0; 'count' (may be NULL) gets the f32 number of targets that
  * count. Gradients of x and weight are made in the same sweep when they are wanted. Wijmans et al. 2024. */
 GR_API gr_value gr_linear_cross_entropy(gr_graph *g, gr_value x, gr_value weight, gr_value targets, gr_value *count);
+typedef struct gr_ctc_options {
+    int64_t blank;      /* the symbol that is none; default 0 */
+    bool zero_infinity; /* 0 where no path spells the targets; default: an infinite loss without a gradient */
+} gr_ctc_options;
+/* Connectionist temporal classification. logits (B, T, V), targets i32 (B, S) without blanks, input_lengths i32 (B) up to T,
+ * target_lengths i32 (B) up to S -> f32 (B): -log of the probability that soft-max(logits) spells the targets over time.
+ * The gradient is made in the same sweep when it is wanted. Graves et al. 2006. */
+GR_API gr_value gr_ctc_loss(gr_graph *g, gr_value logits, gr_value targets, gr_value input_lengths,
+                            gr_value target_lengths, const gr_ctc_options *options);
 
 #ifdef __cplusplus
 }

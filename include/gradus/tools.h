@@ -109,6 +109,10 @@ typedef struct gr_text_report {
 GR_API gr_status gr_text_check(const char *path, gr_text_report *out);
 /* data.source of an open run; NULL where the text came from memory or is built in. Owned by the run. */
 GR_API const char *gr_run_source(const gr_run *run);
+/* Rows of data.valid_source or data.test_source that stand in data.source too, where both are files of records
+ * (gradus/data.h); *line_train, *line_test: of the first pair. 0 where there is no such file.
+ * Status: those of gr_records_open(). */
+GR_API gr_status gr_run_leaks(const gr_run *run, int64_t *n, int64_t *line_train, int64_t *line_test);
 
 /* ---- models and tensors ---------------------------------------------------------------- */
 

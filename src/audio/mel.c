@@ -46,12 +46,17 @@ gr_status gr__mel_filters(int64_t n_fft, int rate, const gr__mel_options *option
 
 void gr__mel_apply(const float *power, int64_t frames, int64_t bins, const float *filters, int64_t n_mels, float *mel)
 {
-    for (int64_t t = 0; t < frames; t++)
-        for (int64_t m = 0; m < n_mels; m++) {
+    for (int64_t m = 0; m < n_mels; m++) {
+        const float *w = filters + m * bins;
+        int64_t first = 0, end = bins; /* a triangle is zero nearly everywhere */
+        while (first < end && w[first] == 0) first++;
+        while (end > first && w[end - 1] == 0) end--;
+        for (int64_t t = 0; t < frames; t++) {
             double sum = 0;
-            for (int64_t k = 0; k < bins; k++) sum += (double)power[t * bins + k] * (double)filters[m * bins + k];
+            for (int64_t k = first; k < end; k++) sum += (double)power[t * bins + k] * (double)w[k];
             mel[t * n_mels + m] = (float)sum;
         }
+    }
 }
 
 void gr__mel_to_db(float *mel, int64_t count, double least, double range)

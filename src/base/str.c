@@ -209,3 +209,9 @@ void gr__format_seconds(char out[32], double s)
     else
         snprintf(out, 32, "%d h %02d min", (int)(s / 3600), (int)fmod(s / 60, 60));
 }
+
+bool gr__str_ends(const char *text, const char *end)
+{
+    size_t n = strlen(text), k = strlen(end);
+    return n >= k && memcmp(text + n - k, end, k) == 0;
+}

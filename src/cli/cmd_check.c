@@ -57,6 +57,14 @@ static void look_at_text(const gr_text_report *t)
     if (t->skipped_files) warn("%lld files of the folder are not read (.txt and .md are)", (long long)t->skipped_files);
 }
 
+static void look_at_leaks(const gr_run *run)
+{
+    int64_t n, a, b;
+    if (gr_run_leaks(run, &n, &a, &b) == GR_OK && n)
+        warn("%lld rows of the validation part stand in the training part too; the first in lines %lld and %lld",
+             (long long)n, (long long)b, (long long)a);
+}
+
 static void look_at_sizes(const gr_run_plan *p)
 {
     double per_epoch = (double)(p->train_units > 0 ? p->train_units : 1);
@@ -146,6 +154,7 @@ static gr_status check(gr_run *run)
         if (o.gradients) s = check_gradients(run);
     }
     if (text) look_at_text(&t);
+    look_at_leaks(run);
     look_at_sizes(&p);
     if (cli.json) {
         json_close();

@@ -9,6 +9,7 @@
 
 #define COMMANDS(X) \
     X(demo)         \
+    X(data)         \
     X(train)        \
     X(generate) X(predict) X(eval) X(check) X(inspect) X(doctor) BENCH(X) X(help) X(version) X(tokenize) X(stories)
 #if __has_include("gradus/bench.h")

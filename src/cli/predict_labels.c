@@ -1,4 +1,4 @@
-/* Labels of texts and of pictures. */
+/* Labels of texts, of pictures and of sounds. */
 #include "cli/out.h"
 #include "cli/predict.h"
 
@@ -70,7 +70,11 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
     gr_label_kind kind = gr_model_label_kind(m);
     if (cli.json) {
         json_open('{');
-        json_text(gr_model_kind_of(m) == GR_MODEL_PICTURE ? "picture" : "text", text);
+        json_text(gr_model_kind_of(m) == GR_MODEL_PICTURE ? "picture"
+                  : gr_model_kind_of(m) == GR_MODEL_SOUND ? "sound"
+                  : gr_model_kind_of(m) == GR_MODEL_CLIP  ? "clip"
+                                                          : "text",
+                  text);
         if (kind == GR_LABELS_ONE) json_text("label", label_of(m, take_best(score, n)));
         json_open_key("scores", '{');
         for (int64_t i = 0; i < n; i++) json_number(label_of(m, i), score[i]);
@@ -88,20 +92,23 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
 
 static gr_status predict(gr_model *m, const texts *t, const predict_options *o)
 {
-    bool pictures = gr_model_kind_of(m) == GR_MODEL_PICTURE;
+    gr_model_kind kind = gr_model_kind_of(m);
     int64_t n = gr_model_describe(m).labels;
     gr_classify_options c = {.batch = o->batch, .length = o->length, .bf16 = o->bf16};
     float *score = calloc((size_t)(t->n * n) + 1, sizeof *score);
     if (!score) return GR_ERR_MEMORY;
-    gr_status s = (pictures ? gr_classify_pictures : gr_classify)(m, (const char *const *)t->item, t->n, &c, score);
+    gr_status s = (kind == GR_MODEL_PICTURE ? gr_classify_pictures
+                   : kind == GR_MODEL_SOUND ? gr_classify_sounds
+                   : kind == GR_MODEL_CLIP  ? gr_classify_clips
+                                            : gr_classify)(m, (const char *const *)t->item, t->n, &c, score);
     for (int64_t i = 0; i < t->n && s == GR_OK && !out_broken(); i++)
         print_one(m, t->item[i], score + i * n, n, o->top);
     free(score);
     return s;
 }
 
-/* Pictures are the arguments behind the model. */
-static bool take_pictures(texts *t)
+/* Files are the arguments behind the model. */
+static bool take_files(texts *t)
 {
     bool fine = true;
     for (int i = 1; i < cli.n_arguments && fine; i++) fine = add_text(t, cli.argument[i], strlen(cli.argument[i]));
@@ -125,10 +132,14 @@ int predict_texts(gr_model *m, const predict_options *o)
     return answer(m, &t, fine, o);
 }
 
-int predict_pictures(gr_model *m, const predict_options *o)
+int predict_files(gr_model *m, const predict_options *o)
 {
     texts t = {0};
-    if (cli.n_arguments < 2) return cli_usage("'%s' looks at pictures: name some behind it", cli.argument[0]);
-    bool fine = take_pictures(&t);
+    if (cli.n_arguments < 2)
+        return cli_usage(gr_model_kind_of(m) == GR_MODEL_SOUND  ? "'%s' hears sounds: name some behind it"
+                         : gr_model_kind_of(m) == GR_MODEL_CLIP ? "'%s' looks at clips: name some behind it"
+                                                                : "'%s' looks at pictures: name some behind it",
+                         cli.argument[0]);
+    bool fine = take_files(&t);
     return answer(m, &t, fine, o);
 }

@@ -122,16 +122,10 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const gr__stored *const *)a)->name, (*(const gr__stored *const *)b)->name);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static gr_status open_any(gr__weights *w, const char *path)
 {
     if (!(w->path = gr__strdup(path))) return gr__fail_memory("a file name", strlen(path));
-    if (!gr__file_is_dir(path)) return ends_with(path, ".json") ? open_index(w, path) : open_single(w, path);
+    if (!gr__file_is_dir(path)) return gr__str_ends(path, ".json") ? open_index(w, path) : open_single(w, path);
     char *single = gr__path_join(path, SINGLE), *index = gr__path_join(path, INDEX);
     gr_status status;
     if (!single || !index)

@@ -29,12 +29,6 @@ typedef struct sweep {
 
 /* ---- files ---- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), k = strlen(end);
-    return n >= k && strcmp(text + n - k, end) == 0;
-}
-
 static gr_status keep(sweep *s, const char *name, char *bytes, size_t n)
 {
     const char *copy = gr__arena_strdup(&s->arena, name);
@@ -49,7 +43,7 @@ static gr_status keep(sweep *s, const char *name, char *bytes, size_t n)
     return status;
 }
 
-static bool is_ours(const char *name) { return ends_with(name, ".onnx") || ends_with(name, ".pb"); }
+static bool is_ours(const char *name) { return gr__str_ends(name, ".onnx") || gr__str_ends(name, ".pb"); }
 
 static gr_status read_archive(sweep *s, const char *path)
 {
@@ -270,7 +264,7 @@ static gr_status look_at(sweep *s, size_t i)
     gr_onnx_result r = {.group = s->group, .plain = true};
     base = base ? base + 1 : f->name;
     size_t stem = strlen(f->name) - strlen(".onnx");
-    if (!ends_with(f->name, ".onnx")) return GR_OK;
+    if (!gr__str_ends(f->name, ".onnx")) return GR_OK;
     if (strcmp(base, "model.onnx") == 0) {
         folder = gr__arena_strndup(&s->arena, f->name, (size_t)(base - f->name));
         test = folder && *folder ? gr__arena_strndup(&s->arena, folder, strlen(folder) - 1) : folder;
@@ -316,7 +310,7 @@ static gr_status run_folder(sweep *s, const char *path)
     gr_status status = GR_OK;
     GR_TRY(gr__dir_list(path, true, &name, &n));
     for (size_t i = 0; i < n; i++) {
-        if (!ends_with(name[i], ".tar.gz") || strchr(name[i], '/')) continue;
+        if (!gr__str_ends(name[i], ".tar.gz") || strchr(name[i], '/')) continue;
         char *full = gr__path_join(path, name[i]);
         if (!full) GR_TRY_DONE(gr__fail_memory("a path", strlen(name[i])));
         archives++;

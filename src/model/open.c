@@ -334,12 +334,6 @@ static gr_status open_folder(const char *folder, const char *config, const gr__f
     return GR_OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* A folder without config.json: the one .bin in it that is not a tokenizer's. */
 static gr_status open_bin_folder(const char *folder, gr_model **out)
 {
@@ -349,7 +343,7 @@ static gr_status open_bin_folder(const char *folder, gr_model **out)
     gr_status status = GR_OK;
     GR_TRY(gr__dir_list(folder, false, &names, &n));
     for (size_t i = 0; i < n; i++) {
-        if (!ends_with(names[i], ".bin") || strncmp(names[i], "tok", 3) == 0) continue;
+        if (!gr__str_ends(names[i], ".bin") || strncmp(names[i], "tok", 3) == 0) continue;
         if (found) {
             status = gr__fail(GR_ERR_NOT_FOUND,
                               "cannot open '%s': it holds no config.json, and both '%s' and '%s'; name one", folder,
@@ -374,7 +368,7 @@ gr_status gr_model_open(const char *path, gr_model **out)
     GR_FAIL_IF(!path || !out, GR_ERR_ARGUMENT, "gr_model_open: an argument is NULL");
     GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "cannot open '%s': there is no such file or folder", path);
     if (!gr__file_is_dir(path)) {
-        GR_FAIL_IF(!ends_with(path, ".bin"), GR_ERR_UNSUPPORTED,
+        GR_FAIL_IF(!gr__str_ends(path, ".bin"), GR_ERR_UNSUPPORTED,
                    "cannot open '%s': give the folder of a Hugging Face model, or a llama2.c .bin file", path);
         return gr__model_open_llama2c(path, out);
     }

@@ -2,6 +2,7 @@
 
 #include "gradus/nn.h"
 
+#include <math.h>
 #include <stdio.h>
 
 const char *const gr__picture_ignored[] = {"*num_batches_tracked", NULL};
@@ -36,6 +37,9 @@ gr_status gr__picture_finish(gr__picture_config *c, const gr__facts *facts)
     if (c->labels.n == 0) GR_TRY(number_labels(c, facts->arena));
     if (facts->mean.n) c->mean = facts->mean;
     if (facts->std.n) c->std = facts->std;
+    if (facts->features) GR_TRY(gr__sound_take(facts->features, facts->arena, &c->sound));
+    GR_FAIL_IF(c->sound.rate && (c->width != c->sound.mels || c->channels != 1), GR_ERR_CONFIG,
+               "bands of sound are one channel, %lld wide", (long long)c->sound.mels);
     return GR_OK;
 }
 
@@ -56,7 +60,7 @@ gr_status gr__picture_read_json(gr__json root, gr__picture_config *c, gr__arena 
                "'image_mean' and 'image_std' need %zu numbers, one for each channel", n);
     for (size_t i = 0; i < c->std.n; i++)
         GR_FAIL_IF(!(c->std.item[i] > 0), GR_ERR_CORRUPT, "'image_std' must hold numbers above 0");
-    return GR_OK;
+    return gr__sound_read_json(root, arena, &c->sound);
 }
 
 void gr__picture_write_json(const gr__picture_config *c, gr__str *out)
@@ -67,6 +71,7 @@ void gr__picture_write_json(const gr__picture_config *c, gr__str *out)
     if (c->std.n) gr__hf_put_doubles(out, "image_std", &c->std);
     gr__hf_put_int(out, "num_channels", c->channels);
     gr__hf_put_int(out, "width", c->width);
+    gr__sound_write_json(&c->sound, out);
 }
 
 gr_model_info gr__picture_info(const gr__picture_config *c)
@@ -93,4 +98,13 @@ gr_value gr__picture_flatten(gr_graph *g, gr_value x)
 gr_value gr__picture_norm(gr_graph *g, const char *name, gr_value x, const gr__picture_in *in)
 {
     return gr_batch_norm_layer(g, name, x, &(gr_batch_norm_options){.evaluate = !in->train, .program = in->program});
+}
+
+gr_value gr__picture_conv(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window, int64_t stride,
+                          int64_t groups)
+{
+    gr_init init = {.kind = GR_INIT_NORMAL, .b = sqrt(2 * (double)groups / (double)(out * window * window))};
+    gr_conv_layer_options o = {
+        .padding = window / 2, .stride = {stride}, .groups = groups, .no_bias = true, .init = &init};
+    return gr_conv_layer(g, name, x, out, window, &o);
 }

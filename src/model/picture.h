@@ -6,6 +6,7 @@
 #include "format/image.h"
 #include "model/family.h"
 #include "model/hf_json.h"
+#include "model/sound.h"
 
 enum { GR__MOST_PICTURE = 1 << 16, GR__MOST_MAPS = 1 << 20 }; /* edge; channels inside */
 
@@ -14,6 +15,7 @@ typedef struct gr__picture_config {
     int64_t classes;            /* as many as labels, once finished */
     gr__conf_strings labels;    /* in the order of the logits */
     gr__conf_doubles mean, std; /* of each channel, of numbers in [0, 1]; none: 0 and 1 */
+    gr__features sound;         /* rate 0: pictures; else one channel of bands: height is time, width the bands */
 } gr__picture_config;
 
 #define GR__PICTURE_ROW(key, most, doc)                                                   \
@@ -47,6 +49,10 @@ gr_status gr__picture_load(const gr__picture_config *c, const gr__image *image, 
 /* x (N, H, W, C) -> (N, C*H*W), channels first, as PyTorch's Flatten sees its pictures: weights behind it keep their
  * order. */
 gr_value gr__picture_flatten(gr_graph *g, gr_value x);
+/* A convolution that keeps the size but for its stride, without bias; normal, deviation sqrt(2*groups/(out*window^2)):
+ * torchvision's kaiming_normal_ over the outputs. */
+gr_value gr__picture_conv(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window, int64_t stride,
+                          int64_t groups);
 /* Batch norm as 'in' says; name NULL: no scope of its own. */
 gr_value gr__picture_norm(gr_graph *g, const char *name, gr_value x, const gr__picture_in *in);
 

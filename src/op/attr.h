@@ -65,6 +65,11 @@ typedef struct gr__one_hot_attr {
     int64_t n;
 } gr__one_hot_attr;
 
+typedef struct gr__ctc_attr {
+    int64_t blank;
+    bool zero_infinity;
+} gr__ctc_attr;
+
 typedef struct gr__norm_attr { /* layer_norm, rms_norm and their gradients (these use eps only to decompose) */
     gr_dtype out_dtype;
     double eps;

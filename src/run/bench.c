@@ -10,8 +10,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const gr__bench_case *const cases[] = {&gr__bench_step,      &gr__bench_bert, &gr__bench_mlp,   &gr__bench_loss,
-                                              &gr__bench_attention, &gr__bench_rnn,  &gr__bench_adamw, &gr__bench_gemm};
+static const gr__bench_case *const cases[] = {&gr__bench_step,      &gr__bench_bert, &gr__bench_mlp,    &gr__bench_loss,
+                                              &gr__bench_attention, &gr__bench_rnn,  &gr__bench_resnet, &gr__bench_cnn,
+                                              &gr__bench_adamw,     &gr__bench_gemm};
 
 /* ---- limits ---- */
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MOST_SECTIONS = 32 };
+enum { MOST_SECTIONS = 128 };
 
 typedef struct gr__listed {
     gr__conf_section section;

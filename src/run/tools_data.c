@@ -1,6 +1,8 @@
 /* A look at a corpus before training on it. */
+#include "gradus/data.h"
 #include "gradus/tools.h"
 
+#include "base/file.h"
 #include "base/map.h"
 #include "data/corpus.h"
 #include "run/run.h"
@@ -77,6 +79,14 @@ gr_status gr_text_check(const char *path, gr_text_report *out)
     return status;
 }
 
+/* The text of data.KEY; NULL: it is not given, or no text. */
+static const char *data_text(const gr_run *run, const char *key)
+{
+    const gr__conf *data = gr__conf_get(run->root, "data");
+    const gr__conf *v = data && data->kind == GR__CONF_MAP ? gr__conf_get(data, key) : NULL;
+    return gr__conf_is_null(v) || v->kind != GR__CONF_SCALAR ? NULL : v->text;
+}
+
 const char *gr_run_source(const gr_run *run)
 {
     const gr__conf *data = gr__conf_get(run->root, "data"), *source = data;
@@ -87,4 +97,29 @@ const char *gr_run_source(const gr_run *run)
     bool none =
         gr__conf_is_null(source) || source->kind != GR__CONF_SCALAR || strncmp(source->text, "builtin:", 8) == 0;
     return none ? NULL : source->text;
+}
+
+static bool is_records(const char *path)
+{
+    static const char *const ends[] = {".csv", ".tsv", ".jsonl", ".txt", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".txt.gz"};
+    for (size_t i = 0; path && i < GR__COUNT(ends); i++)
+        if (gr__str_ends(path, ends[i])) return gr__file_exists(path) && !gr__file_is_dir(path);
+    return false;
+}
+
+gr_status gr_run_leaks(const gr_run *run, int64_t *n, int64_t *line_train, int64_t *line_test)
+{
+    const char *train = gr_run_source(run), *test = data_text(run, "valid_source");
+    if (!test) test = data_text(run, "test_source");
+    gr_records *a = NULL, *b = NULL;
+    gr_records_options skip = {.skip_bad = true};
+    *n = *line_train = *line_test = 0;
+    if (!is_records(train) || !is_records(test)) return GR_OK;
+    gr_status status = gr_records_open(train, &skip, &a);
+    if (status == GR_OK) status = gr_records_open(test, &skip, &b);
+    if (status == GR_OK && gr_records_columns(a) == gr_records_columns(b))
+        status = gr_records_overlap(a, b, NULL, 0, n, line_train, line_test);
+    gr_records_free(&a);
+    gr_records_free(&b);
+    return status;
 }

@@ -1,0 +1,140 @@
+/* gradus/data.h: files of records looked over, cleaned, cut in parts, freed of duplicates, balanced and converted, before
+ * anything is trained on them.
+ *
+ *   gr_records *all, *part[3];
+ *   gr_records_open("reviews.csv", NULL, &all);
+ *   gr_records_dedup(all, &(gr_dedup_options){.near = 0.9}, NULL);
+ *   gr_records_split(all, &(gr_split_options){.valid = 0.1, .test = 0.1, .by = "label"}, part);
+ *   gr_records_save(part[0], "train.csv");
+ *
+ * A file of records is one of
+ *   .csv .tsv              cells with names, see docs/formats.md; numbers stay the text that they are in the file
+ *   .jsonl                 one flat object a line: its keys are the columns, a key that is absent is an empty cell
+ *   .npy                   numbers (n) or (n, columns): the columns are "0", "1", ...
+ *   anything else          lines of UTF-8 text: one column "text"; empty lines are left out
+ * the first, second and last also gzipped (.gz), for reading. Everything is held in memory, twice the size of the file or so.
+ *
+ * Threads: an object belongs to one thread at a time.
+ * Status of every function that returns one: GR_ERR_MEMORY, and what is said beside it; messages carry file:line. */
+#ifndef GRADUS_DATA_H
+#define GRADUS_DATA_H
+
+#include "gradus/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gr_records gr_records;
+
+typedef struct gr_records_options {
+    bool skip_bad; /* rows with another number of cells, lines that are not JSON, not UTF-8: left out and counted */
+} gr_records_options;
+
+/* options may be NULL. Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA, GR_ERR_CORRUPT (a bad row or line),
+ * GR_ERR_UNSUPPORTED (lists and objects in JSON lines). */
+GR_API gr_status gr_records_open(const char *path, const gr_records_options *options, gr_records **out);
+GR_API void gr_records_free(gr_records **r);
+/* Atomically, in the format that the ending names. .npy: GR_ERR_DATA where a cell is no number; missing ones become NaN. Text
+ * lines: of the column "text", or of the only one. */
+GR_API gr_status gr_records_save(const gr_records *r, const char *path);
+
+GR_API int64_t gr_records_rows(const gr_records *r);
+GR_API int64_t gr_records_columns(const gr_records *r);
+GR_API int64_t gr_records_bad(const gr_records *r); /* left out by skip_bad */
+/* The first of them in words; NULL: none. */
+GR_API const char *gr_records_first_bad(const gr_records *r);
+GR_API const char *gr_records_name(const gr_records *r, int64_t column); /* borrowed; NULL past the end */
+/* By name, or by number in text. GR_ERR_NOT_FOUND with did-you-mean. */
+GR_API gr_status gr_records_column(const gr_records *r, const char *name, int64_t *column);
+/* Ends with 0, borrowed until rows are removed or added; NULL past the end. */
+GR_API const char *gr_records_cell(const gr_records *r, int64_t row, int64_t column);
+/* Of the file that the row came from; 0: it was made here. */
+GR_API int64_t gr_records_line(const gr_records *r, int64_t row);
+
+/* ---- looking ------------------------------------------------------------------------- */
+
+typedef enum gr_column_type { GR_COLUMN_NUMBERS, GR_COLUMN_WORDS, GR_COLUMN_TEXT, GR_COLUMN_EMPTY } gr_column_type;
+
+typedef struct gr_column_stats {
+    gr_column_type type; /* numbers: all that is there is a number; text: cells are long and hardly ever equal */
+    int64_t missing, distinct;
+    double mean, deviation, least, quarter, median, three_quarters, most; /* of numbers */
+    double length;                                                        /* mean characters of a cell that is there */
+    const char *often[3]; /* the most frequent cells, borrowed; NULL: there are no more */
+    int64_t often_count[3];
+} gr_column_stats;
+GR_API gr_status gr_records_stats(const gr_records *r, int64_t column, gr_column_stats *out);
+
+/* Rows of b that are in a too: exactly, or with a Jaccard similarity of word 3-grams of at least 'near' (0: exactly).
+ * columns: those that are compared, up to NULL; NULL: all. *line_a, *line_b: of the first pair (0: none). */
+GR_API gr_status gr_records_overlap(const gr_records *a, const gr_records *b, const char *const *columns, double near,
+                                    int64_t *n, int64_t *line_a, int64_t *line_b);
+
+/* ---- changing ------------------------------------------------------------------------ */
+
+typedef enum gr_missing {
+    GR_MISSING_KEEP,
+    GR_MISSING_MEDIAN, /* of numbers; of words the most frequent one */
+    GR_MISSING_MEAN,
+    GR_MISSING_DROP /* the row is removed */
+} gr_missing;
+
+typedef struct gr_clean_options {
+    const char *target; /* rows without it are removed; NULL: no such column */
+    gr_missing missing;
+    double clip; /* > 0: numbers beyond so many interquartile ranges outside of the quartiles are set to that bound */
+    bool keep_constant;  /* columns with one value stay; default: removed */
+    bool keep_spaces;    /* default: blanks around cells go, runs of blanks become one, control characters go */
+    int64_t least, most; /* characters that the column "text" must have; 0: any number */
+} gr_clean_options;
+typedef struct gr_clean_report {
+    int64_t trimmed, filled, clipped, rows_removed, columns_removed;
+} gr_clean_report;
+/* report may be NULL. Status: GR_ERR_NOT_FOUND (the target). */
+GR_API gr_status gr_records_clean(gr_records *r, const gr_clean_options *options, gr_clean_report *report);
+
+typedef struct gr_split_options {
+    double valid, test; /* shares; 0: no such part */
+    const char *by;     /* each value of this column keeps its share in all parts; NULL: any rows */
+    const char *group;  /* rows with the same value of this column stay in one part */
+    const char *time;   /* the latest rows, by this column, are for test, those before them for validation; numbers, or
+                           texts that sort by time (2024-05-31). At most one of the three */
+    uint64_t seed;
+} gr_split_options;
+/* part[0 .. 2]: training, validation, test, in the order of the file; NULL where the share is 0. The caller frees them; they
+ * borrow r, which must outlive them. Status: GR_ERR_ARGUMENT, GR_ERR_NOT_FOUND, GR_ERR_DATA (a part would be empty). */
+GR_API gr_status gr_records_split(const gr_records *r, const gr_split_options *options, gr_records *part[3]);
+
+typedef struct gr_dedup_options {
+    const char *const *columns; /* compared, up to NULL; NULL: all */
+    double near; /* > 0: rows with a Jaccard similarity of word 3-grams of at least this are the same too */
+} gr_dedup_options;
+typedef struct gr_dedup_report {
+    int64_t exact, near; /* removed */
+    int64_t line, twin;  /* of the first near one, and of the row that stayed */
+} gr_dedup_report;
+/* Of equal rows the first stays. Near ones are found by MinHash (Broder 1997) with 128 hashes in bands, and then compared
+ * exactly: none is removed wrongly, one whose similarity is close to 'near' may stay. */
+GR_API gr_status gr_records_dedup(gr_records *r, const gr_dedup_options *options, gr_dedup_report *report);
+
+typedef enum gr_balance {
+    GR_BALANCE_OVER,  /* rows of rare values again, up to the most frequent */
+    GR_BALANCE_UNDER, /* rows of frequent values removed, down to the rarest */
+    GR_BALANCE_SMOTE  /* between rows of a rare value and their neighbours new ones are made (Chawla et al. 2002) */
+} gr_balance;
+typedef struct gr_balance_options {
+    gr_balance how;
+    const char *target;
+    int64_t neighbours; /* SMOTE: 5 where 0 */
+    uint64_t seed;
+} gr_balance_options;
+/* SMOTE: numbers are interpolated; a word is that of most neighbours (SMOTE-NC), and counts in distances as the median of the
+ * deviations of numbers. Status: GR_ERR_NOT_FOUND, GR_ERR_DATA (one value only; SMOTE without a column of numbers, with
+ * missing numbers, with a single row of a value). */
+GR_API gr_status gr_records_balance(gr_records *r, const gr_balance_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

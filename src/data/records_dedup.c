@@ -1,0 +1,106 @@
+/* Rows that come twice, within a file and across two. */
+#include "data/records.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+/* Numbers of the columns that are compared; the caller frees *out. */
+static gr_status choose(const gr_records *r, const char *const *columns, int64_t **out, int64_t *n)
+{
+    int64_t count = 0;
+    while (columns && columns[count]) count++;
+    *n = columns ? count : r->columns;
+    *out = gr__calloc((size_t)*n + 1, sizeof **out);
+    if (!*out) return gr__fail_memory("columns", (size_t)*n * sizeof **out);
+    gr_status status = GR_OK;
+    for (int64_t i = 0; i < *n && status == GR_OK; i++)
+        if (columns)
+            status = gr_records_column(r, columns[i], &(*out)[i]);
+        else
+            (*out)[i] = i;
+    if (status != GR_OK) gr__free(*out);
+    return status;
+}
+
+/* The cells that are compared, apart. */
+static gr_status join(const gr_records *r, int64_t row, const int64_t *column, int64_t n, gr__str *out)
+{
+    gr__str_clear(out);
+    for (int64_t i = 0; i < n; i++) {
+        if (i) gr__str_add_char(out, 0x1F);
+        gr__str_add_n(out, r->row[row].cell[column[i]].text, r->row[row].cell[column[i]].n);
+    }
+    return gr__str_check(out);
+}
+
+static void count_twin(const gr_records *r, int64_t row, int64_t twin, bool exact, gr_dedup_report *report)
+{
+    report->exact += exact;
+    if (exact) return;
+    if (report->near++ == 0) {
+        report->line = r->row[row].line;
+        report->twin = r->row[twin].line;
+    }
+}
+
+gr_status gr_records_dedup(gr_records *r, const gr_dedup_options *options, gr_dedup_report *report)
+{
+    gr_dedup_options o = options ? *options : (gr_dedup_options){.near = 0};
+    gr_dedup_report none, *out = report ? report : &none;
+    gr__near *index = NULL;
+    int64_t *column = NULL, n, twin;
+    bool *keep = NULL, exact;
+    gr__str text = {0};
+    gr_status status = GR_OK;
+    *out = (gr_dedup_report){0};
+    GR_TRY(choose(r, o.columns, &column, &n));
+    GR_TRY_DONE(gr__near_new(o.near, &index));
+    keep = gr__calloc((size_t)r->rows + 1, sizeof *keep);
+    if (!keep) GR_TRY_DONE(gr__fail_memory("rows", (size_t)r->rows));
+    for (int64_t i = 0; i < r->rows; i++) {
+        GR_TRY_DONE(join(r, i, column, n, &text));
+        GR_TRY_DONE(gr__near_look(index, gr__str_get(&text), text.n, i, true, &twin, &exact));
+        keep[i] = twin < 0;
+        if (twin >= 0) count_twin(r, i, twin, exact, out);
+    }
+    gr__records_keep(r, keep);
+done:
+    gr__near_free(&index);
+    gr__free(column);
+    gr__free(keep);
+    gr__str_release(&text);
+    return status;
+}
+
+gr_status gr_records_overlap(const gr_records *a, const gr_records *b, const char *const *columns, double near,
+                             int64_t *n, int64_t *line_a, int64_t *line_b)
+{
+    gr__near *index = NULL;
+    int64_t *column[2] = {NULL, NULL}, count[2], twin, first[2] = {0, 0}, found = 0;
+    const gr_records *side[2] = {a, b};
+    bool exact;
+    gr__str text = {0};
+    gr_status status = GR_OK;
+    for (int s = 0; s < 2; s++) GR_TRY_DONE(choose(side[s], columns, &column[s], &count[s]));
+    if (count[0] != count[1])
+        GR_TRY_DONE(gr__fail(GR_ERR_SHAPE, "'%s' and '%s' have %lld and %lld columns; name those to compare", a->path,
+                             b->path, (long long)count[0], (long long)count[1]));
+    GR_TRY_DONE(gr__near_new(near, &index));
+    for (int s = 0; s < 2; s++)
+        for (int64_t i = 0; i < side[s]->rows; i++) {
+            GR_TRY_DONE(join(side[s], i, column[s], count[s], &text));
+            GR_TRY_DONE(gr__near_look(index, gr__str_get(&text), text.n, i, s == 0, &twin, &exact));
+            if (s == 0 || twin < 0) continue;
+            if (found++ == 0) first[0] = a->row[twin].line, first[1] = b->row[i].line;
+        }
+    *n = found;
+    if (line_a) *line_a = first[0];
+    if (line_b) *line_b = first[1];
+done:
+    gr__near_free(&index);
+    gr__free(column[0]);
+    gr__free(column[1]);
+    gr__str_release(&text);
+    return status;
+}

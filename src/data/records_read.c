@@ -1,0 +1,291 @@
+/* The formats that records come in. */
+#include "data/records.h"
+
+#include "base/file.h"
+#include "base/map.h"
+#include "format/jsonl.h"
+#include "format/npy.h"
+#include "text/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_COLUMNS = 1 << 20 };
+
+typedef struct reading {
+    gr_records *r;
+    bool skip_bad;
+} reading;
+
+static bool ends_with(const char *path, const char *end)
+{
+    char packed[16];
+    snprintf(packed, sizeof packed, "%s.gz", end);
+    return gr__str_ends(path, end) || gr__str_ends(path, packed);
+}
+
+/* What is bad is an error, or counted. */
+static gr_status bad(reading *in, gr_status status)
+{
+    gr_records *r = in->r;
+    if (!in->skip_bad || (status != GR_ERR_DATA && status != GR_ERR_CORRUPT)) return status;
+    if (r->bad++ == 0 && !(r->first_bad = gr__strdup(gr_message()))) return gr__fail_memory("a sentence", 128);
+    return GR_OK;
+}
+
+static gr_status put(gr_records *r, gr__cell *cell, const char *text, size_t n, bool quoted)
+{
+    char *own = gr__arena_strndup(&r->arena, text, n);
+    if (!own) return gr__fail_memory("a text", n);
+    *cell = (gr__cell){own, n, quoted};
+    return GR_OK;
+}
+
+static gr_status check_utf8(const gr_records *r, int64_t line, const char *text, size_t n)
+{
+    size_t at;
+    if (gr__utf8_valid(text, n, &at)) return GR_OK;
+    return gr__fail(GR_ERR_DATA, "%s:%lld: byte 0x%02x is not UTF-8; convert the file", r->path, (long long)line,
+                    (unsigned char)text[at]);
+}
+
+static gr_status name_columns(gr_records *r, int64_t n)
+{
+    r->columns = n;
+    r->name = gr__calloc((size_t)n + 1, sizeof *r->name);
+    return r->name ? GR_OK : gr__fail_memory("names", (size_t)n * sizeof *r->name);
+}
+
+/* ---- tables ---- */
+
+/* Numbers have a point from here on. */
+static void take_comma(gr__cell *cell)
+{
+    double v;
+    char *comma = memchr((char *)(uintptr_t)cell->text, ',', cell->n);
+    if (comma && gr__cell_number(cell, true, &v)) *comma = '.';
+}
+
+static gr_status take_row(reading *in, const gr__csv *csv)
+{
+    gr_records *r = in->r;
+    const gr__cell *from = gr__csv_cells(csv);
+    gr__cell *cell;
+    int64_t line = gr__csv_line(csv);
+    for (int64_t i = 0; i < r->columns; i++) {
+        gr_status s = check_utf8(r, line, from[i].text, from[i].n);
+        if (s != GR_OK) return bad(in, s);
+    }
+    GR_TRY(gr__records_add(r, line, &cell));
+    for (int64_t i = 0; i < r->columns; i++) {
+        GR_TRY(put(r, &cell[i], from[i].text, from[i].n, from[i].quoted));
+        if (gr__csv_decimal_comma(csv)) take_comma(&cell[i]);
+    }
+    return GR_OK;
+}
+
+static gr_status take_table(reading *in, gr__csv *csv)
+{
+    gr_records *r = in->r;
+    bool more = true;
+    GR_TRY(name_columns(r, (int64_t)gr__csv_columns(csv)));
+    for (int64_t i = 0; i < r->columns; i++)
+        if (!(r->name[i] = gr__arena_strdup(&r->arena, gr__csv_name(csv, (size_t)i))))
+            return gr__fail_memory("a name", 64);
+    for (;;) {
+        gr_status s = gr__csv_next_row(csv, &more);
+        if (s != GR_OK)
+            GR_TRY(bad(in, s));
+        else if (!more)
+            return GR_OK;
+        else
+            GR_TRY(take_row(in, csv));
+    }
+}
+
+static gr_status read_table(reading *in)
+{
+    gr__csv *csv;
+    GR_TRY(gr__csv_open(in->r->path, NULL, &csv));
+    gr_status s = take_table(in, csv);
+    gr__csv_close(&csv);
+    return s;
+}
+
+/* ---- JSON lines: once for the keys, once for the cells ---- */
+
+static gr_status take_value(gr_records *r, gr__json v, size_t line, const char *key, gr__cell *cell)
+{
+    const char *text;
+    size_t n;
+    double number;
+    bool flag;
+    char digits[32];
+    if (gr__json_string(v, &text, &n)) return put(r, cell, text, n, true);
+    if (gr__json_bool(v, &flag)) return put(r, cell, flag ? "true" : "false", flag ? 4 : 5, false);
+    if (gr__json_double(v, &number)) {
+        gr__format_double(digits, number);
+        return put(r, cell, digits, strlen(digits), false);
+    }
+    if (gr__json_kind_of(v) == GR__JSON_NULL) return GR_OK;
+    return gr__fail(GR_ERR_UNSUPPORTED, "%s:%zu: '%.60s' is a list or an object; records are flat", r->path, line, key);
+}
+
+static gr_status take_object(gr_records *r, gr__json o, size_t line, gr__map *keys, bool fill)
+{
+    gr__cell *cell = NULL;
+    if (gr__json_kind_of(o) != GR__JSON_OBJECT)
+        return gr__fail(GR_ERR_DATA, "%s:%zu: the line is no object", r->path, line);
+    if (fill) GR_TRY(gr__records_add(r, (int64_t)line, &cell));
+    for (void *it = gr__json_first(o); it; it = gr__json_next(o, it)) {
+        const char *key = gr__json_key(it);
+        const int64_t *at = gr__map_get_name(keys, key);
+        if (fill)
+            GR_TRY(take_value(r, gr__json_value(it), line, key, &cell[*at]));
+        else if (!at)
+            GR_TRY(gr__map_set_name(keys, key, (int64_t)keys->count, NULL));
+    }
+    return GR_OK;
+}
+
+static gr_status take_lines(reading *in, gr__map *keys, bool fill)
+{
+    gr__jsonl *lines;
+    gr__json v;
+    bool more = true;
+    GR_TRY(gr__jsonl_open(in->r->path, &lines));
+    gr_status status = GR_OK;
+    while (status == GR_OK) {
+        gr_status s = gr__jsonl_next(lines, &v, &more);
+        if (s == GR_OK && !more) break;
+        if (s == GR_OK) s = take_object(in->r, v, gr__jsonl_line(lines), keys, fill);
+        status = s == GR_OK                                             ? GR_OK
+                 : fill                                                 ? bad(in, s)
+                 : in->skip_bad && s != GR_ERR_IO && s != GR_ERR_MEMORY ? GR_OK
+                                                                        : s;
+    }
+    gr__jsonl_close(&lines);
+    return status;
+}
+
+static gr_status read_json(reading *in)
+{
+    gr__map keys = {0};
+    gr_status status = GR_OK;
+    GR_TRY_DONE(take_lines(in, &keys, false));
+    if (keys.count > MOST_COLUMNS)
+        status = gr__fail(GR_ERR_LIMIT, "'%s' has %zu different keys; is a key a value?", in->r->path, keys.count);
+    GR_TRY_DONE(status);
+    GR_TRY_DONE(name_columns(in->r, (int64_t)keys.count));
+    for (size_t i = 0; i < keys.count; i++)
+        if (!(in->r->name[i] = gr__arena_strdup(&in->r->arena, keys.entry[i].key)))
+            GR_TRY_DONE(gr__fail_memory("a name", 64));
+    status = take_lines(in, &keys, true);
+done:
+    gr__map_release(&keys);
+    return status;
+}
+
+/* ---- arrays ---- */
+
+static gr_status take_array(gr_records *r, const gr_tensor *t)
+{
+    char text[32];
+    gr__cell *cell;
+    GR_FAIL_IF(t->rank < 1 || t->rank > 2, GR_ERR_UNSUPPORTED,
+               "'%s' has %d dimensions; records are (n) or (n, columns)", r->path, t->rank);
+    int64_t n = t->dim[0], columns = t->rank == 2 ? t->dim[1] : 1;
+    GR_FAIL_IF(columns > MOST_COLUMNS, GR_ERR_LIMIT, "'%s' has %lld columns", r->path, (long long)columns);
+    GR_TRY(name_columns(r, columns));
+    for (int64_t k = 0; k < columns; k++)
+        if (!(r->name[k] = gr__arena_printf(&r->arena, "%lld", (long long)k))) return gr__fail_memory("a name", 16);
+    for (int64_t i = 0; i < n; i++) {
+        GR_TRY(gr__records_add(r, i, &cell));
+        for (int64_t k = 0; k < columns; k++) {
+            double v = gr_tensor_get(t, i * columns + k);
+            if (v != v) continue; /* NaN is a cell that is missing */
+            gr__format_double(text, v);
+            GR_TRY(put(r, &cell[k], text, strlen(text), false));
+        }
+    }
+    return GR_OK;
+}
+
+static gr_status read_array(reading *in)
+{
+    gr_tensor t;
+    GR_TRY(gr__npy_read(in->r->path, &t));
+    gr_status s = take_array(in->r, &t);
+    gr__free(t.data);
+    return s;
+}
+
+/* ---- lines ---- */
+
+static gr_status read_all(const char *path, gr__str *out)
+{
+    gr__stream *s;
+    char block[16384];
+    size_t got = sizeof block;
+    GR_TRY(gr__stream_open(path, &s));
+    gr_status status = GR_OK;
+    while (status == GR_OK && got == sizeof block) {
+        status = gr__stream_read(s, block, sizeof block, &got);
+        if (status == GR_OK) gr__str_add_n(out, block, got);
+        if (status == GR_OK) status = gr__str_check(out);
+    }
+    gr__stream_close(&s);
+    return status;
+}
+
+static gr_status take_text(reading *in, const char *text, size_t n)
+{
+    gr_records *r = in->r;
+    gr__cell *cell;
+    GR_TRY(name_columns(r, 1));
+    r->name[0] = "text";
+    if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3, n -= 3;
+    for (size_t at = 0, line = 1; at < n; line++) {
+        const char *end = memchr(text + at, '\n', n - at);
+        size_t length = end ? (size_t)(end - (text + at)) : n - at, bare = length;
+        if (bare && text[at + bare - 1] == '\r') bare--;
+        gr_status s = check_utf8(r, (int64_t)line, text + at, bare);
+        if (s != GR_OK)
+            GR_TRY(bad(in, s));
+        else if (bare) {
+            GR_TRY(gr__records_add(r, (int64_t)line, &cell));
+            GR_TRY(put(r, cell, text + at, bare, true));
+        }
+        at += length + 1;
+    }
+    return GR_OK;
+}
+
+static gr_status read_text(reading *in)
+{
+    gr__str all = {0};
+    gr_status status = read_all(in->r->path, &all);
+    if (status == GR_OK) status = take_text(in, gr__str_get(&all), all.n);
+    gr__str_release(&all);
+    return status;
+}
+
+gr_status gr_records_open(const char *path, const gr_records_options *options, gr_records **out)
+{
+    GR_FAIL_IF(!path || !out, GR_ERR_ARGUMENT, "gr_records_open: an argument is NULL");
+    gr_records *r = gr__calloc(1, sizeof *r);
+    if (!r) return gr__fail_memory("records", sizeof *r);
+    reading in = {r, options && options->skip_bad};
+    r->path = gr__strdup(path);
+    gr_status s = !r->path                                                  ? gr__fail_memory("a path", strlen(path))
+                  : ends_with(path, ".csv") || ends_with(path, ".tsv")      ? read_table(&in)
+                  : ends_with(path, ".jsonl") || ends_with(path, ".ndjson") ? read_json(&in)
+                  : ends_with(path, ".npy")                                 ? read_array(&in)
+                                                                            : read_text(&in);
+    if (s == GR_OK && r->rows == 0) s = gr__fail(GR_ERR_DATA, "'%s' has no rows", path);
+    if (s != GR_OK)
+        gr_records_free(&r);
+    else
+        *out = r;
+    return s;
+}

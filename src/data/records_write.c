@@ -1,0 +1,175 @@
+/* The formats that records are written in. */
+#include "data/records.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "format/npy.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { FLUSH_BYTES = 1 << 20 };
+
+typedef enum form { FORM_TABLE, FORM_JSON, FORM_ARRAY, FORM_TEXT } form;
+
+typedef struct writing {
+    const gr_records *r;
+    char separator;
+    int64_t text; /* column of FORM_TEXT */
+} writing;
+
+static form form_of(const char *path)
+{
+    if (gr__str_ends(path, ".csv") || gr__str_ends(path, ".tsv")) return FORM_TABLE;
+    if (gr__str_ends(path, ".jsonl") || gr__str_ends(path, ".ndjson")) return FORM_JSON;
+    return gr__str_ends(path, ".npy") ? FORM_ARRAY : FORM_TEXT;
+}
+
+/* ---- rows ---- */
+
+static void add_cell(gr__str *s, const gr__cell *c, char separator)
+{
+    bool plain = c->n > 0 || !c->quoted;
+    for (size_t i = 0; i < c->n && plain; i++)
+        plain = c->text[i] != separator && c->text[i] != '"' && c->text[i] != '\n' && c->text[i] != '\r';
+    if (c->n && (c->text[0] == ' ' || c->text[c->n - 1] == ' ')) plain = false;
+    if (plain) {
+        gr__str_add_n(s, c->text, c->n);
+        return;
+    }
+    gr__str_add_char(s, '"');
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->text[i] == '"') gr__str_add_char(s, '"');
+        gr__str_add_char(s, c->text[i]);
+    }
+    gr__str_add_char(s, '"');
+}
+
+static void add_names(gr__str *s, const writing *w)
+{
+    for (int64_t i = 0; i < w->r->columns; i++) {
+        const gr__cell c = {w->r->name[i], strlen(w->r->name[i]), false};
+        if (i) gr__str_add_char(s, w->separator);
+        add_cell(s, &c, w->separator);
+    }
+    gr__str_add_char(s, '\n');
+}
+
+/* A number as JSON writes it: "007" and "1." are texts. */
+static bool is_json_number(const gr__cell *c)
+{
+    double value;
+    const char *p = c->text + (c->n && c->text[0] == '-');
+    size_t n = c->n - (size_t)(p - c->text);
+    if (c->quoted || n == 0 || !gr__cell_number(c, false, &value)) return false;
+    if (p[0] < '0' || p[0] > '9' || (p[0] == '0' && n > 1 && p[1] >= '0' && p[1] <= '9')) return false;
+    const char *dot = memchr(p, '.', n);
+    return p[n - 1] >= '0' && p[n - 1] <= '9' && (!dot || (dot[1] >= '0' && dot[1] <= '9'));
+}
+
+static bool is_word(const gr__cell *c, const char *word)
+{
+    return !c->quoted && c->n == strlen(word) && memcmp(c->text, word, c->n) == 0;
+}
+
+static void add_object(gr__str *s, const gr_records *r, const gr__cell *cell)
+{
+    bool first = true;
+    gr__str_add_char(s, '{');
+    for (int64_t i = 0; i < r->columns; i++) {
+        if (cell[i].n == 0 && !cell[i].quoted) continue;
+        if (!first) gr__str_add(s, ", ");
+        first = false;
+        gr__json_add_string(s, r->name[i], strlen(r->name[i]));
+        gr__str_add(s, ": ");
+        if (is_json_number(&cell[i]) || is_word(&cell[i], "true") || is_word(&cell[i], "false"))
+            gr__str_add_n(s, cell[i].text, cell[i].n);
+        else
+            gr__json_add_string(s, cell[i].text, cell[i].n);
+    }
+    gr__str_add(s, "}\n");
+}
+
+/* One line stays one line. */
+static void add_line(gr__str *s, const gr__cell *c)
+{
+    for (size_t i = 0; i < c->n; i++) gr__str_add_char(s, c->text[i] == '\n' || c->text[i] == '\r' ? ' ' : c->text[i]);
+    gr__str_add_char(s, '\n');
+}
+
+static void add_row(gr__str *s, const writing *w, form f, const gr__cell *cell)
+{
+    if (f == FORM_JSON) {
+        add_object(s, w->r, cell);
+    } else if (f == FORM_TEXT) {
+        add_line(s, &cell[w->text]);
+    } else {
+        for (int64_t k = 0; k < w->r->columns; k++) {
+            if (k) gr__str_add_char(s, w->separator);
+            add_cell(s, &cell[k], w->separator);
+        }
+        gr__str_add_char(s, '\n');
+    }
+}
+
+static gr_status write_rows(const writing *w, form f, const char *path)
+{
+    gr__writer *out;
+    gr__str s = {0};
+    GR_TRY(gr__writer_open(path, 0, &out));
+    gr_status status = GR_OK;
+    if (f == FORM_TABLE) add_names(&s, w);
+    for (int64_t i = 0; i < w->r->rows && status == GR_OK; i++) {
+        add_row(&s, w, f, w->r->row[i].cell);
+        if (s.n < FLUSH_BYTES && i + 1 < w->r->rows) continue;
+        status = gr__str_check(&s);
+        if (status == GR_OK) status = gr__writer_write(out, gr__str_get(&s), s.n);
+        gr__str_clear(&s);
+    }
+    gr__str_release(&s);
+    if (status == GR_OK) return gr__writer_commit(&out);
+    gr__writer_drop(&out);
+    return status;
+}
+
+/* ---- arrays ---- */
+
+static gr_status no_number(const gr_records *r, int64_t column)
+{
+    double v;
+    for (int64_t i = 0; i < r->rows; i++) {
+        const gr__cell *c = &r->row[i].cell[column];
+        if (!gr__cell_is_missing(c) && !gr__cell_number(c, false, &v))
+            return gr__fail(GR_ERR_DATA, "%s:%lld: '%.60s' in column '%s' is not a number: an array cannot hold it",
+                            r->path, (long long)r->row[i].line, c->text, r->name[column]);
+    }
+    return GR_OK;
+}
+
+static gr_status write_array(const gr_records *r, const char *path)
+{
+    size_t n = (size_t)(r->rows * r->columns);
+    double *all = gr__calloc(n + 1, sizeof *all), *column = gr__calloc((size_t)r->rows + 1, sizeof *column);
+    gr_status status = all && column ? GR_OK : gr__fail_memory("an array", n * sizeof *all);
+    for (int64_t k = 0; k < r->columns && status == GR_OK; k++) {
+        if (!gr__records_numbers(r, k, column)) status = no_number(r, k);
+        for (int64_t i = 0; i < r->rows; i++) all[i * r->columns + k] = column[i];
+    }
+    if (status == GR_OK)
+        status =
+            gr__npy_write(path, &(gr_tensor){.dtype = GR_F64, .rank = 2, .dim = {r->rows, r->columns}, .data = all});
+    gr__free(all);
+    gr__free(column);
+    return status;
+}
+
+gr_status gr_records_save(const gr_records *r, const char *path)
+{
+    GR_FAIL_IF(!r || !path, GR_ERR_ARGUMENT, "gr_records_save: an argument is NULL");
+    GR_FAIL_IF(gr__str_ends(path, ".gz"), GR_ERR_UNSUPPORTED, "'%s': files are written unpacked; leave .gz out", path);
+    form f = form_of(path);
+    writing w = {r, gr__str_ends(path, ".tsv") ? '\t' : ',', 0};
+    if (f == FORM_ARRAY) return write_array(r, path);
+    if (f == FORM_TEXT && r->columns > 1) GR_TRY(gr_records_column(r, "text", &w.text));
+    return write_rows(&w, f, path);
+}

@@ -1,0 +1,55 @@
+#include "task/classes.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+
+gr_status gr__classes_split(const int32_t *label, int64_t n, int64_t classes, double share, uint64_t seed,
+                            uint8_t *valid)
+{
+    int64_t *of_class = gr__calloc(2 * (size_t)classes, sizeof *of_class), *seen = of_class + classes;
+    if (!of_class) return gr__fail_memory("a list of classes", 16 * (size_t)classes);
+    for (int64_t i = 0; i < n; i++) of_class[label[i]]++;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t k = label[i];
+        uint64_t key = gr__rng_key(seed, 0x7369676874000000u + (uint64_t)k);
+        int64_t place = (int64_t)gr__permute(key, (uint64_t)of_class[k], (uint64_t)seen[k]++);
+        valid[i] = place < llround(share * (double)of_class[k]);
+    }
+    gr__free(of_class);
+    return GR_OK;
+}
+
+gr_status gr__classes_model(const gr__task_in *in, const gr__facts *facts, const char *what, gr__arena *arena,
+                            gr_model **out)
+{
+    const char *standard = facts->frames ? "clip" : "resnet";
+    const gr__conf *section = gr__conf_get(in->root, "model");
+    const gr__family *family;
+    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
+        GR_TRY(gr__conf_set(in->root, "model.type", standard, arena));
+    if (gr__family_find(gr__model_type(in->root, standard), &family) == GR_OK &&
+        (family->kind != GR__KIND_PICTURE || (family->frames != NULL) != (facts->frames > 0)))
+        return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' does not %s; use %s", family->name, what,
+                             facts->frames ? "'clip'" : "'resnet', 'lenet' or 'layers'");
+    return gr__model_new(gr__conf_get(in->root, "model"), facts, NULL, out);
+}
+
+gr_status gr__classes_build(gr_graph *g, gr_value logits, int64_t batch, bool train, double smoothing,
+                            const char *program, gr_loss *out)
+{
+    gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch);
+    *out = gr_loss_cross_entropy(g, logits, targets, &(gr_loss_options){.label_smoothing = train ? smoothing : 0});
+    if (!train) gr_output(g, program, "probability", gr_softmax(g, logits));
+    return gr_graph_status(g);
+}
+
+void gr__classes_score(gr__label_score *scores, int64_t first, int64_t n, gr_session *session)
+{
+    gr_tensor said, targets;
+    if (gr_session_output(session, "probability", &said) != GR_OK ||
+        gr_session_input(session, "targets", &targets) != GR_OK)
+        return;
+    if (first == 0) gr__label_score_clear(scores);
+    gr__label_score_add_rows(scores, said.data, targets.data, first, n);
+}

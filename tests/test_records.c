@@ -1,0 +1,334 @@
+/* Files of records: formats there and back, cleaning, parts, duplicates, balance, and what is wrong with them. */
+#include "tests/test.h"
+
+#include "base/file.h"
+#include "data/records.h"
+#include "gradus/data.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *folder;
+
+static const char *written(const char *name, const char *text) { return test_write(folder, name, text, strlen(text)); }
+
+static gr_records *opened(const char *name, const char *text)
+{
+    gr_records *r;
+    assert_ok(gr_records_open(written(name, text), NULL, &r));
+    return r;
+}
+
+static char *saved(const gr_records *r, const char *name)
+{
+    char path[4200], *text;
+    size_t n;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_ok(gr_records_save(r, path));
+    assert_ok(gr__file_read(path, 1 << 20, &text, &n));
+    return text;
+}
+
+static void expect_saved(const gr_records *r, const char *name, const char *text)
+{
+    char *got = saved(r, name);
+    assert_string_equal(got, text);
+    gr__free(got);
+}
+
+static const char *cell(const gr_records *r, int64_t row, int64_t column) { return gr_records_cell(r, row, column); }
+
+/* ---- formats ---- */
+
+static void formats_there_and_back(void **state)
+{
+    (void)state;
+    gr_records *r = opened("a.csv", "id,text,ok\n007,\"a, \"\"b\"\"\",true\n-1.5,,\n3,\"\",false\n");
+    assert_int_equal(gr_records_rows(r), 3);
+    assert_string_equal(gr_records_name(r, 1), "text");
+    assert_int_equal(gr_records_line(r, 2), 4);
+    expect_saved(r, "b.csv", "id,text,ok\n007,\"a, \"\"b\"\"\",true\n-1.5,,\n3,\"\",false\n");
+    expect_saved(r, "b.jsonl",
+                 "{\"id\": \"007\", \"text\": \"a, \\\"b\\\"\", \"ok\": true}\n{\"id\": -1.5}\n"
+                 "{\"id\": 3, \"text\": \"\", \"ok\": false}\n");
+    expect_saved(r, "b.tsv", "id\ttext\tok\n007\t\"a, \"\"b\"\"\"\ttrue\n-1.5\t\t\n3\t\"\"\tfalse\n");
+    gr_records_free(&r);
+    char path[4200];
+    snprintf(path, sizeof path, "%s/b.jsonl", folder);
+    assert_ok(gr_records_open(path, NULL, &r));
+    expect_saved(r, "c.csv", "id,text,ok\n007,\"a, \"\"b\"\"\",true\n-1.5,,\n3,\"\",false\n");
+    gr_records_free(&r);
+    r = opened("l.txt", "\xEF\xBB\xBFone\r\n\ntwo, three\n");
+    assert_int_equal(gr_records_rows(r), 2);
+    assert_string_equal(cell(r, 1, 0), "two, three");
+    expect_saved(r, "m.txt", "one\ntwo, three\n");
+    gr_records_free(&r);
+}
+
+static void arrays_and_commas(void **state)
+{
+    (void)state;
+    gr_records *r = opened("n.csv", "x;y\n1,5;2\n3;NA\n2,25;4\n");
+    char path[4200];
+    snprintf(path, sizeof path, "%s/n.npy", folder);
+    assert_ok(gr_records_save(r, path));
+    gr_records_free(&r);
+    assert_ok(gr_records_open(path, NULL, &r));
+    assert_string_equal(cell(r, 0, 0), "1.5");
+    assert_string_equal(cell(r, 1, 1), "");
+    assert_string_equal(cell(r, 2, 0), "2.25");
+    gr_records_free(&r);
+    r = opened("w.csv", "x,y\n1,a\n");
+    assert_fails(gr_records_save(r, path), GR_ERR_DATA, "w.csv:2: 'a' in column 'y' is not a number");
+    gr_records_free(&r);
+}
+
+static void bad_rows(void **state)
+{
+    (void)state;
+    gr_records *r;
+    const char *csv = written("bad.csv", "a,b\n1,2\n3\n4,5\n6,\xFF\n");
+    assert_fails(gr_records_open(csv, NULL, &r), GR_ERR_DATA, "bad.csv:3");
+    assert_ok(gr_records_open(csv, &(gr_records_options){.skip_bad = true}, &r));
+    assert_int_equal(gr_records_rows(r), 2);
+    assert_int_equal(gr_records_bad(r), 2);
+    assert_non_null(strstr(gr_records_first_bad(r), "bad.csv:3"));
+    gr_records_free(&r);
+    const char *json = written("bad.jsonl", "{\"a\": 1}\n{\"a\": \n{\"b\": 2}\n");
+    assert_fails(gr_records_open(json, NULL, &r), GR_ERR_CORRUPT, "bad.jsonl:2");
+    assert_ok(gr_records_open(json, &(gr_records_options){.skip_bad = true}, &r));
+    assert_int_equal(gr_records_rows(r), 2);
+    assert_int_equal(gr_records_bad(r), 1);
+    gr_records_free(&r);
+    assert_fails(gr_records_open(written("deep.jsonl", "{\"a\": [1]}\n"), NULL, &r), GR_ERR_UNSUPPORTED,
+                 "deep.jsonl:1");
+    assert_fails(gr_records_open(written("none.txt", "\n\n"), NULL, &r), GR_ERR_DATA, "no rows");
+    assert_fails(gr_records_open("nowhere.csv", NULL, &r), GR_ERR_NOT_FOUND, "nowhere.csv");
+}
+
+/* ---- looking and cleaning ---- */
+
+static void columns_are_described(void **state)
+{
+    (void)state;
+    gr_records *r = opened("s.csv", "n,w,e\n1,red,\n2,blue,\n3,red,\n4,,\n,red,\n");
+    gr_column_stats s;
+    assert_ok(gr_records_stats(r, 0, &s));
+    assert_int_equal(s.type, GR_COLUMN_NUMBERS);
+    assert_int_equal(s.missing, 1);
+    assert_true(fabs(s.mean - 2.5) < 1e-12 && fabs(s.deviation - sqrt(5.0 / 3)) < 1e-12);
+    assert_true(s.least == 1 && s.quarter == 1.75 && s.median == 2.5 && s.three_quarters == 3.25 && s.most == 4);
+    assert_ok(gr_records_stats(r, 1, &s));
+    assert_int_equal(s.type, GR_COLUMN_WORDS);
+    assert_int_equal(s.distinct, 2);
+    assert_string_equal(s.often[0], "red");
+    assert_int_equal(s.often_count[0], 3);
+    assert_string_equal(s.often[1], "blue");
+    assert_null(s.often[2]);
+    assert_ok(gr_records_stats(r, 2, &s));
+    assert_int_equal(s.type, GR_COLUMN_EMPTY);
+    assert_fails(gr_records_stats(r, 3, &s), GR_ERR_ARGUMENT, "no column 3");
+    gr_records_free(&r);
+}
+
+static void cells_are_cleaned(void **state)
+{
+    (void)state;
+    gr_clean_report report;
+    gr_records *r = opened("c.csv", "x,w,same,y\n1,  a \t b,k,1\n2,c,k,2\n3,c,k,\n,c,k,4\n4,,k,5\n1000,c,k,6\n");
+    assert_ok(
+        gr_records_clean(r, &(gr_clean_options){.target = "y", .missing = GR_MISSING_MEDIAN, .clip = 1}, &report));
+    assert_int_equal(report.trimmed, 1);
+    assert_int_equal(report.rows_removed, 1);
+    assert_int_equal(report.columns_removed, 1);
+    assert_int_equal(report.filled, 2);
+    assert_int_equal(report.clipped, 1);
+    /* of 1 2 4 1000: quartiles 1.75 and 253, so 253 + 251.25 */
+    expect_saved(r, "d.csv", "x,w,y\n1,a b,1\n2,c,2\n3,c,4\n4,c,5\n504.25,c,6\n");
+    gr_records_free(&r);
+    r = opened("t.txt", "too short\nthis one is long enough\n");
+    assert_ok(gr_records_clean(r, &(gr_clean_options){.least = 10}, &report));
+    assert_int_equal(gr_records_rows(r), 1);
+    assert_fails(gr_records_clean(r, &(gr_clean_options){.least = 100}, NULL), GR_ERR_DATA, "no row");
+    gr_records_free(&r);
+}
+
+/* ---- parts ---- */
+
+static gr_records *labelled(int n)
+{
+    gr__str s = {0};
+    gr__str_add(&s, "id,label,who,when\n");
+    for (int i = 0; i < n; i++)
+        gr__str_printf(&s, "%d,%s,p%d,2024-%02d-%02d\n", i, i % 5 ? "common" : "rare", i / 4, 1 + (i * 7) % 12,
+                       1 + i % 28);
+    gr_records *r = opened("p.csv", gr__str_get(&s));
+    gr__str_release(&s);
+    return r;
+}
+
+static int64_t count(const gr_records *r, int64_t column, const char *text)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < gr_records_rows(r); i++) n += strcmp(cell(r, i, column), text) == 0;
+    return n;
+}
+
+static void parts_keep_their_word(void **state)
+{
+    (void)state;
+    gr_records *r = labelled(200), *part[3], *again[3];
+    gr_split_options o = {.valid = 0.1, .test = 0.2, .by = "label", .seed = 3};
+    assert_ok(gr_records_split(r, &o, part));
+    assert_int_equal(gr_records_rows(part[0]), 140);
+    assert_int_equal(gr_records_rows(part[1]), 20);
+    assert_int_equal(gr_records_rows(part[2]), 40);
+    assert_int_equal(count(part[2], 1, "rare"), 8);
+    assert_int_equal(count(part[1], 1, "rare"), 4);
+    assert_ok(gr_records_split(r, &o, again));
+    for (int p = 0; p < 3; p++) {
+        for (int64_t i = 0; i < gr_records_rows(part[p]); i++)
+            assert_string_equal(cell(part[p], i, 0), cell(again[p], i, 0));
+        gr_records_free(&part[p]);
+        gr_records_free(&again[p]);
+    }
+    o = (gr_split_options){.valid = 0.1, .test = 0.2, .group = "who", .seed = 3};
+    assert_ok(gr_records_split(r, &o, part));
+    assert_int_equal(gr_records_rows(part[2]), 40);
+    for (int64_t i = 0; i < gr_records_rows(part[2]); i++) {
+        assert_int_equal(count(part[0], 2, cell(part[2], i, 2)), 0);
+        assert_int_equal(count(part[2], 2, cell(part[2], i, 2)), 4);
+    }
+    for (int p = 0; p < 3; p++) gr_records_free(&part[p]);
+    o = (gr_split_options){.valid = 0.1, .test = 0.2, .time = "when"};
+    assert_ok(gr_records_split(r, &o, part));
+    const char *latest = "";
+    for (int64_t i = 0; i < gr_records_rows(part[0]); i++)
+        if (strcmp(cell(part[0], i, 3), latest) > 0) latest = cell(part[0], i, 3);
+    for (int64_t i = 0; i < gr_records_rows(part[2]); i++) assert_true(strcmp(cell(part[2], i, 3), latest) >= 0);
+    for (int p = 0; p < 3; p++) gr_records_free(&part[p]);
+    o = (gr_split_options){.valid = 0.5, .test = 0.5};
+    assert_fails(gr_records_split(r, &o, part), GR_ERR_ARGUMENT, "not possible");
+    o = (gr_split_options){.valid = 0.001, .test = 0};
+    assert_fails(gr_records_split(r, &o, part), GR_ERR_DATA, "validation would be empty");
+    o = (gr_split_options){.valid = 0.1, .by = "lable"};
+    assert_fails(gr_records_split(r, &o, part), GR_ERR_NOT_FOUND, "did you mean 'label'");
+    gr_records_free(&r);
+}
+
+/* ---- duplicates ---- */
+
+static const char twins[] = "the quick brown fox jumps over the lazy dog near the old river bank today\n"
+                            "something else that has nothing to do with it at all, really nothing\n"
+                            "The quick, brown fox jumps over the lazy dog near the old river bank TODAY!\n"
+                            "the quick brown fox jumps over the lazy dog near the old river bank yesterday\n"
+                            "something else that has nothing to do with it at all, really nothing\n"
+                            "the quick brown fox\n"
+                            "\xE5\xBE\x88\xE4\xB9\x85\xE4\xBB\xA5\xE5\x89\x8D\n";
+
+static void twins_are_found(void **state)
+{
+    (void)state;
+    gr_dedup_report report;
+    gr_records *r = opened("twins.txt", twins);
+    assert_ok(gr_records_dedup(r, NULL, &report));
+    assert_int_equal(report.exact, 1);
+    assert_int_equal(report.near, 0);
+    assert_int_equal(gr_records_rows(r), 6);
+    assert_ok(gr_records_dedup(r, &(gr_dedup_options){.near = 1}, &report));
+    assert_int_equal(report.near, 1); /* capitals and commas */
+    assert_int_equal(report.line, 3);
+    assert_int_equal(report.twin, 1);
+    /* line 4 shares 12 of 14 3-grams with line 1 */
+    assert_ok(gr_records_dedup(r, &(gr_dedup_options){.near = 0.87}, &report));
+    assert_int_equal(report.near, 0);
+    assert_ok(gr_records_dedup(r, &(gr_dedup_options){.near = 0.85}, &report));
+    assert_int_equal(report.near, 1);
+    assert_int_equal(gr_records_rows(r), 4);
+    gr_records_free(&r);
+    assert_fails(gr__near_new(1.5, &(gr__near *){NULL}), GR_ERR_ARGUMENT, "0 to 1");
+}
+
+static void leaks_are_found(void **state)
+{
+    (void)state;
+    int64_t n, a, b;
+    gr_records *train = opened("train.csv", "text,label\none two three four,1\nfive,0\n"),
+               *test = opened("test.csv", "text,label\nsix,1\nOne two three four,0\nfive,0\n");
+    assert_ok(gr_records_overlap(train, test, NULL, 0, &n, &a, &b));
+    assert_int_equal(n, 1);
+    assert_int_equal(a, 3);
+    assert_int_equal(b, 4);
+    assert_ok(gr_records_overlap(train, test, (const char *const[]){"text", NULL}, 0.9, &n, &a, &b));
+    assert_int_equal(n, 2);
+    assert_int_equal(a, 2);
+    assert_int_equal(b, 3);
+    gr_records_free(&train);
+    gr_records_free(&test);
+}
+
+/* ---- balance ---- */
+
+static gr_records *uneven(void)
+{
+    return opened("u.csv", "x,n,w,label\n0,1,a,no\n1,2,a,no\n2,3,b,no\n3,4,a,no\n4,5,b,no\n5,6,b,no\n10,0,c,yes\n"
+                           "11,2,c,yes\n12,4,d,yes\n");
+}
+
+static void values_are_balanced(void **state)
+{
+    (void)state;
+    gr_records *r = uneven();
+    assert_ok(gr_records_balance(r, &(gr_balance_options){GR_BALANCE_OVER, "label", 0, 1}));
+    assert_int_equal(count(r, 3, "yes"), 6);
+    assert_int_equal(count(r, 3, "no"), 6);
+    for (int i = 10; i < 13; i++) {
+        char x[8];
+        snprintf(x, sizeof x, "%d", i);
+        assert_int_equal(count(r, 0, x), 2);
+    }
+    gr_records_free(&r);
+    r = uneven();
+    assert_ok(gr_records_balance(r, &(gr_balance_options){GR_BALANCE_UNDER, "label", 0, 1}));
+    assert_int_equal(count(r, 3, "yes"), 3);
+    assert_int_equal(count(r, 3, "no"), 3);
+    gr_records_free(&r);
+    r = uneven();
+    assert_ok(gr_records_balance(r, &(gr_balance_options){GR_BALANCE_SMOTE, "label", 2, 1}));
+    assert_int_equal(count(r, 3, "yes"), 6);
+    for (int64_t i = 9; i < 12; i++) {
+        double x, n;
+        assert_true(gr__parse_double(cell(r, i, 0), &x) && x >= 10 && x <= 12 && x == floor(x));
+        assert_true(gr__parse_double(cell(r, i, 1), &n) && n >= 0 && n <= 4);
+        assert_int_equal(gr_records_line(r, i), 0);
+        assert_true(strcmp(cell(r, i, 2), "c") == 0 || strcmp(cell(r, i, 2), "d") == 0);
+    }
+    assert_fails(gr_records_balance(r, &(gr_balance_options){.target = "labels"}), GR_ERR_NOT_FOUND, "'label'");
+    gr_records_free(&r);
+    r = opened("one.csv", "x,label\n1,a\n2,a\n");
+    assert_fails(gr_records_balance(r, &(gr_balance_options){.target = "label"}), GR_ERR_DATA, "nothing to balance");
+    gr_records_free(&r);
+    r = opened("hole.csv", "x,label\n1,a\n,a\n3,b\n");
+    assert_fails(gr_records_balance(r, &(gr_balance_options){GR_BALANCE_SMOTE, "label", 0, 1}), GR_ERR_DATA,
+                 "hole.csv:3: no number");
+    gr_records_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(formats_there_and_back),
+        cmocka_unit_test(arrays_and_commas),
+        cmocka_unit_test(bad_rows),
+        cmocka_unit_test(columns_are_described),
+        cmocka_unit_test(cells_are_cleaned),
+        cmocka_unit_test(parts_keep_their_word),
+        cmocka_unit_test(twins_are_found),
+        cmocka_unit_test(leaks_are_found),
+        cmocka_unit_test(values_are_balanced),
+    };
+    folder = test_tmpdir();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    test_rmtree(folder);
+    return failed;
+}
