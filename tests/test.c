@@ -40,7 +40,11 @@ const char *test_source(const char *relative) { return path_of(GRADUS_SOURCE_DIR
 const char *test_data(const char *relative)
 {
     const char *dir = getenv("GRADUS_DATA");
-    const char *path = path_of(dir && *dir ? dir : GRADUS_SOURCE_DIR "/../shared/data", relative);
+    if (!dir || !*dir) {
+        dir = GRADUS_SOURCE_DIR "/../shared/data";
+        if (access(dir, R_OK) == 0) setenv("GRADUS_DATA", dir, 1); /* for configurations, wherever the test runs */
+    }
+    const char *path = path_of(dir, relative);
     if (access(path, R_OK) == 0) return path;
     printf("skip reason: no test data (%s is absent; set GRADUS_DATA)\n", relative);
     return NULL;

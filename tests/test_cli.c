@@ -351,7 +351,7 @@ static void labels_of_texts(void **state)
     run("predict", "animals", "--text", "the dog 1", "--top", "5");
     expect(0, NULL);
     assert_true(strncmp(last.out, "no\t0.", 5) == 0 && strstr(last.out, "\tyes\t0.") != NULL);
-    run("predict", "animals", "--text", "a cat 1", "--json");
+    run("predict", "animals", "--text", "a cat 2", "--json");
     expect(0, NULL);
     gr__json_doc *doc = json_of(last.out, strlen(last.out));
     const char *label;

@@ -37,6 +37,9 @@ static gr_model *make_model(const char *text)
 static const char *const small_gpt = "type: gpt\nlayers: 2\nheads: 2\nwidth: 16\ncontext: 48\n";
 static const char *const small_llama =
     "type: llama\nlayers: 2\nheads: 4\nkv_heads: 2\nwidth: 32\ncontext: 48\ntied: false\n";
+static const char *const small_lstm = "type: rnn\nlayers: 2\nwidth: 16\ncontext: 48\n",
+                         *const small_gru =
+                             "type: rnn\ncell: gru\nlayers: 1\nwidth: 16\nhidden: 24\ntied: false\ncontext: 48\n";
 
 /* ---- stories260K ---- */
 
@@ -203,6 +206,8 @@ static void caches_change_nothing(void **state)
     (void)state;
     caches_change_nothing_of(small_gpt);
     caches_change_nothing_of(small_llama);
+    caches_change_nothing_of(small_lstm);
+    caches_change_nothing_of(small_gru);
 }
 
 static void windows_score_as_logits_say(void **state)

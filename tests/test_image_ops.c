@@ -190,17 +190,17 @@ static void augment(void **state)
                                            .saturation = 0.4,
                                            .hue = 0.1,
                                            .cutout = 8};
-    assert_ok(gr__image_augment(&rgb, &none, 1, 2, 3, &a));
+    assert_ok(gr__image_augment(&rgb, &none, 1, 2, 3, NULL, &a));
     same(&a, "rgb", 0, 0);
     size_t equal = 0;
     for (uint64_t i = 0; i < 50; i++) {
-        assert_ok(gr__image_augment(&rgb, &all, 1, 2, i, &a));
+        assert_ok(gr__image_augment(&rgb, &all, 1, 2, i, NULL, &a));
         assert_true(a.width == 32 && a.height == 24);
-        assert_ok(gr__image_augment(&rgb, &all, 1, 2, i, &b)); /* again: the same */
+        assert_ok(gr__image_augment(&rgb, &all, 1, 2, i, NULL, &b)); /* again: the same */
         assert_memory_equal(a.pixels, b.pixels, size_of(&a));
         gr__image_release(&b);
-        assert_ok(
-            gr__image_augment(&rgb, &all, i % 2 ? 1 : 5, i % 2 ? 7 : 2, i, &b)); /* another seed, another stream */
+        assert_ok(gr__image_augment(&rgb, &all, i % 2 ? 1 : 5, i % 2 ? 7 : 2, i, NULL,
+                                    &b)); /* another seed, another stream */
         equal += memcmp(a.pixels, b.pixels, size_of(&a)) == 0;
         gr__image_release(&a);
         gr__image_release(&b);
@@ -209,7 +209,7 @@ static void augment(void **state)
     gr__augment_options flip = {.flip_x = 0.3};
     size_t flipped = 0;
     for (uint64_t i = 0; i < 2000; i++) {
-        assert_ok(gr__image_augment(&rgb, &flip, 9, 0, i, &a));
+        assert_ok(gr__image_augment(&rgb, &flip, 9, 0, i, NULL, &a));
         flipped += memcmp(a.pixels, rgb.pixels, size_of(&a)) != 0;
         gr__image_release(&a);
     }
@@ -227,7 +227,7 @@ static gr_status augment_all(void *user)
                                             .padding = 2,
                                             .degrees = 15};
     gr__image out;
-    GR_TRY(gr__image_augment(user, &all, 1, 2, 3, &out));
+    GR_TRY(gr__image_augment(user, &all, 1, 2, 3, NULL, &out));
     gr__image_release(&out);
     return GR_OK;
 }

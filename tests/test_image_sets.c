@@ -287,6 +287,7 @@ static void voc(void **state)
     assert_string_equal(a.file, "a & b.jpg");
     assert_true(a.width == 640 && a.height == 480 && a.count == 1 && a.without_area == 1);
     assert_string_equal(a.box[0].class_name, "cat");
+    assert_true(a.box[0].line == 6 && a.empty[0].line == 7 && a.empty[0].x1 == 5);
     assert_true(a.box[0].x0 == 1.5f && a.box[0].y0 == 2 && a.box[0].x1 == 30 && a.box[0].y1 == 40 &&
                 a.box[0].difficult);
     gr__arena_release(&arena);
@@ -331,6 +332,10 @@ static void bccd(void **state)
         }
     }
     assert_int_equal(boxes + gr__image_set_empty_boxes(set), 4888);
+    const char *notes;
+    assert_int_equal(gr__image_set_empty_boxes(set), 2);
+    const gr__box *empty = gr__image_set_empty_box(set, 0, &notes);
+    assert_true(strstr(notes, "BloodImage_00338.xml") && empty->line == 158 && empty->x0 == 504);
     printf("bccd: %zu boxes (%zu, %zu, %zu), %zu without area\n", boxes, count[0], count[1], count[2],
            gr__image_set_empty_boxes(set));
     gr__image image;

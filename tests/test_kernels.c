@@ -740,6 +740,7 @@ static const struct range {
     {GR__MAP_LOG1P, -0.999, 1e6, 4, 1e-10},
     {GR__MAP_TANH, -12, 12, 3, 0},
     {GR__MAP_ERF, -5, 5, 3, 0},
+    {GR__MAP_ATAN, -20, 20, 3, 0},
     {GR__MAP_SIGMOID, -80, 80, 4, 0},
     {GR__MAP_SIN, -1e5, 1e5, 1, 1e-9},
     {GR__MAP_COS, -1e5, 1e5, 1, 1e-9},
@@ -847,7 +848,7 @@ static void special_level(void)
     static const gr__map_op op[] = {GR__MAP_EXP,        GR__MAP_LOG,      GR__MAP_LOG1P, GR__MAP_TANH,  GR__MAP_ERF,
                                     GR__MAP_SIGMOID,    GR__MAP_SOFTPLUS, GR__MAP_RELU,  GR__MAP_FLOOR, GR__MAP_ROUND,
                                     GR__MAP_ROUND_BF16, GR__MAP_CLAMP,    GR__MAP_POW_C, GR__MAP_SQRT,  GR__MAP_RECIP,
-                                    GR__MAP_SIGN,       GR__MAP_NEG};
+                                    GR__MAP_SIGN,       GR__MAP_NEG,      GR__MAP_ATAN};
     for (size_t k = 0; k < GR__COUNT(op); k++) {
         float y[8];
         gr__map_job m = {.rank = 1,

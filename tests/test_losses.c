@@ -119,6 +119,50 @@ static void matches_linear_cross_entropy(void **state)
     }
 }
 
+static void matches_focal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *target, *mask;
+        gr_focal_options o;
+        double weight;
+    } cases[] = {
+        {"focal", "binary", NULL, {0}, 24},
+        {"focal_alpha", "binary", NULL, {.gamma = 1.5, .alpha = 0.25}, 24},
+        {"focal_soft", "soft", "mask", {0}, 22},
+        {"focal_softmax", "labels", NULL, {0}, 4},
+        {"cross_entropy", "labels", NULL, {.no_gamma = true}, 4},
+    };
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        gr_graph *g;
+        assert_ok(gr_graph_new(&g));
+        gr_value x = operand(g, "x"), target = operand(g, cases[i].target);
+        gr_focal_options o = cases[i].o;
+        o.weight = operand(g, cases[i].mask);
+        gr_loss loss = i < 3 ? gr_loss_focal(g, x, target, &o) : gr_loss_focal_softmax(g, x, target, &o);
+        check_loss(g, cases[i].name, x, loss, cases[i].weight,
+                   (const char *[]){"x", cases[i].target, cases[i].mask, NULL});
+    }
+}
+
+static void matches_boxes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"iou", "giou", "ciou"};
+    gr_graph *g;
+    for (int k = 0; k < GR_OVERLAP_COUNT; k++) {
+        assert_ok(gr_graph_new(&g));
+        gr_value a = operand(g, "box");
+        gr_loss loss = gr_loss_box(g, (gr_overlap_kind)k, a, operand(g, "box_target"),
+                                   &(gr_loss_options){.weight = operand(g, "box_mask")});
+        check_loss(g, names[k], a, loss, 6.5, (const char *[]){"box", "box_target", "box_mask", NULL});
+    }
+    assert_ok(gr_graph_new(&g));
+    assert_int_equal(gr_box_overlap(g, GR_OVERLAP_IOU, operand(g, "features"), operand(g, "features")), 0);
+    assert_fails(gr_graph_status(g), GR_ERR_SHAPE, "x0, y0, x1, y1");
+    gr_graph_free(&g);
+}
+
 /* (B, T, V) with (B, T) targets and (B) weights is the same as its rows one by one. */
 static void leading_axes(void **state)
 {
@@ -194,6 +238,8 @@ int main(void)
         cmocka_unit_test(matches_pytorch),
         cmocka_unit_test(matches_class_weights),
         cmocka_unit_test(matches_linear_cross_entropy),
+        cmocka_unit_test(matches_focal),
+        cmocka_unit_test(matches_boxes),
         cmocka_unit_test(leading_axes),
         cmocka_unit_test(shape_errors),
         cmocka_unit_test(names),

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum { STEPS = 10 };
-static const char *const folders[] = {"gpt2-tiny", "gpt2-odd", "llama-tiny", "llama-tied"};
+static const char *const folders[] = {"gpt2-tiny", "gpt2-odd", "llama-tiny", "llama-tied", "rnn-tiny", "rnn-gru"};
 
 /* max|a - b| / max|b| */
 static double distance(const gr_tensor *a, const gr_tensor *b)

@@ -276,6 +276,10 @@ typedef struct gr_detection {
     double score;
 } gr_detection;
 
+/* Of boxes of one category that overlap by more than 'overlap' (IoU) only the best stays; then the 'most' best of all stay
+ * (0: all), in front of 'found', by falling score. Returns how many. Scores are finite. */
+GR_API size_t gr_box_suppress(gr_detection *found, size_t n, double overlap, size_t most);
+
 typedef struct gr_detections gr_detections; /* keeps score and fate of each detection */
 GR_API gr_status gr_detections_new(int32_t n_categories, gr_detections **out);
 GR_API void gr_detections_free(gr_detections **d);
@@ -295,6 +299,14 @@ typedef struct gr_detection_scores {
 } gr_detection_scores;
 /* Means over the categories that have objects; category >= 0: of that one. Status: GR_ERR_ARGUMENT. */
 GR_API gr_status gr_detections_result(const gr_detections *d, int32_t category, gr_detection_scores *out);
+
+/* ---- distributions ---------------------------------------------------------------------- */
+
+/* Two clouds of points, a (n_a, width) and b (n_b, width), as normal distributions: |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)),
+ * covariances over n - 1 (Frechet 1957; Heusel et al. 2017 judge pictures so). n_a, n_b >= 2. Status: GR_ERR_ARGUMENT,
+ * GR_ERR_DATA. */
+GR_API gr_status gr_frechet_distance(const double *a, size_t n_a, const double *b, size_t n_b, size_t width,
+                                     double *out);
 
 /* ---- recommendations -------------------------------------------------------------------- */
 

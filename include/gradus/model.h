@@ -5,12 +5,13 @@
  *   char *text;
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
- * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, layers,
- * tabular, ctc, clip. */
+ * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
+ * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
 #include "gradus/graph.h"
+#include "gradus/metric.h"
 #include "gradus/store.h"
 #include "gradus/text.h"
 
@@ -35,14 +36,18 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,      /* token ids in, the next token out */
-    GR_MODEL_VECTOR,  /* rows of numbers in and out */
-    GR_MODEL_ENCODER, /* token ids in; out a vector of each, one of the whole, labels where there is a head */
-    GR_MODEL_PICTURE, /* pictures in, labels out */
-    GR_MODEL_TABLE,   /* cells of a table in; out a number, or labels (gradus/table.h) */
-    GR_MODEL_SOUND,   /* sounds in, labels out: a model for pictures that looks at their mel bands */
-    GR_MODEL_SPEECH,  /* sounds in, texts out */
-    GR_MODEL_CLIP     /* clips of video in, labels out */
+    GR_MODEL_LM,         /* token ids in, the next token out */
+    GR_MODEL_VECTOR,     /* rows of numbers in and out */
+    GR_MODEL_ENCODER,    /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+    GR_MODEL_PICTURE,    /* pictures in, labels out */
+    GR_MODEL_DETECTOR,   /* pictures in, boxes with labels out */
+    GR_MODEL_TABLE,      /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_SOUND,      /* sounds in, labels out: a model for pictures that looks at their mel bands */
+    GR_MODEL_SPEECH,     /* sounds in, texts out */
+    GR_MODEL_CLIP,       /* clips of video in, labels out */
+    GR_MODEL_SERIES,     /* the past of series in, what follows out (gradus/table.h) */
+    GR_MODEL_GENERATOR,  /* noise in, pictures out */
+    GR_MODEL_RECOMMENDER /* a user in, items out (gradus/table.h) */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -54,6 +59,8 @@ typedef struct gr_model_info {
     int64_t labels;                          /* outputs of a classification head; classes of a table model */
     int64_t height, picture_width, channels; /* of the pictures that it looks at */
     int64_t pooled;                          /* 1: an encoder with one vector of the whole text */
+    int64_t users, items;                    /* that a recommender knows */
+    int64_t series, window, horizon;         /* of a forecaster: how many, rows that it looks at, rows that it gives */
 } gr_model_info;
 GR_API gr_model_info gr_model_describe(const gr_model *model);
 
@@ -90,6 +97,14 @@ typedef struct gr_picture_values {
 GR_API gr_status gr_model_build_picture(gr_model *model, gr_graph *g, int64_t batch, bool train, const char *program,
                                         gr_picture_values *out);
 
+typedef struct gr_detector_values {
+    gr_value pictures; /* as in gr_picture_values */
+    gr_value logits;   /* (N, L, labels): of L places, each label by itself */
+    gr_value boxes;    /* f32 (N, L, 4): x0, y0, x1, y1 in pixels of "pictures" */
+} gr_detector_values;
+/* The same of a detector. */
+GR_API gr_status gr_model_build_detector(gr_model *model, gr_graph *g, int64_t batch, bool train, const char *program,
+                                         gr_detector_values *out);
 typedef struct gr_speech_values {
     gr_value bands;   /* f32 (N, T, bands), input "bands": normalised logarithms of mel bands, 0 past the end */
     gr_value lengths; /* i32 (N), input "lengths": steps that are real, gr_model_speech_steps() of the frames */
@@ -172,7 +187,7 @@ typedef enum gr_label_kind {
     GR_LABELS_NUMBERS /* no labels: the logits are the numbers */
 } gr_label_kind;
 GR_API gr_label_kind gr_model_label_kind(const gr_model *model);
-/* Name of the i-th label, borrowed; NULL past the end, and where there is no head. */
+/* Name of the i-th label (of a forecaster: of the i-th series, of a recommender: of the i-th item), borrowed; NULL past the end, and where there is no head. */
 GR_API const char *gr_model_label(const gr_model *model, int64_t i);
 
 typedef struct gr_classify_options {
@@ -187,6 +202,20 @@ GR_API gr_status gr_classify(gr_model *model, const char *const *texts, int64_t 
 /* The same of n files of pictures (PNG, JPEG, BMP, PNM), resized to what the model wants; 'length' does not count. */
 GR_API gr_status gr_classify_pictures(gr_model *model, const char *const *paths, int64_t n,
                                       const gr_classify_options *options, float *scores);
+typedef struct gr_detect_options {
+    double least;   /* score from which a box counts; 0: 0.3, see no_least */
+    double overlap; /* of two boxes of a label the worse one is dropped above it; 0: 0.5 */
+    int64_t most;   /* boxes of a picture; 0: 100 */
+    int64_t batch;  /* pictures at a time; 0: 16 */
+    bool no_least;
+    bool bf16;
+    const char *draw; /* a folder into which each picture is written with its boxes, NAME.png; NULL: none */
+} gr_detect_options;
+/* Called for each picture in turn with what was found in it: by falling score, in pixels of the picture as it is. */
+typedef void (*gr_detect_fn)(void *user, int64_t picture, const gr_detection *found, size_t n);
+/* Boxes in n files of pictures. GR_ERR_UNSUPPORTED (no detector), GR_ERR_IO, GR_ERR_MEMORY, and what reading pictures gives. */
+GR_API gr_status gr_detect_pictures(gr_model *model, const char *const *paths, int64_t n,
+                                    const gr_detect_options *options, gr_detect_fn fn, void *user);
 /* The same of n clips: folders of frames, .y4m files, or what the program 'ffmpeg' reads where it is installed. */
 GR_API gr_status gr_classify_clips(gr_model *model, const char *const *paths, int64_t n,
                                    const gr_classify_options *options, float *scores);
@@ -200,6 +229,11 @@ typedef struct gr_transcribe_options {
 } gr_transcribe_options;
 /* What is said in a file of sound; free with gr_text_free(). Status: as gr_classify_sounds(). */
 GR_API gr_status gr_transcribe(gr_model *model, const char *path, const gr_transcribe_options *options, char **text);
+/* n pictures from noise into the caller's f32 (n, H, W, C), in [0, 1]; picture i is a function of (seed, i).
+ * GR_ERR_UNSUPPORTED (no generator), GR_ERR_MEMORY. */
+GR_API gr_status gr_generate_pictures(gr_model *model, int64_t n, uint64_t seed, float *pictures);
+/* The same into a folder as 0000.png, ...; the folder is made. GR_ERR_IO; GR_ERR_UNSUPPORTED (a build without PNG). */
+GR_API gr_status gr_generate_files(gr_model *model, int64_t n, uint64_t seed, const char *folder);
 /* The encoder's own numbers: ids (B, T) with mask (B, T) (NULL: all ones) into the caller's f32 arrays, of which each may
  * be NULL: hidden (B, T, C), pooled (B, C), logits (B, labels). GR_ERR_UNSUPPORTED where the model lacks one. */
 GR_API gr_status gr_model_encode(gr_model *model, const int32_t *ids, const uint8_t *mask, int64_t batch, int64_t time,

@@ -195,6 +195,44 @@ GR_API gr_loss gr_loss_cross_entropy(gr_graph *g, gr_value logits, gr_value targ
 GR_API gr_loss gr_loss_linear_cross_entropy(gr_graph *g, gr_value x, gr_value weight, gr_value targets,
                                             const gr_loss_options *options);
 
+/* Losses that rank; of 'options' they know 'weight'. Second operands may be drawn at random (negatives).
+ * softplus(negative - positive) of each pair of scores: -log sigmoid(positive - negative). Rendle et al. 2009. */
+GR_API gr_loss gr_loss_bpr(gr_graph *g, gr_value positive, gr_value negative, const gr_loss_options *options);
+/* max(0, negative - positive + margin) of each pair of scores. */
+GR_API gr_loss gr_loss_pairwise_hinge(gr_graph *g, gr_value positive, gr_value negative, double margin,
+                                      const gr_loss_options *options);
+/* max(0, |anchor - positive| - |anchor - negative| + margin) of rows (B, C). margin 0: 1. Schroff et al. 2015; PyTorch's
+ * TripletMarginLoss. */
+GR_API gr_loss gr_loss_triplet(gr_graph *g, gr_value anchor, gr_value positive, gr_value negative, double margin,
+                               const gr_loss_options *options);
+/* Row i of query (B, C) belongs to row i of key (B, C), the other rows are its negatives: the cross-entropy of
+ * query·keyᵀ/temperature; also known as the in-batch soft-max. temperature 0: 1. van den Oord et al. 2018. */
+GR_API gr_loss gr_loss_info_nce(gr_graph *g, gr_value query, gr_value key, double temperature,
+                                const gr_loss_options *options);
+
+/* Of hard examples more: each logit by itself (sigmoid) against targets in [0, 1], -alpha_t*|t - p|^gamma*log p_t, which for
+ * soft targets is (alpha_t)*|t - p|^gamma times the cross-entropy. alpha weighs the ones, 1 - alpha the zeros. Lin et al. 2017,
+ * Li et al. 2020 (soft targets). */
+typedef struct gr_focal_options {
+    gr_value weight; /* as in gr_loss_options */
+    double gamma;    /* >= 0; default 2, see no_gamma */
+    double alpha;    /* (0, 1); default 0: no weights */
+    bool no_gamma;
+} gr_focal_options;
+GR_API gr_loss gr_loss_focal(gr_graph *g, gr_value logits, gr_value target, const gr_focal_options *options);
+/* logits (..., V), targets i32 (...): (1 - p_t)^gamma times the cross-entropy of the soft-max; a target outside 0..V-1 does
+ * not count. No alpha. */
+GR_API gr_loss gr_loss_focal_softmax(gr_graph *g, gr_value logits, gr_value targets, const gr_focal_options *options);
+
+/* How far two boxes are one: IoU; less the share of the smallest box around both that neither covers (GIoU, Rezatofighi et
+ * al. 2019); less the distance of the centres and the difference of the shapes (CIoU, Zheng et al. 2020). */
+typedef enum gr_overlap_kind { GR_OVERLAP_IOU, GR_OVERLAP_GIOU, GR_OVERLAP_CIOU, GR_OVERLAP_COUNT } gr_overlap_kind;
+/* a, b (..., 4): x0, y0, x1, y1 with x0 <= x1, y0 <= y1 -> (...), f32 or f64. GR_ERR_SHAPE. */
+GR_API gr_value gr_box_overlap(gr_graph *g, gr_overlap_kind kind, gr_value a, gr_value b);
+/* The sum of 1 - overlap. Only 'weight' of the options counts; its shape is (...) or leading axes of it. */
+GR_API gr_loss gr_loss_box(gr_graph *g, gr_overlap_kind kind, gr_value prediction, gr_value target,
+                           const gr_loss_options *options);
+
 /* gr_ctc_loss of each sample, times weight (B) (0: ones), summed. PyTorch's mean divides by the
  * symbols of each as well. */
 GR_API gr_loss gr_loss_ctc(gr_graph *g, gr_value logits, gr_value targets, gr_value input_lengths,

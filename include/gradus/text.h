@@ -84,7 +84,7 @@ typedef enum gr_tokenizer_type {
     GR_TOKENIZER_CHAR,       /* one id per character (code point) of the training text */
     GR_TOKENIZER_BPE,        /* byte-level byte-pair encoding, as GPT-2 */
     GR_TOKENIZER_LLAMA,      /* byte-pair encoding of characters with spaces as U+2581, as Llama-2; not trained here */
-    GR_TOKENIZER_WORD_PIECE, /* the longest pieces of words, as BERT; not trained here */
+    GR_TOKENIZER_WORD_PIECE, /* the longest pieces of words, as BERT; trained here: whole words */
     GR_TOKENIZER_TYPE_COUNT
 } gr_tokenizer_type;
 
@@ -155,21 +155,23 @@ typedef struct gr_text_source {
 
 /* Zero means default. */
 typedef struct gr_tokenizer_options {
-    int64_t vocab_size;         /* bpe: ids in total, with the 256 bytes and special tokens; up to 2^20; default 8192 */
-    int64_t least_count;        /* bpe: a pair that is rarer than this is not merged; >= 1; default 2 */
+    int64_t vocab_size; /* bpe, wordpiece: ids in total, with the 256 bytes and special tokens; to 2^20; default 8192 */
+    int64_t least_count;        /* bpe, wordpiece: a pair, a word that is rarer is left out; >= 1; default 2 */
     const char *pattern;        /* bpe: how text is cut into words: "gpt2" (default), "llama3", "qwen2" */
     const char *const *special; /* special tokens besides <|endoftext|>, distinct and not empty */
     size_t n_special;
     const char *before, *after; /* of 'special': what GR_ENCODE_TEMPLATE puts around a text; NULL: nothing */
     bool no_end_of_text;        /* default: <|endoftext|> is a token, and is bos and eos */
     bool no_unknown;            /* char: default: <unk> stands for characters outside the vocabulary */
+    bool keep_case;             /* wordpiece: default: small letters without accents */
 } gr_tokenizer_options;
 
 /* Trains a tokenizer on n_sources texts, as if each were a document. Special tokens found in them end a document too.
  * Order of ids: byte: 256 bytes, <|endoftext|>, special. char: characters by code point, <unk>, <|endoftext|>, special.
  * bpe: <|endoftext|>, special, 256 bytes in GPT-2's order, merges; equally frequent pairs: the bytewise greater first;
- * fewer ids than vocab_size where the text has no more pairs.
- * The byte kind needs no text. GR_TOKENIZER_LLAMA and GR_TOKENIZER_WORD_PIECE cannot be trained.
+ * fewer ids than vocab_size where the text has no more pairs. wordpiece: <|endoftext|>, special, [UNK], then whole words,
+ * the most frequent first, equals by their bytes; a Chinese character, a sign is a word; no pieces inside words.
+ * The byte kind needs no text. GR_TOKENIZER_LLAMA cannot be trained.
  * options: NULL for all defaults. Owner: the caller closes *out. Result: the same on every machine.
  * Status:  GR_ERR_ARGUMENT (options), GR_ERR_DATA (char: bad UTF-8 with source and offset, U+0000; no text),
  *          GR_ERR_UNSUPPORTED (llama), GR_ERR_LIMIT (more than 2^31 different bytes of words), GR_ERR_MEMORY. */

@@ -11,7 +11,9 @@ static struct {
     int64_t top_k, max_tokens;
     cli_list stop;
     bool bf16, ignore_eos;
-} o = {.temperature = 0.8, .max_tokens = 256, .top_p = 1, .repetition_penalty = 1};
+    int64_t count;
+    const char *folder;
+} o = {.count = 16, .temperature = 0.8, .max_tokens = 256, .top_p = 1, .repetition_penalty = 1};
 
 static const cli_option options[] = {
     {"prompt", 'p', CLI_TEXT, &o.prompt, "TEXT", 0, 0, NULL,
@@ -26,6 +28,8 @@ static const cli_option options[] = {
     {"repetition-penalty", 0, CLI_DOUBLE, &o.repetition_penalty, "X", 1e-3, 100, NULL,
      "above 1: what was said is less likely (default 1)", false},
     {"stop", 's', CLI_LIST, &o.stop, "TEXT", 0, 0, NULL, "end before this text; may be repeated", false},
+    {"folder", 'f', CLI_TEXT, &o.folder, "FOLDER", 0, 0, NULL, "pictures: where they are written, as PNG", false},
+    {"count", 'c', CLI_INT, &o.count, "N", 1, 1 << 20, NULL, "pictures: how many (default 16)", false},
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
     {"ignore-eos", 0, CLI_FLAG, &o.ignore_eos, NULL, 0, 0, NULL, "go on behind the end-of-text token", false},
 };
@@ -115,7 +119,14 @@ static int run_command(void)
         if (!*o.stop.item[i]) return cli_usage("--stop wants a text that is not empty");
     if (o.prompt && strcmp(o.prompt, "-") == 0 && !(input = read_input())) return EXIT_FAILED;
     gr_status s = gr_model_open(cli.argument[0], &model);
-    if (s == GR_OK) s = generate(model, input ? input : o.prompt ? o.prompt : "");
+    bool pictures = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_GENERATOR;
+    if (pictures && !o.folder) {
+        gr_model_free(&model);
+        free(input);
+        return cli_usage("'%s' makes pictures: say where to with --folder", cli.argument[0]);
+    }
+    if (pictures) s = gr_generate_files(model, o.count, cli.seed >= 0 ? (uint64_t)cli.seed : 0, o.folder);
+    if (s == GR_OK && !pictures) s = generate(model, input ? input : o.prompt ? o.prompt : "");
     gr_model_free(&model);
     free(input);
     return s == GR_OK ? EXIT_OK : cli_fail(s);
@@ -124,6 +135,7 @@ static int run_command(void)
 static const char *const examples[] = {
     "gradus generate runs/demo --prompt \"Once upon a time\"",
     "gradus generate runs/demo --prompt \"Lily\" --temperature 0 --max-tokens 40",
+    "gradus generate runs/mnist_dcgan --folder digits --count 100",
     "cat question.txt | gradus generate runs/demo --prompt - --stop \"\\n\\n\"",
     NULL,
 };
@@ -132,9 +144,10 @@ const cli_command cmd_generate = {
     "generate",
     "Use",
     "MODEL",
-    "continues a text with a language model",
+    "continues a text with a language model, or makes pictures",
     "MODEL is a folder that training left, a Hugging Face folder (GPT-2, Llama), or a llama2.c .bin file. The text comes as it\n"
-    "is made; nothing else is written to standard output. The same seed gives the same text.",
+    "is made; nothing else is written to standard output. The same seed gives the same text.\n"
+    "Of a folder that the task 'image-generation' left, pictures: FOLDER/0000.png and so on.",
     options,
     COUNT(options),
     1,

@@ -97,6 +97,7 @@ static void announce(gr_run *run, double step_seconds)
 static void print_end(gr_run *run, const gr_metric *m, int n)
 {
     gr_run_plan p = gr_run_describe(run);
+    gr_model_kind kind = gr_model_kind_of(gr_run_model(run));
     out_table t = {.align = "lr"};
     out_cell(&t, "validation"), out_cell(&t, "value");
     for (int i = 0; i < n; i++) out_cell(&t, "%s", m[i].name), out_cell(&t, "%.5g", m[i].value);
@@ -106,9 +107,9 @@ static void print_end(gr_run *run, const gr_metric *m, int n)
     printf("\n%sNext%s\n", out_bold(stdout), out_plain(stdout));
     if (p.vocab)
         printf("  gradus generate %s --prompt \"Once upon a time\"\n  gradus eval %s TEXT\n", p.out, p.out);
-    else if (p.labels && gr_model_kind_of(gr_run_model(run)) == GR_MODEL_CLIP)
+    else if (kind == GR_MODEL_CLIP)
         printf("  gradus predict %s CLIP...\n  gradus eval %s\n", p.out, p.out);
-    else if (p.labels && gr_model_kind_of(gr_run_model(run)) == GR_MODEL_PICTURE)
+    else if (kind == GR_MODEL_PICTURE || kind == GR_MODEL_DETECTOR)
         printf("  gradus predict %s PICTURE...\n  gradus eval %s\n", p.out, p.out);
     else if (p.labels && (gr_model_kind_of(gr_run_model(run)) == GR_MODEL_SOUND ||
                           gr_model_kind_of(gr_run_model(run)) == GR_MODEL_SPEECH))

@@ -5,10 +5,8 @@
 
 #include <string.h>
 
-/* With quotes where the cell holds a separator, a quote or the end of a line. */
-static void print_cell(const char *text, bool first)
+void cli_csv_cell(const char *text)
 {
-    if (!first) putchar(',');
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, stdout);
         return;
@@ -19,6 +17,12 @@ static void print_cell(const char *text, bool first)
         putchar(*text);
     }
     putchar('"');
+}
+
+static void print_cell(const char *text, bool first)
+{
+    if (!first) putchar(',');
+    cli_csv_cell(text);
 }
 
 static void print_head(const gr_model *m, const gr_predictions *p)

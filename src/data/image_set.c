@@ -18,6 +18,13 @@ gr_status gr__image_set_add(gr__image_set *set, const char *name, gr__image_samp
     return GR_OK;
 }
 
+gr_status gr__image_set_add_empty(gr__image_set *set, const gr__box *box, const char *notes)
+{
+    GR_TRY(gr__grow(&set->empty, sizeof *set->empty, set->empty_boxes + 1, &set->empty_capacity));
+    set->empty[set->empty_boxes++] = (gr__empty_box){*box, notes};
+    return GR_OK;
+}
+
 gr_status gr__image_set_label(gr__image_set *set, const char *name, size_t n, int32_t *out)
 {
     int64_t *known = gr__map_get(&set->classes, name, n);
@@ -127,6 +134,7 @@ void gr__image_set_close(gr__image_set **s)
     gr__arena_release(&set->arena);
     gr__map_release(&set->classes);
     gr__free(set->sample);
+    gr__free(set->empty);
     gr__free(set->block);
     gr__free(set->root);
     gr__free(set->path);
@@ -140,9 +148,24 @@ size_t gr__image_set_classes(const gr__image_set *set) { return set->n_classes; 
 
 const char *gr__image_set_class(const gr__image_set *set, size_t i) { return set->class_name[i]; }
 
+gr_status gr__image_set_labels(const gr__image_set *set, gr__arena *arena, gr__conf_strings *out)
+{
+    size_t n = set->n_classes;
+    *out = (gr__conf_strings){.item = gr__arena_alloc(arena, (n + 1) * sizeof *out->item), .n = n};
+    if (!out->item) return gr__fail_memory("labels", n * sizeof *out->item);
+    for (size_t k = 0; k < n; k++) out->item[k] = set->class_name[k];
+    return GR_OK;
+}
+
 const gr__image_sample *gr__image_set_sample(const gr__image_set *set, int64_t i) { return &set->sample[i]; }
 
 size_t gr__image_set_empty_boxes(const gr__image_set *set) { return set->empty_boxes; }
+
+const gr__box *gr__image_set_empty_box(const gr__image_set *set, size_t i, const char **notes)
+{
+    *notes = set->empty[i].notes;
+    return &set->empty[i].box;
+}
 
 size_t gr__image_set_skipped(const gr__image_set *set) { return set->skipped; }
 

@@ -22,6 +22,7 @@
 #ifndef GR__IMAGE_SET_H
 #define GR__IMAGE_SET_H
 
+#include "conf/schema.h"
 #include "format/boxes.h"
 #include "format/image.h"
 
@@ -39,6 +40,7 @@ typedef struct gr__image_sample {
     int32_t label;      /* -1: none */
     const gr__box *box; /* n_boxes of them */
     size_t n_boxes;
+    const char *notes;     /* the file that says the boxes; NULL: none does */
     int64_t width, height; /* 0: not known before it is decoded */
     uint64_t place, bytes; /* where its bytes lie, for those in one block */
 } gr__image_sample;
@@ -50,9 +52,11 @@ void gr__image_set_close(gr__image_set **set);
 int64_t gr__image_set_count(const gr__image_set *set);
 size_t gr__image_set_classes(const gr__image_set *set);
 const char *gr__image_set_class(const gr__image_set *set, size_t i); /* sorted, or as the format numbers them */
+gr_status gr__image_set_labels(const gr__image_set *set, gr__arena *arena, gr__conf_strings *out); /* names borrowed */
 const gr__image_sample *gr__image_set_sample(const gr__image_set *set, int64_t i);
 /* Boxes that were left out because nothing lies in them, and files that are no pictures. */
 size_t gr__image_set_empty_boxes(const gr__image_set *set);
+const gr__box *gr__image_set_empty_box(const gr__image_set *set, size_t i, const char **notes); /* and their file */
 size_t gr__image_set_skipped(const gr__image_set *set);
 
 /* Failure names the sample; *out is untouched. Any number of threads. */

@@ -28,13 +28,16 @@ static gr_status add_annotation(gr__image_set *set, const char *name)
     if (status == GR_OK) status = gr__voc_parse(text, n, path, &set->arena, &a);
     if (status == GR_OK && (!a.file || !gr__path_is_base(a.file)))
         status = gr__fail(GR_ERR_DATA, "'%s' does not name its picture, or not by a plain file name", path);
+    const char *notes = path ? gr__arena_strdup(&set->arena, path) : NULL;
+    if (status == GR_OK && !notes) status = gr__fail_memory("a file name", strlen(name));
     gr__free(text);
     gr__free(path);
     GR_TRY(status);
     for (size_t i = 0; i < a.count; i++)
         GR_TRY(gr__image_set_label(set, a.box[i].class_name, strlen(a.box[i].class_name), &a.box[i].class_index));
-    set->empty_boxes += a.without_area;
-    gr__image_sample s = {.label = -1, .box = a.box, .n_boxes = a.count, .width = a.width, .height = a.height};
+    for (size_t i = 0; i < a.without_area; i++) GR_TRY(gr__image_set_add_empty(set, &a.empty[i], notes));
+    gr__image_sample s = {
+        .label = -1, .box = a.box, .n_boxes = a.count, .notes = notes, .width = a.width, .height = a.height};
     return gr__image_set_add(set, a.file, s);
 }
 
@@ -135,7 +138,7 @@ static gr_status take_images(coco *c, gr__json list)
         gr__json_int(gr__json_get(v, "height"), &h);
         GR_TRY(gr__map_set(&c->image, &id, sizeof id, (int64_t)c->set->count, &twice));
         if (twice) return bad(c, "image", i, "has the id of another one");
-        gr__image_sample s = {.label = -1, .width = GR__MAX(w, 0), .height = GR__MAX(h, 0)};
+        gr__image_sample s = {.label = -1, .notes = c->set->path, .width = GR__MAX(w, 0), .height = GR__MAX(h, 0)};
         GR_TRY(gr__image_set_add(c->set, name, s));
     }
     return GR_OK;
@@ -162,6 +165,7 @@ static gr_status take_box(coco *c, gr__json v, size_t i, gr__image_sample **samp
                      (float)(edge[0] + edge[2]),
                      (float)(edge[1] + edge[3]),
                      (int32_t)*label,
+                     (int32_t)GR__MIN(i, (size_t)INT32_MAX),
                      crowd != 0,
                      NULL};
     *sample = box->x0 < box->x1 && box->y0 < box->y1 ? &c->set->sample[*at] : NULL;
@@ -178,7 +182,7 @@ static gr_status take_annotations(coco *c, gr__json list)
         for (size_t i = 0; i < n; i++) {
             GR_TRY(take_box(c, gr__json_at(list, i), i, &s, &box));
             if (!s) {
-                c->set->empty_boxes += round;
+                if (round) GR_TRY(gr__image_set_add_empty(c->set, &box, c->set->path));
                 continue;
             }
             if (round) ((gr__box *)(uintptr_t)s->box)[s->n_boxes] = box;

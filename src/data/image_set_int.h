@@ -8,6 +8,11 @@
 #include "base/map.h"
 #include "format/y4m.h"
 
+typedef struct gr__empty_box {
+    gr__box box;
+    const char *notes;
+} gr__empty_box;
+
 struct gr__image_set {
     gr__arena arena; /* names and boxes */
     char *path;
@@ -15,7 +20,9 @@ struct gr__image_set {
     size_t count, capacity;
     gr__map classes; /* name -> number, while they are collected */
     const char **class_name;
-    size_t n_classes, empty_boxes, skipped;
+    size_t n_classes, skipped;
+    gr__empty_box *empty;
+    size_t empty_boxes, empty_capacity;
 
     char *root;      /* samples are files below it */
     gr__mapping map; /* or lie in a mapped file */
@@ -29,6 +36,8 @@ struct gr__image_set {
 
 /* Adds a sample; its name is copied. */
 gr_status gr__image_set_add(gr__image_set *set, const char *name, gr__image_sample sample);
+/* A box without area; 'notes' lives as long as the set. */
+gr_status gr__image_set_add_empty(gr__image_set *set, const gr__box *box, const char *notes);
 /* The number of a class in order of first sight. */
 gr_status gr__image_set_label(gr__image_set *set, const char *name, size_t n, int32_t *out);
 /* Sorts the classes by name and renumbers labels and boxes. */

@@ -64,6 +64,15 @@ static gr_status add_row(gr__labelled *l, const gr__labelled_options *o, int64_t
     return GR_OK;
 }
 
+/* What became of a row: a bad one is left out where the caller says so. */
+static gr_status keep_or_skip(gr__labelled *l, const gr__labelled_options *o, gr_status status)
+{
+    if (status != GR_ERR_DATA || !o->skip_bad) return status;
+    if (l->skipped++ == 0 && !(l->first_skipped = gr__arena_strdup(&l->arena, gr_message())))
+        return gr__fail_memory("a message", 256);
+    return GR_OK;
+}
+
 /* ---- tables ---- */
 
 static gr_status read_table(const char *path, const gr__labelled_options *o, gr__labelled *l)
@@ -76,7 +85,7 @@ static gr_status read_table(const char *path, const gr__labelled_options *o, gr_
     GR_TRY_DONE(gr__csv_table_column(&t, o->label, &label));
     for (size_t r = 0; r < t.rows; r++) {
         const gr__cell *a = &t.cell[r * t.columns + text], *b = &t.cell[r * t.columns + label];
-        GR_TRY_DONE(add_row(l, o, t.line[r], a->text, a->n, b->text, b->n));
+        GR_TRY_DONE(keep_or_skip(l, o, add_row(l, o, t.line[r], a->text, a->n, b->text, b->n)));
     }
 done:
     gr__csv_table_release(&t);
@@ -149,7 +158,7 @@ static gr_status read_lines(const char *path, const gr__labelled_options *o, lin
         size_t n = end ? (size_t)(end - body) : all.n - at;
         at += n + 1;
         trim(&body, &n);
-        if (n) status = add(l, o, line, body, n);
+        if (n) status = keep_or_skip(l, o, add(l, o, line, body, n));
     }
     gr__str_release(&all);
     return status;

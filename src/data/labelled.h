@@ -18,6 +18,7 @@ typedef struct gr__labelled_options {
     const char *text, *label; /* columns by name or number, keys of JSON lines */
     int header;               /* of a table: gr__csv_choice */
     bool latin_1;             /* bytes are ISO-8859-1 */
+    bool skip_bad;            /* a row that is no text with a label is left out; default: GR_ERR_DATA */
 } gr__labelled_options;
 
 typedef struct gr__labelled_row {
@@ -31,7 +32,9 @@ typedef struct gr__labelled {
     int64_t n;
     size_t capacity;
     const char *path;
-    gr__arena arena; /* of the texts */
+    int64_t skipped;
+    const char *first_skipped; /* what was wrong with it, in the arena */
+    gr__arena arena;           /* of the texts */
 } gr__labelled;
 
 /* Messages carry file:line. Status: GR_ERR_NOT_FOUND (file, column), GR_ERR_DATA (an empty text or label, a line without

@@ -1,11 +1,12 @@
 #include "data/table_int.h"
 
-#include "base/rng.h"
-
 #include <stdio.h>
 #include <string.h>
 
 static const char *const headers[] = {"auto", "yes", "no", NULL}, *const predicts[] = {"auto", "number", "class", NULL};
+
+/* ORDER BALANCE */
+static const char *const balances[] = {"none", "over", "under", "smote", NULL};
 
 #define AT(field) offsetof(gr__table_options, field)
 const gr__conf_row gr__table_rows[] = {
@@ -15,10 +16,7 @@ const gr__conf_row gr__table_rows[] = {
      GR__CONF_REQUIRED},
     {"test_source", GR__CONF_STRING, AT(test_source), 0, 0, NULL, NULL,
      "the same for validation; default: a part of 'source'", 0},
-    {"valid", GR__CONF_DOUBLE, AT(valid), 0, 0.9, NULL, "0.2",
-     "share of the rows for validation, drawn by the seed, of each class alike", 0},
-    {"folds", GR__CONF_INT, AT(folds), 0, 1000, NULL, "0", "cut the rows in so many parts; 0: by 'valid'", 0},
-    {"fold", GR__CONF_INT, AT(fold), 0, 999, NULL, "0", "which of the 'folds' is for validation, from 0", 0},
+    GR__SPLIT_ROWS(AT(split)),
     {"header", GR__CONF_ENUM, AT(header), 0, 0, headers, "auto", "whether the first row holds names", 0},
     {"names", GR__CONF_STRING_LIST, AT(names), 0, 0, NULL, NULL, "of the columns, where there is no header", 0},
     {"ignore", GR__CONF_STRING_LIST, AT(ignore), 0, 0, NULL, NULL, "columns to leave out", 0},
@@ -27,8 +25,10 @@ const gr__conf_row gr__table_rows[] = {
     {"log_target", GR__CONF_BOOL, AT(log_target), 0, 0, NULL, "false",
      "learn sign(y)*log(1 + |y|); metrics stay on the scale of the file", 0},
     {"strip", GR__CONF_STRING, AT(strip), 0, 0, NULL, NULL, "characters to take off the end of the target's cells", 0},
-    {"oversample", GR__CONF_BOOL, AT(oversample), 0, 0, NULL, "false",
-     "rows of rare classes come more often: all classes alike", 0},
+    {"balance", GR__CONF_ENUM, AT(balance), 0, 0, balances, "none",
+     "as many training rows of each class: over: rare ones come more often; under: frequent ones less; smote: new ones between "
+     "rare ones",
+     0},
     {"all", GR__CONF_SECTION, AT(all), 0, 0, NULL, NULL, "what holds for every column, see data.columns", 0},
     {"columns", GR__CONF_SECTION, AT(columns), 0, 0, NULL, NULL,
      "NAME: {type: number, log: true}, NAME: ignore, ...; the rest is inferred", 0},
@@ -70,57 +70,19 @@ static gr_status check_names(const gr__csv_table *t)
 
 /* ---- split ---- */
 
-/* Usable rows in an order drawn by the seed, grouped by class (numbers: one group). */
-static gr_status shuffle(gr__table_work *w, uint64_t seed, int64_t *order)
-{
-    int64_t classes = GR__MAX(gr__columns_classes(w->columns), 1);
-    uint64_t key = gr__rng_key(seed, 0x7461626c65u);
-    int64_t *place = gr__calloc((size_t)classes + 1, sizeof *place);
-    if (!place) return gr__fail_memory("a table", (size_t)classes * sizeof *place);
-    for (int64_t i = 0; i < w->n_rows; i++) place[GR__MAX(w->class[w->row[i]], 0) + 1]++;
-    for (int64_t k = 1; k <= classes; k++) place[k] += place[k - 1];
-    for (int64_t i = 0; i < w->n_rows; i++) {
-        int64_t row = w->row[gr__permute(key, (uint64_t)w->n_rows, (uint64_t)i)];
-        order[place[GR__MAX(w->class[row], 0)]++] = row;
-    }
-    gr__free(place);
-    return GR_OK;
-}
-
-/* Every k-th of that order is held out, so that each class keeps its share. */
-static bool held_out(const gr__table_options *o, int64_t i)
-{
-    if (o->folds) return i % o->folds == o->fold;
-    return o->valid > 0 && (int64_t)((double)(i + 1) * o->valid) > (int64_t)((double)i * o->valid);
-}
-
 static gr_status split(gr__table_work *w, uint64_t seed)
 {
-    const gr__table_options *o = w->o;
     w->n_train = w->n_rows;
-    if (o->test_source || (o->folds == 0 && o->valid == 0)) return GR_OK;
-    int64_t *order = gr__alloc((size_t)(w->n_rows + 1) * sizeof *order), train = 0, valid = 0;
-    gr_status status = order ? shuffle(w, seed, order) : gr__fail_memory("a table", (size_t)w->n_rows * 8);
-    for (int64_t i = 0; i < w->n_rows && status == GR_OK; i++) valid += held_out(o, i);
-    w->n_train = w->n_rows - valid;
-    w->n_valid = valid;
-    for (int64_t i = 0, v = w->n_train; i < w->n_rows && status == GR_OK; i++)
-        w->row[held_out(o, i) ? v++ : train++] = order[i];
-    gr__free(order);
-    return status;
-}
-
-static gr_status check_options(const gr__table_options *o, const gr__conf *section)
-{
-    if (o->folds == 1 || o->fold >= GR__MAX(o->folds, 1))
-        return gr__conf_fail(section, "data.folds is 2 or more, and data.fold less than it");
-    if (o->folds && o->test_source) return gr__conf_fail(section, "data.folds and data.test_source exclude each other");
+    if (w->o->test_source) return GR_OK;
+    GR_TRY(
+        gr__split_rows(&w->o->split, seed, w->class, gr__columns_classes(w->columns), w->row, w->n_rows, &w->n_train));
+    w->n_valid = w->n_rows - w->n_train;
     return GR_OK;
 }
 
 /* ---- cells ---- */
 
-static gr_status make_part(const gr__columns *c, int64_t n, gr__table_part *out)
+gr_status gr__table_part_new(const gr__columns *c, int64_t n, gr__table_part *out)
 {
     size_t numbers = (size_t)gr__columns_numbers(c), codes = (size_t)gr__columns_codes(c), rows = (size_t)n + 1, all;
     *out = (gr__table_part){.n = n, .line = gr__calloc(rows, sizeof *out->line)};
@@ -171,7 +133,7 @@ gr_status gr__table_encode(const gr__columns *c, const gr__csv_table *csv, const
                            const int64_t *row, int64_t n, gr__table_part *out, gr__table_oddities *odd)
 {
     gr__table_oddities none = {0};
-    GR_TRY(make_part(c, n, out));
+    GR_TRY(gr__table_part_new(c, n, out));
     float *numbers = out->numbers;
     int32_t *codes = out->codes;
     for (int64_t i = 0; i < n; i++) {
@@ -265,7 +227,7 @@ static gr_status encode_test(gr__table_work *w, gr__csv_table *test, gr__table_d
 static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr__table_data *out)
 {
     const gr__table_options *o = w->o;
-    GR_TRY(check_options(o, w->section));
+    GR_TRY(gr__split_check(&o->split, w->section, o->test_source ? "test_source" : NULL));
     GR_TRY(read_named(o, w->section, o->source, &w->csv));
     GR_TRY(check_names(&w->csv));
     gr_status s = gr__csv_table_column(&w->csv, o->target, &w->target);
@@ -283,6 +245,7 @@ static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr_
                (long long)w->n_train);
     GR_TRY(gr__table_fit(w));
     GR_TRY(gr__table_encode(w->columns, &w->csv, w->feature, w->target, w->row, w->n_train, &out->part[0], NULL));
+    GR_TRY(gr__table_balance_part(w->columns, o->balance, seed, &out->part[0]));
     if (o->test_source)
         GR_TRY(encode_test(w, test, out));
     else

@@ -8,6 +8,7 @@
 typedef struct gr__box {
     float x0, y0, x1, y1; /* pixels from the upper left corner; x0 < x1, y0 < y1 */
     int32_t class_index;  /* of the set's class names, or -1 until they are known */
+    int32_t line;         /* VOC: of its file, where the object begins; COCO: number of the annotation, from 0 */
     bool difficult;       /* VOC: hard to see; COCO: a crowd */
     const char *class_name;
 } gr__box;
@@ -17,7 +18,9 @@ typedef struct gr__annotation {
     int64_t width, height; /* 0: not said */
     gr__box *box;
     size_t count;
-    size_t without_area; /* boxes that were left out because nothing lies in them */
+    gr__box
+        *empty; /* without_area of them: left out because nothing lies in them; their edges may be equal or swapped */
+    size_t without_area;
 } gr__annotation;
 
 /* A Pascal VOC file (XML). What it says lives in 'arena'. 'name' stands in messages, with line and column.

@@ -16,13 +16,15 @@ typedef struct reader {
     const char *name;
     gr__arena *arena;
     gr__annotation *out;
-    size_t capacity;
+    size_t capacity, empty_capacity;
     char path[PATH_BYTES]; /* "annotation/object/name" */
     size_t depth, path_n;
     char text[TEXT_BYTES + 1]; /* of the innermost element so far */
     size_t text_n;
-    gr__box box;   /* of the object that is being read */
-    unsigned seen; /* which edges it has */
+    gr__box box;         /* of the object that is being read */
+    unsigned seen;       /* which edges it has */
+    const char *counted; /* up to here there are 'lines' ends of lines */
+    int32_t lines;
     bool done;
 } reader;
 
@@ -73,24 +75,27 @@ static gr_status keep_text(const reader *r, const char **to)
     return *to ? GR_OK : gr__fail_memory("an annotation", r->text_n);
 }
 
+static gr_status add_box(reader *r, gr__box **list, size_t *count, size_t *capacity)
+{
+    if (*count == *capacity) { /* the arena frees nothing: twice the room each time */
+        size_t more = *capacity ? *capacity * 2 : 8;
+        gr__box *box = gr__arena_alloc(r->arena, more * sizeof *box);
+        if (!box) return gr__fail_memory("boxes", more * sizeof *box);
+        if (*count) memcpy(box, *list, *count * sizeof *box);
+        *list = box;
+        *capacity = more;
+    }
+    (*list)[(*count)++] = r->box;
+    return GR_OK;
+}
+
 static gr_status end_object(reader *r)
 {
     gr__annotation *a = r->out;
     if (!r->box.class_name || r->seen != 15) return bad(r, "an object needs a name and xmin, ymin, xmax, ymax");
-    if (!(r->box.x0 < r->box.x1) || !(r->box.y0 < r->box.y1)) {
-        a->without_area++;
-        return GR_OK;
-    }
-    if (a->count == r->capacity) { /* the arena frees nothing: twice the room each time */
-        size_t more = r->capacity ? r->capacity * 2 : 8;
-        gr__box *box = gr__arena_alloc(r->arena, more * sizeof *box);
-        if (!box) return gr__fail_memory("boxes", more * sizeof *box);
-        if (a->count) memcpy(box, a->box, a->count * sizeof *box);
-        a->box = box;
-        r->capacity = more;
-    }
-    a->box[a->count++] = r->box;
-    return GR_OK;
+    if (!(r->box.x0 < r->box.x1) || !(r->box.y0 < r->box.y1))
+        return add_box(r, &a->empty, &a->without_area, &r->empty_capacity);
+    return add_box(r, &a->box, &a->count, &r->capacity);
 }
 
 static gr_status end_element(reader *r)
@@ -139,7 +144,8 @@ static gr_status open_tag(reader *r)
     r->depth++;
     if (r->depth == 1 && strcmp(r->path, "annotation") != 0) return bad(r, "the element 'annotation' is expected");
     if (strcmp(r->path, "annotation/object") == 0) {
-        r->box = (gr__box){.class_index = -1};
+        for (; r->counted < r->p; r->counted++) r->lines += *r->counted == '\n';
+        r->box = (gr__box){.class_index = -1, .line = r->lines + 1};
         r->seen = 0;
     }
     r->text_n = 0;
@@ -220,7 +226,7 @@ static gr_status take_text(reader *r)
 gr_status gr__voc_parse(const char *text, size_t n, const char *name, gr__arena *arena, gr__annotation *out)
 {
     gr__annotation a = {0};
-    reader r = {.p = text, .end = text + n, .start = text, .name = name, .arena = arena, .out = &a};
+    reader r = {.p = text, .end = text + n, .start = text, .counted = text, .name = name, .arena = arena, .out = &a};
     if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) r.p += 3;
     while (r.p < r.end) {
         if (*r.p != '<') {

@@ -29,6 +29,17 @@ static void draw_rectangle(const gr__image *in, const gr__augment_options *o, gr
     box[0] = (in->width - box[2]) / 2, box[1] = (in->height - box[3]) / 2;
 }
 
+/* The same of the shape of the picture, 1/s of it; where it is larger than the picture it reaches outside. */
+static void draw_scaled(const gr__image *in, const gr__augment_options *o, gr__rng *r, int64_t box[4])
+{
+    double s = exp(between(r, log(o->scale_least), log(o->scale_most)));
+    box[2] = GR__MAX(llround((double)in->width / s), 1);
+    box[3] = GR__MAX(llround((double)in->height / s), 1);
+    double room_x = (double)(in->width - box[2]), room_y = (double)(in->height - box[3]);
+    box[0] = llround(room_x * gr__rng_uniform(r));
+    box[1] = llround(room_y * gr__rng_uniform(r));
+}
+
 /* Takes the place of what was there. */
 static void replace(gr__image *image, gr__image fresh)
 {
@@ -36,22 +47,33 @@ static void replace(gr__image *image, gr__image fresh)
     *image = fresh;
 }
 
-static gr_status change_shape(gr__image *image, const gr__augment_options *o, gr__rng *r)
+static gr_status change_shape(gr__image *image, const gr__augment_options *o, gr__rng *r, gr__moved *m)
 {
     gr__image next;
     int64_t w = o->width ? o->width : image->width, h = o->height ? o->height : image->height;
     if (w != image->width || h != image->height) {
+        double x = (double)w / (double)image->width, y = (double)h / (double)image->height;
         GR_TRY(gr__image_resize(image, w, h, o->filter, true, &next));
         replace(image, next);
+        m->scale_x *= x, m->shift_x *= x;
+        m->scale_y *= y, m->shift_y *= y;
     }
     if (o->padding > 0) {
         int64_t x = (int64_t)gr__rng_below(r, 2 * (uint64_t)o->padding + 1) - o->padding;
         int64_t y = (int64_t)gr__rng_below(r, 2 * (uint64_t)o->padding + 1) - o->padding;
         GR_TRY(gr__image_crop(image, x, y, w, h, o->fill, &next));
         replace(image, next);
+        m->shift_x -= (double)x;
+        m->shift_y -= (double)y;
     }
-    if (gr__rng_uniform(r) < o->flip_x) gr__image_flip_x(image);
-    if (gr__rng_uniform(r) < o->flip_y) gr__image_flip_y(image);
+    if (gr__rng_uniform(r) < o->flip_x) {
+        gr__image_flip_x(image);
+        m->scale_x = -m->scale_x, m->shift_x = (double)w - m->shift_x;
+    }
+    if (gr__rng_uniform(r) < o->flip_y) {
+        gr__image_flip_y(image);
+        m->scale_y = -m->scale_y, m->shift_y = (double)h - m->shift_y;
+    }
     if (o->degrees > 0) {
         gr__filter filter = o->filter == GR__NEAREST ? GR__NEAREST : GR__BILINEAR;
         GR_TRY(gr__image_rotate(image, between(r, -o->degrees, o->degrees), filter, o->fill, &next));
@@ -80,14 +102,18 @@ static void change_colour(gr__image *image, const gr__augment_options *o, gr__rn
 }
 
 gr_status gr__image_augment(const gr__image *in, const gr__augment_options *o, uint64_t seed, uint64_t stream,
-                            uint64_t sample, gr__image *out)
+                            uint64_t sample, gr__moved *moved, gr__image *out)
 {
     gr__rng r = gr__rng_make(seed, gr__hash_stable(&sample, sizeof sample, stream));
     gr__image image;
     int64_t box[4] = {0, 0, in->width, in->height};
-    if (o->area_most > 0) draw_rectangle(in, o, &r, box);
+    if (o->area_most > 0)
+        draw_rectangle(in, o, &r, box);
+    else if (o->scale_most > 0)
+        draw_scaled(in, o, &r, box);
+    gr__moved m = {1, -(double)box[0], 1, -(double)box[1]};
     GR_TRY(gr__image_crop(in, box[0], box[1], box[2], box[3], o->fill, &image));
-    gr_status status = change_shape(&image, o, &r);
+    gr_status status = change_shape(&image, o, &r, &m);
     if (status != GR_OK) {
         gr__image_release(&image);
         return status;
@@ -98,6 +124,7 @@ gr_status gr__image_augment(const gr__image *in, const gr__augment_options *o, u
                 y = (int64_t)gr__rng_below(&r, (uint64_t)image.height);
         gr__image_erase(&image, x - o->cutout / 2, y - o->cutout / 2, o->cutout, o->cutout, o->fill);
     }
+    if (moved) *moved = m;
     *out = image;
     return GR_OK;
 }

@@ -27,6 +27,20 @@ void gr__image_flip_y(gr__image *image);
 /* Every channel of the rectangle, as far as it lies inside, becomes 'fill' (cutout). */
 void gr__image_erase(gr__image *image, int64_t x, int64_t y, int64_t width, int64_t height, uint8_t fill);
 
+/* As large as it fits into width x height with its own shape, in the middle; around it every channel is 'fill'. A point x
+ * of 'in' is x*scale + x0 afterwards, likewise y. */
+typedef struct gr__letterbox {
+    double scale;
+    int64_t x0, y0;
+} gr__letterbox;
+gr__letterbox gr__image_letterbox_of(int64_t in_width, int64_t in_height, int64_t width, int64_t height);
+gr_status gr__image_letterbox(const gr__image *in, int64_t width, int64_t height, uint8_t fill, gr__letterbox *box,
+                              gr__image *out);
+
+/* The border of a rectangle, 'thick' pixels inwards, as far as it lies inside; colour: one byte a channel. */
+void gr__image_frame(gr__image *image, double x0, double y0, double x1, double y1, int64_t thick,
+                     const uint8_t *colour);
+
 /* ---- colour (as torchvision's functions on uint8 tensors; alpha stays; gray pictures have no saturation or hue) ---- */
 
 void gr__image_brightness(gr__image *image, double factor); /* >= 0; 1 changes nothing */

@@ -53,6 +53,7 @@ static double function(gr__map_op op, double a, double p0, double p1)
     case GR__MAP_LOG1P: return log1p(a);
     case GR__MAP_SIN: return sin(a);
     case GR__MAP_COS: return cos(a);
+    case GR__MAP_ATAN: return atan(a);
     case GR__MAP_ERF: return erf(a);
     case GR__MAP_TANH: return tanh(a);
     case GR__MAP_SIGMOID: return sigmoid(a);

@@ -136,6 +136,29 @@ void gr__html_fact(gr__str *out, const char *name, const char *value)
 }
 
 void gr__html_facts_end(gr__str *out) { gr__str_add(out, "</div>\n"); }
+
+static void add_base64(gr__str *out, const unsigned char *p, size_t n)
+{
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < n; i += 3) {
+        unsigned v = (unsigned)p[i] << 16 | (i + 1 < n ? (unsigned)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0u);
+        const char four[] = {digit[v >> 18], digit[v >> 12 & 63], i + 1 < n ? digit[v >> 6 & 63] : '=',
+                             i + 2 < n ? digit[v & 63] : '='};
+        gr__str_add_n(out, four, sizeof four);
+    }
+}
+
+void gr__html_picture(gr__str *out, const void *png, size_t n, int64_t width, const char *text)
+{
+    gr__str_add(out, "<img ");
+    if (width) gr__str_printf(out, "width=\"%lld\" ", (long long)width);
+    gr__str_add(out, "alt=\"");
+    gr__html_text(out, text);
+    gr__str_add(out, "\" src=\"data:image/png;base64,");
+    add_base64(out, png, n);
+    gr__str_add(out, "\">\n");
+}
+
 void gr__html_charts_begin(gr__str *out) { gr__str_add(out, "<div class=\"charts\">\n"); }
 void gr__html_charts_end(gr__str *out) { gr__str_add(out, "</div>\n"); }
 

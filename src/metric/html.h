@@ -25,6 +25,9 @@ void gr__html_facts_begin(gr__str *out);
 void gr__html_fact(gr__str *out, const char *name, const char *value);
 void gr__html_facts_end(gr__str *out);
 
+/* The bytes of a PNG file, inside the page, 'width' units wide (0: as many as pixels); text: for those who cannot see it. */
+void gr__html_picture(gr__str *out, const void *png, size_t n, int64_t width, const char *text);
+
 /* A box around charts: they stand side by side where there is room. */
 void gr__html_charts_begin(gr__str *out);
 void gr__html_charts_end(gr__str *out);

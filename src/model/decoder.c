@@ -20,12 +20,15 @@ typedef struct part {
     int32_t *positions;  /* (1, time); NULL: the family does not ask */
     int32_t *start;      /* (1) */
     int32_t *last;       /* (1): row of the logits */
+    int32_t *lengths;    /* (1): how many ids are real; NULL: the family does not ask */
     const float *logits; /* (1, V) */
 } part;
 
 struct gr_lm_decoder {
     gr_model *model;
     int64_t context, at;
+    int32_t *fed;       /* context: of a recurrent model, what it has seen */
+    int64_t again;      /* of those, what it must see once more before anything new */
     part single, chunk; /* chunk.time is 0 where the context is one token */
 };
 
@@ -39,6 +42,7 @@ static void build(gr_graph *g, const gr_lm_decoder *d, int64_t time, bool bf16)
     in.ids = gr_input(g, "ids", GR_I32, 2, row);
     in.positions = gr_input(g, "positions", GR_I32, 2, row);
     in.start = gr_input(g, "start", GR_I32, 1, &one);
+    in.lengths = gr_input(g, "lengths", GR_I32, 1, &one);
     gr_value last = gr_input(g, "last", GR_I32, 1, &one);
     f->build_lm(g, d->model->config, &in, &hidden, &head);
     hidden = gr_embedding(g, gr_reshape(g, hidden, 2, (int64_t[]){time, width}), last);
@@ -70,6 +74,7 @@ static gr_status part_new(gr_lm_decoder *d, part *p, int64_t time, bool bf16)
     p->positions = input(p->session, "positions");
     p->start = input(p->session, "start");
     p->last = input(p->session, "last");
+    p->lengths = input(p->session, "lengths");
     p->logits = logits.data;
     p->time = time;
     GR_FAIL_IF(!p->ids || !p->start || !p->last, GR_ERR_INTERNAL, "family '%s' decodes without its inputs",
@@ -88,7 +93,10 @@ gr_status gr_lm_decoder_new(gr_model *model, int64_t context, bool bf16, gr_lm_d
     if (!d) return gr__fail_memory("a decoder", sizeof *d);
     d->model = model;
     d->context = context ? context : most;
-    gr_status status = part_new(d, &d->single, 1, bf16);
+    gr_status status = GR_OK;
+    if (model->family->recurrent && !(d->fed = gr__calloc((size_t)d->context, sizeof *d->fed)))
+        status = gr__fail_memory("a decoder", (size_t)d->context * sizeof *d->fed);
+    if (status == GR_OK) status = part_new(d, &d->single, 1, bf16);
     if (status == GR_OK && d->context > 1) status = part_new(d, &d->chunk, GR__MIN(CHUNK, d->context), bf16);
     if (status != GR_OK) {
         gr_lm_decoder_free(&d);
@@ -106,16 +114,14 @@ void gr_lm_decoder_free(gr_lm_decoder **decoder)
     gr_session_free(&d->single.session);
     gr_plan_free(&d->chunk.plan);
     gr_plan_free(&d->single.plan);
+    gr__free(d->fed);
     gr__free(d);
     *decoder = NULL;
 }
 
-gr_status gr_lm_decoder_feed(gr_lm_decoder *d, const int32_t *ids, int64_t n, const float **logits)
+/* The logits are those of the last id. */
+static gr_status feed(gr_lm_decoder *d, const int32_t *ids, int64_t n, const float **logits)
 {
-    GR_FAIL_IF(!d || !ids || !logits || n < 1, GR_ERR_ARGUMENT, "gr_lm_decoder_feed needs at least one id");
-    GR_FAIL_IF(n > d->context - d->at, GR_ERR_LIMIT, "the context is full: %lld more tokens after %lld of %lld",
-               (long long)n, (long long)d->at, (long long)d->context);
-    GR_TRY(gr__model_check_ids(d->model, ids, n));
     part *p = NULL;
     while (n > 0) {
         p = n == 1 || d->chunk.time == 0 ? &d->single : &d->chunk;
@@ -126,16 +132,32 @@ gr_status gr_lm_decoder_feed(gr_lm_decoder *d, const int32_t *ids, int64_t n, co
         }
         *p->start = (int32_t)d->at;
         *p->last = (int32_t)take - 1;
+        if (p->lengths) *p->lengths = (int32_t)take;
         GR_TRY(gr_session_run(p->session));
         d->at += take;
         ids += take;
         n -= take;
+        *logits = p->logits;
     }
-    *logits = p->logits;
     return GR_OK;
+}
+
+gr_status gr_lm_decoder_feed(gr_lm_decoder *d, const int32_t *ids, int64_t n, const float **logits)
+{
+    GR_FAIL_IF(!d || !ids || !logits || n < 1, GR_ERR_ARGUMENT, "gr_lm_decoder_feed needs at least one id");
+    int64_t at = d->at + d->again;
+    GR_FAIL_IF(n > d->context - at, GR_ERR_LIMIT, "the context is full: %lld more tokens after %lld of %lld",
+               (long long)n, (long long)at, (long long)d->context);
+    GR_TRY(gr__model_check_ids(d->model, ids, n));
+    GR_TRY(feed(d, d->fed, d->again, logits));
+    d->again = 0;
+    for (int64_t i = 0; i < n && d->fed; i++) d->fed[at + i] = ids[i];
+    return feed(d, ids, n, logits);
 }
 
 void gr_lm_decoder_rewind(gr_lm_decoder *d, int64_t n)
 {
-    if (d && n < d->at) d->at = GR__MAX(n, 0);
+    if (!d || n >= d->at + d->again) return;
+    d->at = GR__MAX(n, 0);
+    if (d->fed) d->again = d->at, d->at = 0;
 }

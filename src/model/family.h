@@ -16,26 +16,33 @@ typedef enum gr__family_kind {
     GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
-    GR__KIND_TABLE,   /* cells of a table in; out numbers, or labels */
-    GR__KIND_SOUND,   /* PICTURE, of the bands of sounds */
-    GR__KIND_SPEECH,  /* bands of sounds in, at each step what is said */
-    GR__KIND_CLIP     /* PICTURE, of several in a row */
+    GR__KIND_DETECTOR,   /* pictures in, boxes with labels out */
+    GR__KIND_TABLE,      /* cells of a table in; out numbers, or labels */
+    GR__KIND_SOUND,      /* PICTURE, of the bands of sounds */
+    GR__KIND_SPEECH,     /* bands of sounds in, at each step what is said */
+    GR__KIND_CLIP,       /* PICTURE, of several in a row */
+    GR__KIND_SERIES,     /* the past of series in, what follows out */
+    GR__KIND_GENERATOR,  /* noise in, pictures out */
+    GR__KIND_RECOMMENDER /* a user, and an item or a history, in; a rating, or a rank of items, out */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
 typedef struct gr__facts {
     int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
     int64_t inputs, outputs; /* VECTOR: columns of x and y */
-    gr__conf_strings
-        labels; /* ENCODER, PICTURE, SPEECH: what the head tells apart, in order; none: as the config says */
+    gr__conf_strings labels; /* ENCODER, PICTURE, SPEECH: what the head tells apart, in order; none: as the config
+                                says. SERIES: their names */
     int64_t height, width, channels; /* PICTURE: 0: the config must say */
     int64_t frames;                  /* PICTURE, of clips: pictures in a row */
-    gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says */
+    gr__conf_doubles mean, std;      /* PICTURE: of each channel of the data in [0, 1]; none: as the config says.
+                                        SERIES: of each */
     bool words;                      /* SPEECH: labels are words, else characters */
+    bool log;                        /* SERIES: mean and std are those of their logarithms */
     const gr__features *features; /* SPEECH; PICTURE: its pictures are the bands of sounds; NULL: as the config says */
-    const gr__columns *columns;   /* TABLE: fitted; they outlive the model. NULL: as the config says */
-    int32_t pad;                  /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
-    gr__arena *arena;             /* the model's; filled by gr__model_finish() */
+    const struct gr__recommender_config *recommender; /* RECOMMENDER: 'labels' then holds items, users and columns */
+    const gr__columns *columns; /* TABLE: fitted; they outlive the model. NULL: as the config says */
+    int32_t pad;                /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
+    gr__arena *arena;           /* the model's; filled by gr__model_finish() */
 } gr__facts;
 
 typedef struct gr__lm_in {
@@ -44,6 +51,7 @@ typedef struct gr__lm_in {
     bool train;           /* dropout on */
     gr_value start;       /* i32 (B): decoding with caches; 0: none */
     gr_value positions;   /* i32 (B, T): with start */
+    gr_value lengths;     /* i32 (B): with start: how many ids are real, what is behind them must leave no trace */
     int64_t cache;        /* positions in the caches */
     gr_dtype cache_dtype; /* f32, or bf16 where gr_autocast_bf16() follows */
     const char *program;  /* in which the caches are updated */
@@ -68,12 +76,20 @@ typedef struct gr__picture_in {
     const char *program; /* train: in which running statistics are updated */
 } gr__picture_in;
 
+/* What a detector says of each of its L places, row by row. */
+typedef struct gr__detector_out {
+    gr_value logits; /* (N, L, labels): each label by itself */
+    gr_value boxes;  /* f32 (N, L, 4): x0, y0, x1, y1 in pixels of the model's picture */
+} gr__detector_out;
+
 typedef struct gr__speech_in {
     gr_value x;          /* f32 (N, T, mels), normalised, 0 past the end */
     gr_value lengths;    /* i32 (N): steps of the result that are real; 0: all */
     bool train;          /* dropout on, norms by the batch */
     const char *program; /* train: in which running statistics are updated */
 } gr__speech_in;
+
+typedef struct gr__recommend_in gr__recommend_in; /* model/recommender.h */
 
 /* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
 typedef struct gr__old_name {
@@ -94,6 +110,7 @@ typedef struct gr__family {
     gr_status (*finish)(void *config, const gr__facts *facts);
     /* LM: hidden states after the last norm, and the output matrix. */
     void (*build_lm)(gr_graph *g, const void *config, const gr__lm_in *in, gr_value *hidden, gr_value *head);
+    bool recurrent; /* LM: its states cannot be cut short, so that going back is beginning again */
     /* VECTOR: x (N, inputs) -> (N, outputs), before the output activation: losses work on that. program: as in
      * gr__picture_in. */
     gr_value (*build_vector)(gr_graph *g, const void *config, gr_value x, bool train, const char *program);
@@ -105,16 +122,35 @@ typedef struct gr__family {
     gr_value (*build_head)(gr_graph *g, const void *config, const gr__encoder_in *in, const gr__encoded *body);
     /* PICTURE: the logits (N, labels). What all such configurations begin with is in model/picture.h. */
     gr_value (*build_picture)(gr_graph *g, const void *config, const gr__picture_in *in);
+    /* DETECTOR: its configuration begins like a PICTURE's. Place i is at ((i % width) + 0.5, (i / width) + 0.5)*stride. */
+    void (*build_detector)(gr_graph *g, const void *config, const gr__picture_in *in, gr__detector_out *out);
+    void (*places)(const void *config, int64_t *height, int64_t *width, int64_t *stride);
     int64_t (*frames)(const void *config); /* of a clip; NULL: single pictures */
     /* SPEECH: logits (N, steps, labels + 1), the first is CTC's blank; steps that T frames give. What all such
      * configurations begin with is in model/speech.h. */
     gr_value (*build_speech)(gr_graph *g, const void *config, const gr__speech_in *in);
     int64_t (*speech_steps)(const void *config, int64_t frames);
+    /* GENERATOR: its configuration begins like a PICTURE's. z (N, latent) -> logits of pixels (N, H, W, C); and what it is
+     * trained with, each may be NULL: in->x, pixels in [0, 1], to its code, spread: logarithm of the variance, 0: none; and
+     * to logits (N, 1) of its being real. Their scopes are 'decode', 'code', 'judge'. */
+    gr_value (*build_decode)(gr_graph *g, const void *config, gr_value z, const gr__picture_in *in);
+    void (*build_code)(gr_graph *g, const void *config, const gr__picture_in *in, gr_value *mean, gr_value *spread);
+    gr_value (*build_judge)(gr_graph *g, const void *config, const gr__picture_in *in);
+    int64_t (*latent)(const void *config);
     /* TABLE: numbers f32 (B, N) (0: none) and codes i32 (B, K) (0: none) -> (B, outputs); the columns behind them. */
     gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
                             bool train);
     const gr__columns *(*columns)(const void *config);
-    /* ENCODER, PICTURE, TABLE, SPEECH: names of the labels; what their logits mean. */
+    /* SERIES: x (B, window, N), normalised -> (B, horizon, N). What all such configurations begin with is in
+     * model/series.h. */
+    gr_value (*build_series)(gr_graph *g, const void *config, gr_value x, bool train);
+    /* RECOMMENDER, one that rates: (B); penalty (B) is what training adds to the squared error of each rating, 0: nothing. */
+    gr_value (*build_rating)(gr_graph *g, const void *config, const gr__recommend_in *in, gr_value *penalty);
+    /* RECOMMENDER, one that ranks: the score of an item is a product of (B, C) and the items' (n, C). ids i32 (n); 0: all. */
+    gr_value (*build_query)(gr_graph *g, const void *config, const gr__recommend_in *in);
+    gr_value (*build_items)(gr_graph *g, const void *config, gr_value ids, bool train);
+    /* ENCODER, PICTURE, DETECTOR, TABLE, SPEECH: names of the labels; what their logits mean. SERIES, RECOMMENDER: of the
+     * series, the items. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);
@@ -184,7 +220,12 @@ int gr__model_states(const gr_model *model, gr_value *out, int capacity);
 /* GR_ERR_UNSUPPORTED unless it is a language model, an encoder, for pictures; 'what' cannot be done otherwise. */
 gr_status gr__model_want_lm(const gr_model *model, const char *what);
 gr_status gr__model_want_encoder(const gr_model *model, const char *what);
+gr_status gr__model_want_generator(const gr_model *model, const char *what);
+gr_status gr__model_want_detector(const gr_model *model, const char *what);
 gr_status gr__model_want_pictures(const gr_model *model, const char *what);
+/* Of table models, whose configuration begins with its gr__columns (cells.c). */
+const gr__conf_strings *gr__table_labels(const void *config);
+gr_label_kind gr__table_label_kind(const void *config);
 /* A table model: inputs "numbers" f32 (B, N) and "codes" i32 (B, K) where there are any -> (B, outputs). */
 gr_value gr__model_build_table(const gr_model *model, gr_graph *g, int64_t batch, bool train);
 /* GR_ERR_DATA unless all ids are in the vocabulary. */

@@ -3,6 +3,8 @@
 
 #include "graph/graph.h"
 #include "model/picture.h"
+#include "model/recommender.h"
+#include "model/series.h"
 #include "model/speech.h"
 
 #include <stdio.h>
@@ -69,11 +71,51 @@ gr_value gr__model_build_table(const gr_model *m, gr_graph *g, int64_t batch, bo
     return m->family->build_table(g, m->config, numbers, codes, batch, train);
 }
 
+static void build_recommender(const gr__family *f, const void *config, gr_graph *g)
+{
+    const int64_t one[] = {1, 1};
+    gr_value id = gr_input(g, "id", GR_I32, 1, one), history = gr_input(g, "history", GR_I32, 2, one), penalty;
+    gr__recommend_in in = {.user = id, .item = id, .session = id, .history = history, .batch = 1, .time = 1};
+    if (f->build_rating) {
+        f->build_rating(g, config, &in, &penalty);
+        return;
+    }
+    f->build_query(g, config, &in);
+    f->build_items(g, config, id, false);
+}
+
 gr_value gr__model_planes(const gr_model *m, gr_graph *g, const char *name, int64_t batch)
 {
     const gr__picture_config *p = m->config;
     if (!m->family->frames) return gr_input(g, name, GR_F32, 4, (int64_t[]){batch, p->height, p->width, p->channels});
     return gr_input(g, name, GR_F32, 5, (int64_t[]){batch, m->family->frames(p), p->height, p->width, p->channels});
+}
+
+/* A model for pictures, or a detector; boxes: 0 for the former. Returns the input 'name'. */
+static gr_value build_on_pictures(const gr_model *m, gr_graph *g, const char *name, int64_t batch, bool train,
+                                  const char *program, gr_value *logits, gr_value *boxes)
+{
+    gr__picture_in in = {
+        .x = gr__model_planes(m, g, name, batch), .train = train, .program = program ? program : "step"};
+    gr__detector_out found = {0};
+    if (m->family->build_detector)
+        m->family->build_detector(g, m->config, &in, &found);
+    else
+        found.logits = m->family->build_picture(g, m->config, &in);
+    *logits = found.logits;
+    *boxes = found.boxes;
+    return in.x;
+}
+
+static void build_generator(const gr_model *m, gr_graph *g)
+{
+    const gr__family *f = m->family;
+    const gr__picture_config *p = m->config;
+    gr__picture_in in = {.x = gr_input(g, "x", GR_F32, 4, (int64_t[]){1, p->height, p->width, p->channels})};
+    gr_value mean, spread;
+    f->build_decode(g, m->config, gr_input(g, "noise", GR_F32, 2, (int64_t[]){1, f->latent(m->config)}), &in);
+    if (f->build_code) f->build_code(g, m->config, &in, &mean, &spread);
+    if (f->build_judge) f->build_judge(g, m->config, &in);
 }
 
 static void build_layout(gr_model *m)
@@ -85,9 +127,11 @@ static void build_layout(gr_model *m)
     gr__family_kind kind = gr__model_kind(m);
     if (kind == GR__KIND_ENCODER) {
         build_encoder(m, g, 1, 1, false, &encoder);
-    } else if (f->kind == GR__KIND_PICTURE && kind != GR__KIND_VECTOR) {
-        gr_value x = gr__model_planes(m, g, "x", 1);
-        f->build_picture(g, m->config, &(gr__picture_in){.x = x});
+    } else if ((f->kind == GR__KIND_PICTURE && kind != GR__KIND_VECTOR) || kind == GR__KIND_DETECTOR) {
+        gr_value logits, boxes;
+        build_on_pictures(m, g, "x", 1, false, NULL, &logits, &boxes);
+    } else if (kind == GR__KIND_GENERATOR) {
+        build_generator(m, g);
     } else if (kind == GR__KIND_VECTOR) {
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
@@ -98,6 +142,12 @@ static void build_layout(gr_model *m)
         f->build_speech(g, m->config, &(gr__speech_in){.x = x});
     } else if (f->kind == GR__KIND_TABLE) {
         gr__model_build_table(m, g, 1, false);
+    } else if (f->kind == GR__KIND_SERIES) {
+        const gr__series_config *s = m->config;
+        gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, s->window, (int64_t)s->names.n});
+        f->build_series(g, m->config, x, false);
+    } else if (f->kind == GR__KIND_RECOMMENDER) {
+        build_recommender(f, m->config, g);
     } else {
         gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){1, 1});
         f->build_lm(g, m->config, &(gr__lm_in){.ids = ids, .batch = 1, .time = 1}, &hidden, &head);
@@ -116,6 +166,16 @@ static gr_status copy_labels(gr_model *m, gr__conf_strings *labels)
     return GR_OK;
 }
 
+static gr_status copy_numbers(gr_model *m, gr__conf_doubles *list)
+{
+    if (list->n == 0) return GR_OK;
+    double *own = gr__arena_alloc(&m->arena, list->n * sizeof *own);
+    if (!own) return gr__fail_memory("a model", list->n * sizeof *own);
+    memcpy(own, list->item, list->n * sizeof *own);
+    list->item = own;
+    return GR_OK;
+}
+
 gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
 {
     gr__facts f = *facts;
@@ -124,6 +184,8 @@ gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
     f.pad = m->pad;
     f.arena = &m->arena;
     GR_TRY(copy_labels(m, &f.labels));
+    GR_TRY(copy_numbers(m, &f.mean));
+    GR_TRY(copy_numbers(m, &f.std));
     GR_TRY(m->family->finish(m->config, &f));
     GR_TRY(gr_graph_new(&m->layout));
     build_layout(m);
@@ -191,8 +253,10 @@ const char *gr_model_family(const gr_model *m) { return m->family->name; }
 /* ORDER KIND */
 _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
                    (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
-                   (int)GR__KIND_TABLE == GR_MODEL_TABLE && (int)GR__KIND_SOUND == GR_MODEL_SOUND &&
-                   (int)GR__KIND_SPEECH == GR_MODEL_SPEECH && (int)GR__KIND_CLIP == GR_MODEL_CLIP,
+                   (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE &&
+                   (int)GR__KIND_SOUND == GR_MODEL_SOUND && (int)GR__KIND_SPEECH == GR_MODEL_SPEECH &&
+                   (int)GR__KIND_CLIP == GR_MODEL_CLIP && (int)GR__KIND_SERIES == GR_MODEL_SERIES &&
+                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR && (int)GR__KIND_RECOMMENDER == GR_MODEL_RECOMMENDER,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 
@@ -302,9 +366,36 @@ gr_status gr_model_build_picture(gr_model *m, gr_graph *g, int64_t batch, bool t
     GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_picture: an argument is NULL");
     GR_TRY(gr__model_want_pictures(m, "gr_model_build_picture"));
     GR_FAIL_IF(batch < 1, GR_ERR_ARGUMENT, "a batch of %lld pictures is not possible", (long long)batch);
-    gr_picture_values v = {.pictures = gr__model_planes(m, g, "pictures", batch)};
-    v.logits = m->family->build_picture(
-        g, m->config, &(gr__picture_in){.x = v.pictures, .train = train, .program = program ? program : "step"});
+    gr_picture_values v;
+    gr_value none;
+    v.pictures = build_on_pictures(m, g, "pictures", batch, train, program, &v.logits, &none);
+    GR_TRY(gr_graph_status(g));
+    *out = v;
+    return GR_OK;
+}
+
+gr_status gr__model_want_generator(const gr_model *m, const char *what)
+{
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_GENERATOR, GR_ERR_UNSUPPORTED, "%s needs a generator, not '%s'", what,
+               m->family->name);
+    return GR_OK;
+}
+
+gr_status gr__model_want_detector(const gr_model *m, const char *what)
+{
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_DETECTOR, GR_ERR_UNSUPPORTED, "%s needs a detector, not '%s'", what,
+               m->family->name);
+    return GR_OK;
+}
+
+gr_status gr_model_build_detector(gr_model *m, gr_graph *g, int64_t batch, bool train, const char *program,
+                                  gr_detector_values *out)
+{
+    GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_detector: an argument is NULL");
+    GR_TRY(gr__model_want_detector(m, "gr_model_build_detector"));
+    GR_FAIL_IF(batch < 1, GR_ERR_ARGUMENT, "a batch of %lld pictures is not possible", (long long)batch);
+    gr_detector_values v;
+    v.pictures = build_on_pictures(m, g, "pictures", batch, train, program, &v.logits, &v.boxes);
     GR_TRY(gr_graph_status(g));
     *out = v;
     return GR_OK;

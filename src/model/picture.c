@@ -2,6 +2,7 @@
 
 #include "gradus/nn.h"
 
+#include <math.h>
 #include <stdio.h>
 
 const char *const gr__picture_ignored[] = {"*num_batches_tracked", NULL};
@@ -26,16 +27,6 @@ static gr_status number_labels(gr__picture_config *c, gr__arena *arena)
     return GR_OK;
 }
 
-static gr_status copy_numbers(const gr__conf_doubles *from, gr__arena *arena, gr__conf_doubles *out)
-{
-    if (from->n == 0) return GR_OK;
-    double *own = gr__arena_alloc(arena, from->n * sizeof *own);
-    if (!own) return gr__fail_memory("a model", from->n * sizeof *own);
-    for (size_t i = 0; i < from->n; i++) own[i] = from->item[i];
-    *out = (gr__conf_doubles){.item = own, .n = from->n};
-    return GR_OK;
-}
-
 gr_status gr__picture_finish(gr__picture_config *c, const gr__facts *facts)
 {
     GR_TRY(take("height", facts->height, &c->height));
@@ -44,8 +35,8 @@ gr_status gr__picture_finish(gr__picture_config *c, const gr__facts *facts)
     if (facts->labels.n) c->labels = facts->labels;
     GR_TRY(take("classes", (int64_t)c->labels.n, &c->classes));
     if (c->labels.n == 0) GR_TRY(number_labels(c, facts->arena));
-    GR_TRY(copy_numbers(&facts->mean, facts->arena, &c->mean));
-    GR_TRY(copy_numbers(&facts->std, facts->arena, &c->std));
+    if (facts->mean.n) c->mean = facts->mean;
+    if (facts->std.n) c->std = facts->std;
     if (facts->features) GR_TRY(gr__sound_take(facts->features, facts->arena, &c->sound));
     GR_FAIL_IF(c->sound.rate && (c->width != c->sound.mels || c->channels != 1), GR_ERR_CONFIG,
                "bands of sound are one channel, %lld wide", (long long)c->sound.mels);
@@ -107,4 +98,13 @@ gr_value gr__picture_flatten(gr_graph *g, gr_value x)
 gr_value gr__picture_norm(gr_graph *g, const char *name, gr_value x, const gr__picture_in *in)
 {
     return gr_batch_norm_layer(g, name, x, &(gr_batch_norm_options){.evaluate = !in->train, .program = in->program});
+}
+
+gr_value gr__picture_conv(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window, int64_t stride,
+                          int64_t groups)
+{
+    gr_init init = {.kind = GR_INIT_NORMAL, .b = sqrt(2 * (double)groups / (double)(out * window * window))};
+    gr_conv_layer_options o = {
+        .padding = window / 2, .stride = {stride}, .groups = groups, .no_bias = true, .init = &init};
+    return gr_conv_layer(g, name, x, out, window, &o);
 }

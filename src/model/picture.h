@@ -49,6 +49,10 @@ gr_status gr__picture_load(const gr__picture_config *c, const gr__image *image, 
 /* x (N, H, W, C) -> (N, C*H*W), channels first, as PyTorch's Flatten sees its pictures: weights behind it keep their
  * order. */
 gr_value gr__picture_flatten(gr_graph *g, gr_value x);
+/* A convolution that keeps the size but for its stride, without bias; normal, deviation sqrt(2*groups/(out*window^2)):
+ * torchvision's kaiming_normal_ over the outputs. */
+gr_value gr__picture_conv(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window, int64_t stride,
+                          int64_t groups);
 /* Batch norm as 'in' says; name NULL: no scope of its own. */
 gr_value gr__picture_norm(gr_graph *g, const char *name, gr_value x, const gr__picture_in *in);
 

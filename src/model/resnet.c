@@ -8,7 +8,6 @@
 #include "gradus/nn.h"
 #include "model/picture.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,12 +87,9 @@ static gr_status finish(void *config, const gr__facts *facts)
 
 /* ---- graph ---- */
 
-/* Normal, deviation sqrt(2/(out*window^2)): torchvision's kaiming_normal_ over the outputs. */
 static gr_value conv(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window, int64_t stride)
 {
-    gr_init init = {.kind = GR_INIT_NORMAL, .b = sqrt(2 / (double)(out * window * window))};
-    gr_conv_layer_options o = {.padding = window / 2, .stride = {stride}, .no_bias = true, .init = &init};
-    return gr_conv_layer(g, name, x, out, window, &o);
+    return gr__picture_conv(g, name, x, out, window, stride, 1);
 }
 
 static gr_value block(gr_graph *g, const resnet_config *c, gr_value x, int64_t width, int64_t stride,

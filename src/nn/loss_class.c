@@ -48,6 +48,16 @@ static gr_value class_weights(gr_graph *g, gr_value weights, gr_value targets, i
     return gr_stop_gradient(g, gr__reshape_like(g, gr_embedding(g, table, targets), targets));
 }
 
+bool gr__loss_rows(gr_graph *g, const char *name, gr_value logits, gr_value targets, gr_value *each, gr_value *counts)
+{
+    if (!targets_fit(g, name, logits, targets)) return false;
+    int64_t n = gr__value_count(gr__value_get(g, targets));
+    *each = gr_cross_entropy(g, rows(g, logits), gr_reshape(g, targets, 1, &n));
+    if (*each) *each = gr__reshape_like(g, *each, targets);
+    *counts = class_weights(g, 0, targets, gr_value_dim(g, logits, -1));
+    return *each && *counts;
+}
+
 gr_loss gr_loss_cross_entropy(gr_graph *g, gr_value logits, gr_value targets, const gr_loss_options *options)
 {
     gr_loss_options o = options ? *options : (gr_loss_options){0};

@@ -7,6 +7,8 @@
 /* Same values from fewer nodes: repeated and neutral nodes go, casts move into the ops before them, an addition behind a
  * product becomes its accumulator, slices put side by side become a concat. */
 gr_status gr__pass_simplify(gr_graph *g);
+/* pointwise.c, a rule of simplify: the product that stands for node n; 0: none does. */
+gr_value gr__pointwise(gr_graph *g, const gr__node *n);
 
 /* bf16 copies of what the only program's optimiser updates become states of the session that it writes too. */
 gr_status gr__pass_carry(gr_graph *g);

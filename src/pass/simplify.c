@@ -186,6 +186,8 @@ static gr_value tile(gr__simplifier *s, const gr__node *n)
     return out;
 }
 
+static gr_value pointwise(gr__simplifier *s, const gr__node *n) { return gr__pointwise(s->g, n); }
+
 /* ---- repeated nodes ---- */
 
 static gr_status repeated(gr__simplifier *s, const gr__node *n, gr_value *found)
@@ -215,8 +217,8 @@ static gr_status repeated(gr__simplifier *s, const gr__node *n, gr_value *found)
 
 static gr_status simplify_node(gr__simplifier *s, int32_t index)
 {
-    static gr_value (*const rules[])(gr__simplifier *, const gr__node *) = {neutral, reshapes,   casts,
-                                                                            tile,    accumulate, fold_cast};
+    static gr_value (*const rules[])(gr__simplifier *, const gr__node *) = {neutral,   reshapes,   casts,    tile,
+                                                                            pointwise, accumulate, fold_cast};
     gr_graph *g = s->g;
     gr__node n = g->node[index]; /* rules append nodes */
     gr_value to;

@@ -33,6 +33,26 @@ static gr_status find_params(gr_run *run)
     return GR_OK;
 }
 
+/* Each parameter follows one loss: the rival's where its pattern says so. */
+static gr_status add_gradients(gr_run *run, gr_value loss, gr_value *grads)
+{
+    const gr__rival *rival = &run->task->rival;
+    if (!rival->sum) return gr_grad(run->graph, loss, run->params, run->n_params, grads);
+    for (int side = 0; side < 2; side++) {
+        gr_value *mine = gr__arena_alloc(&run->arena, 2 * (size_t)(run->n_params + 1) * sizeof *mine),
+                 *d = mine + run->n_params + 1;
+        if (!mine) return gr__fail_memory("gradients", (size_t)run->n_params * sizeof *mine);
+        int n = 0;
+        for (int i = 0; i < run->n_params; i++)
+            if (gr__str_glob(rival->pattern, gr_value_path(run->graph, run->params[i])) == (side == 1))
+                mine[n++] = run->params[i];
+        GR_TRY(gr_grad(run->graph, side ? rival->sum : loss, mine, n, d));
+        for (int i = 0, k = 0; i < run->n_params && k < n; i++)
+            if (run->params[i] == mine[k]) grads[i] = d[k++];
+    }
+    return GR_OK;
+}
+
 static gr_status add_updates(gr_run *run, gr_loss loss)
 {
     gr_graph *g = run->graph;
@@ -48,7 +68,7 @@ static gr_status add_updates(gr_run *run, gr_loss loss)
                               .ema_decay = s->ema,
                               .guard = s->nonfinite == GR__NONFINITE_SKIP ? GR_GUARD_ON : GR_GUARD_AUTO};
     GR_TRY(add_vector_groups(run, &o));
-    GR_TRY(gr_grad(g, loss.sum, run->params, run->n_params, grads));
+    GR_TRY(add_gradients(run, loss.sum, grads));
     bool once = s->accumulate == 1;
     const char *forward = once ? "step" : "micro", *update = once ? "step" : "apply";
     if (!once) {

@@ -16,7 +16,7 @@ typedef struct gr__root_rows {
 #define AT(field) offsetof(gr__root_rows, field)
 static const gr__conf_row root_rows[] = {
     {"task", GR__CONF_STRING, AT(task), 0, 0, NULL, NULL,
-     "text-generation, text-classification, image-classification, sound-classification, speech-recognition, clip-classification, vector or table; default: what the model and the data are for",
+     "what is learnt: text-classification, table, object-detection, ... (a wrong name lists all); default: what the model and the data say",
      0},
     {"from", GR__CONF_STRING, AT(from), 0, 0, NULL, NULL,
      "text-classification: a model's folder to begin with, in place of 'model'", 0},

@@ -257,7 +257,7 @@ static gr_status open_sets(gr__hearing *h, bool classes, gr__arena *arena)
 gr_status gr__hearing_open(gr__hearing *h, const gr__task_in *in, const gr__conf_row *rows, size_t n_rows,
                            gr__hearing_options *options, bool classes, gr__arena *arena)
 {
-    augment_options a;
+    augment_options a = {0}; /* the fill of masks has no key: 0 is the mean of a band */
     h->o = options;
     h->seed = in->seed;
     GR_TRY(gr__conf_read(gr__conf_get(in->root, "data"), "data", rows, n_rows, options, arena));

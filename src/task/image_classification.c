@@ -5,17 +5,16 @@
 #include "task/classes.h"
 
 #include "base/file.h"
-#include "base/log.h"
 #include "base/parallel.h"
 #include "base/rng.h"
-#include "data/image_set.h"
-#include "image/augment.h"
+#include "image/mix.h"
 #include "model/picture.h"
+#include "task/pictures.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST_EDGE = 1 << 14, CHUNK = 256 };
+enum { MOST_EDGE = 1 << 14 };
 
 typedef struct gr__sight_options {
     const char *source, *labels, *valid_source, *valid_labels;
@@ -29,27 +28,20 @@ typedef struct gr__sight_options {
 } gr__sight_options;
 
 typedef struct gr__sight_augment {
-    gr__augment_options o;
-    int64_t fill;
+    gr__picture_augment p; /* first */
+    double mixup, cutmix;
 } gr__sight_augment;
-
-/* One part: samples of a set, by number. */
-typedef struct gr__sight_part {
-    const gr__image_set *set;
-    int32_t *index;
-    int64_t n;
-    uint8_t *pixels; /* of all, in order; NULL: decoded when needed */
-} gr__sight_part;
 
 typedef struct gr__sight_task {
     gr__task base;
     gr__image_set *set[2]; /* the second: valid_source */
-    gr__sight_part part[2];
+    gr__pictures part[2];
     gr__sight_options o;
     gr__sight_augment change;
     bool changes;
     double smoothing;
-    int64_t height, width, channels, classes;
+    gr__picture_shape shape;
+    int64_t classes;
     uint64_t seed;
     float mean[4], std[4];
     gr__conf_strings names; /* of the classes */
@@ -83,21 +75,17 @@ static const gr__conf_row data_rows[] = {
 #undef AT
 #define AT(field) offsetof(gr__sight_augment, field)
 static const gr__conf_row augment_rows[] = {
-    {"flip", GR__CONF_DOUBLE, AT(o.flip_x), 0, 1, NULL, "0", "probability that left and right change places", 0},
-    {"flip_y", GR__CONF_DOUBLE, AT(o.flip_y), 0, 1, NULL, "0", "that top and bottom do", 0},
-    {"shift", GR__CONF_INT, AT(o.padding), 0, 4096, NULL, "0",
-     "pixels of padding from which the picture is cut again at random", 0},
-    {"rotate", GR__CONF_DOUBLE, AT(o.degrees), 0, 180, NULL, "0", "degrees, both ways", 0},
-    {"area_min", GR__CONF_DOUBLE, AT(o.area_least), 0, 1, NULL, "0.08", "smallest cut-out with 'area_max'",
+    GR__PICTURE_AUGMENT_ROWS,
+    {"rotate", GR__CONF_DOUBLE, AT(p.o.degrees), 0, 180, NULL, "0", "degrees, both ways", 0},
+    {"area_min", GR__CONF_DOUBLE, AT(p.o.area_least), 0, 1, NULL, "0.08", "smallest cut-out with 'area_max'",
      GR__CONF_ABOVE_MIN},
-    {"area_max", GR__CONF_DOUBLE, AT(o.area_most), 0, 1, NULL, "0", "largest cut-out that is resized; 0: none", 0},
-    {"ratio", GR__CONF_DOUBLE, AT(o.ratio), 1, 100, NULL, "1.3333333333333333", "most of its width over its height", 0},
-    {"brightness", GR__CONF_DOUBLE, AT(o.brightness), 0, 10, NULL, "0", "a factor in [1 - v, 1 + v]", 0},
-    {"contrast", GR__CONF_DOUBLE, AT(o.contrast), 0, 10, NULL, "0", "the same", 0},
-    {"saturation", GR__CONF_DOUBLE, AT(o.saturation), 0, 10, NULL, "0", "the same", 0},
-    {"hue", GR__CONF_DOUBLE, AT(o.hue), 0, 0.5, NULL, "0", "a turn of the circle of colours in [-v, v]", 0},
-    {"cutout", GR__CONF_INT, AT(o.cutout), 0, MOST_EDGE, NULL, "0", "edge of an erased square", 0},
-    {"fill", GR__CONF_INT, AT(fill), 0, 255, NULL, "0", "what is outside of a picture", 0},
+    {"area_max", GR__CONF_DOUBLE, AT(p.o.area_most), 0, 1, NULL, "0", "largest cut-out that is resized; 0: none", 0},
+    {"ratio", GR__CONF_DOUBLE, AT(p.o.ratio), 1, 100, NULL, "1.3333333333333333", "most of its width over its height",
+     0},
+    {"mixup", GR__CONF_DOUBLE, AT(mixup), 0, 100, NULL, "0",
+     "of Beta(v, v) are the shares of two pictures in their mixture; 0: off", 0},
+    {"cutmix", GR__CONF_DOUBLE, AT(cutmix), 0, 100, NULL, "0", "the same of a rectangle that changes places", 0},
+    {"cutout", GR__CONF_INT, AT(p.o.cutout), 0, MOST_EDGE, NULL, "0", "edge of an erased square", 0},
 };
 #undef AT
 static const gr__conf_row loss_rows[] = {
@@ -106,26 +94,19 @@ static const gr__conf_row loss_rows[] = {
 };
 static const gr__conf_section sections[] = {
     {"data", data_rows, GR__COUNT(data_rows), "a path alone is the source"},
-    {"data.augment", augment_rows, GR__COUNT(augment_rows), "random changes, in this order after the cut-out"},
+    {"data.augment", augment_rows, GR__COUNT(augment_rows), "random changes of training pictures"},
     {"loss", loss_rows, GR__COUNT(loss_rows), "cross-entropy"},
 };
 
 /* ---- parts ---- */
-
-static gr_status part_new(gr__sight_part *p, const gr__image_set *set)
-{
-    int64_t n = gr__image_set_count(set);
-    *p = (gr__sight_part){.set = set, .index = gr__calloc((size_t)n + 1, sizeof *p->index)};
-    return p->index ? GR_OK : gr__fail_memory("a list of pictures", (size_t)n * sizeof *p->index);
-}
 
 /* Both parts stay in the order of the set. */
 static gr_status split(gr__sight_task *t)
 {
     const gr__image_set *set = t->set[0];
     int64_t n = gr__image_set_count(set);
-    GR_TRY(part_new(&t->part[0], set));
-    GR_TRY(part_new(&t->part[1], t->set[1] ? t->set[1] : set));
+    GR_TRY(gr__pictures_new(&t->part[0], set));
+    GR_TRY(gr__pictures_new(&t->part[1], t->set[1] ? t->set[1] : set));
     if (t->set[1]) {
         for (int i = 0; i < 2; i++)
             for (int64_t k = 0; k < gr__image_set_count(t->set[i]); k++) t->part[i].index[t->part[i].n++] = (int32_t)k;
@@ -138,7 +119,7 @@ static gr_status split(gr__sight_task *t)
     for (int64_t i = 0; i < n; i++) label[i] = gr__image_set_sample(set, i)->label;
     GR_TRY_DONE(gr__classes_split(label, n, t->classes, t->o.valid, t->seed, valid));
     for (int64_t i = 0; i < n; i++) {
-        gr__sight_part *p = &t->part[valid[i]];
+        gr__pictures *p = &t->part[valid[i]];
         p->index[p->n++] = (int32_t)i;
     }
 done:
@@ -147,119 +128,16 @@ done:
     return status;
 }
 
-/* ---- the pass over all pictures ---- */
-
-static int64_t size_of(const gr__sight_task *t) { return t->height * t->width * t->channels; }
-
-static gr_status load(const gr__sight_task *t, const gr__sight_part *p, int64_t i, uint8_t *out)
-{
-    gr__image image, sized;
-    GR_TRY(gr__image_set_decode(p->set, p->index[i], &(gr__image_options){.channels = (int)t->channels}, &image));
-    if (image.width != t->width || image.height != t->height) {
-        gr_status s = gr__image_resize(&image, t->width, t->height, GR__BILINEAR, true, &sized);
-        gr__image_release(&image);
-        GR_TRY(s);
-        image = sized;
-    }
-    memcpy(out, image.pixels, (size_t)size_of(t));
-    gr__image_release(&image);
-    return GR_OK;
-}
-
-/* A run of pictures for one thread to decode. */
-typedef struct pass {
-    const gr__sight_task *t;
-    const gr__sight_part *p;
-    int64_t first;
-    uint8_t *to;
-    gr_status status[CHUNK];
-} pass;
-
-static void load_one(void *context, int64_t i, int thread)
-{
-    (void)thread;
-    pass *s = context;
-    s->status[i] = load(s->t, s->p, s->first + i, s->to + i * size_of(s->t));
-}
-
-/* Sums of v and v*v of each channel: integers, so that the order does not matter. */
-static void add_up(const gr__sight_task *t, const uint8_t *v, uint64_t sum[4], uint64_t square[4])
-{
-    for (int64_t i = 0, n = t->height * t->width; i < n; i++)
-        for (int64_t c = 0; c < t->channels; c++) {
-            uint64_t x = v[i * t->channels + c];
-            sum[c] += x, square[c] += x * x;
-        }
-}
-
-/* Decodes all; bad ones are dropped or told (decoding again, for the sentence belongs to a thread). */
-static gr_status read_part(gr__sight_task *t, gr__sight_part *p, bool keep, uint64_t sum[4], uint64_t square[4])
-{
-    int64_t each = size_of(t), bad = 0, good = 0;
-    uint8_t *block = gr__alloc((size_t)(each * (keep ? p->n : GR__MIN(p->n, CHUNK))) + 1);
-    gr_status status = block ? GR_OK : gr__fail_memory("pictures", (size_t)(each * p->n));
-    for (int64_t first = 0; first < p->n && status == GR_OK; first += CHUNK) {
-        int64_t here = GR__MIN(CHUNK, p->n - first);
-        uint8_t *to = block + (keep ? good * each : 0);
-        pass s = {.t = t, .p = p, .first = first, .to = to};
-        gr__parallel(here, load_one, &s);
-        int64_t at = 0;
-        for (int64_t i = 0; i < here && status == GR_OK; i++) {
-            if (s.status[i] != GR_OK) {
-                status = load(t, p, first + i, to + i * each);
-                if (!t->o.skip_bad || status == GR_ERR_MEMORY) break;
-                gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
-                status = GR_OK;
-                bad++;
-                continue;
-            }
-            if (at != i) memmove(to + at * each, to + i * each, (size_t)each);
-            add_up(t, to + at * each, sum, square);
-            p->index[good + at++] = p->index[first + i];
-        }
-        good += at;
-    }
-    if (status == GR_OK && p->n > 0 && good == 0) status = gr__fail(GR_ERR_DATA, "none of the pictures can be read");
-    if (bad) gr__log(GR_LOG_WARNING, "%lld pictures that cannot be read were left out", (long long)bad);
-    p->n = good;
-    if (status == GR_OK && keep)
-        p->pixels = block;
-    else
-        gr__free(block);
-    return status;
-}
-
-static gr_status fit(gr__sight_task *t, const uint64_t sum[4], const uint64_t square[4])
-{
-    double n = (double)(t->part[0].n * t->height * t->width);
-    size_t c = (size_t)t->channels;
-    gr__arena *arena = &t->base.arena;
-    if (t->o.mean.n == 0) {
-        t->o.mean = (gr__conf_doubles){.item = gr__arena_alloc(arena, c * sizeof(double)), .n = c};
-        if (!t->o.mean.item) return gr__fail_memory("means", c * sizeof(double));
-        for (size_t i = 0; i < c; i++) t->o.mean.item[i] = (double)sum[i] / n / 255;
-    }
-    if (t->o.std.n == 0) {
-        t->o.std = (gr__conf_doubles){.item = gr__arena_alloc(arena, c * sizeof(double)), .n = c};
-        if (!t->o.std.item) return gr__fail_memory("deviations", c * sizeof(double));
-        for (size_t i = 0; i < c; i++) {
-            double mean = (double)sum[i] / n, variance = (double)square[i] / n - mean * mean;
-            t->o.std.item[i] = variance > 1e-6 ? sqrt(variance) / 255 : 1;
-        }
-    }
-    GR_FAIL_IF(t->o.mean.n != c || t->o.std.n != c, GR_ERR_CONFIG,
-               "data.mean and data.std need %zu numbers, one for each channel", c);
-    for (size_t i = 0; i < c; i++) t->mean[i] = (float)t->o.mean.item[i], t->std[i] = (float)t->o.std.item[i];
-    return GR_OK;
-}
-
 static gr_status read_pictures(gr__sight_task *t)
 {
-    uint64_t sum[2][4] = {{0}}, square[2][4] = {{0}};
-    double bytes = (double)(t->part[0].n + t->part[1].n) * (double)size_of(t);
+    gr__picture_sums sums[2] = {0};
+    for (int i = 0; i < 2; i++) t->part[i].shape = t->shape;
+    double bytes = (double)(t->part[0].n + t->part[1].n) * (double)gr__pictures_each(&t->part[0]);
     bool keep = bytes <= (double)t->o.cache_mib * 1048576;
-    for (int i = 0; i < 2; i++) GR_TRY(read_part(t, &t->part[i], keep, sum[i], square[i]));
-    return fit(t, sum[0], square[0]);
+    for (int i = 0; i < 2; i++) GR_TRY(gr__pictures_read(&t->part[i], keep, t->o.skip_bad, &sums[i]));
+    GR_TRY(gr__pictures_fit(&t->part[0], &sums[0], &t->base.arena, &t->o.mean, &t->o.std));
+    for (size_t i = 0; i < t->o.mean.n; i++) t->mean[i] = (float)t->o.mean.item[i], t->std[i] = (float)t->o.std.item[i];
+    return GR_OK;
 }
 
 /* ---- opening ---- */
@@ -273,35 +151,11 @@ static gr_status read_options(gr__sight_task *t, const gr__task_in *in)
     if (t->o.size.n > 2)
         return gr__conf_fail(gr__conf_find(in->root, "data.size"), "'data.size' is an edge, or height and width");
     if (t->o.channels == 2) return gr__conf_fail(gr__conf_find(in->root, "data.channels"), "'data.channels' is 1 or 3");
-    if (t->change.o.area_most > 0 && t->change.o.area_most < t->change.o.area_least)
+    if (t->change.p.o.area_most > 0 && t->change.p.o.area_most < t->change.p.o.area_least)
         return gr__conf_fail(t->o.augment, "'area_max' is below 'area_min'");
+    GR_TRY(gr__picture_augment_finish(&t->change.p, t->o.augment));
     t->changes = !gr__conf_is_null(t->o.augment);
-    t->change.o.fill = (uint8_t)t->change.fill;
-    t->change.o.filter = GR__BILINEAR;
     t->seed = in->seed;
-    return GR_OK;
-}
-
-/* A picture as it is says what is left open. */
-static gr_status find_size(gr__sight_task *t)
-{
-    const gr__sight_options *o = &t->o;
-    gr__image image;
-    t->height = o->size.n ? o->size.item[0] : 0;
-    t->width = o->size.n ? o->size.item[o->size.n - 1] : 0;
-    t->channels = o->channels;
-    gr_status status = GR_OK;
-    for (int64_t i = 0; i < gr__image_set_count(t->set[0]) && (!t->height || !t->channels); i++) {
-        status = gr__image_set_decode(t->set[0], i, NULL, &image);
-        if (status != GR_OK && !o->skip_bad) return status;
-        if (status != GR_OK) continue;
-        if (!t->height) t->height = image.height, t->width = image.width;
-        if (!t->channels) t->channels = image.channels == 1 ? 1 : 3;
-        gr__image_release(&image);
-    }
-    GR_TRY(status);
-    GR_FAIL_IF(t->height > MOST_EDGE || t->width > MOST_EDGE, GR_ERR_LIMIT,
-               "pictures of %lld x %lld are too large; set data.size", (long long)t->height, (long long)t->width);
     return GR_OK;
 }
 
@@ -328,17 +182,20 @@ static gr_status open_sets(gr__sight_task *t)
                    "'%s' has the class '%.100s', which is not the one at this place in '%s'", o->valid_source, name,
                    o->source);
     }
-    return find_size(t);
+    t->shape = (gr__picture_shape){.height = o->size.n ? o->size.item[0] : 0,
+                                   .width = o->size.n ? o->size.item[o->size.n - 1] : 0,
+                                   .channels = o->channels};
+    return gr__pictures_find_shape(t->set[0], o->skip_bad, MOST_EDGE, &t->shape);
 }
 
 static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
 {
-    gr__facts facts = {
-        .height = t->height, .width = t->width, .channels = t->channels, .mean = t->o.mean, .std = t->o.std};
-    t->names.n = (size_t)t->classes;
-    t->names.item = gr__arena_alloc(&t->base.arena, t->names.n * sizeof *t->names.item);
-    if (!t->names.item) return gr__fail_memory("labels", t->names.n * sizeof *t->names.item);
-    for (size_t k = 0; k < t->names.n; k++) t->names.item[k] = gr__image_set_class(t->set[0], k);
+    gr__facts facts = {.height = t->shape.height,
+                       .width = t->shape.width,
+                       .channels = t->shape.channels,
+                       .mean = t->o.mean,
+                       .std = t->o.std};
+    GR_TRY(gr__image_set_labels(t->set[0], &t->base.arena, &t->names));
     facts.labels = t->names;
     return gr__classes_model(in, &facts, "look at pictures", &t->base.arena, &t->base.model);
 }
@@ -362,20 +219,30 @@ static void close(gr__task *base)
     gr__sight_task *t = (gr__sight_task *)base;
     gr__label_score_free(&t->scores);
     for (int i = 0; i < 2; i++) {
-        gr__free(t->part[i].index);
-        gr__free(t->part[i].pixels);
+        gr__pictures_release(&t->part[i]);
         gr__image_set_close(&t->set[i]);
     }
 }
 
 /* ---- batches ---- */
 
+static bool mixes(const gr__sight_task *t) { return t->change.mixup > 0 || t->change.cutmix > 0; }
+
 static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, const char *program, gr_loss *out)
 {
     gr__sight_task *t = (gr__sight_task *)base;
     gr_picture_values v;
     GR_TRY(gr_model_build_picture(base->model, g, batch, train, program, &v));
-    return gr__classes_build(g, v.logits, batch, train, t->smoothing, program, out);
+    if (!train || !mixes(t)) return gr__classes_build(g, v.logits, batch, train, t->smoothing, program, out);
+    /* of each label its share: the same as soft targets */
+    gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch), others = gr_input(g, "others", GR_I32, 1, &batch),
+             share = gr_input(g, "share", GR_F32, 1, &batch);
+    gr_loss_options o = {.label_smoothing = t->smoothing, .weight = share}, rest = o;
+    rest.weight = gr_affine(g, share, -1, 1);
+    gr_loss own = gr_loss_cross_entropy(g, v.logits, targets, &o),
+            other = gr_loss_cross_entropy(g, v.logits, others, &rest);
+    *out = (gr_loss){gr_add(g, own.sum, other.sum), gr_add(g, own.weight, other.weight)};
+    return gr_graph_status(g);
 }
 
 typedef struct batch_fill {
@@ -384,6 +251,9 @@ typedef struct batch_fill {
     int64_t first;
     float *pictures;
     int32_t *targets;
+    int64_t batch;
+    int32_t *others; /* labels of what is mixed in, and the share of a picture's own */
+    float *share;
 } batch_fill;
 
 static int64_t training_row(const gr__sight_task *t, int64_t sample)
@@ -391,41 +261,33 @@ static int64_t training_row(const gr__sight_task *t, int64_t sample)
     return gr__rng_row(t->seed, 0x7069637300000000u, t->part[0].n, sample);
 }
 
-/* Into the batch; false when the picture has gone since, or memory is short: then it does not count. */
-static bool put(gr__sight_task *t, gr__split split, int64_t row, uint64_t epoch, float *out)
-{
-    const gr__sight_part *p = &t->part[split];
-    gr__image changed, image = {.width = t->width, .height = t->height, .channels = (int)t->channels, .depth = 8};
-    uint8_t *own = NULL;
-    bool change = split == GR__SPLIT_TRAIN && t->changes, fine = true;
-    if (p->pixels) {
-        image.pixels = p->pixels + row * size_of(t);
-    } else {
-        image.pixels = own = gr__alloc((size_t)size_of(t));
-        fine = own && load(t, p, row, own) == GR_OK;
-    }
-    if (fine && change) {
-        gr__augment_options o = t->change.o;
-        o.width = t->width, o.height = t->height;
-        fine = gr__image_augment(&image, &o, t->seed, epoch, (uint64_t)row, &changed) == GR_OK;
-    }
-    if (fine) gr__image_to_floats(change ? &changed : &image, t->mean, t->std, false, out);
-    if (fine && change) gr__image_release(&changed);
-    if (!fine) memset(out, 0, (size_t)size_of(t) * sizeof *out);
-    gr__free(own);
-    return fine;
-}
-
 static void fill_one(void *context, int64_t b, int thread)
 {
     (void)thread;
     batch_fill *f = context;
-    const gr__sight_part *p = &f->t->part[f->split];
+    const gr__pictures *p = &f->t->part[f->split];
     int64_t sample = f->first + b;
     bool train = f->split == GR__SPLIT_TRAIN, real = train || sample < p->n;
     int64_t row = train ? training_row(f->t, sample) : real ? sample : p->n - 1;
-    real &= put(f->t, f->split, row, (uint64_t)(sample / p->n), f->pictures + b * size_of(f->t));
+    const gr__augment_options *change = train && f->t->changes ? &f->t->change.p.o : NULL;
+    real &= gr__pictures_put(p, row, change, f->t->seed, (uint64_t)(sample / p->n), f->t->mean, f->t->std, NULL,
+                             f->pictures + b * gr__pictures_each(p));
     f->targets[b] = real ? gr__image_set_sample(p->set, p->index[row])->label : -1;
+}
+
+/* Pictures of a batch in pairs, the first with the last: both become mixtures. */
+static void mix_one(void *context, int64_t b, int thread)
+{
+    (void)thread;
+    batch_fill *f = context;
+    const gr__sight_task *t = f->t;
+    int64_t pair = f->batch - 1 - b, each = gr__pictures_each(&t->part[0]);
+    gr__rng r = gr__rng_make(t->seed ^ 0x6d69780000000000u, (uint64_t)(f->first + b));
+    double share = pair == b ? 1
+                             : gr__mix_pair(&r, t->change.mixup, t->change.cutmix, t->shape.height, t->shape.width,
+                                            t->shape.channels, f->pictures + b * each, f->pictures + pair * each);
+    f->share[b] = f->share[pair] = (float)share;
+    f->others[b] = f->targets[pair], f->others[pair] = f->targets[b];
 }
 
 static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
@@ -436,13 +298,18 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
         return;
     batch_fill f = {(gr__sight_task *)base, split, first, pictures.data, targets.data};
     gr__parallel(batch, fill_one, &f);
+    gr_tensor others, share;
+    if (split != GR__SPLIT_TRAIN || !mixes(f.t)) return;
+    if (gr_session_input(session, "others", &others) != GR_OK || gr_session_input(session, "share", &share) != GR_OK)
+        return;
+    f.batch = batch, f.others = others.data, f.share = share.data;
+    gr__parallel((batch + 1) / 2, mix_one, &f);
 }
 
 static void score(gr__task *base, int64_t first, int64_t batch, gr_session *session)
 {
     gr__sight_task *t = (gr__sight_task *)base;
-    const gr__sight_part *p = &t->part[1];
-    gr__classes_score(t->scores, first, GR__MIN(batch, p->n - first), session);
+    gr__classes_score(t->scores, first, GR__MIN(batch, t->part[1].n - first), session);
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
@@ -456,7 +323,7 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 static const char *name_of(void *user, int64_t sample, char room[256])
 {
     (void)room;
-    const gr__sight_part *p = &((gr__sight_task *)user)->part[1];
+    const gr__pictures *p = &((gr__sight_task *)user)->part[1];
     return gr__image_set_sample(p->set, p->index[sample])->name;
 }
 

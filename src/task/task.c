@@ -14,13 +14,29 @@ static const gr__task_kind *task_for(const char *model)
 {
     const gr__family *f;
     if (gr__family_find(model, &f) != GR_OK) return &gr__task_text_generation; /* which says that there is none */
-    return f->kind == GR__KIND_VECTOR    ? &gr__task_vector
-           : f->kind == GR__KIND_TABLE   ? &gr__task_table
-           : f->kind == GR__KIND_ENCODER ? &gr__task_text_classification
-           : f->kind == GR__KIND_SPEECH  ? &gr__task_speech_recognition
-           : f->frames                   ? &gr__task_clip_classification
-           : f->kind == GR__KIND_PICTURE ? &gr__task_image_classification
-                                         : &gr__task_text_generation;
+    return f->kind == GR__KIND_VECTOR        ? &gr__task_vector
+           : f->kind == GR__KIND_TABLE       ? &gr__task_table
+           : f->kind == GR__KIND_ENCODER     ? &gr__task_text_classification
+           : f->kind == GR__KIND_DETECTOR    ? &gr__task_object_detection
+           : f->kind == GR__KIND_GENERATOR   ? &gr__task_image_generation
+           : f->kind == GR__KIND_SPEECH      ? &gr__task_speech_recognition
+           : f->kind == GR__KIND_SERIES      ? &gr__task_forecasting
+           : f->kind == GR__KIND_RECOMMENDER ? &gr__task_recommendation
+           : f->frames                       ? &gr__task_clip_classification
+           : f->kind == GR__KIND_PICTURE     ? &gr__task_image_classification
+                                             : &gr__task_text_generation;
+}
+
+static gr_status unknown_task(const gr__conf *node, const char *const names[GR__COUNT(gr__tasks)])
+{
+    gr__str all = {0};
+    const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(gr__tasks)) : NULL;
+    for (size_t i = 0; i < GR__COUNT(gr__tasks); i++) gr__str_printf(&all, "%s'%s'", i ? ", " : "", names[i]);
+    gr_status s =
+        near ? gr__conf_fail(node, "unknown task '%s'; did you mean '%s'?", node->text, near)
+             : gr__conf_fail(node, "unknown task '%s'; there are %s", node->text ? node->text : "", gr__str_get(&all));
+    gr__str_release(&all);
+    return s;
 }
 
 gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
@@ -39,12 +55,7 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
             return GR_OK;
         }
     }
-    const char *near = node->text ? gr__str_nearest(node->text, names, GR__COUNT(names)) : NULL;
-    return gr__conf_fail(node, "unknown task '%s'%s%s%s", node->text, near ? "; did you mean '" : "", near ? near : "",
-                         near ? "'?"
-                              : "; there are 'text-generation', 'text-classification', 'image-classification', "
-                                "'sound-classification', 'speech-recognition', 'clip-classification', 'vector' "
-                                "and 'table'");
+    return unknown_task(node, names);
 }
 
 gr_status gr__task_open(const gr__task_in *in, gr__task **out)

@@ -50,6 +50,13 @@ typedef struct gr__task_kind {
     gr_status (*panels)(gr__task *t, gr__str *page);
 } gr__task_kind;
 
+/* A second loss of the same step, which the parameters of this pattern follow, and they only; its weight is the first
+ * loss's. */
+typedef struct gr__rival {
+    gr_value sum; /* 0: there is none */
+    const char *pattern;
+} gr__rival;
+
 struct gr__task {
     const gr__task_kind *kind;
     gr__arena arena;
@@ -57,6 +64,7 @@ struct gr__task {
     int64_t samples[2]; /* per epoch, of each split */
     double units_per_sample;
     int64_t units[2];   /* size of the data */
+    gr__rival rival;    /* of the graph that 'build' made last */
     const char *report; /* lines for people about the data, in the arena; NULL: none */
 };
 

@@ -5,6 +5,8 @@
 
 #include "base/rng.h"
 #include "data/labelled.h"
+#include "data/split.h"
+#include "data/token_noise.h"
 #include "model/encode.h"
 #include "task/label_score.h"
 
@@ -31,8 +33,9 @@ typedef struct gr__class_options {
     const char *source, *valid_source;
     gr__labelled_options file;
     int encoding;
-    double valid;
+    gr__split_options split;
     int64_t length;
+    gr__token_noise noise;
     gr__tokenizer_settings tokenizer;
 } gr__class_options;
 
@@ -44,6 +47,8 @@ typedef struct gr__class_task {
     float *weight; /* of each label; NULL: ones */
     uint64_t seed;
     int64_t time;
+    gr__token_noise noise;
+    int32_t *room;           /* time: a text with noise */
     gr__label_score *scores; /* of the validation part */
 } gr__class_task;
 
@@ -57,16 +62,21 @@ static const gr__conf_row data_rows[] = {
      "a .csv or .tsv table, .jsonl, or a file with lines 'label text'", GR__CONF_MAIN | GR__CONF_REQUIRED},
     {"valid_source", GR__CONF_STRING, AT(valid_source), 0, 0, NULL, NULL,
      "the same for validation; default: a part of 'source'", 0},
-    {"valid", GR__CONF_DOUBLE, AT(valid), 0, 0.9, NULL, "0.2", "share of 'source' for validation, drawn by the seed",
-     0},
+    GR__SPLIT_ROWS(AT(split)),
     {"format", GR__CONF_ENUM, AT(file.format), 0, 0, formats, "auto", "auto: by the end of the file's name", 0},
     {"text", GR__CONF_STRING, AT(file.text), 0, 0, NULL, "text", "column (name, or number from 0) or key of the text",
      0},
     {"label", GR__CONF_STRING, AT(file.label), 0, 0, NULL, "label", "column or key of the label", 0},
     {"header", GR__CONF_ENUM, AT(file.header), 0, 0, headers, "auto", "whether a table's first row holds names", 0},
     {"encoding", GR__CONF_ENUM, AT(encoding), 0, 0, encodings, "utf-8", "of the file; latin-1 is ISO-8859-1", 0},
+    {"skip_bad", GR__CONF_BOOL, AT(file.skip_bad), 0, 0, NULL, "false",
+     "leave out rows without a text or a label; default: the first one is an error", 0},
     {"length", GR__CONF_INT, AT(length), 0, 1 << 28, NULL, "0",
      "tokens of a text, what is beyond is cut off; 0: of the longest, up to the model's context", 0},
+    {"drop", GR__CONF_DOUBLE, AT(noise.drop), 0, 1, NULL, "0", "augmentation: share of the tokens that are left out",
+     GR__CONF_BELOW_MAX},
+    {"swap", GR__CONF_DOUBLE, AT(noise.swap), 0, 1, NULL, "0",
+     "augmentation: share of the tokens that change places with their neighbour", GR__CONF_BELOW_MAX},
 };
 #undef AT
 #define AT(field) offsetof(gr__class_loss, field)
@@ -86,42 +96,21 @@ static const gr__conf_section sections[] = {
 
 /* ---- parts ---- */
 
-/* Row i of the part 'split': the seed draws which of all rows are for validation. */
-static int64_t row_of(const gr__labelled *all, int64_t n_train, uint64_t seed, gr__split split, int64_t i)
-{
-    uint64_t key = gr__rng_key(seed, 0x73706c6974u);
-    return (int64_t)gr__permute(key, (uint64_t)all->n, (uint64_t)(split == GR__SPLIT_TRAIN ? i : n_train + i));
-}
-
 typedef struct part {
     const gr__labelled_row **row;
     int64_t n;
     const char *path;
 } part;
 
-static gr_status take_part(gr__arena *arena, const gr__labelled *all, int64_t n_train, int64_t n, const uint64_t *seed,
-                           gr__split split, part *out)
+/* The rows 'order' (NULL: all, as they come) of the file. */
+static gr_status take_part(gr__arena *arena, const gr__labelled *all, const int64_t *order, int64_t n, part *out)
 {
     *out =
         (part){.n = n, .path = all->path, .row = gr__arena_alloc(arena, (size_t)(n + 1) * sizeof(gr__labelled_row *))};
     if (!out->row) return gr__fail_memory("the data", (size_t)n * sizeof *out->row);
-    for (int64_t i = 0; i < n; i++) out->row[i] = &all->row[seed ? row_of(all, n_train, *seed, split, i) : i];
+    for (int64_t i = 0; i < n; i++) out->row[i] = &all->row[order ? order[i] : i];
     return GR_OK;
 }
-
-static gr_status cut_parts(gr__class_task *t, const gr__class_options *o, const gr__labelled *train,
-                           const gr__labelled *valid, part parts[2])
-{
-    if (o->valid_source) {
-        GR_TRY(take_part(&t->base.arena, train, train->n, train->n, NULL, GR__SPLIT_TRAIN, &parts[0]));
-        return take_part(&t->base.arena, valid, 0, valid->n, NULL, GR__SPLIT_VALID, &parts[1]);
-    }
-    int64_t n_valid = (int64_t)(o->valid * (double)train->n), n = train->n - n_valid;
-    GR_TRY(take_part(&t->base.arena, train, n, n, &t->seed, GR__SPLIT_TRAIN, &parts[0]));
-    return take_part(&t->base.arena, train, n, n_valid, &t->seed, GR__SPLIT_VALID, &parts[1]);
-}
-
-/* ---- labels ---- */
 
 static int32_t label_of(const gr__class_task *t, const char *name)
 {
@@ -129,6 +118,26 @@ static int32_t label_of(const gr__class_task *t, const char *name)
         if (strcmp(t->labels.item[i], name) == 0) return (int32_t)i;
     return -1;
 }
+
+static gr_status cut_parts(gr__class_task *t, const gr__class_options *o, const gr__labelled *train,
+                           const gr__labelled *valid, part parts[2])
+{
+    gr__arena *arena = &t->base.arena;
+    size_t n = (size_t)train->n;
+    if (o->valid_source) {
+        GR_TRY(take_part(arena, train, NULL, train->n, &parts[0]));
+        return take_part(arena, valid, NULL, valid->n, &parts[1]);
+    }
+    int64_t *order = gr__arena_alloc(arena, n * sizeof *order), n_train;
+    int32_t *label = gr__arena_alloc(arena, n * sizeof *label);
+    if (!order || !label) return gr__fail_memory("the data", n * sizeof *order);
+    for (size_t i = 0; i < n; i++) order[i] = (int64_t)i, label[i] = label_of(t, train->row[i].label);
+    GR_TRY(gr__split_rows(&o->split, t->seed, label, (int64_t)t->labels.n, order, train->n, &n_train));
+    GR_TRY(take_part(arena, train, order, n_train, &parts[0]));
+    return take_part(arena, train, order + n_train, train->n - n_train, &parts[1]);
+}
+
+/* ---- labels ---- */
 
 static gr_status find_labels(gr__class_task *t, const gr__labelled *train)
 {
@@ -224,6 +233,8 @@ static gr_status read_options(gr__class_task *t, const gr__task_in *in, gr__clas
                          &o->tokenizer, arena));
     o->file.latin_1 = o->encoding == 1;
     t->seed = in->seed;
+    t->noise = o->noise;
+    GR_TRY(gr__split_check(&o->split, gr__conf_get(in->root, "data"), o->valid_source ? "valid_source" : NULL));
     return gr__conf_read(gr__conf_get(in->root, "loss"), "loss", loss_rows, GR__COUNT(loss_rows), &t->loss, arena);
 }
 
@@ -297,7 +308,18 @@ static gr_status open_parts(gr__class_task *t, const gr__task_in *in, const gr__
         t->base.samples[i] = t->base.units[i] = parts[i].n;
     }
     t->base.units_per_sample = 1;
+    t->room = gr__calloc((size_t)t->time + 1, sizeof *t->room);
+    if (!t->room) return gr__fail_memory("a text", (size_t)t->time * sizeof *t->room);
     return set_weights(t, gr__conf_get(in->root, "loss"));
+}
+
+static gr_status report_skipped(gr__class_task *t, const gr__labelled *train, const gr__labelled *valid)
+{
+    int64_t n = train->skipped + valid->skipped;
+    if (n == 0) return GR_OK;
+    const char *first = train->first_skipped ? train->first_skipped : valid->first_skipped;
+    t->base.report = gr__arena_printf(&t->base.arena, "%lld rows were left out, the first: %s", (long long)n, first);
+    return t->base.report ? GR_OK : gr__fail_memory("a report", 256);
 }
 
 static gr_status open(gr__task *base, const gr__task_in *in)
@@ -311,6 +333,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY_DONE(gr__labelled_read(o.source, &o.file, &train));
     if (o.valid_source) GR_TRY_DONE(gr__labelled_read(o.valid_source, &o.file, &valid));
     GR_TRY_DONE(find_labels(t, &train));
+    GR_TRY_DONE(report_skipped(t, &train, &valid));
     GR_TRY_DONE(cut_parts(t, &o, &train, &valid, parts));
     GR_TRY_DONE(open_parts(t, in, &o, parts));
 done:
@@ -327,6 +350,7 @@ static void close(gr__task *base)
         gr__free(t->part[i].label);
         gr__free(t->part[i].start);
     }
+    gr__free(t->room);
     gr__label_score_free(&t->scores);
 }
 
@@ -352,6 +376,21 @@ static int64_t training_row(const gr__class_task *t, int64_t sample)
     return gr__rng_row(t->seed, 0x7465787400000000u, t->part[0].n, sample);
 }
 
+/* The ids of row i; of training what the noise leaves of them between those of the template, as 'sample' draws it. */
+static const int32_t *ids_of(const gr__class_task *t, gr__split split, int64_t i, int64_t sample, int64_t *n)
+{
+    const gr__labelled_ids *p = &t->part[split];
+    const int32_t *from = p->id + p->start[i];
+    *n = p->start[i + 1] - p->start[i];
+    if (split != GR__SPLIT_TRAIN || (t->noise.drop <= 0 && t->noise.swap <= 0)) return from;
+    size_t before, after;
+    gr_tokenizer_template(t->base.model->tokenizer, &before, &after);
+    memcpy(t->room, from, (size_t)*n * sizeof *from);
+    gr__rng r = gr__rng_make(t->seed ^ 0x6e6f697365u, (uint64_t)sample);
+    *n = gr__token_noise_apply(&t->noise, &r, t->room, *n, (int64_t)before, (int64_t)after);
+    return t->room;
+}
+
 static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
 {
     gr__class_task *t = (gr__class_task *)base;
@@ -363,9 +402,9 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
     if (gr_session_input(session, "token_types", &types) == GR_OK) memset(types.data, 0, gr_tensor_size_bytes(&types));
     for (int64_t b = 0; b < batch; b++) {
         bool real = split == GR__SPLIT_TRAIN || first + b < p->n;
-        int64_t i = split == GR__SPLIT_TRAIN ? training_row(t, first + b) : real ? first + b : p->n - 1;
-        const int32_t *from = p->id + p->start[i];
-        for (int64_t k = 0, n = p->start[i + 1] - p->start[i]; k < t->time; k++) {
+        int64_t i = split == GR__SPLIT_TRAIN ? training_row(t, first + b) : real ? first + b : p->n - 1, n;
+        const int32_t *from = ids_of(t, split, i, first + b, &n);
+        for (int64_t k = 0; k < t->time; k++) {
             ((int32_t *)ids.data)[b * t->time + k] = k < n ? from[k] : base->model->pad;
             ((uint8_t *)mask.data)[b * t->time + k] = k < n;
         }
@@ -413,6 +452,7 @@ const gr__task_kind gr__task_text_classification = {
     .summary = "texts to labels, by an encoder",
     .unit = "text",
     .begins = true,
+    .folds = true,
     .epochs = 10,
     .sections = sections,
     .n_sections = GR__COUNT(sections),

@@ -6,11 +6,12 @@
 
 typedef struct gr__tokenizer_settings {
     int type;
-    int64_t vocab_size;
+    int64_t vocab_size, least_count;
+    bool keep_case;
     const char *path;
 } gr__tokenizer_settings;
 
-enum { GR__N_TOKENIZER_ROWS = 3 };
+enum { GR__N_TOKENIZER_ROWS = 5 };
 extern const gr__conf_row gr__tokenizer_rows[GR__N_TOKENIZER_ROWS];
 
 /* That of the run's folder where the run goes on, else that of 'path', else one trained on the texts; special tokens of

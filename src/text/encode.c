@@ -26,6 +26,8 @@ typedef struct encoder {
     size_t n;
     unsigned flags;
     gr__ids ids;
+    gr__word_fn *fn; /* takes the words in place of ids; NULL: ids */
+    void *user;
 } encoder;
 
 /* ---- scratch ---- */
@@ -164,6 +166,7 @@ static gr_status encode_word(encoder *e, const char *word, size_t n)
 static gr_status add_word(encoder *e, const char *word, size_t n)
 {
     gr__word_cache *cache = &e->scratch->cache;
+    if (e->fn) return e->fn(e->user, word, n);
     if (n > GR__CACHED_WORD_BYTES || (e->tok->n_merge == 0 && !e->tok->inside)) return encode_word(e, word, n);
     uint64_t hash = gr__word_hash(cache, word, n);
     size_t n_ids, first = e->ids.n;
@@ -366,6 +369,30 @@ static gr_status encode_all(encoder *e)
     return GR_OK;
 }
 
+/* With the scratch of the tokenizer. After a failure e->ids is gone. */
+static gr_status run(gr_tokenizer *tok, encoder *e)
+{
+    GR_TRY(take_scratch(tok, &e->scratch));
+    gr_status status = encode_all(e);
+    if (status == GR_OK) {
+        give_scratch(tok, e->scratch);
+        return GR_OK;
+    }
+    gr__scratch_free(&e->scratch); /* a string that ran out of memory stays failed: begin with fresh memory next time */
+    gr__free(e->ids.id);
+    return status;
+}
+
+gr_status gr__each_word(gr_tokenizer *tok, const char *text, size_t n, gr__word_fn *fn, void *user)
+{
+    encoder e = {.tok = tok, .text = text, .n = n, .fn = fn, .user = user};
+    size_t bad;
+    GR_FAIL_IF(!gr__utf8_valid(text, n, &bad), GR_ERR_DATA, "the text is not UTF-8 at byte %zu", bad);
+    GR_TRY(run(tok, &e));
+    gr__free(e.ids.id);
+    return GR_OK;
+}
+
 gr_status gr_tokenizer_encode(const gr_tokenizer *tok, const char *text, size_t n, unsigned flags, int32_t **ids,
                               size_t *n_ids)
 {
@@ -379,14 +406,7 @@ gr_status gr_tokenizer_encode(const gr_tokenizer *tok, const char *text, size_t 
     /* The spare scratch is the one thing in a tokenizer that changes; it is taken and given by atomic exchange. */
     gr_tokenizer *shared = (gr_tokenizer *)tok;
     encoder e = {.tok = tok, .text = text ? text : "", .n = n, .flags = flags};
-    GR_TRY(take_scratch(shared, &e.scratch));
-    gr_status status = encode_all(&e);
-    if (status != GR_OK) { /* a string that ran out of memory stays failed: begin with fresh memory next time */
-        gr__scratch_free(&e.scratch);
-        gr__free(e.ids.id);
-        return status;
-    }
-    give_scratch(shared, e.scratch);
+    GR_TRY(run(shared, &e));
     *ids = e.ids.id;
     *n_ids = e.ids.n;
     return GR_OK;

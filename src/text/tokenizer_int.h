@@ -211,10 +211,18 @@ void gr__print_tokenizer_config(const gr_tokenizer *tok, gr__str *out);
 /* The shape of a byte-level tokenizer: split by 'pattern' (NULL: not at all), ByteLevel decoder. */
 gr_status gr__make_byte_level(gr_tokenizer *tok, const char *pattern);
 
-/* ---- training (bpe_train.c) ---- */
+/* What comes out of the split steps, word for word (encode.c). What 'fn' fails with ends it. */
+typedef gr_status gr__word_fn(void *user, const char *word, size_t n);
+gr_status gr__each_word(gr_tokenizer *tok, const char *text, size_t n, gr__word_fn *fn, void *user);
+
+/* ---- training (bpe_train.c, word_train.c) ---- */
 
 /* Adds tokens and merges learned from the texts until n_token reaches vocab_size. */
 gr_status gr__train_bpe(gr_tokenizer *tok, int32_t vocab_size, int64_t least_count, const gr_text_source *sources,
                         size_t n_sources);
+/* The shape of a vocabulary of whole words; then the words themselves. */
+gr_status gr__make_words(gr_tokenizer *tok, bool keep_case);
+gr_status gr__train_words(gr_tokenizer *tok, int32_t vocab_size, int64_t least_count, const gr_text_source *sources,
+                          size_t n_sources);
 
 #endif

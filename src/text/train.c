@@ -7,6 +7,7 @@
 
 #define END_OF_TEXT "<|endoftext|>"
 #define UNKNOWN "<unk>"
+#define UNKNOWN_WORD "[UNK]"
 #define DEFAULT_VOCAB_SIZE 8192
 #define MOST_VOCAB_SIZE (1 << 20)
 #define MOST_CHARACTERS 0x110000
@@ -156,6 +157,23 @@ static gr_status make_bpe(gr_tokenizer *tok, const gr_tokenizer_options *o, cons
     return gr__train_bpe(tok, (int32_t)vocab_size, least, sources, n);
 }
 
+/* ---- words ---- */
+
+static gr_status make_words(gr_tokenizer *tok, const gr_tokenizer_options *o, const gr_text_source *sources, size_t n)
+{
+    int64_t vocab_size = o->vocab_size ? o->vocab_size : DEFAULT_VOCAB_SIZE,
+            least = o->least_count ? o->least_count : 2;
+    GR_FAIL_IF(least < 1, GR_ERR_ARGUMENT, "least_count is %lld; it must be at least 1", (long long)least);
+    GR_TRY(add_specials(tok, o));
+    tok->model_unk = tok->n_token;
+    GR_TRY(add_special(tok, UNKNOWN_WORD));
+    GR_FAIL_IF(vocab_size <= tok->n_token || vocab_size > MOST_VOCAB_SIZE, GR_ERR_ARGUMENT,
+               "vocab_size is %lld; it must be from %d (special tokens and a word) to %d", (long long)vocab_size,
+               tok->n_token + 1, MOST_VOCAB_SIZE);
+    GR_TRY(gr__make_words(tok, o->keep_case));
+    return gr__train_words(tok, (int32_t)vocab_size, least, sources, n);
+}
+
 gr_status gr_tokenizer_train(gr_tokenizer_type type, const gr_tokenizer_options *options, const gr_text_source *sources,
                              size_t n_sources, gr_tokenizer **out)
 {
@@ -172,8 +190,10 @@ gr_status gr_tokenizer_train(gr_tokenizer_type type, const gr_tokenizer_options 
     case GR_TOKENIZER_BYTE: status = make_bytes(tok, o); break;
     case GR_TOKENIZER_CHAR: status = make_characters(tok, o, sources, n_sources); break;
     case GR_TOKENIZER_BPE: status = make_bpe(tok, o, sources, n_sources); break;
+    case GR_TOKENIZER_WORD_PIECE: status = make_words(tok, o, sources, n_sources); break;
     default:
-        status = gr__fail(GR_ERR_UNSUPPORTED, "a '%s' tokenizer cannot be trained; choose 'byte', 'char' or 'bpe'",
+        status = gr__fail(GR_ERR_UNSUPPORTED,
+                          "a '%s' tokenizer cannot be trained; choose 'byte', 'char', 'bpe' or 'wordpiece'",
                           gr_tokenizer_type_name(type));
     }
     if (status == GR_OK) status = add_template(tok, o);

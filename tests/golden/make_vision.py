@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/vision.safetensors: small LeNets and ResNets of PyTorch with torchvision's names (the modules are
+"""Makes tests/golden/vision.safetensors: small LeNets, ResNets, VGGs and MobileNets of PyTorch with torchvision's names (the modules are
 written out here), their logits, loss and gradients, and what three steps of SGD leave, running statistics included.
 
     python tests/golden/make_vision.py        (torch, safetensors)
@@ -93,11 +93,69 @@ def layers():
                          nn.Flatten(), nn.Linear(4 * 4 * 2, 6), nn.BatchNorm1d(6), nn.GELU(), nn.Linear(6, 5))
 
 
+class VGG(nn.Module):
+    def __init__(self):
+        super().__init__()
+        f, ins = [], 3
+        for n, width in ((1, 4), (2, 6)):
+            for _ in range(n):
+                f += [nn.Conv2d(ins, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+                ins = width
+            f.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*f)
+        self.classifier = nn.Sequential(nn.Linear(6 * 4, 9), nn.ReLU(), nn.Dropout(0), nn.Linear(9, 5))
+
+    def forward(self, x):
+        return self.classifier(F.adaptive_avg_pool2d(self.features(x), 2).flatten(1))
+
+
+class Unit(nn.Module):
+    def __init__(self, ins, out, window, stride, groups):
+        super().__init__()
+        self.conv = nn.Conv2d(ins, out, window, stride, window // 2, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(out)
+
+    def forward(self, x):
+        return F.relu(self.norm(self.conv(x)))
+
+
+class MobileNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = Unit(3, 4, 3, 2, 1)
+        self.blocks = nn.Sequential()
+        for i, (ins, out, stride) in enumerate(((4, 6, 1), (6, 8, 2))):
+            block = nn.Sequential()
+            block.add_module("depthwise", Unit(ins, ins, 3, stride, ins))
+            block.add_module("pointwise", Unit(ins, out, 1, 1, 1))
+            self.blocks.add_module(str(i), block)
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x):
+        return self.fc(self.blocks(self.stem(x)).mean((2, 3)))
+
+
+class ViT(nn.Module):
+    def __init__(self):
+        super().__init__()
+        from transformers import ViTConfig, ViTForImageClassification
+        net = ViTForImageClassification(ViTConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
+                                                  intermediate_size=12, image_size=(8, 12), patch_size=4,
+                                                  num_channels=3, num_labels=5))
+        self.vit, self.classifier, self.net = net.vit, net.classifier, [net]
+
+    def forward(self, x):
+        return self.net[0](x).logits
+
+
 cases = {
     "lenet": (LeNet(5), (4, 1, 12, 16)),
     "basic": (ResNet([2, 1, 1, 1], 4, False, False, 5), (4, 3, 40, 36)),
     "bottleneck": (ResNet([1, 2], 3, True, True, 5), (4, 3, 9, 8)),
     "layers": (layers(), (4, 3, 10, 10)),
+    "vgg": (VGG(), (4, 3, 11, 12)),
+    "mobilenet": (MobileNet(), (4, 3, 11, 12)),
+    "vit": (ViT(), (4, 3, 8, 12)),
 }
 out = {}
 for name, (net, shape) in cases.items():

@@ -174,6 +174,7 @@ static void unary(const gr__map_code *code, float *d, const float *ra, int64_t n
         MAP_CASE(LOG1P, vlog1p(a))
         MAP_SCALAR_CASE(SIN, trig_one(ra[i], 0))
         MAP_SCALAR_CASE(COS, trig_one(ra[i], 1))
+        MAP_CASE(ATAN, vatan(a))
         MAP_CASE(ERF, verf(a))
         MAP_CASE(TANH, vtanh(a))
         MAP_CASE(SIGMOID, vsigmoid(a))

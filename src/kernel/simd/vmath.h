@@ -1,6 +1,6 @@
-/* Branch-free exp, log, tanh, erf on vectors of floats, without FMA: the same bits on every ISA. Polynomials are
+/* Branch-free exp, log, tanh, erf, atan on vectors of floats, without FMA: the same bits on every ISA. Polynomials are
  * minimax fits of our own; errors against libm in double, over all floats of the range (tests/test_kernels.c):
- * exp 2 ulp (denormal results 1 unit of 2^-149 more), log 2, tanh 3, erf 3. */
+ * exp 2 ulp (denormal results 1 unit of 2^-149 more), log 2, tanh 3, erf 3, atan 3. */
 #ifndef GR__VMATH_H
 #define GR__VMATH_H
 
@@ -128,6 +128,22 @@ GR__INLINE vf verf(vf x)
     vf large = vset(1.0f) - vexp_negative(q);
     vf y = vselect(vgt(vset(1.0f), a), small, vcopysign(large, x));
     return vselect(vunordered(x), x, y);
+}
+
+/* atan(a) = pi/4*k + atan(r) with |r| <= tan(pi/8) */
+GR__INLINE vf vatan(vf x)
+{
+    vf a = vabs(x), one = vset(1);
+    vm middle = vgt(a, vset(0.41421356f)), far = vgt(a, vset(2.41421356f));
+    vf r = vselect(far, vset(-1) / a, vselect(middle, (a - one) / (a + one), a));
+    vf base = vselect(far, vset(1.57079633f), vselect(middle, vset(0.785398163f), vzero()));
+    vf low = vselect(far, vset(-4.37113883e-08f), vselect(middle, vset(-2.18556941e-08f), vzero()));
+    vf s = r * r, p = vset(8.060184866e-02f);
+    p = p * s + vset(-1.387980729e-01f);
+    p = p * s + vset(1.997792125e-01f);
+    p = p * s + vset(-3.333295584e-01f);
+    vf y = base + (p * s * r + low + r);
+    return vselect(vunordered(x), x, vcopysign(y, x));
 }
 
 GR__INLINE vf vsigmoid(vf x)

@@ -1,0 +1,134 @@
+#include "data/series.h"
+
+#include "format/csv.h"
+
+#include <math.h>
+#include <string.h>
+
+static const gr__cell *cell_at(const gr__csv_table *t, size_t row, size_t column)
+{
+    return &t->cell[row * t->columns + column];
+}
+
+/* ---- times ---- */
+
+static bool all_numbers(const gr__csv_table *t, size_t column)
+{
+    double number;
+    for (size_t r = 0; r < t->rows; r++) {
+        const gr__cell *c = cell_at(t, r, column);
+        if (!gr__cell_is_missing(c) && !gr__cell_number(c, t->decimal_comma, &number)) return false;
+    }
+    return true;
+}
+
+static gr_status find_time(const gr__series_options *o, const gr__csv_table *t, size_t *out)
+{
+    *out = SIZE_MAX;
+    if (o->time) return gr__csv_table_column(t, o->time, out);
+    if (!all_numbers(t, 0)) *out = 0;
+    return GR_OK;
+}
+
+/* "2016-07-01...", which sorts as text. */
+static bool begins_with_year(const gr__cell *c)
+{
+    for (size_t i = 0; i < 4; i++)
+        if (i >= c->n || c->text[i] < '0' || c->text[i] > '9') return false;
+    return c->n >= 7 && (c->text[4] == '-' || c->text[4] == '/');
+}
+
+static gr_status check_time(const gr__csv_table *t, size_t column)
+{
+    for (size_t r = 1; r < t->rows; r++) {
+        const gr__cell *a = cell_at(t, r - 1, column), *b = cell_at(t, r, column);
+        if (!begins_with_year(a) || !begins_with_year(b) || a->n != b->n) continue;
+        GR_FAIL_IF(memcmp(a->text, b->text, a->n) >= 0, GR_ERR_DATA,
+                   "%s:%lld: the time '%.*s' does not come after '%.*s'; sort the rows", t->path, (long long)t->line[r],
+                   (int)b->n, b->text, (int)a->n, a->text);
+    }
+    return GR_OK;
+}
+
+/* ---- values ---- */
+
+static bool is_ignored(const gr__series_options *o, const char *name)
+{
+    for (size_t i = 0; i < o->ignore.n; i++)
+        if (strcmp(o->ignore.item[i], name) == 0) return true;
+    return false;
+}
+
+static gr_status choose(const gr__series_options *o, const gr__csv_table *t, size_t time, size_t *column, size_t *n)
+{
+    size_t unused;
+    *n = 0;
+    for (size_t i = 0; i < o->ignore.n; i++) GR_TRY(gr__csv_table_column(t, o->ignore.item[i], &unused));
+    for (size_t i = 0; i < o->columns.n; i++) GR_TRY(gr__csv_table_column(t, o->columns.item[i], &column[(*n)++]));
+    for (size_t c = 0; c < t->columns && o->columns.n == 0; c++)
+        if (c != time && !is_ignored(o, t->name[c])) column[(*n)++] = c;
+    GR_FAIL_IF(*n == 0, GR_ERR_DATA, "'%s' has no column with a series", t->path);
+    return GR_OK;
+}
+
+static gr_status take(const gr__series_options *o, const gr__csv_table *t, size_t column, size_t k, gr__series_data *s)
+{
+    for (size_t r = 0; r < t->rows; r++) {
+        const gr__cell *c = cell_at(t, r, column);
+        double *to = &s->value[r * (size_t)s->n + k];
+        bool missing = gr__cell_is_missing(c);
+        if (missing && o->fill && r > 0) {
+            *to = to[-s->n];
+            s->filled++;
+            continue;
+        }
+        if (missing || !gr__cell_number(c, t->decimal_comma, to) || !isfinite(*to))
+            return gr__fail(GR_ERR_DATA, "%s:%lld: '%.*s' in column '%.100s' is not a number%s", t->path,
+                            (long long)t->line[r], (int)GR__MIN(c->n, 60), c->text, t->name[column],
+                            missing ? "; data.fill=true repeats the value before" : "");
+    }
+    return GR_OK;
+}
+
+static gr_status copy(const gr__series_options *o, const gr__csv_table *t, gr__arena *arena, gr__series_data *s)
+{
+    size_t n, time, *column = gr__arena_alloc(arena, (t->columns + o->columns.n + 1) * sizeof *column);
+    if (!column) return gr__fail_memory("series", t->columns * sizeof *column);
+    GR_FAIL_IF(t->rows == 0, GR_ERR_DATA, "'%s' has no rows", t->path);
+    GR_TRY(find_time(o, t, &time));
+    GR_TRY(choose(o, t, time, column, &n));
+    *s = (gr__series_data){.rows = (int64_t)t->rows, .n = (int64_t)n};
+    s->names.item = gr__arena_alloc(arena, n * sizeof *s->names.item);
+    s->value = gr__calloc(t->rows * n, sizeof *s->value);
+    s->line = gr__calloc(t->rows, sizeof *s->line);
+    if (!s->names.item || !s->value || !s->line) return gr__fail_memory("series", t->rows * n * sizeof *s->value);
+    memcpy(s->line, t->line, t->rows * sizeof *s->line);
+    for (; s->names.n < n; s->names.n++) {
+        s->names.item[s->names.n] = gr__arena_strdup(arena, t->name[column[s->names.n]]);
+        if (!s->names.item[s->names.n]) return gr__fail_memory("a name", 64);
+        GR_TRY(take(o, t, column[s->names.n], s->names.n, s));
+    }
+    if (time == SIZE_MAX) return GR_OK;
+    GR_TRY(check_time(t, time));
+    s->first = gr__arena_strdup(arena, cell_at(t, 0, time)->text);
+    s->last = gr__arena_strdup(arena, cell_at(t, t->rows - 1, time)->text);
+    return s->first && s->last ? GR_OK : gr__fail_memory("a time", 64);
+}
+
+gr_status gr__series_read(const gr__series_options *o, gr__arena *arena, gr__series_data *out)
+{
+    gr__csv_table t;
+    *out = (gr__series_data){0};
+    GR_TRY(gr__csv_read(o->source, &(gr__csv_options){.header = (gr__csv_choice)o->header}, &t));
+    gr_status status = copy(o, &t, arena, out);
+    gr__csv_table_release(&t);
+    if (status != GR_OK) gr__series_release(out);
+    return status;
+}
+
+void gr__series_release(gr__series_data *s)
+{
+    gr__free(s->value);
+    gr__free(s->line);
+    *s = (gr__series_data){0};
+}

@@ -1,0 +1,185 @@
+#include "task/pictures.h"
+
+#include "base/log.h"
+#include "base/parallel.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { CHUNK = 256 };
+
+gr_status gr__picture_augment_finish(gr__picture_augment *a, const gr__conf *augment)
+{
+    if (a->o.scale_most < a->o.scale_least) return gr__conf_fail(augment, "'scale_max' is below 'scale_min'");
+    if (a->o.scale_least == 1 && a->o.scale_most == 1) a->o.scale_least = a->o.scale_most = 0;
+    a->o.fill = (uint8_t)a->fill;
+    a->o.filter = GR__BILINEAR;
+    return GR_OK;
+}
+
+gr_status gr__pictures_new(gr__pictures *p, const gr__image_set *set)
+{
+    size_t n = (size_t)gr__image_set_count(set);
+    *p = (gr__pictures){.set = set, .index = gr__calloc(n + 1, sizeof *p->index)};
+    p->decoded = gr__calloc(2 * n + 1, sizeof *p->decoded);
+    return p->index && p->decoded ? GR_OK : gr__fail_memory("a list of pictures", n * sizeof *p->index);
+}
+
+void gr__pictures_release(gr__pictures *p)
+{
+    gr__free(p->index);
+    gr__free(p->decoded);
+    gr__free(p->pixels);
+}
+
+int64_t gr__pictures_each(const gr__pictures *p) { return p->shape.height * p->shape.width * p->shape.channels; }
+
+static gr_status fit_shape(const gr__image *image, const gr__picture_shape *s, gr__image *out)
+{
+    gr__letterbox box;
+    return s->letterbox ? gr__image_letterbox(image, s->width, s->height, s->fill, &box, out)
+                        : gr__image_resize(image, s->width, s->height, GR__BILINEAR, true, out);
+}
+
+/* decoded: may be NULL */
+static gr_status load(const gr__pictures *p, int64_t i, int64_t *decoded, uint8_t *out)
+{
+    const gr__picture_shape *shape = &p->shape;
+    gr__image image, sized;
+    GR_TRY(gr__image_set_decode(p->set, p->index[i], &(gr__image_options){.channels = (int)shape->channels}, &image));
+    if (decoded) decoded[0] = image.width, decoded[1] = image.height;
+    if (image.width != shape->width || image.height != shape->height) {
+        gr_status s = fit_shape(&image, shape, &sized);
+        gr__image_release(&image);
+        GR_TRY(s);
+        image = sized;
+    }
+    memcpy(out, image.pixels, (size_t)gr__pictures_each(p));
+    gr__image_release(&image);
+    return GR_OK;
+}
+
+/* A run of pictures for one thread to decode. */
+typedef struct pass {
+    gr__pictures *p;
+    int64_t first;
+    uint8_t *to;
+    gr_status status[CHUNK];
+} pass;
+
+static void load_one(void *context, int64_t i, int thread)
+{
+    (void)thread;
+    pass *s = context;
+    int64_t k = s->first + i;
+    s->status[i] = load(s->p, k, s->p->decoded + 2 * k, s->to + i * gr__pictures_each(s->p));
+}
+
+static void add_up(const gr__picture_shape *s, const uint8_t *v, gr__picture_sums *sums)
+{
+    for (int64_t i = 0, n = s->height * s->width; i < n; i++)
+        for (int64_t c = 0; c < s->channels; c++) {
+            uint64_t x = v[i * s->channels + c];
+            sums->sum[c] += x, sums->square[c] += x * x;
+        }
+}
+
+gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__picture_sums *sums)
+{
+    int64_t each = gr__pictures_each(p), bad = 0, good = 0;
+    uint8_t *block = gr__alloc((size_t)(each * (keep ? p->n : GR__MIN(p->n, CHUNK))) + 1);
+    gr_status status = block ? GR_OK : gr__fail_memory("pictures", (size_t)(each * p->n));
+    for (int64_t first = 0; first < p->n && status == GR_OK; first += CHUNK) {
+        int64_t here = GR__MIN(CHUNK, p->n - first);
+        uint8_t *to = block + (keep ? good * each : 0);
+        pass s = {.p = p, .first = first, .to = to};
+        gr__parallel(here, load_one, &s);
+        int64_t at = 0;
+        for (int64_t i = 0; i < here && status == GR_OK; i++) {
+            if (s.status[i] != GR_OK) { /* again, for the sentence belongs to a thread */
+                status = load(p, first + i, NULL, to + i * each);
+                if (!skip_bad || status == GR_ERR_MEMORY) break;
+                gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+                status = GR_OK;
+                bad++;
+                continue;
+            }
+            if (at != i) memmove(to + at * each, to + i * each, (size_t)each);
+            add_up(&p->shape, to + at * each, sums);
+            p->index[good + at] = p->index[first + i];
+            memmove(p->decoded + 2 * (good + at++), p->decoded + 2 * (first + i), 2 * sizeof *p->decoded);
+        }
+        good += at;
+    }
+    if (status == GR_OK && p->n > 0 && good == 0) status = gr__fail(GR_ERR_DATA, "none of the pictures can be read");
+    if (bad) gr__log(GR_LOG_WARNING, "%lld pictures that cannot be read were left out", (long long)bad);
+    p->n = good;
+    if (status == GR_OK && keep)
+        p->pixels = block;
+    else
+        gr__free(block);
+    return status;
+}
+
+gr_status gr__pictures_fit(const gr__pictures *p, const gr__picture_sums *sums, gr__arena *arena,
+                           gr__conf_doubles *mean, gr__conf_doubles *std)
+{
+    double n = (double)(p->n * p->shape.height * p->shape.width);
+    size_t c = (size_t)p->shape.channels;
+    double *own = gr__arena_alloc(arena, 2 * c * sizeof *own);
+    if (!own) return gr__fail_memory("means", 2 * c * sizeof *own);
+    for (size_t i = 0; i < c; i++) {
+        double m = (double)sums->sum[i] / n, variance = (double)sums->square[i] / n - m * m;
+        own[i] = m / 255;
+        own[c + i] = variance > 1e-6 ? sqrt(variance) / 255 : 1;
+    }
+    if (mean->n == 0) *mean = (gr__conf_doubles){.item = own, .n = c};
+    if (std->n == 0) *std = (gr__conf_doubles){.item = own + c, .n = c};
+    GR_FAIL_IF(mean->n != c || std->n != c, GR_ERR_CONFIG,
+               "data.mean and data.std need %zu numbers, one for each channel", c);
+    return GR_OK;
+}
+
+bool gr__pictures_put(const gr__pictures *p, int64_t row, const gr__augment_options *change, uint64_t seed,
+                      uint64_t epoch, const float *mean, const float *std, gr__moved *moved, float *out)
+{
+    const gr__picture_shape *s = &p->shape;
+    gr__image changed, image = {.width = s->width, .height = s->height, .channels = (int)s->channels, .depth = 8};
+    uint8_t *own = NULL;
+    bool fine = true;
+    if (moved) *moved = (gr__moved){1, 0, 1, 0};
+    if (p->pixels) {
+        image.pixels = p->pixels + row * gr__pictures_each(p);
+    } else {
+        image.pixels = own = gr__alloc((size_t)gr__pictures_each(p));
+        fine = own && load(p, row, NULL, own) == GR_OK;
+    }
+    if (fine && change) {
+        gr__augment_options o = *change;
+        o.width = s->width, o.height = s->height;
+        fine = gr__image_augment(&image, &o, seed, epoch, (uint64_t)row, moved, &changed) == GR_OK;
+    }
+    if (fine) gr__image_to_floats(change ? &changed : &image, mean, std, false, out);
+    if (fine && change) gr__image_release(&changed);
+    if (!fine) memset(out, 0, (size_t)gr__pictures_each(p) * sizeof *out);
+    gr__free(own);
+    return fine;
+}
+
+gr_status gr__pictures_find_shape(const gr__image_set *set, bool skip_bad, int64_t most, gr__picture_shape *s)
+{
+    gr__image image;
+    gr_status status = GR_OK;
+    for (int64_t i = 0; i < gr__image_set_count(set) && (!s->height || !s->channels); i++) {
+        status = gr__image_set_decode(set, i, NULL, &image);
+        if (status != GR_OK && !skip_bad) return status;
+        if (status != GR_OK) continue;
+        if (!s->height) s->height = image.height, s->width = image.width;
+        if (!s->channels) s->channels = image.channels == 1 ? 1 : 3;
+        gr__image_release(&image);
+    }
+    GR_TRY(status);
+    GR_FAIL_IF(s->height > most || s->width > most, GR_ERR_LIMIT,
+               "pictures of %lld x %lld are too large; set data.size", (long long)s->height, (long long)s->width);
+    return GR_OK;
+}

@@ -1,0 +1,343 @@
+/* The detector against PyTorch (tests/golden/make_detector.py), what its task does to boxes, and the task from end to end on
+ * pictures made here; a few steps on real pictures. */
+#include "tests/rig.h"
+
+#include "gradus/metric.h"
+#include "gradus/nn.h"
+#include "gradus/train.h"
+#include "image/augment.h"
+#include "model/family.h"
+#include "task/assign.h"
+
+#include "base/file.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *folder; /* of this program's files */
+
+/* ---- against PyTorch ---- */
+
+static gr_model *new_model(gr__arena *arena)
+{
+    static const char text[] = "{type: detector, height: 23, width: 30, channels: 3, classes: 3, base: 4, widest: 10, "
+                               "layers: [1, 0, 1], stride: 8, neck: 6, depth: 1}";
+    gr__conf *conf;
+    gr_model *m;
+    assert_ok(gr__conf_parse(text, sizeof text - 1, "test.yaml", arena, &conf));
+    assert_ok(gr__model_new(conf, &(gr__facts){0}, NULL, &m));
+    return m;
+}
+
+static void matches_pytorch(void **state)
+{
+    (void)state;
+    gr__safetensors *file;
+    gr__arena arena = {0};
+    gr_value p[64], dp[64];
+    char key[200];
+    assert_ok(gr__safetensors_open(test_source("tests/golden/detector.safetensors"), &file));
+    gr_model *m = new_model(&arena);
+    assert_ok(gr_store_prepare(m->store, m->layout, 1));
+    int n = gr__model_states(m, p, 64);
+    for (int i = 0; i < n; i++) {
+        gr_tensor t;
+        snprintf(key, sizeof key, "state/%s", gr_value_path(m->layout, p[i]));
+        assert_ok(gr_store_get(m->store, gr_value_path(m->layout, p[i]), &t));
+        const gr_tensor *from = golden(file, key);
+        assert_int_equal(gr_tensor_count(&t), gr_tensor_count(from));
+        memcpy(t.data, from->data, gr_tensor_size_bytes(&t));
+    }
+    for (int train = 0; train < 2; train++) {
+        gr_graph *g;
+        gr_plan *plan;
+        gr_session *s;
+        gr_detector_values v;
+        gr_tensor t;
+        assert_ok(gr_graph_new(&g));
+        assert_ok(gr_model_build_detector(m, g, 2, train, NULL, &v));
+        gr_output(g, "look", "logits", v.logits);
+        gr_output(g, "look", "boxes", v.boxes);
+        if (train) {
+            gr_value sum = gr_add(g, gr_sum(g, gr_mul(g, v.logits, gr_constant(g, golden(file, "a"))), 0, false),
+                                  gr_sum(g, gr_mul(g, v.boxes, gr_constant(g, golden(file, "b"))), 0, false));
+            n = gr_graph_params(g, p, 64);
+            assert_ok(gr_grad(g, sum, p, n, dp));
+            for (int i = 0; i < n; i++) gr_output(g, "look", gr_value_path(g, p[i]), dp[i]);
+        }
+        assert_ok(gr_plan_compile(g, "look", NULL, &plan));
+        assert_ok(gr_session_new(plan, m->store, &s));
+        assert_ok(gr_session_input(s, "pictures", &t));
+        memcpy(t.data, golden(file, "x")->data, gr_tensor_size_bytes(&t));
+        assert_ok(gr_session_run(s));
+        for (int i = 0; i < (train ? n : 2); i++) {
+            const char *name = train ? gr_value_path(g, p[i]) : i ? "boxes" : "logits";
+            snprintf(key, sizeof key, "%s%s", train ? "grad/" : "", name);
+            assert_ok(gr_session_output(s, name, &t));
+            assert_near(key, t.data, golden(file, key), 2e-4);
+        }
+        gr_session_free(&s);
+        gr_plan_free(&plan);
+        gr_graph_free(&g);
+    }
+    gr_model_free(&m);
+    gr__arena_release(&arena);
+    gr__safetensors_close(&file);
+}
+
+/* ---- boxes ---- */
+
+static void suppress(void **state)
+{
+    (void)state;
+    gr_detection found[] = {
+        {{0, 0, 10, 10}, 0, 0.6},  {{1, 0, 10, 10}, 0, 0.9},  {{1, 0, 10, 10}, 1, 0.3},
+        {{20, 0, 10, 10}, 0, 0.5}, {{20, 6, 10, 10}, 0, 0.4}, {{20, 2, 10, 10}, 0, 0.2},
+    };
+    assert_int_equal(gr_box_suppress(found, 6, 0.5, 0), 4);
+    assert_true(found[0].score == 0.9 && found[1].score == 0.5 && found[2].score == 0.4 && found[3].score == 0.3);
+    assert_int_equal(gr_box_suppress(found, 4, 0.1, 2), 2); /* 0.4 overlaps 0.5 by a quarter */
+    assert_true(found[0].score == 0.9 && found[1].category == 0 && found[1].box.y == 0);
+    assert_int_equal(gr_box_suppress(NULL, 0, 0.5, 0), 0);
+}
+
+static void assign(void **state)
+{
+    (void)state;
+    enum { H = 4, W = 5, L = H * W };
+    int32_t label[L];
+    float box[4 * L], counts[L];
+    const gr__assigned to = {label, box, counts};
+    const gr__box boxes[] = {
+        {.x0 = 0, .y0 = 0, .x1 = 40, .y1 = 32, .class_index = 1},
+        {.x0 = 17, .y0 = 9, .x1 = 23, .y1 = 15, .class_index = 2}, /* less than a stride, in the middle */
+        {.x0 = 0, .y0 = 24, .x1 = 10, .y1 = 32, .class_index = 0, .difficult = true},
+    };
+    gr__assign(boxes, 3, H, W, 8, 1, &to);
+    for (int i = 0; i < L; i++) {
+        int x = i % W, y = i / W;
+        bool large = x >= 1 && x <= 3 && y >= 1 && y <= 2, small = x == 2 && y == 1;
+        assert_int_equal(label[i], small ? 2 : large ? 1 : -1);
+        assert_true(counts[i] == (y == 3 && x == 0 ? 0 : 1));
+        assert_true(box[4 * i + 2] == (small ? 23 : large ? 40 : 0));
+    }
+}
+
+/* A white rectangle goes where 'moved' says. */
+static void moved(void **state)
+{
+    (void)state;
+    enum { W = 40, H = 30 };
+    uint8_t pixels[H * W] = {0};
+    gr__image in = {W, H, 1, 8, pixels}, out;
+    const gr__augment_options o = {.scale_least = 0.6,
+                                   .scale_most = 1.5,
+                                   .flip_x = 0.5,
+                                   .flip_y = 0.5,
+                                   .padding = 3,
+                                   .width = W,
+                                   .height = H,
+                                   .filter = GR__BILINEAR};
+    for (int y = 10; y < 20; y++) memset(pixels + y * W + 12, 255, 12);
+    for (uint64_t i = 0; i < 40; i++) {
+        gr__moved m;
+        assert_ok(gr__image_augment(&in, &o, 5, 0, i, &m, &out));
+        double sum = 0, x = 0, y = 0;
+        for (int k = 0; k < H * W; k++) {
+            double v = ((uint8_t *)out.pixels)[k];
+            sum += v, x += v * (k % W + 0.5), y += v * (k / W + 0.5);
+        }
+        if (sum > 255 * 118 * fabs(m.scale_x * m.scale_y)) { /* all of it is there */
+            assert_close(x / sum, 18 * m.scale_x + m.shift_x, 0.6);
+            assert_close(y / sum, 15 * m.scale_y + m.shift_y, 0.6);
+        }
+        gr__image_release(&out);
+    }
+}
+
+/* ---- the task ---- */
+
+enum { SIDE = 48, PICTURES = 24 };
+
+/* Picture i: a red and a blue square on gray, the annotation beside it; odd: what is written as xmax of the first. */
+static void write_picture(int i, const char *odd)
+{
+    char name[64], text[2000];
+    unsigned char file[64 + 3 * SIDE * SIDE];
+    int n = snprintf((char *)file, 64, "P6 %d %d 255\n", SIDE, SIDE), length;
+    unsigned char *p = file + n;
+    memset(p, 120, 3 * SIDE * SIDE);
+    length = snprintf(text, sizeof text, "<annotation>\n<filename>p%d.ppm</filename>\n", i);
+    for (int k = 0; k < 2; k++) {
+        int edge = 10 + (i * 7 + k * 5) % 7, x = (i * 11 + k * 5) % (SIDE - edge), y = k * 24 + (i * 5) % (24 - edge);
+        for (int a = 0; a < edge * edge; a++) {
+            unsigned char *at = p + 3 * ((y + a / edge) * SIDE + x + a % edge);
+            at[0] = k ? 20 : 230, at[1] = 30, at[2] = k ? 230 : 20;
+        }
+        char end[16];
+        snprintf(end, sizeof end, "%d", x + edge);
+        length += snprintf(text + length, sizeof text - (size_t)length,
+                           "<object>\n<name>%s</name><bndbox><xmin>%d</xmin><ymin>%d</ymin><xmax>%s</xmax>"
+                           "<ymax>%d</ymax></bndbox>\n</object>\n",
+                           k ? "blue" : "red", x, y, odd && k == 0 ? odd : end, y + edge);
+    }
+    length += snprintf(text + length, sizeof text - (size_t)length, "</annotation>\n");
+    snprintf(name, sizeof name, "JPEGImages/p%d.ppm", i);
+    test_write(folder, name, file, (size_t)n + 3 * SIDE * SIDE);
+    snprintf(name, sizeof name, "Annotations/p%d.xml", i);
+    test_write(folder, name, text, (size_t)length);
+}
+
+static gr_status open_run(const char *out, const char *extra, gr_run **run)
+{
+    char source[600];
+    snprintf(source, sizeof source, "data.source=%s", folder);
+    const char *set[] = {"task=object-detection", source,
+                         "model.layers=[1, 1]",   "model.base=8",
+                         "model.neck=16",         "train.batch=8",
+                         "train.epochs=40",       "train.lr=5e-3",
+                         "train.seed=3",          "data.augment.flip=0.5",
+                         "train.eval_every=1000", extra};
+    const char *path = test_write(folder, "config.yaml", "{}\n", 3);
+    gr_run_options o = {.overrides = set, .n_overrides = extra ? 12 : 11, .out = out, .no_write = !out};
+    return gr_run_open(path, &o, run);
+}
+
+static double metric(gr_run *run, const char *name)
+{
+    gr_metric m[16];
+    int n;
+    assert_ok(gr_run_evaluate(run, m, 16, &n));
+    for (int i = 0; i < n; i++)
+        if (strcmp(m[i].name, name) == 0) return m[i].value;
+    fail_msg("no metric '%s'", name);
+    return NAN;
+}
+
+typedef struct seen {
+    int n[2];
+    double worst;
+} seen;
+
+static void count_boxes(void *user, int64_t picture, const gr_detection *found, size_t n)
+{
+    seen *s = user;
+    (void)picture;
+    for (size_t i = 0; i < n; i++) s->n[found[i].category]++, s->worst = fmin(s->worst, found[i].score);
+}
+
+static void learns(void **state)
+{
+    (void)state;
+    gr_run *run;
+    char out[600], path[2][800], drawn[700];
+    for (int i = 0; i < PICTURES; i++) write_picture(i, NULL);
+    snprintf(out, sizeof out, "%s/run", folder);
+    assert_ok(open_run(out, NULL, &run));
+    assert_string_equal(gr_run_describe(run).task, "object-detection");
+    assert_string_equal(gr_run_describe(run).family, "detector");
+    assert_ok(gr_run_train(run, NULL));
+    double reached = metric(run, "map50");
+    print_message("map50 %.3f, map %.3f\n", reached, metric(run, "map"));
+    assert_true(reached > 0.9);
+    gr_run_close(&run);
+    char *page;
+    size_t length;
+    snprintf(path[0], sizeof path[0], "%s/report.html", out);
+    assert_ok(gr_report_write(out, path[0], NULL));
+    assert_ok(gr__file_read(path[0], 1 << 24, &page, &length));
+    assert_non_null(strstr(page, "<h2>Boxes</h2>"));
+    assert_non_null(strstr(page, "blue</td><td class=\"n\">"));
+    assert_non_null(strstr(page, "src=\"data:image/png;base64,iVBORw0KGgo"));
+    gr__free(page);
+
+    gr_model *m;
+    seen s = {.worst = 1};
+    assert_ok(gr_model_open(out, &m));
+    assert_string_equal(gr_model_label(m, 0), "blue");
+    assert_int_equal(gr_model_kind_of(m), GR_MODEL_DETECTOR);
+    snprintf(drawn, sizeof drawn, "%s/drawn", folder);
+    for (int i = 0; i < 2; i++) snprintf(path[i], sizeof path[i], "%s/JPEGImages/p%d.ppm", folder, i + 1);
+    gr_detect_options o = {.draw = drawn};
+    assert_ok(gr_detect_pictures(m, (const char *[]){path[0], path[1]}, 2, &o, count_boxes, &s));
+    print_message("%d blue, %d red, score %.3f at least\n", s.n[0], s.n[1], s.worst);
+    assert_true(s.n[0] == 2 && s.n[1] == 2 && s.worst >= 0.3);
+    gr__image image, plain;
+    snprintf(path[0], sizeof path[0], "%s/p2.png", drawn);
+    assert_ok(gr__image_read(path[0], NULL, &image));
+    assert_ok(gr__image_read(path[1], NULL, &plain));
+    assert_true(image.width == SIDE && memcmp(image.pixels, plain.pixels, 3 * SIDE * SIDE) != 0);
+    gr__image_release(&image);
+    gr__image_release(&plain);
+    gr_model_free(&m);
+}
+
+static void bad_boxes(void **state)
+{
+    (void)state;
+    gr_run *run;
+    for (int i = 1; i < PICTURES; i++) write_picture(i, NULL);
+    write_picture(0, "0");
+    assert_fails(open_run(NULL, NULL, &run), GR_ERR_DATA, "p0.xml:3: the box (0, 0) to (0,");
+    assert_fails(open_run(NULL, NULL, &run), GR_ERR_DATA, "of 'red' has no area; correct it, or set data.skip_bad");
+    write_picture(0, "49");
+    assert_fails(open_run(NULL, NULL, &run), GR_ERR_DATA, "reaches out of its picture");
+    assert_ok(open_run(NULL, "data.skip_bad=true", &run));
+    assert_non_null(strstr(gr_run_report(run), "p0.xml:3: the box"));
+    gr_run_close(&run);
+    write_picture(0, NULL);
+    assert_fails(open_run(NULL, "model=lenet", &run), GR_ERR_CONFIG, "finds no boxes");
+    assert_fails(open_run(NULL, "model.stride=64", &run), GR_ERR_CONFIG, "'stride: 64' is not one of the strides");
+}
+
+static void blood_cells(void **state)
+{
+    (void)state;
+    if (!test_data("images/bccd")) skip();
+    gr_run *run;
+    gr__image image;
+    char path[2000];
+    snprintf(path, sizeof path, "%s/JPEGImages/BloodImage_00000.jpg", test_data("images/bccd"));
+    if (gr__image_read(path, NULL, &image) == GR_ERR_UNSUPPORTED) test_skip("this build reads no JPEG");
+    gr__image_release(&image);
+    const char *set[] = {"train.epochs=0", "train.steps=2", "data.size=[60, 80]"};
+    gr_run_options o = {.overrides = set, .n_overrides = 3, .no_write = true};
+    assert_ok(gr_run_open(test_source("examples/bccd_detector.yaml"), &o, &run));
+    gr_run_plan plan = gr_run_describe(run);
+    assert_true(plan.samples == 292 && plan.valid_units == 72);
+    assert_non_null(strstr(gr_run_report(run), "BloodImage_00338.xml:158: the box (504, 337) to (504, 337) of 'RBC'"));
+    assert_non_null(strstr(gr_run_report(run), "BloodImage_00343.xml:"));
+    assert_ok(gr_run_train(run, NULL));
+    assert_true(isfinite(metric(run, "map50")));
+    gr_run_close(&run);
+}
+
+static int open_folder(void **state)
+{
+    (void)state;
+    folder = test_tmpdir();
+    char path[600];
+    static const char *const below[] = {"JPEGImages", "Annotations"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, below[i]);
+        if (gr__dir_make(path) != GR_OK) return -1;
+    }
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    test_rmtree(folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matches_pytorch), cmocka_unit_test(suppress), cmocka_unit_test(assign),
+        cmocka_unit_test(moved),           cmocka_unit_test(learns),   cmocka_unit_test(bad_boxes),
+        cmocka_unit_test(blood_cells),
+    };
+    return cmocka_run_group_tests(tests, open_folder, remove_folder);
+}
