@@ -62,6 +62,24 @@ static void fsdd_digits(void **state)
     labels_of("examples/fsdd_digits.yaml", "speech/fsdd/0_george_0.wav", 0.97);
 }
 
+static void clips_direction(void **state)
+{
+    (void)state;
+    labels_of("examples/clips_direction.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.97);
+}
+
+static void fsdd_strings(void **state)
+{
+    (void)state;
+    if (!test_data("speech/fsdd/0_george_0.wav")) skip();
+    gr_run *run = open_example("examples/fsdd_strings.yaml", NULL, 0, NULL);
+    assert_ok(gr_run_train(run, NULL));
+    double wer = metric_of(run, "wer");
+    print_message("fsdd_strings: WER %.4f\n", wer);
+    assert_true(wer <= 0.05);
+    gr_run_close(&run);
+}
+
 static void mnist_lenet(void **state)
 {
     (void)state;
@@ -76,9 +94,9 @@ static void mnist_layers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(digits_inverse), cmocka_unit_test(digits_linear),
-                                       cmocka_unit_test(story_gpt),      cmocka_unit_test(questions),
-                                       cmocka_unit_test(mnist_lenet),    cmocka_unit_test(fsdd_digits),
-                                       cmocka_unit_test(mnist_layers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(digits_inverse),  cmocka_unit_test(digits_linear), cmocka_unit_test(story_gpt),
+        cmocka_unit_test(questions),       cmocka_unit_test(mnist_lenet),   cmocka_unit_test(fsdd_digits),
+        cmocka_unit_test(clips_direction), cmocka_unit_test(fsdd_strings),  cmocka_unit_test(mnist_layers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
