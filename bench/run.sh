@@ -40,6 +40,7 @@ TABLE
         picture_cases "$dtype"
     done
     echo "adamw | adamw | adamw.py"
+    echo "csv | csv | csv_read.py"
 }
 small="--layers 4 --heads 4 --width 128 --context 64 --vocab 65 --batch 12 --tokens 64 --no-bias"
 

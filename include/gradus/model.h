@@ -36,17 +36,18 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,       /* token ids in, the next token out */
-    GR_MODEL_VECTOR,   /* rows of numbers in and out */
-    GR_MODEL_ENCODER,  /* token ids in; out a vector of each, one of the whole, labels where there is a head */
-    GR_MODEL_PICTURE,  /* pictures in, labels out */
-    GR_MODEL_DETECTOR, /* pictures in, boxes with labels out */
-    GR_MODEL_TABLE,    /* cells of a table in; out a number, or labels (gradus/table.h) */
-    GR_MODEL_SOUND,    /* sounds in, labels out: a model for pictures that looks at their mel bands */
-    GR_MODEL_SPEECH,   /* sounds in, texts out */
-    GR_MODEL_CLIP,     /* clips of video in, labels out */
-    GR_MODEL_SERIES,   /* the past of series in, what follows out (gradus/table.h) */
-    GR_MODEL_GENERATOR /* noise in, pictures out */
+    GR_MODEL_LM,         /* token ids in, the next token out */
+    GR_MODEL_VECTOR,     /* rows of numbers in and out */
+    GR_MODEL_ENCODER,    /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+    GR_MODEL_PICTURE,    /* pictures in, labels out */
+    GR_MODEL_DETECTOR,   /* pictures in, boxes with labels out */
+    GR_MODEL_TABLE,      /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_SOUND,      /* sounds in, labels out: a model for pictures that looks at their mel bands */
+    GR_MODEL_SPEECH,     /* sounds in, texts out */
+    GR_MODEL_CLIP,       /* clips of video in, labels out */
+    GR_MODEL_SERIES,     /* the past of series in, what follows out (gradus/table.h) */
+    GR_MODEL_GENERATOR,  /* noise in, pictures out */
+    GR_MODEL_RECOMMENDER /* a user in, items out (gradus/table.h) */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -58,6 +59,7 @@ typedef struct gr_model_info {
     int64_t labels;                          /* outputs of a classification head; classes of a table model */
     int64_t height, picture_width, channels; /* of the pictures that it looks at */
     int64_t pooled;                          /* 1: an encoder with one vector of the whole text */
+    int64_t users, items;                    /* that a recommender knows */
     int64_t series, window, horizon;         /* of a forecaster: how many, rows that it looks at, rows that it gives */
 } gr_model_info;
 GR_API gr_model_info gr_model_describe(const gr_model *model);
@@ -185,7 +187,7 @@ typedef enum gr_label_kind {
     GR_LABELS_NUMBERS /* no labels: the logits are the numbers */
 } gr_label_kind;
 GR_API gr_label_kind gr_model_label_kind(const gr_model *model);
-/* Name of the i-th label (of a forecaster: of the i-th series), borrowed; NULL past the end, and where there is no head. */
+/* Name of the i-th label (of a forecaster: of the i-th series, of a recommender: of the i-th item), borrowed; NULL past the end, and where there is no head. */
 GR_API const char *gr_model_label(const gr_model *model, int64_t i);
 
 typedef struct gr_classify_options {

@@ -195,6 +195,21 @@ GR_API gr_loss gr_loss_cross_entropy(gr_graph *g, gr_value logits, gr_value targ
 GR_API gr_loss gr_loss_linear_cross_entropy(gr_graph *g, gr_value x, gr_value weight, gr_value targets,
                                             const gr_loss_options *options);
 
+/* Losses that rank; of 'options' they know 'weight'. Second operands may be drawn at random (negatives).
+ * softplus(negative - positive) of each pair of scores: -log sigmoid(positive - negative). Rendle et al. 2009. */
+GR_API gr_loss gr_loss_bpr(gr_graph *g, gr_value positive, gr_value negative, const gr_loss_options *options);
+/* max(0, negative - positive + margin) of each pair of scores. */
+GR_API gr_loss gr_loss_pairwise_hinge(gr_graph *g, gr_value positive, gr_value negative, double margin,
+                                      const gr_loss_options *options);
+/* max(0, |anchor - positive| - |anchor - negative| + margin) of rows (B, C). margin 0: 1. Schroff et al. 2015; PyTorch's
+ * TripletMarginLoss. */
+GR_API gr_loss gr_loss_triplet(gr_graph *g, gr_value anchor, gr_value positive, gr_value negative, double margin,
+                               const gr_loss_options *options);
+/* Row i of query (B, C) belongs to row i of key (B, C), the other rows are its negatives: the cross-entropy of
+ * query·keyᵀ/temperature; also known as the in-batch soft-max. temperature 0: 1. van den Oord et al. 2018. */
+GR_API gr_loss gr_loss_info_nce(gr_graph *g, gr_value query, gr_value key, double temperature,
+                                const gr_loss_options *options);
+
 /* Of hard examples more: each logit by itself (sigmoid) against targets in [0, 1], -alpha_t*|t - p|^gamma*log p_t, which for
  * soft targets is (alpha_t)*|t - p|^gamma times the cross-entropy. alpha weighs the ones, 1 - alpha the zeros. Lin et al. 2017,
  * Li et al. 2020 (soft targets). */

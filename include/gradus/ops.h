@@ -92,7 +92,16 @@ GR_API gr_value gr_fill(gr_graph *g, gr_dtype dtype, int rank, const int64_t *di
 /* ---- gather and scatter -------------------------------------------------------------- */
 /* Rows of a table: table (V, C), ids i32 any shape S -> (S, C). An id outside 0..V-1 gives zeros. */
 GR_API gr_value gr_embedding(gr_graph *g, gr_value table, gr_value ids);
-/* The gradient of that: zeros (V, C) (or 'accumulate' (V, C)) with dy (S, C) added at the rows ids (S), in order. */
+typedef enum gr_bag_kind { GR_BAG_SUM, GR_BAG_MEAN, GR_BAG_MAX } gr_bag_kind;
+typedef struct gr_bag_options {
+    gr_bag_kind kind; /* default: sum */
+    gr_value weights; /* of a sum: (..., T), a factor of each row; 0: ones */
+} gr_bag_options;
+/* The rows of each bag together: table (V, C), ids i32 (..., T) -> (..., C). Bags are padded with ids outside the table, which
+ * do not count (shapes are concrete here, offsets are not); an empty bag gives zeros. PyTorch's EmbeddingBag. Built from
+ * other ops: memory is that of the rows. */
+GR_API gr_value gr_embedding_bag(gr_graph *g, gr_value table, gr_value ids, const gr_bag_options *options);
+/* The gradient of gr_embedding: zeros (V, C) (or 'accumulate' (V, C)) with dy (S, C) added at the rows ids (S), in order. */
 GR_API gr_value gr_scatter_add(gr_graph *g, gr_value dy, gr_value ids, int64_t v, gr_value accumulate);
 /* x (..., N), ids i32 (...) -> x[..., ids]: one element of each row, (...). Used by losses on given targets. */
 GR_API gr_value gr_pick(gr_graph *g, gr_value x, gr_value ids);

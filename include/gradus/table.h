@@ -52,6 +52,19 @@ GR_API gr_status gr_table_score(gr_model *model, const char *path, gr_metric *ou
  * what is no number, with its line), GR_ERR_IO, GR_ERR_MEMORY. */
 GR_API gr_status gr_series_continue(gr_model *model, const char *path, double *out);
 
+/* One item for a user: its name (borrowed from the model) and its score: a rating, or what only orders items. */
+typedef struct gr_recommended {
+    const char *item;
+    double score;
+} gr_recommended;
+/* The best items for a user, by a recommender (GR_MODEL_RECOMMENDER), the best first, at most 'top' into out; *n: how many.
+ * path: a CSV file with the columns of training's (no ratings are needed) whose items of this user are their history and are
+ * left out; NULL: none. A user whom training did not know is served by the history where the model looks at that, else by
+ * what all like. Status: GR_ERR_UNSUPPORTED (no recommender), GR_ERR_NOT_FOUND (file, column, user), GR_ERR_DATA, GR_ERR_IO,
+ * GR_ERR_MEMORY. */
+GR_API gr_status gr_recommend(gr_model *model, const char *path, const char *user, int64_t top, gr_recommended *out,
+                              int64_t *n);
+
 /* Cross-validation: the configuration's rows are cut in 'folds' parts (2 or more), a model is trained on all parts but one
  * and measured on that one, for each. mean and deviation (of a sample, n - 1) of each metric, at most 'capacity'. fn (may
  * be NULL) gets the metrics of each fold; hooks (may be NULL) as gr_run_train's. Nothing is written.

@@ -5,10 +5,12 @@ static predict_options o = {.top = 1, .least = -1};
 static const cli_option options[] = {
     {"text", 't', CLI_LIST, &o.text, "TEXT", 0, 0, NULL,
      "what to judge; may be repeated (default: each line of standard input)", false},
-    {"top", 0, CLI_INT, &o.top, "N", 1, 1e6, NULL, "print the N likeliest labels (default 1)", false},
+    {"top", 0, CLI_INT, &o.top, "N", 1, 1e6, NULL,
+     "print the N likeliest labels (default 1), or best items (default 10)", false},
     {"length", 0, CLI_INT, &o.length, "N", 1, 1e9, NULL, "only the first N tokens count (default: the model's context)",
      false},
     {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false},
+    {"user", 0, CLI_TEXT, &o.user, "NAME", 0, 0, NULL, "for whom items are recommended", false},
     {"least", 0, CLI_DOUBLE, &o.least, "P", 0, 1, NULL, "boxes: only those with this score (default 0.3)", false},
     {"draw", 0, CLI_TEXT, &o.draw, "FOLDER", 0, 0, NULL, "boxes: write each picture with them, as PNG", false},
     {"beam", 0, CLI_INT, &o.beam, "N", 1, 65536, NULL,
@@ -22,7 +24,7 @@ static const struct {
 } kinds[] = {
     {GR_MODEL_ENCODER, predict_texts}, {GR_MODEL_PICTURE, predict_files}, {GR_MODEL_SOUND, predict_files},
     {GR_MODEL_CLIP, predict_files},    {GR_MODEL_SPEECH, predict_speech}, {GR_MODEL_DETECTOR, predict_boxes},
-    {GR_MODEL_TABLE, predict_rows},    {GR_MODEL_SERIES, predict_series},
+    {GR_MODEL_TABLE, predict_rows},    {GR_MODEL_SERIES, predict_series}, {GR_MODEL_RECOMMENDER, predict_items},
 };
 
 static int run_command(void)
@@ -51,6 +53,7 @@ static const char *const examples[] = {
     "gradus predict runs/fsdd_strings numbers.wav --beam 8",
     "gradus predict runs/houses new.csv > predicted.csv",
     "gradus predict runs/etth1_dlinear ETTh1.csv",
+    "gradus predict runs/movielens_mf ratings.csv --user 42 --top 10",
     NULL,
 };
 
@@ -67,7 +70,8 @@ const cli_command cmd_predict = {
     "line for each box, picture, label, score, left, top, width and height in pixels, separated by TABs.\n"
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row. One that 'forecasting' left wants a CSV file with the past of\n"
-    "its series, and prints how they go on.",
+    "its series, and prints how they go on. One that 'recommendation' left wants --user and a CSV file with what users have had,\n"
+    "and prints items that this one has not had, the best first, each with its score.",
     options,
     COUNT(options),
     1,

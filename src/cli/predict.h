@@ -12,6 +12,7 @@ typedef struct predict_options {
     bool bf16;
     double least;     /* score of a box; < 0: the default */
     const char *draw; /* a folder; NULL: none */
+    const char *user; /* for whom items are recommended */
 } predict_options;
 
 /* Prints the answers for cli.argument[1 ...] (or standard input) and returns an exit code. */
@@ -22,6 +23,7 @@ int predict_boxes(gr_model *model, const predict_options *o);
 int predict_speech(gr_model *model, const predict_options *o);
 int predict_rows(gr_model *model, const predict_options *o);
 int predict_series(gr_model *model, const predict_options *o);
+int predict_items(gr_model *model, const predict_options *o);
 
 /* A cell of CSV on standard output, with quotes where it holds a separator, a quote or the end of a line. */
 void cli_csv_cell(const char *text);

@@ -16,13 +16,14 @@ typedef enum gr__family_kind {
     GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
-    GR__KIND_DETECTOR, /* pictures in, boxes with labels out */
-    GR__KIND_TABLE,    /* cells of a table in; out numbers, or labels */
-    GR__KIND_SOUND,    /* PICTURE, of the bands of sounds */
-    GR__KIND_SPEECH,   /* bands of sounds in, at each step what is said */
-    GR__KIND_CLIP,     /* PICTURE, of several in a row */
-    GR__KIND_SERIES,   /* the past of series in, what follows out */
-    GR__KIND_GENERATOR /* noise in, pictures out */
+    GR__KIND_DETECTOR,   /* pictures in, boxes with labels out */
+    GR__KIND_TABLE,      /* cells of a table in; out numbers, or labels */
+    GR__KIND_SOUND,      /* PICTURE, of the bands of sounds */
+    GR__KIND_SPEECH,     /* bands of sounds in, at each step what is said */
+    GR__KIND_CLIP,       /* PICTURE, of several in a row */
+    GR__KIND_SERIES,     /* the past of series in, what follows out */
+    GR__KIND_GENERATOR,  /* noise in, pictures out */
+    GR__KIND_RECOMMENDER /* a user, and an item or a history, in; a rating, or a rank of items, out */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
@@ -38,9 +39,10 @@ typedef struct gr__facts {
     bool words;                      /* SPEECH: labels are words, else characters */
     bool log;                        /* SERIES: mean and std are those of their logarithms */
     const gr__features *features; /* SPEECH; PICTURE: its pictures are the bands of sounds; NULL: as the config says */
-    const gr__columns *columns;   /* TABLE: fitted; they outlive the model. NULL: as the config says */
-    int32_t pad;                  /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
-    gr__arena *arena;             /* the model's; filled by gr__model_finish() */
+    const struct gr__recommender_config *recommender; /* RECOMMENDER: 'labels' then holds items, users and columns */
+    const gr__columns *columns; /* TABLE: fitted; they outlive the model. NULL: as the config says */
+    int32_t pad;                /* ENCODER: id of padding, -1: none; filled by gr__model_finish() */
+    gr__arena *arena;           /* the model's; filled by gr__model_finish() */
 } gr__facts;
 
 typedef struct gr__lm_in {
@@ -86,6 +88,8 @@ typedef struct gr__speech_in {
     bool train;          /* dropout on, norms by the batch */
     const char *program; /* train: in which running statistics are updated */
 } gr__speech_in;
+
+typedef struct gr__recommend_in gr__recommend_in; /* model/recommender.h */
 
 /* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
 typedef struct gr__old_name {
@@ -140,8 +144,13 @@ typedef struct gr__family {
     /* SERIES: x (B, window, N), normalised -> (B, horizon, N). What all such configurations begin with is in
      * model/series.h. */
     gr_value (*build_series)(gr_graph *g, const void *config, gr_value x, bool train);
-    /* ENCODER, PICTURE, DETECTOR, TABLE, SPEECH: names of the labels; what their logits mean. SERIES: the names of the
-     * series. */
+    /* RECOMMENDER, one that rates: (B); penalty (B) is what training adds to the squared error of each rating, 0: nothing. */
+    gr_value (*build_rating)(gr_graph *g, const void *config, const gr__recommend_in *in, gr_value *penalty);
+    /* RECOMMENDER, one that ranks: the score of an item is a product of (B, C) and the items' (n, C). ids i32 (n); 0: all. */
+    gr_value (*build_query)(gr_graph *g, const void *config, const gr__recommend_in *in);
+    gr_value (*build_items)(gr_graph *g, const void *config, gr_value ids, bool train);
+    /* ENCODER, PICTURE, DETECTOR, TABLE, SPEECH: names of the labels; what their logits mean. SERIES, RECOMMENDER: of the
+     * series, the items. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);
@@ -214,6 +223,9 @@ gr_status gr__model_want_encoder(const gr_model *model, const char *what);
 gr_status gr__model_want_generator(const gr_model *model, const char *what);
 gr_status gr__model_want_detector(const gr_model *model, const char *what);
 gr_status gr__model_want_pictures(const gr_model *model, const char *what);
+/* Of table models, whose configuration begins with its gr__columns (cells.c). */
+const gr__conf_strings *gr__table_labels(const void *config);
+gr_label_kind gr__table_label_kind(const void *config);
 /* A table model: inputs "numbers" f32 (B, N) and "codes" i32 (B, K) where there are any -> (B, outputs). */
 gr_value gr__model_build_table(const gr_model *model, gr_graph *g, int64_t batch, bool train);
 /* GR_ERR_DATA unless all ids are in the vocabulary. */

@@ -3,6 +3,7 @@
 
 #include "graph/graph.h"
 #include "model/picture.h"
+#include "model/recommender.h"
 #include "model/series.h"
 #include "model/speech.h"
 
@@ -70,6 +71,19 @@ gr_value gr__model_build_table(const gr_model *m, gr_graph *g, int64_t batch, bo
     return m->family->build_table(g, m->config, numbers, codes, batch, train);
 }
 
+static void build_recommender(const gr__family *f, const void *config, gr_graph *g)
+{
+    const int64_t one[] = {1, 1};
+    gr_value id = gr_input(g, "id", GR_I32, 1, one), history = gr_input(g, "history", GR_I32, 2, one), penalty;
+    gr__recommend_in in = {.user = id, .item = id, .session = id, .history = history, .batch = 1, .time = 1};
+    if (f->build_rating) {
+        f->build_rating(g, config, &in, &penalty);
+        return;
+    }
+    f->build_query(g, config, &in);
+    f->build_items(g, config, id, false);
+}
+
 gr_value gr__model_planes(const gr_model *m, gr_graph *g, const char *name, int64_t batch)
 {
     const gr__picture_config *p = m->config;
@@ -132,6 +146,8 @@ static void build_layout(gr_model *m)
         const gr__series_config *s = m->config;
         gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, s->window, (int64_t)s->names.n});
         f->build_series(g, m->config, x, false);
+    } else if (f->kind == GR__KIND_RECOMMENDER) {
+        build_recommender(f, m->config, g);
     } else {
         gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){1, 1});
         f->build_lm(g, m->config, &(gr__lm_in){.ids = ids, .batch = 1, .time = 1}, &hidden, &head);
@@ -240,7 +256,7 @@ _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MOD
                    (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE &&
                    (int)GR__KIND_SOUND == GR_MODEL_SOUND && (int)GR__KIND_SPEECH == GR_MODEL_SPEECH &&
                    (int)GR__KIND_CLIP == GR_MODEL_CLIP && (int)GR__KIND_SERIES == GR_MODEL_SERIES &&
-                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR,
+                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR && (int)GR__KIND_RECOMMENDER == GR_MODEL_RECOMMENDER,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 

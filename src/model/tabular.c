@@ -14,10 +14,10 @@
 enum { MOST_LAYERS = 256, MOST_SIZE = 1 << 24, MOST_AT_ONCE = 16 };
 
 typedef struct tabular_config {
+    gr__columns columns; /* first: gr__table_labels */
     gr__conf_ints hidden;
     int activation;
     double dropout, embedding_dropout;
-    gr__columns columns;
 } tabular_config;
 
 /* ORDER ACTIVATION: gr_activation_kind */
@@ -142,18 +142,6 @@ static gr_model_info describe(const void *config)
     return (gr_model_info){.layers = (int64_t)c->hidden.n + 1, .labels = gr__columns_classes(&c->columns)};
 }
 
-static const gr__conf_strings *labels(const void *config)
-{
-    static const gr__conf_strings none = {0};
-    const gr__column *target = &((const tabular_config *)config)->columns.target;
-    return target->kind == GR__COLUMN_CATEGORY ? &target->words : &none;
-}
-
-static gr_label_kind label_kind(const void *config)
-{
-    return gr__columns_classes(columns(config)) ? GR_LABELS_ONE : GR_LABELS_NUMBERS;
-}
-
 const gr__family gr__family_tabular = {
     .name = "tabular",
     .hf_type = "gradus_tabular",
@@ -166,8 +154,8 @@ const gr__family gr__family_tabular = {
     .finish = finish,
     .build_table = build_table,
     .columns = columns,
-    .labels = labels,
-    .label_kind = label_kind,
+    .labels = gr__table_labels,
+    .label_kind = gr__table_label_kind,
     .read_json = read_json,
     .write_json = write_json,
     .describe = describe,

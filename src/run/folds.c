@@ -21,11 +21,12 @@ static gr_status one_fold(const char *path, const gr_run_options *o, const char 
     gr_run_options ro = {
         .overrides = set, .n_overrides = n_set, .no_write = true, .text = o->text, .text_bytes = o->text_bytes};
     GR_TRY(gr_run_open(path, &ro, &run));
-    gr_status s = run->task->kind->folds
-                      ? GR_OK
-                      : gr__fail(GR_ERR_UNSUPPORTED,
-                                 "the task '%s' cannot be cut in folds; 'table' and 'text-classification' can",
-                                 run->task->kind->name);
+    gr_status s =
+        run->task->kind->folds
+            ? GR_OK
+            : gr__fail(GR_ERR_UNSUPPORTED,
+                       "the task '%s' cannot be cut in folds; 'table', 'text-classification' and 'recommendation' can",
+                       run->task->kind->name);
     if (s == GR_OK) s = gr_run_train(run, hooks);
     if (s == GR_OK) s = gr_run_evaluate(run, out, MOST_METRICS, n);
     gr_run_close(&run);

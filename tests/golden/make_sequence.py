@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes folders of tests/golden/models/ for the families that are not Hugging Face's: textcnn, textrnn, rnn, and
-forecasters. The networks are those that src/model/NAME.c tells, in PyTorch; golden.safetensors holds what make_models.py
+"""Makes folders of tests/golden/models/ for the families that are not Hugging Face's: textcnn, textrnn, rnn,
+forecasters and recommenders. The networks are those that src/model/NAME.c tells, in PyTorch; golden.safetensors holds what make_models.py
 says of encoders and of language models; of forecasters x (B, window, N), y and prediction (B, horizon, N), loss (squared
-errors) and grad.<name>. All in float64 rounded once.
+errors) and grad.<name>; of recommenders their inputs, what they answer, loss and grad.<name>. All in float64 rounded once.
 
     python3 tests/golden/make_sequence.py
 """
@@ -151,6 +151,143 @@ SERIES = {  # name: its network, class, and configuration
 }
 
 
+def recommender_config(kind, architecture, more):
+    return {"architectures": [architecture], "model_type": "gradus_" + kind, "columns": ["u", "i", "r", "t"],
+            "users": ["ann", "bob", "cy"], "items": ["a", "b", "c", "d", "e"], "mean": 3.5, "sessions": 0} | more
+
+
+def clear(table, ids):
+    """Rows of a table; an id below 0 gives zeros."""
+    return table[ids.clamp(min=0)] * (ids >= 0)[..., None]
+
+
+def mlp(sizes):
+    layers = []
+    for a, b in zip(sizes, sizes[1:]):
+        layers += [torch.nn.Linear(a, b), torch.nn.ReLU(), torch.nn.Dropout(0.0)]
+    return torch.nn.Sequential(*layers[:-2])
+
+
+class Mf(torch.nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.c = c
+        self.user_bias, self.item_bias = torch.nn.Embedding(3, 1), torch.nn.Embedding(5, 1)
+        self.session_bias = torch.nn.Embedding(c["sessions"], 1)
+        self.users, self.items = torch.nn.Embedding(3, c["hidden_size"]), torch.nn.Embedding(5, c["hidden_size"])
+
+    def forward(self, given):
+        u, i, s = (given[k].long() for k in ("user", "item", "session"))
+        bu, bi, bs = (clear(b.weight, k)[:, 0] for b, k in
+                      ((self.user_bias, u), (self.item_bias, i), (self.session_bias, s)))
+        p, q = clear(self.users.weight, u), clear(self.items.weight, i)
+        rating = self.c["mean"] + bu + bi + bs + (p * q).sum(1)
+        share = given["share"]
+        penalty = self.c["l2"] * (p.square() + q.square()).sum(1) + self.c["bias_l2"] * (
+            share[:, 0] * bu.square() + share[:, 1] * bi.square()) + self.c["session_l2"] * share[:, 2] * bs.square()
+        return {"rating": rating}, ((rating - given["y"]).square() + penalty).mean()
+
+
+class TwoTower(torch.nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        w = c["hidden_size"]
+        self.users, self.items = torch.nn.Embedding(3, w), torch.nn.Embedding(5, w)
+        self.item_bias = torch.nn.Embedding(5, 1)
+        self.user_tower, self.item_tower = mlp([2 * w, *c["hidden"], w]), mlp([w, *c["hidden"], w])
+
+    def query(self, given):
+        there = (given["history"] >= 0).sum(1, keepdim=True).clamp(min=1)
+        seen = clear(self.items.weight, given["history"].long()).sum(1) / there
+        return self.user_tower(torch.cat((clear(self.users.weight, given["user"].long()), seen), 1))
+
+    def item_vectors(self):
+        return self.item_tower(self.items.weight)
+
+    def forward(self, given):
+        scores = self.query(given) @ self.item_vectors().T + self.item_bias.weight[:, 0]
+        return {"scores": scores}, torch.nn.functional.mse_loss(scores, given["y"])
+
+
+class NextItem(TwoTower):
+    def __init__(self, c):
+        torch.nn.Module.__init__(self)
+        self.items, self.item_bias = torch.nn.Embedding(5, c["hidden_size"]), torch.nn.Embedding(5, 1)
+        self.rnn = CELLS[c["cell"]](c["hidden_size"], c["hidden_size"], c["num_layers"], batch_first=True)
+
+    def query(self, given):
+        n = (given["history"] >= 0).sum(1)
+        y = self.rnn(clear(self.items.weight, given["history"].long()))[0]
+        return y[torch.arange(len(n)), n - 1]
+
+    def item_vectors(self):
+        return self.items.weight
+
+
+class Fm(torch.nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        w = c["hidden_size"]
+        self.bias = torch.nn.Parameter(torch.zeros(1))
+        self.numbers = torch.nn.Module()
+        self.numbers.weights, self.numbers.vectors = (torch.nn.Parameter(torch.zeros(1, n)) for n in (1, w))
+        self.categories = torch.nn.ModuleList()
+        for codes in (CODES_U, CODES_I):
+            both = torch.nn.Module()
+            both.weights, both.vectors = torch.nn.Embedding(codes, 1), torch.nn.Embedding(codes, w)
+            self.categories.append(both)
+
+    def forward(self, given):
+        vectors, linear = [self.numbers.vectors * given["numbers"]], given["numbers"] @ self.numbers.weights + self.bias
+        for k, c in enumerate(self.categories):
+            ids = given["codes"][:, k].long()
+            vectors.append(c.vectors(ids))
+            linear = linear + c.weights(ids)
+        for k in range(len(vectors)):
+            for j in range(k):
+                linear = linear + (vectors[k] * vectors[j]).sum(1, keepdim=True)
+        return {"prediction": linear}, torch.nn.functional.mse_loss(linear, given["y"])
+
+
+CODES_U, CODES_I = 4, 3  # words, and one for what is unknown
+FM_COLUMNS = {
+    "columns": [{"name": "u", "kind": "category", "width": 2, "buckets": 0, "words": ["a", "b", "c"]},
+                {"name": "i", "kind": "category", "width": 2, "buckets": 0, "words": ["p", "q"]},
+                {"name": "x", "kind": "number", "log": False, "indicator": False, "low": -1, "high": 1, "fill": 0,
+                 "shift": 0, "scale": 1}],
+    "target": {"name": "y", "kind": "number", "log": False, "indicator": False, "low": None, "high": None, "fill": 0,
+               "shift": 0, "scale": 1}}
+RECOMMENDER = {  # name: its network, class, and configuration
+    "mf-tiny": (Mf, "mf", "GradusMF", {"hidden_size": 4, "l2": 0.3, "bias_l2": 2.0, "session_l2": 1.5, "sessions": 4}),
+    "two-tower-tiny": (TwoTower, "two_tower", "GradusTwoTower", {"hidden_size": 4, "hidden": [6], "dropout": 0.1}),
+    "next-item-tiny": (NextItem, "next_item", "GradusNextItem", {"cell": "gru", "hidden_size": 4, "num_layers": 2}),
+    "fm-tiny": (Fm, "fm", "GradusFM", {"hidden_size": 3} | FM_COLUMNS),
+}
+
+
+def make_recommender(name, model, kind, architecture, more):
+    config = recommender_config(kind, architecture, more)
+    if kind == "fm":
+        for key in ("users", "items", "mean", "sessions"):
+            config.pop(key)
+    folder, single, exact = start(name, config, model)
+    history = torch.tensor([[0, 2, 4, -1], [3, -1, -1, -1], [1, 2, 3, 4], [4, 0, -1, -1]])
+    given = {"mf": {"user": torch.tensor([0, 2, -1, 1]), "session": torch.tensor([3, -1, 0, 1]),
+                    "item": torch.tensor([4, 0, 2, 2]), "share": torch.rand(4, 3), "y": 5 * torch.rand(4)},
+             "two_tower": {"user": torch.tensor([0, 2, -1, 1]), "history": history, "y": torch.randn(4, 5)},
+             "next_item": {"history": history, "y": torch.randn(4, 5)},
+             "fm": {"numbers": torch.randn(4, 1), "codes": torch.tensor([[0, 1], [3, 2], [2, 0], [1, 1]]),
+                    "y": torch.randn(4, 1)}}[kind]
+    both = []
+    for network in (exact, single):
+        wide = {k: v.double() if network is exact and v.is_floating_point() else v for k, v in given.items()}
+        out, loss = network(wide)
+        loss.backward()
+        out = {k: v.detach() for k, v in out.items()} | {"loss": loss.detach()}
+        both.append(out | {f"grad.{k}": p.grad.clone() for k, p in network.named_parameters()})
+    finish(name, folder, *both, given)
+
+
 def series_answers(model, x, y):
     prediction = model(x)
     loss = torch.nn.functional.mse_loss(prediction, y)
@@ -235,6 +372,9 @@ def main():
     for seed, (name, what) in enumerate(SERIES.items()):
         torch.manual_seed(70 + seed)
         make_series(name, *what)
+    for seed, (name, what) in enumerate(RECOMMENDER.items()):
+        torch.manual_seed(90 + seed)
+        make_recommender(name, *what)
     for seed, (name, more) in enumerate(LANGUAGE.items()):
         torch.manual_seed(50 + seed)
         make_language(name, more)
