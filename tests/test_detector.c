@@ -321,6 +321,19 @@ static void coco(void **state)
     gr_run_close(&run);
 }
 
+static void large_grids(void **state)
+{
+    (void)state;
+    static const char text[] = "{type: detector, height: 65536, width: 65536, channels: 3, classes: 1}";
+    gr__arena arena = {0};
+    gr__conf *conf;
+    gr_model *m;
+    assert_ok(gr__conf_parse(text, sizeof text - 1, "test.yaml", &arena, &conf));
+    assert_fails(gr__model_new(conf, &(gr__facts){0}, NULL, &m), GR_ERR_CONFIG,
+                 "more than 1048576 places 8 pixels apart");
+    gr__arena_release(&arena);
+}
+
 static void blood_cells(void **state)
 {
     (void)state;
@@ -373,6 +386,7 @@ int main(void)
         cmocka_unit_test(learns),
         cmocka_unit_test(bad_boxes),
         cmocka_unit_test(coco),
+        cmocka_unit_test(large_grids),
         cmocka_unit_test(blood_cells),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
