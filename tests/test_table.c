@@ -143,7 +143,8 @@ static void classes_are_balanced(void **state)
     } cases[] = {{NULL, 40}, {"data.balance=over", 60}, {"data.balance=under", 20}, {"data.balance=smote", 60}};
     gr__str s = {0};
     gr__str_add(&s, "x,w,y\n");
-    for (int i = 0; i < 40; i++) gr__str_printf(&s, "%d,%s,%s\n", i * 7 % 41, i % 3 ? "u" : "v", i < 30 ? "often" : "rare");
+    for (int i = 0; i < 40; i++)
+        gr__str_printf(&s, "%d,%s,%s\n", i * 7 % 41, i % 3 ? "u" : "v", i < 30 ? "often" : "rare");
     const char *path = written("uneven.csv", gr__str_get(&s));
     gr__str_release(&s);
     for (size_t i = 0; i < GR__COUNT(cases); i++) {
