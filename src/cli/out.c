@@ -220,6 +220,11 @@ int out_finish(int code)
 {
     errno = 0;
     bool failed = out_broken() || ferror(stdout);
+    if (failed && !first_error) { /* inside printf, which keeps no reason: ask again */
+        clearerr(stdout);
+        putchar('\n');
+        if (fflush(stdout) != 0) first_error = errno;
+    }
     if (!failed || first_error == EPIPE) return code;
     fprintf(stderr, "gradus: cannot write to standard output: %s\n", first_error ? strerror(first_error) : "it failed");
     return code ? code : EXIT_FAILED;
