@@ -10,7 +10,8 @@ set -euo pipefail
 folder=${GRADUS_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/gradus/peers}
 torch=2.15.0
 others=(transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 numpy==2.4.6
-    scikit-learn==1.9.1 sacrebleu==2.6.0 pycocotools==2.0.11 rouge-score==0.1.2 jiwer==4.0.0) # for tests/interop/metrics.py
+    scikit-learn==1.9.1 sacrebleu==2.6.0 pycocotools==2.0.11 rouge-score==0.1.2 jiwer==4.0.0 # for tests/interop/metrics.py
+    pandas==3.1.1)                                                                # for bench csv
 packages=(python3 python3-venv python3-dev g++) # the last two are what torch.compile compiles with
 
 say() { printf 'bench/env.sh: %s\n' "$*" >&2; }

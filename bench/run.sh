@@ -5,6 +5,7 @@
 #   bench/run.sh --quick           our cases against bench/baseline.json, as shares of the limits of this run
 #   bench/run.sh --quick --update  writes that file
 #   bench/run.sh threads [NAME...] what a second thread brings and a busy core costs, ours and the peer (eager)
+#   bench/run.sh families [ROW...] trains examples/ on real data: reached beside wanted (families.py)
 #   bench/run.sh footprint         start-up, plan compile time, sizes, clean build
 #   bench/run.sh list              the names
 #   bench/run.sh [ARGS]            anything else: gradus bench ARGS
@@ -39,6 +40,7 @@ TABLE
         picture_cases "$dtype"
     done
     echo "adamw | adamw | adamw.py"
+    echo "csv | csv | csv_read.py"
 }
 small="--layers 4 --heads 4 --width 128 --context 64 --vocab 65 --batch 12 --tokens 64 --no-bias"
 
@@ -303,6 +305,7 @@ list)
     exit
     ;;
 --quick) need_program; need_python; shift; quick "$@"; exit ;;
+families) need_program; need_python; shift; GRADUS_PROGRAM=$program exec "$bench/families.py" "$@" ;;
 footprint) need_program; need_python; footprint; exit ;;
 threads) need_program; need_python; shift; with_threads "$@"; exit ;;
 esac

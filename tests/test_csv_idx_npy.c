@@ -1,6 +1,8 @@
 /* CSV, IDX and npy: real files with their known shapes, golden messages, and hostile bytes. */
 #include "tests/test.h"
 
+#include "base/rng.h"
+
 #include "base/file.h"
 #include "base/rng.h"
 #include "format/csv.h"
@@ -556,16 +558,103 @@ static void allocation_failures(void **state)
     gr__free(npy_path);
 }
 
+/* Decimals of every length: the short way gives the bits of strtod, and what is no number stays none. */
+static void numbers_are_exact(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"", "-", "+", ".", "-.", "1.2.3", "1-2", "0x10", "inf", "nan", "1e", "--1"};
+    gr__rng r = gr__rng_make(7, 1);
+    char text[64];
+    double got;
+    for (int i = 0; i < 20000; i++) {
+        double v = (gr__rng_uniform(&r) - 0.5) * pow(10, (double)(i % 20) - 4);
+        snprintf(text, sizeof text, "%s%.*f", i % 7 ? "" : " ", i % 17, v);
+        gr__cell c = {text, strlen(text), false};
+        assert_true(gr__cell_number(&c, false, &got));
+        assert_true(got == strtod(text, NULL));
+        for (char *p = text; *p; p++)
+            if (*p == '.') *p = ',';
+        assert_true(gr__cell_number(&c, true, &got));
+        assert_true(got == strtod((snprintf(text, sizeof text, "%.*f", i % 17, v), text), NULL));
+    }
+    for (size_t i = 0; i < GR__COUNT(none); i++)
+        assert_false(gr__cell_number(&(gr__cell){none[i], strlen(none[i]), false}, false, &got));
+    assert_true(gr__cell_number(&(gr__cell){".5", 2, false}, false, &got) && got == 0.5);
+    assert_true(gr__cell_number(&(gr__cell){"-7.", 2, false}, false, &got) && got == -7);
+    assert_true(gr__cell_is_missing(&(gr__cell){"nA", 2, false}) &&
+                gr__cell_is_missing(&(gr__cell){" NULL", 5, false}));
+    assert_false(gr__cell_is_missing(&(gr__cell){"nann", 4, false}) || gr__cell_is_missing(&(gr__cell){"n", 1, false}));
+}
+
+/* A file larger than the buffers, with quotes, CRLF, empty lines and no end to the last line: every cell and line number. */
+static void large_files_are_read_whole(void **state)
+{
+    (void)state;
+    const char *own = test_tmpdir();
+    char path[300], want[64];
+    gr__str text = {0};
+    gr__csv_table t;
+    int64_t *line, at = 1;
+    enum { ROWS = 60000 };
+    assert_non_null(line = gr__alloc(ROWS * sizeof *line));
+    gr__str_add(&text, "number,word,other\n");
+    for (int i = 0; i < ROWS; i++) {
+        if (i % 1000 == 999) gr__str_add(&text, "\n"), at++;
+        line[i] = ++at;
+        if (i % 50 == 3)
+            gr__str_printf(&text, "%d.25,\"a \"\"b\"\",\n%d\",x%s", i, i, i + 1 < ROWS ? "\r\n" : ""), at++;
+        else
+            gr__str_printf(&text, "%d.25,w%d,x%s", i, i, i + 1 == ROWS ? "" : i % 3 ? "\n" : "\r\n");
+    }
+    snprintf(path, sizeof path, "%s/large.csv", own);
+    assert_ok(gr__file_write(path, text.text, text.n));
+    assert_true(text.n > 1 << 20);
+    assert_ok(gr__csv_read(path, NULL, &t));
+    double *v = gr__alloc(ROWS * sizeof *v);
+    assert_int_equal(t.rows, ROWS);
+    assert_int_equal(t.columns, 3);
+    assert_ok(gr__csv_table_doubles(&t, 0, v));
+    for (int i = 0; i < ROWS; i++) {
+        if (i % 50 == 3)
+            snprintf(want, sizeof want, "a \"b\",\n%d", i);
+        else
+            snprintf(want, sizeof want, "w%d", i);
+        assert_true(v[i] == i + 0.25);
+        assert_string_equal(t.cell[3 * i + 1].text, want);
+        assert_string_equal(t.cell[3 * i + 2].text, "x");
+        assert_int_equal(t.cell[3 * i + 1].n, strlen(want));
+        assert_int_equal(t.line[i], line[i]);
+    }
+    assert_fails(gr__csv_table_doubles(&t, 1, v), GR_ERR_DATA, "large.csv:2: 'w0' in column 'word' is not a number");
+    gr__csv_table_release(&t);
+    gr__str_add(&text, "\n1,2\n");
+    assert_ok(gr__file_write(path, text.text, text.n));
+    assert_fails(gr__csv_read(path, NULL, &t), GR_ERR_DATA, "the row has 2 fields, expected 3");
+    gr__free(v);
+    gr__free(line);
+    gr__str_release(&text);
+    test_rmtree(own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(forms),    cmocka_unit_test(csv_failures),
-        cmocka_unit_test(cells),    cmocka_unit_test(buffer_edges),
-        cmocka_unit_test(real_csv), cmocka_unit_test(csv_mutants),
-        cmocka_unit_test(idx),      cmocka_unit_test(mnist),
-        cmocka_unit_test(npy),      cmocka_unit_test(npy_round_trip),
-        cmocka_unit_test(npy_real), cmocka_unit_test(npy_mutants),
-        cmocka_unit_test(dtypes),   cmocka_unit_test(allocation_failures),
+        cmocka_unit_test(numbers_are_exact),
+        cmocka_unit_test(large_files_are_read_whole),
+        cmocka_unit_test(forms),
+        cmocka_unit_test(csv_failures),
+        cmocka_unit_test(cells),
+        cmocka_unit_test(buffer_edges),
+        cmocka_unit_test(real_csv),
+        cmocka_unit_test(csv_mutants),
+        cmocka_unit_test(idx),
+        cmocka_unit_test(mnist),
+        cmocka_unit_test(npy),
+        cmocka_unit_test(npy_round_trip),
+        cmocka_unit_test(npy_real),
+        cmocka_unit_test(npy_mutants),
+        cmocka_unit_test(dtypes),
+        cmocka_unit_test(allocation_failures),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }

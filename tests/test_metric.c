@@ -502,15 +502,40 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
+/* numpy and scipy.linalg.sqrtm say so. */
+static void clouds(void **state)
+{
+    (void)state;
+    static const double a[] = {0.3, 0.8, 0.3, -1.3, 0.9, 0.4, -0.5, 0.6, 0.4, 0.3, 0, 0.5, -0.7, -0.2, -0.5},
+                        b[] = {2.2,  1.1,  0.4, -0.6, 0.5, 1.0, 0.4, 3.6,  3.0,
+                               -4.4, -2.8, 0.7, 0.2,  1.4, 1.4, 5.2, -1.2, 0.2};
+    double d;
+    assert_ok(gr_frechet_distance(a, 5, b, 6, 3, &d));
+    assert_true(fabs(d - 11.401457229047278) < 1e-9);
+    assert_ok(gr_frechet_distance(b, 6, b, 6, 3, &d));
+    assert_true(d < 1e-9);
+    assert_ok(gr_frechet_distance(a, 15, a, 15, 1, &d));
+    assert_true(d < 1e-12);
+    assert_fails(gr_frechet_distance(a, 1, b, 6, 3, &d), GR_ERR_ARGUMENT, "two points");
+    assert_fails(gr_frechet_distance((double[]){0, NAN}, 2, b, 6, 1, &d), GR_ERR_DATA, "point 1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(confusion_by_hand),  cmocka_unit_test(probabilities_are_probabilities),
-        cmocka_unit_test(curves_by_hand),     cmocka_unit_test(numbers_by_hand),
-        cmocka_unit_test(texts_by_hand),      cmocka_unit_test(boxes_by_hand),
-        cmocka_unit_test(rankings_by_hand),   cmocka_unit_test(clusters_by_hand),
-        cmocka_unit_test(order_is_stable),    cmocka_unit_test(intervals_cover),
-        cmocka_unit_test(resamples_are_pure), cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(confusion_by_hand),
+        cmocka_unit_test(probabilities_are_probabilities),
+        cmocka_unit_test(curves_by_hand),
+        cmocka_unit_test(numbers_by_hand),
+        cmocka_unit_test(texts_by_hand),
+        cmocka_unit_test(boxes_by_hand),
+        cmocka_unit_test(rankings_by_hand),
+        cmocka_unit_test(clusters_by_hand),
+        cmocka_unit_test(order_is_stable),
+        cmocka_unit_test(intervals_cover),
+        cmocka_unit_test(clouds),
+        cmocka_unit_test(resamples_are_pure),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     gr_set_allocator(&(gr_allocator){.resize = fragile});
     return cmocka_run_group_tests(tests, NULL, NULL);

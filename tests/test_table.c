@@ -134,12 +134,40 @@ static void bad_input_is_named(void **state)
     }
 }
 
+static void classes_are_balanced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set;
+        int64_t rows;
+    } cases[] = {{NULL, 40}, {"data.balance=over", 60}, {"data.balance=under", 20}, {"data.balance=smote", 60}};
+    gr__str s = {0};
+    gr__str_add(&s, "x,w,y\n");
+    for (int i = 0; i < 40; i++) gr__str_printf(&s, "%d,%s,%s\n", i * 7 % 41, i % 3 ? "u" : "v", i < 30 ? "often" : "rare");
+    const char *path = written("uneven.csv", gr__str_get(&s));
+    gr__str_release(&s);
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        gr_run *run;
+        gr_run_options o = {.overrides = (const char *[]){"data.target=y", "data.valid=0", "train.epochs=20",
+                                                          "train.batch=10", cases[i].set},
+                            .n_overrides = cases[i].set ? 5 : 4,
+                            .no_write = true};
+        assert_ok(gr_run_open(path, &o, &run));
+        assert_int_equal(gr_run_describe(run).samples, cases[i].rows);
+        assert_ok(gr_run_train(run, NULL));
+        gr_run_close(&run);
+    }
+    gr_run *run;
+    const char *lonely = written("lonely.csv", "x,y\n1,a\n2,a\n3,b\n");
+    assert_fails(open_with(lonely, "data.target=y", "data.balance=smote", NULL, &run), GR_ERR_DATA, "single row");
+    assert_fails(open_with(path, "data.target=x", "data.balance=over", NULL, &run), GR_ERR_CONFIG, "for classes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_folder_alone_predicts),
-        cmocka_unit_test(numbers_are_measured_on_their_scale),
-        cmocka_unit_test(folds_see_every_row_once),
+        cmocka_unit_test(a_folder_alone_predicts),  cmocka_unit_test(numbers_are_measured_on_their_scale),
+        cmocka_unit_test(folds_see_every_row_once), cmocka_unit_test(classes_are_balanced),
         cmocka_unit_test(bad_input_is_named),
     };
     folder = test_tmpdir();

@@ -50,7 +50,7 @@ typedef struct gr_bench_options {
     bool no_bias; /* step */
     bool strict;  /* as train.deterministic: strict */
     size_t memory_budget_bytes; /* step, bert: for the arena; 0: no limit */
-    int64_t rows;               /* loss: 1024 */
+    int64_t rows;               /* loss: 1024; csv: 200000 */
     int64_t head_size;          /* attention: 64 */
     bool forward_only;          /* attention, bert, rnn, resnet, cnn */
     bool gru;                   /* rnn: in place of LSTM */

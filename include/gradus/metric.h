@@ -300,6 +300,14 @@ typedef struct gr_detection_scores {
 /* Means over the categories that have objects; category >= 0: of that one. Status: GR_ERR_ARGUMENT. */
 GR_API gr_status gr_detections_result(const gr_detections *d, int32_t category, gr_detection_scores *out);
 
+/* ---- distributions ---------------------------------------------------------------------- */
+
+/* Two clouds of points, a (n_a, width) and b (n_b, width), as normal distributions: |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)),
+ * covariances over n - 1 (Frechet 1957; Heusel et al. 2017 judge pictures so). n_a, n_b >= 2. Status: GR_ERR_ARGUMENT,
+ * GR_ERR_DATA. */
+GR_API gr_status gr_frechet_distance(const double *a, size_t n_a, const double *b, size_t n_b, size_t width,
+                                     double *out);
+
 /* ---- recommendations -------------------------------------------------------------------- */
 
 /* Sums over queries, at cut-off k. Set k >= 1 and leave the rest zero: gr_ranking r = {.k = 10}. */

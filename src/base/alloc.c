@@ -120,6 +120,13 @@ static void *map_aligned(size_t n)
     return base + before;
 }
 
+void gr__alloc_advise_huge(void *block, size_t bytes)
+{
+    size_t before = (HUGE - (size_t)(uintptr_t)block % HUGE) % HUGE;
+    if (bytes < before + HUGE) return;
+    madvise((char *)block + before, (bytes - before) / HUGE * HUGE, MADV_HUGEPAGE);
+}
+
 /* Through the hook where there is one (tests count and fail it), else straight from the kernel. */
 void *gr__alloc_large(size_t bytes)
 {

@@ -15,6 +15,8 @@ char *gr__strndup(const char *text, size_t n);
 /* For buffers of many megabytes: from 2 MiB on 2 MiB aligned with huge pages asked for, first touch left to the user.
  * Cleared. */
 void *gr__alloc_large(size_t bytes);
+/* Asks for huge pages in a block that was not touched yet; it need not be of gr__alloc_large(). */
+void gr__alloc_advise_huge(void *block, size_t bytes);
 void gr__free_large(void *pointer, size_t bytes);
 
 /* a*b and a+b; false when they do not fit. */

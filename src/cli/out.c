@@ -3,6 +3,7 @@
 #include "gradus/tools.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -216,16 +217,18 @@ bool out_broken(void)
     return first_error != 0;
 }
 
+/* A long text fails inside of stdio, which does not keep the reason. */
+static bool reader_went_away(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
+}
+
 int out_finish(int code)
 {
     errno = 0;
     bool failed = out_broken() || ferror(stdout);
-    if (failed && !first_error) { /* inside printf, which keeps no reason: ask again */
-        clearerr(stdout);
-        putchar('\n');
-        if (fflush(stdout) != 0) first_error = errno;
-    }
-    if (!failed || first_error == EPIPE) return code;
+    if (!failed || first_error == EPIPE || (!first_error && reader_went_away())) return code;
     fprintf(stderr, "gradus: cannot write to standard output: %s\n", first_error ? strerror(first_error) : "it failed");
     return code ? code : EXIT_FAILED;
 }

@@ -1,8 +1,7 @@
 /* As many rows of each value of a column: rows again, rows left out, or new ones between old ones. */
 #include "data/records.h"
 
-#include "base/rng.h"
-#include "metric/order.h"
+#include "data/smote.h"
 
 #include <math.h>
 #include <string.h>
@@ -37,10 +36,15 @@ static gr_status group(const gr_records *r, int64_t column, values *out)
 
 static int64_t count(const values *v, int32_t k) { return v->start[k + 1] - v->start[k]; }
 
-/* The i-th row of value k in an order drawn by the seed, again and again in other orders. */
+/* Which of the rows of value k is the i-th in an order drawn by the seed, again and again in other orders. */
+static int64_t pick(const values *v, int32_t k, uint64_t seed, int64_t i)
+{
+    return gr__rng_row(seed, 0x62616c0000000000u + (uint64_t)k * 0x100000, count(v, k), i);
+}
+
 static int64_t draw(const values *v, int32_t k, uint64_t seed, int64_t i)
 {
-    return v->row[v->start[k] + gr__rng_row(seed, 0x62616c0000000000u + (uint64_t)k * 0x100000, count(v, k), i)];
+    return v->row[v->start[k] + pick(v, k, seed, i)];
 }
 
 static gr_status undersample(gr_records *r, const values *v, uint64_t seed, int64_t least)
@@ -68,154 +72,121 @@ static gr_status oversample(gr_records *r, const values *v, uint64_t seed, int64
 
 /* ---- SMOTE ---- */
 
+/* Columns other than the target as numbers or as codes of words. */
 typedef struct space {
-    int64_t n;                  /* rows */
-    int64_t target;             /* column */
-    double *number;             /* (columns, n): scaled to variance 1; NULL entries are words */
-    bool *is_number, *is_whole; /* (columns) */
-    double *deviation;          /* (columns) */
-    double word;                /* what two different words add to a squared distance */
+    gr__smote s;
+    double *number, *column, *made; /* (rows, numbers), (rows), (numbers) */
+    int32_t *word, *said;           /* (rows, words), (words) */
+    int64_t *at;                    /* (columns): place among numbers, or -1 - place among words */
+    bool *whole;                    /* (columns): all numbers are integers */
+    const gr__cell **cell;          /* of words: the cell that a code stands for, (columns, rows) */
 } space;
 
 static void space_release(space *s)
 {
     gr__free(s->number);
-    gr__free(s->is_number);
-    gr__free(s->deviation);
+    gr__free(s->column);
+    gr__free(s->made);
+    gr__free(s->word);
+    gr__free(s->said);
+    gr__free(s->at);
+    gr__free(s->whole);
+    gr__free(s->cell);
 }
 
-static gr_status measure(gr_records *r, space *s, int64_t column)
+static gr_status take_numbers(const gr_records *r, space *s, int64_t column)
 {
-    double *v = s->number + column * s->n, mean = 0, square = 0;
-    s->is_number[column] = gr__records_numbers(r, column, v);
-    s->is_whole[column] = true;
-    for (int64_t i = 0; i < s->n && s->is_number[column]; i++) {
-        if (isnan(v[i]))
+    s->whole[column] = true;
+    for (int64_t i = 0; i < r->rows; i++) {
+        double v = s->column[i];
+        if (isnan(v))
             return gr__fail(GR_ERR_DATA,
                             "%s:%lld: no number in column '%s': fill what is missing first (data clean --fill)",
                             r->path, (long long)r->row[i].line, r->name[column]);
-        mean += v[i] / (double)s->n;
-        s->is_whole[column] &= v[i] == floor(v[i]);
+        s->whole[column] &= v == floor(v);
+        s->number[i * s->s.numbers + s->at[column]] = v;
     }
-    for (int64_t i = 0; i < s->n; i++) square += (v[i] - mean) * (v[i] - mean) / (double)s->n;
-    s->deviation[column] = s->is_number[column] && square > 0 ? sqrt(square) : 1;
     return GR_OK;
 }
 
-/* The median of the deviations; numbers are kept as they are. */
-static gr_status make_space(gr_records *r, int64_t target, space *s)
+static gr_status take_words(const gr_records *r, space *s, int64_t column)
 {
-    size_t c = (size_t)r->columns;
-    *s = (space){.n = r->rows, .target = target};
-    s->number = gr__calloc(c * (size_t)s->n + 1, sizeof *s->number);
-    s->is_number = gr__calloc(2 * c + 1, sizeof *s->is_number);
-    s->deviation = gr__calloc(2 * c + 1, sizeof *s->deviation);
-    if (!s->number || !s->is_number || !s->deviation) return gr__fail_memory("rows", c * (size_t)s->n * 8);
-    s->is_whole = s->is_number + c;
-    size_t numbers = 0;
-    double *sorted = s->deviation + c;
+    int32_t *code, n;
+    GR_TRY(gr__records_codes(r, column, &code, &n));
+    for (int64_t i = 0; i < r->rows; i++) {
+        s->word[i * s->s.words - 1 - s->at[column]] = code[i];
+        s->cell[column * r->rows + code[i]] = &r->row[i].cell[column];
+    }
+    gr__free(code);
+    return GR_OK;
+}
+
+static gr_status fill_space(gr_records *r, int64_t target, space *s)
+{
+    size_t c = (size_t)r->columns, n = (size_t)r->rows;
+    s->at = gr__calloc(c + 1, sizeof *s->at);
+    s->whole = gr__calloc(c + 1, sizeof *s->whole);
+    s->cell = gr__calloc(c * n + 1, sizeof *s->cell);
+    s->number = gr__calloc(c * n + 1, sizeof *s->number);
+    s->word = gr__calloc(c * n + 1, sizeof *s->word);
+    s->column = gr__calloc(n + 1, sizeof *s->column);
+    s->made = gr__calloc(c + 1, sizeof *s->made);
+    s->said = gr__calloc(c + 1, sizeof *s->said);
+    if (!s->at || !s->whole || !s->cell || !s->number || !s->word || !s->column || !s->made || !s->said)
+        return gr__fail_memory("rows", c * n * 20);
+    for (int64_t k = 0; k < r->columns; k++)
+        if (k != target) s->at[k] = gr__records_numbers(r, k, s->column) ? s->s.numbers++ : -1 - s->s.words++;
+    GR_FAIL_IF(s->s.numbers == 0, GR_ERR_DATA, "'%s' has no column of numbers: there is nothing between two rows",
+               r->path);
     for (int64_t k = 0; k < r->columns; k++) {
         if (k == target) continue;
-        GR_TRY(measure(r, s, k));
-        if (s->is_number[k]) sorted[numbers++] = s->deviation[k];
+        if (s->at[k] >= 0) gr__records_numbers(r, k, s->column);
+        GR_TRY(s->at[k] >= 0 ? take_numbers(r, s, k) : take_words(r, s, k));
     }
-    GR_FAIL_IF(numbers == 0, GR_ERR_DATA, "'%s' has no column of numbers: there is nothing between two rows", r->path);
-    GR_TRY(gr__sort(sorted, numbers));
-    double median = gr__percentile(sorted, numbers, 0.5);
-    s->word = median * median;
-    return GR_OK;
+    s->s.n = r->rows;
+    s->s.number = s->number;
+    s->s.word = s->word;
+    return gr__smote_prepare(&s->s);
 }
 
-static double distance(const gr_records *r, const space *s, int64_t a, int64_t b)
+static gr_status add_made(gr_records *r, const space *s, int64_t target, const gr__cell *value, int64_t old_rows)
 {
-    double sum = 0;
-    for (int64_t k = 0; k < r->columns; k++) {
-        if (k == s->target) continue;
-        if (s->is_number[k]) {
-            double d = s->number[k * s->n + a] - s->number[k * s->n + b];
-            sum += d * d;
-        } else if (strcmp(r->row[a].cell[k].text, r->row[b].cell[k].text) != 0) {
-            sum += s->word;
-        }
-    }
-    return sum;
-}
-
-/* The nearest rows of the same value, the nearest first; *n at most 'wanted'. */
-static void find_near(const gr_records *r, const space *s, const values *v, int32_t k, int64_t row, int64_t wanted,
-                      int64_t *near, double *far, int64_t *n)
-{
-    *n = 0;
-    for (int64_t i = v->start[k]; i < v->start[k + 1]; i++) {
-        if (v->row[i] == row) continue;
-        double d = distance(r, s, row, v->row[i]);
-        int64_t at = *n;
-        while (at > 0 && far[at - 1] > d) at--;
-        if (at == wanted) continue;
-        *n = GR__MIN(*n + 1, wanted);
-        memmove(near + at + 1, near + at, (size_t)(*n - 1 - at) * sizeof *near);
-        memmove(far + at + 1, far + at, (size_t)(*n - 1 - at) * sizeof *far);
-        near[at] = v->row[i], far[at] = d;
-    }
-}
-
-/* The word that most of the neighbours have; of equals the nearest one's. */
-static const gr__cell *most_common(const gr_records *r, int64_t column, const int64_t *near, int64_t n)
-{
-    const gr__cell *best = NULL;
-    int64_t most = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const gr__cell *c = &r->row[near[i]].cell[column];
-        int64_t same = 0;
-        for (int64_t j = 0; j < n; j++) same += strcmp(r->row[near[j]].cell[column].text, c->text) == 0;
-        if (same > most) most = same, best = c;
-    }
-    return best;
-}
-
-static gr_status make_row(gr_records *r, const space *s, int64_t row, const int64_t *near, int64_t n, gr__rng *rng)
-{
-    int64_t other = near[gr__rng_below(rng, (uint64_t)n)];
-    double share = gr__rng_uniform(rng);
     gr__cell *cell;
     GR_TRY(gr__records_add(r, 0, &cell));
     for (int64_t k = 0; k < r->columns; k++) {
-        if (k == s->target || !s->is_number[k]) {
-            cell[k] = k == s->target ? r->row[row].cell[k] : *most_common(r, k, near, n);
-            continue;
+        if (k == target) {
+            cell[k] = *value;
+        } else if (s->at[k] < 0) {
+            cell[k] = *s->cell[k * old_rows + s->said[-1 - s->at[k]]];
+        } else {
+            char text[32];
+            gr__format_double(text, s->whole[k] ? round(s->made[s->at[k]]) : s->made[s->at[k]]);
+            char *own = gr__arena_strdup(&r->arena, text);
+            if (!own) return gr__fail_memory("a number", 32);
+            cell[k] = (gr__cell){own, strlen(own), false};
         }
-        double a = s->number[k * s->n + row], b = s->number[k * s->n + other], v = a + share * (b - a);
-        char text[32];
-        gr__format_double(text, s->is_whole[k] ? round(v) : v);
-        char *own = gr__arena_strdup(&r->arena, text);
-        if (!own) return gr__fail_memory("a number", 32);
-        cell[k] = (gr__cell){own, strlen(own), false};
     }
     return GR_OK;
 }
 
 static gr_status smote(gr_records *r, const values *v, const gr_balance_options *o, int64_t target, int64_t most)
 {
-    space s;
-    int64_t wanted = o->neighbours ? o->neighbours : 5, n;
-    int64_t *near = gr__calloc((size_t)wanted + 1, sizeof *near);
-    double *far = gr__calloc((size_t)wanted + 1, sizeof *far);
-    gr_status status = make_space(r, target, &s);
-    if (status == GR_OK && (!near || !far)) status = gr__fail_memory("neighbours", (size_t)wanted * 16);
+    space s = {0};
+    int64_t wanted = o->neighbours ? o->neighbours : GR__SMOTE_NEIGHBOURS, rows = r->rows;
+    gr_status status = fill_space(r, target, &s);
     for (int32_t k = 0; k < v->n && status == GR_OK; k++) {
         gr__rng rng = gr__rng_make(o->seed, 0x736d6f7465000000u + (uint64_t)k);
+        const int64_t *row = v->row + v->start[k];
+        gr__cell value = r->row[row[0]].cell[target];
         if (count(v, k) < 2 && count(v, k) < most)
             status = gr__fail(GR_ERR_DATA, "'%s': '%s' stands in a single row; there is nothing between one row",
-                              r->path, r->row[v->row[v->start[k]]].cell[target].text);
+                              r->path, value.text);
         for (int64_t i = count(v, k); i < most && status == GR_OK; i++) {
-            int64_t row = draw(v, k, o->seed, i - count(v, k));
-            find_near(r, &s, v, k, row, wanted, near, far, &n);
-            status = make_row(r, &s, row, near, n, &rng);
+            gr__smote_row(&s.s, row, count(v, k), pick(v, k, o->seed, i - count(v, k)), wanted, &rng, s.made, s.said);
+            status = add_made(r, &s, target, &value, rows);
         }
     }
     space_release(&s);
-    gr__free(near);
-    gr__free(far);
     return status;
 }
 
@@ -225,7 +196,8 @@ gr_status gr_records_balance(gr_records *r, const gr_balance_options *options)
     const gr_balance_options *o = options;
     values v = {0};
     int64_t column, least = INT64_MAX, most = 0;
-    GR_FAIL_IF(o->neighbours < 0, GR_ERR_ARGUMENT, "%lld neighbours are not possible", (long long)o->neighbours);
+    GR_FAIL_IF(o->neighbours < 0 || o->neighbours > GR__SMOTE_MOST, GR_ERR_ARGUMENT,
+               "%lld neighbours are not possible; 1 to %d are", (long long)o->neighbours, GR__SMOTE_MOST);
     GR_TRY(gr_records_column(r, o->target, &column));
     gr_status status = group(r, column, &v);
     for (int32_t k = 0; k < v.n && status == GR_OK; k++) {

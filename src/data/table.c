@@ -5,6 +5,9 @@
 
 static const char *const headers[] = {"auto", "yes", "no", NULL}, *const predicts[] = {"auto", "number", "class", NULL};
 
+/* ORDER BALANCE */
+static const char *const balances[] = {"none", "over", "under", "smote", NULL};
+
 #define AT(field) offsetof(gr__table_options, field)
 const gr__conf_row gr__table_rows[] = {
     {"source", GR__CONF_STRING, AT(source), 0, 0, NULL, NULL, "a CSV file (.gz is read too)",
@@ -22,8 +25,10 @@ const gr__conf_row gr__table_rows[] = {
     {"log_target", GR__CONF_BOOL, AT(log_target), 0, 0, NULL, "false",
      "learn sign(y)*log(1 + |y|); metrics stay on the scale of the file", 0},
     {"strip", GR__CONF_STRING, AT(strip), 0, 0, NULL, NULL, "characters to take off the end of the target's cells", 0},
-    {"oversample", GR__CONF_BOOL, AT(oversample), 0, 0, NULL, "false",
-     "rows of rare classes come more often: all classes alike", 0},
+    {"balance", GR__CONF_ENUM, AT(balance), 0, 0, balances, "none",
+     "as many training rows of each class: over: rare ones come more often; under: frequent ones less; smote: new ones between "
+     "rare ones",
+     0},
     {"all", GR__CONF_SECTION, AT(all), 0, 0, NULL, NULL, "what holds for every column, see data.columns", 0},
     {"columns", GR__CONF_SECTION, AT(columns), 0, 0, NULL, NULL,
      "NAME: {type: number, log: true}, NAME: ignore, ...; the rest is inferred", 0},
@@ -77,7 +82,7 @@ static gr_status split(gr__table_work *w, uint64_t seed)
 
 /* ---- cells ---- */
 
-static gr_status make_part(const gr__columns *c, int64_t n, gr__table_part *out)
+gr_status gr__table_part_new(const gr__columns *c, int64_t n, gr__table_part *out)
 {
     size_t numbers = (size_t)gr__columns_numbers(c), codes = (size_t)gr__columns_codes(c), rows = (size_t)n + 1, all;
     *out = (gr__table_part){.n = n, .line = gr__calloc(rows, sizeof *out->line)};
@@ -128,7 +133,7 @@ gr_status gr__table_encode(const gr__columns *c, const gr__csv_table *csv, const
                            const int64_t *row, int64_t n, gr__table_part *out, gr__table_oddities *odd)
 {
     gr__table_oddities none = {0};
-    GR_TRY(make_part(c, n, out));
+    GR_TRY(gr__table_part_new(c, n, out));
     float *numbers = out->numbers;
     int32_t *codes = out->codes;
     for (int64_t i = 0; i < n; i++) {
@@ -240,6 +245,7 @@ static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr_
                (long long)w->n_train);
     GR_TRY(gr__table_fit(w));
     GR_TRY(gr__table_encode(w->columns, &w->csv, w->feature, w->target, w->row, w->n_train, &out->part[0], NULL));
+    GR_TRY(gr__table_balance_part(w->columns, o->balance, seed, &out->part[0]));
     if (o->test_source)
         GR_TRY(encode_test(w, test, out));
     else

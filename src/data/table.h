@@ -10,12 +10,21 @@
 
 typedef enum gr__table_predict { GR__PREDICT_AUTO, GR__PREDICT_NUMBER, GR__PREDICT_CLASS } gr__table_predict;
 
+/* ORDER BALANCE */
+typedef enum gr__table_balance {
+    GR__BALANCE_NONE,
+    GR__BALANCE_OVER,
+    GR__BALANCE_UNDER,
+    GR__BALANCE_SMOTE
+} gr__table_balance;
+
 /* The section 'data' of the task 'table'. */
 typedef struct gr__table_options {
     const char *source, *test_source, *target, *strip;
     gr__conf_strings names, ignore;
     int header, predict;
-    bool log_target, oversample;
+    bool log_target;
+    int balance; /* gr__table_balance */
     gr__split_options split;
     const gr__conf *columns, *all;
 } gr__table_options;

@@ -268,7 +268,7 @@ gr_status gr__table_type_target(gr__table_work *w)
     bool class = o->predict == GR__PREDICT_AUTO ? f->kind == GR__COLUMN_CATEGORY || f->distinct <= 2
                                                 : o->predict == GR__PREDICT_CLASS;
     if (class && o->log_target) return gr__conf_fail(w->section, "data.log_target is for numbers, not for classes");
-    if (!class && o->oversample) return gr__conf_fail(w->section, "data.oversample is for classes, not for numbers");
+    if (!class && o->balance) return gr__conf_fail(w->section, "data.balance is for classes, not for numbers");
     target->kind = class ? GR__COLUMN_CATEGORY : GR__COLUMN_NUMBER;
     target->log = o->log_target;
     if (class) GR_TRY(find_classes(w, target));

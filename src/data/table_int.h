@@ -47,6 +47,10 @@ gr_status gr__table_type_columns(gr__table_work *w);
 gr_status gr__table_type_target(gr__table_work *w);
 /* On the first n_train of w->row. */
 gr_status gr__table_fit(gr__table_work *w);
+/* Room for n rows, zeros. */
+gr_status gr__table_part_new(const gr__columns *columns, int64_t n, gr__table_part *out);
+/* table_balance.c: as many rows of each class; how: gr__table_balance. */
+gr_status gr__table_balance_part(const gr__columns *columns, int how, uint64_t seed, gr__table_part *part);
 gr_status gr__table_report(const gr__table_work *w, const gr__csv_table *test, const char **out);
 
 GR__INLINE const gr__cell *gr__table_cell(const gr__csv_table *t, int64_t row, size_t column)

@@ -105,6 +105,28 @@ gr_status gr__csv_next_row(gr__csv *c, bool *more)
     return GR_OK;
 }
 
+bool gr__csv_take_simple_row(gr__csv *c, char *room, size_t left, gr__cell *cell, size_t *used)
+{
+    gr__csv_records *r = &c->records;
+    size_t n, taken, k = 0;
+    if (c->waiting || !gr__csv_simple_line(r, &n, &taken) || n == 0 || n + 1 > left) return false;
+    memcpy(room, r->input + r->used, n);
+    room[n] = 0;
+    for (char *at = room, *end = room + n;;) {
+        char *stop = memchr(at, r->separator, (size_t)(end - at));
+        if (k == c->columns) return false;
+        cell[k++] = (gr__cell){at, (size_t)((stop ? stop : end) - at), false};
+        if (!stop) break;
+        *stop = 0;
+        at = stop + 1;
+    }
+    if (k != c->columns) return false;
+    *used = n + 1;
+    r->used += taken;
+    r->line = r->next_line++;
+    return true;
+}
+
 const gr__cell *gr__csv_cells(const gr__csv *c) { return c->cell; }
 int64_t gr__csv_line(const gr__csv *c) { return c->records.line; }
 char gr__csv_separator(const gr__csv *c) { return c->records.separator; }
@@ -151,23 +173,55 @@ static gr__cell trimmed(const gr__cell *cell)
     return c;
 }
 
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c; }
+
+static bool same_word(const gr__cell *c, const char *word)
+{
+    size_t i = 0;
+    while (i < c->n && word[i] && lower(c->text[i]) == lower(word[i])) i++;
+    return i == c->n && !word[i];
+}
+
 bool gr__cell_is_missing(const gr__cell *cell)
 {
     static const char *const words[] = {"NA", "N/A", "NaN", "null", "none", "?"};
     gr__cell c = trimmed(cell);
-    char text[8];
     if (c.n == 0) return true;
-    if (c.quoted || c.n >= sizeof text) return false;
-    memcpy(text, c.text, c.n);
-    text[c.n] = 0;
-    for (size_t i = 0; i < GR__COUNT(words); i++)
-        if (gr__str_distance(text, words[i], 0) == 0) return true;
+    for (size_t i = 0; i < GR__COUNT(words) && !c.quoted && c.n <= 4; i++)
+        if (same_word(&c, words[i])) return true;
     return false;
+}
+
+/* Digits with a point in them, as most numbers are: up to 15 digits are exact in a double, and so is the one
+ * product or quotient of the two (Clinger 1990). false: another way must be taken. */
+static bool short_number(const gr__cell *c, char point, double *out)
+{
+    static const double power[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    const char *p = c->text, *end = p + c->n;
+    bool minus = *p == '-';
+    uint64_t whole = 0;
+    if (c->n > 17) return false;
+    p += minus || *p == '+';
+    const char *first = p;
+    for (unsigned d; p < end && (d = (unsigned char)*p - (unsigned)'0') <= 9; p++) whole = 10 * whole + d;
+    size_t digits = (size_t)(p - first), places = 0;
+    if (p < end && (*p == '.' || *p == point)) {
+        const char *behind = ++p;
+        for (unsigned d; p < end && (d = (unsigned char)*p - (unsigned)'0') <= 9; p++) whole = 10 * whole + d;
+        places = (size_t)(p - behind);
+    }
+    digits += places;
+    if (p < end || digits == 0 || digits > 15) return false;
+    double value = places ? (double)whole / power[places] : (double)whole;
+    *out = minus ? -value : value;
+    return true;
 }
 
 bool gr__cell_number(const gr__cell *cell, bool decimal_comma, double *out)
 {
     char text[64];
+    if (cell->n && short_number(cell, decimal_comma ? ',' : '.', out)) return true;
     gr__cell c = trimmed(cell);
     if (c.n == 0 || c.n >= sizeof text) return false;
     for (size_t i = 0; i < c.n; i++) { /* no "inf", "nan" or hexadecimal */

@@ -57,7 +57,8 @@ typedef struct gr__csv_table {
     char separator;
     bool has_header, decimal_comma;
     char *path;
-    void *texts; /* owner of the texts */
+    void *texts; /* owners of the texts */
+    char *block;
 } gr__csv_table;
 
 gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv_table *out);

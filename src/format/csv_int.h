@@ -34,6 +34,12 @@ typedef struct gr__csv_records {
 /* The next record that is not empty; *more = false at the end. Messages name file and line. */
 gr_status gr__csv_next_record(gr__csv_records *r, bool *more);
 gr_status gr__csv_fill(gr__csv_records *r);
+/* Whether the next line lies whole in the input and has neither quotes nor stray bytes: then it is n bytes of fields, and
+ * 'taken' with its end. */
+bool gr__csv_simple_line(const gr__csv_records *r, size_t *n, size_t *taken);
+/* The next row where its line is simple, has all columns and fits into 'left' bytes: its text to room, *used of it; its cells
+ * to cell (columns). false: nothing was taken, gr__csv_next_row() must be asked. */
+bool gr__csv_take_simple_row(gr__csv *csv, char *room, size_t left, gr__cell *cell, size_t *used);
 void gr__csv_records_release(gr__csv_records *r); /* not the stream, not the input */
 
 /* What the options leave open, from the first bytes of the file. */

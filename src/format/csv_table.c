@@ -2,28 +2,74 @@
 #include "format/csv_int.h"
 
 #include "base/arena.h"
+#include "base/parallel.h"
 
 #include <math.h>
 #include <string.h>
 
+#define LARGE ((uint64_t)1 << 20) /* bytes of a file */
+
 typedef struct growing {
     size_t cells, lines; /* capacities */
+    char *room;          /* for the texts of a file that is not packed, all in one block */
+    size_t left;
 } growing;
 
-static gr_status take_row(gr__csv_table *t, growing *g, const gr__csv *csv, gr__arena *texts)
+/* Blocks as the file's size lets expect them, on huge pages: with small ones the kernel needs as long as the reading. A guess
+ * that is wrong costs nothing but the growing later. */
+static gr_status reserve(gr__csv_table *t, growing *g, const gr__csv *csv, const char *path)
 {
-    const gr__cell *from = gr__csv_cells(csv);
+    uint64_t bytes;
+    size_t row = 0, cells;
+    for (size_t i = 0; i < t->columns; i++) row += gr__csv_cells(csv)[i].n + 1;
+    if (gr__str_ends(path, ".gz") || gr__file_size(path, &bytes) != GR_OK || bytes < LARGE) return GR_OK;
+    size_t rows = (size_t)(bytes / row) + 16;
+    if (!gr__mul_size(rows + rows / 16, t->columns, &cells)) return GR_OK;
+    GR_TRY(gr__grow(&t->cell, sizeof *t->cell, cells, &g->cells));
+    GR_TRY(gr__grow(&t->line, sizeof *t->line, rows, &g->lines));
+    g->left = (size_t)bytes + 1;
+    if (!(g->room = t->block = gr__alloc(g->left))) return gr__fail_memory("a table", g->left);
+    gr__alloc_advise_huge(t->cell, g->cells * sizeof *t->cell);
+    gr__alloc_advise_huge(g->room, g->left);
+    return GR_OK;
+}
+
+/* For the texts of a row. */
+static char *take_room(growing *g, gr__arena *texts, size_t bytes)
+{
+    if (bytes > g->left) return gr__arena_alloc(texts, bytes);
+    char *text = g->room;
+    g->room += bytes;
+    g->left -= bytes;
+    return text;
+}
+
+static gr_status take_row(gr__csv_table *t, growing *g, gr__csv *csv, const char *path, gr__arena *texts, bool *more)
+{
+    const gr__cell *from;
     size_t need, bytes = 0;
     if (!gr__mul_size(t->rows + 1, t->columns, &need)) return gr__fail_memory("a table", SIZE_MAX);
     GR_TRY(gr__grow(&t->cell, sizeof *t->cell, need, &g->cells));
     GR_TRY(gr__grow(&t->line, sizeof *t->line, t->rows + 1, &g->lines));
-    for (size_t i = 0; i < t->columns; i++) bytes += from[i].n + 1;
-    char *text = gr__arena_alloc(texts, bytes); /* one block per row */
-    if (!text) return gr__fail_memory("a table", bytes);
-    for (size_t i = 0; i < t->columns; i++) {
-        memcpy(text, from[i].text, from[i].n);
-        t->cell[t->rows * t->columns + i] = (gr__cell){text, from[i].n, from[i].quoted};
-        text += from[i].n + 1;
+    gr__cell *to = t->cell + t->rows * t->columns;
+    *more = true;
+    if (gr__csv_take_simple_row(csv, g->room, g->left, to, &bytes)) {
+        g->room += bytes;
+        g->left -= bytes;
+    } else {
+        GR_TRY(gr__csv_next_row(csv, more));
+        if (!*more) return GR_OK;
+        if (t->rows == 0) {
+            GR_TRY(reserve(t, g, csv, path));
+            to = t->cell;
+        }
+        from = gr__csv_cells(csv);
+        for (size_t i = 0; i < t->columns; i++) bytes += from[i].n + 1;
+        char *text = take_room(g, texts, bytes);
+        if (!text) return gr__fail_memory("a table", bytes);
+        memcpy(text, from[0].text, bytes); /* the cells of a row lie one behind the other */
+        for (size_t i = 0; i < t->columns; i++)
+            to[i] = (gr__cell){text + (from[i].text - from[0].text), from[i].n, from[i].quoted};
     }
     t->line[t->rows++] = gr__csv_line(csv);
     return GR_OK;
@@ -42,11 +88,8 @@ static gr_status take_all(gr__csv_table *t, gr__csv *csv, const char *path, gr__
     if (!t->path || !t->name) return gr__fail_memory("a table", t->columns * sizeof *t->name);
     for (size_t i = 0; i < t->columns; i++)
         if (!(t->name[i] = gr__arena_strdup(texts, gr__csv_name(csv, i)))) return gr__fail_memory("a table", 64);
-    for (;;) {
-        GR_TRY(gr__csv_next_row(csv, &more));
-        if (!more) return GR_OK;
-        GR_TRY(take_row(t, &g, csv, texts));
-    }
+    while (more) GR_TRY(take_row(t, &g, csv, path, texts, &more));
+    return GR_OK;
 }
 
 gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv_table *out)
@@ -70,6 +113,7 @@ void gr__csv_table_release(gr__csv_table *t)
 {
     if (t->texts) gr__arena_release(t->texts);
     gr__free(t->texts);
+    gr__free(t->block);
     gr__free(t->path);
     gr__free(t->name);
     gr__free(t->cell);
@@ -92,16 +136,38 @@ gr_status gr__csv_table_column(const gr__csv_table *t, const char *name, size_t 
     return gr__csv_no_column(t->path, name, t->name, t->columns);
 }
 
+typedef struct conversion {
+    const gr__csv_table *t;
+    size_t column;
+    int64_t per;  /* rows of a chunk */
+    int64_t *bad; /* of each chunk: its first row that is no number, or -1 */
+    double *out;
+} conversion;
+
+static void convert(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    const conversion *c = context;
+    const gr__csv_table *t = c->t;
+    int64_t end = GR__MIN((chunk + 1) * c->per, (int64_t)t->rows);
+    c->bad[chunk] = -1;
+    for (int64_t i = chunk * c->per; i < end; i++) {
+        const gr__cell *cell = &t->cell[(size_t)i * t->columns + c->column];
+        if (gr__cell_number(cell, t->decimal_comma, &c->out[i])) continue;
+        c->out[i] = (double)NAN;
+        if (gr__cell_is_missing(cell)) continue;
+        c->bad[chunk] = i;
+        return;
+    }
+}
+
 gr_status gr__csv_table_doubles(const gr__csv_table *t, size_t column, double *out)
 {
+    int64_t bad[256], per, chunks = gr__chunks((int64_t)t->rows, 4096, &per);
     GR_FAIL_IF(column >= t->columns, GR_ERR_ARGUMENT, "'%s' has no column %zu", t->path, column);
-    for (size_t i = 0; i < t->rows; i++) {
-        const gr__cell *cell = &t->cell[i * t->columns + column];
-        if (gr__cell_is_missing(cell))
-            out[i] = (double)NAN;
-        else if (!gr__cell_number(cell, t->decimal_comma, &out[i]))
-            return gr__fail(GR_ERR_DATA, "%s:%lld: '%.60s' in column '%s' is not a number", t->path,
-                            (long long)t->line[i], cell->text, t->name[column]);
-    }
+    gr__parallel(chunks, convert, &(conversion){t, column, per, bad, out});
+    for (int64_t k = 0; k < chunks; k++)
+        GR_FAIL_IF(bad[k] >= 0, GR_ERR_DATA, "%s:%lld: '%.60s' in column '%s' is not a number", t->path,
+                   (long long)t->line[bad[k]], t->cell[(size_t)bad[k] * t->columns + column].text, t->name[column]);
     return GR_OK;
 }

@@ -12,7 +12,7 @@
 
 static const gr__bench_case *const cases[] = {&gr__bench_step,      &gr__bench_bert, &gr__bench_mlp,    &gr__bench_loss,
                                               &gr__bench_attention, &gr__bench_rnn,  &gr__bench_resnet, &gr__bench_cnn,
-                                              &gr__bench_adamw,     &gr__bench_gemm};
+                                              &gr__bench_adamw,     &gr__bench_gemm, &gr__bench_csv};
 
 /* ---- limits ---- */
 

@@ -29,7 +29,7 @@ struct gr_bench {
 };
 
 extern const gr__bench_case gr__bench_step, gr__bench_mlp, gr__bench_loss, gr__bench_attention, gr__bench_adamw,
-    gr__bench_gemm, gr__bench_bert, gr__bench_rnn, gr__bench_resnet, gr__bench_cnn;
+    gr__bench_gemm, gr__bench_bert, gr__bench_rnn, gr__bench_resnet, gr__bench_cnn, gr__bench_csv;
 
 /* Compiles program 'step' of b->graph, makes its states and the session; fills what the plan knows of b->info. */
 gr_status gr__bench_compile(gr_bench *b);

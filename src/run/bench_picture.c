@@ -35,7 +35,7 @@ static const network *network_of(const gr_bench *b)
 static gr_status make_model(gr_bench *b, const network *net)
 {
     const char *labels[1000];
-    char digits[1000][4];
+    char digits[1000][8];
     gr__facts facts = {
         .labels = {labels, (size_t)net->classes}, .height = net->edge, .width = net->edge, .channels = net->channels};
     gr__arena arena = {0};

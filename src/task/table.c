@@ -22,7 +22,6 @@ typedef struct gr__table_task {
     gr__table_data table;
     gr__table_loss loss;
     double *weight; /* of each class; NULL: ones */
-    int64_t *draw;  /* samples[0]: rows of an epoch; NULL: each once */
     uint64_t seed;
     int64_t classes, outputs;
     int scored;  /* the part that validations look at */
@@ -90,27 +89,6 @@ static gr_status set_weights(gr__table_task *t)
     return GR_OK;
 }
 
-/* Rows of each class again and again, up to as many as the largest class has. */
-static gr_status oversample(gr__table_task *t)
-{
-    const gr__table_part *p = &t->table.part[0];
-    int64_t most = 0, present = 0, at = 0;
-    for (int64_t k = 0; k < t->classes; k++) {
-        int64_t n = count_class(t, k);
-        most = GR__MAX(most, n);
-        present += n > 0;
-    }
-    t->draw = gr__arena_alloc(&t->base.arena, (size_t)(most * present) * sizeof *t->draw);
-    if (!t->draw) return gr__fail_memory("a table", (size_t)(most * present) * sizeof *t->draw);
-    for (int64_t k = 0; k < t->classes; k++)
-        for (int64_t n = 0, i = 0, found = 0; n < most; i = i + 1 < p->n ? i + 1 : 0) {
-            if (p->class[i] == k) t->draw[at++] = i, n++, found++;
-            if (i + 1 == p->n && !found) break;
-        }
-    t->base.samples[0] = at;
-    return GR_OK;
-}
-
 static gr_status make_model(gr__table_task *t, const gr__task_in *in)
 {
     const gr__conf *section = gr__conf_get(in->root, "model");
@@ -144,7 +122,6 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     base->units_per_sample = 1;
     GR_TRY(check_loss(t, loss));
     GR_TRY(set_weights(t));
-    if (o.oversample) GR_TRY(oversample(t));
     t->said = gr__calloc((size_t)(base->samples[1] * t->outputs), sizeof *t->said);
     if (!t->said) return gr__fail_memory("predictions", (size_t)(base->samples[1] * t->outputs) * sizeof *t->said);
     return make_model(t, in);
@@ -178,8 +155,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
 
 static int64_t training_row(const gr__table_task *t, int64_t sample)
 {
-    int64_t i = gr__rng_row(t->seed, 0x7461626c00000000u, t->base.samples[0], sample);
-    return t->draw ? t->draw[i] : i;
+    return gr__rng_row(t->seed, 0x7461626c00000000u, t->base.samples[0], sample);
 }
 
 static void copy_row(const gr_tensor *to, int64_t b, const void *from, int64_t row)

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Trains the configurations of examples/ on real data and prints what each reached beside what it is to reach.
+
+    ./dev bench families             all of them (hours); a row at a time as Markdown
+    ./dev bench families adult trec  some
+    ./dev bench families --list      the names
+
+A row: how it is measured (a run, folds, or the mean of several seeds), and goals on its measures. Exit status 5: a goal
+was missed. Data: $GRADUS_DATA.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+AT_LEAST, AT_MOST = ">=", "<="
+
+# name: (configuration, ("run",) | ("folds", k) | ("seeds", n), settings, [(measure, >= or <=, goal), ...])
+ROWS = {
+    "mnist-lenet": ("mnist_lenet", ("run",), [], [("accuracy", AT_LEAST, 0.99)]),
+    "mnist-mlp": ("mnist_layers", ("run",), [], [("accuracy", AT_LEAST, 0.976)]),
+    "cifar10": ("cifar_resnet8", ("run",), [], [("accuracy", AT_LEAST, 0.0)]),  # PyTorch's: peers/cifar_resnet8.py
+    "bccd": ("bccd_detector", ("run",), [], [("map50", AT_LEAST, 0.75)]),
+    "fsdd": ("fsdd_digits", ("run",), [], [("accuracy", AT_LEAST, 0.97)]),
+    "fsdd-strings": ("fsdd_strings", ("run",), [], [("wer", AT_MOST, 0.05)]),
+    "adult": ("adult", ("run",), [], [("auc", AT_LEAST, 0.911), ("accuracy", AT_LEAST, 0.855)]),
+    "mammography": ("mammography", ("folds", 10), [],
+                    [("average_precision", AT_LEAST, 0.65), ("auc", AT_LEAST, 0.93)]),
+    "sms": ("sms_textcnn", ("folds", 5), [], [("f1", AT_LEAST, 0.95), ("auc", AT_LEAST, 0.99)]),
+    "trec": ("trec_textcnn", ("run",), [], [("accuracy", AT_LEAST, 0.88)]),
+    "mr": ("mr_textcnn", ("folds", 10), [], [("accuracy", AT_LEAST, 0.75)]),
+    "hotels-zh": ("hotels_zh_textcnn", ("folds", 5), [],
+                  [("accuracy", AT_LEAST, 0.89), ("macro_f1", AT_LEAST, 0.87)]),
+    "etth1": ("etth1_dlinear", ("run",), [], [("mse", AT_MOST, 0.38), ("mae", AT_MOST, 0.40)]),
+    "airline": ("airline_lstm", ("seeds", 5), [], [("rmse", AT_MOST, 25)]),
+    "diamonds": ("diamonds", ("run",), [], [("r2", AT_LEAST, 0.975)]),
+    "abalone": ("abalone", ("run",), [], [("r2", AT_LEAST, 0.54)]),
+    "clips-digit": ("clips_digit", ("run",), [], [("accuracy", AT_LEAST, 0.97)]),
+    "clips-direction": ("clips_direction", ("run",), [], [("accuracy", AT_LEAST, 0.97)]),
+}
+
+
+def gradus(program, *words):
+    done = subprocess.run([program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def measure(program, config, how, settings, folder):
+    """The measures of a row by name."""
+    path = os.path.join(ROOT, "examples", config + ".yaml")
+    if how[0] == "folds":
+        return gradus(program, "eval", path, *settings, "--folds", str(how[1]), "--json")["mean"]
+    seeds = [None] if how[0] == "run" else range(1, how[1] + 1)
+    runs = []
+    for seed in seeds:
+        own = [f"train.seed={seed}"] if seed else []
+        out = os.path.join(folder, f"{config}-{seed}")
+        runs.append(gradus(program, "train", path, *settings, *own, "--out", out, "--fresh", "--json")["metrics"])
+    return {name: statistics.mean(r[name] for r in runs) for name in runs[0]}
+
+
+def fulfilled(value, sense, goal):
+    return value is not None and (value >= goal if sense == AT_LEAST else value <= goal)
+
+
+def row(program, name, folder):
+    """Prints the row; whether its goals are reached."""
+    config, how, settings, goals = ROWS[name]
+    start = time.perf_counter()
+    try:
+        found = measure(program, config, how, settings, folder)
+    except RuntimeError as e:
+        print(f"| `{name}` | failed: {e} | | | no |", flush=True)
+        return False
+    seconds = time.perf_counter() - start
+    reached = ", ".join(f"{m} {found[m]:.4g}" if found.get(m) is not None else f"no {m}" for m, _, _ in goals)
+    wanted = ", ".join(f"{m} {'≥' if s == AT_LEAST else '≤'} {g:g}" for m, s, g in goals)
+    fine = all(fulfilled(found.get(m), s, g) for m, s, g in goals)
+    way = {"run": "", "folds": f", {how[-1]} folds", "seeds": f", {how[-1]} seeds"}[how[0]]
+    print(f"| `{name}` (`{config}.yaml`{way}) | {reached} | {wanted} | {seconds / 60:.1f} min | {'yes' if fine else 'no'} |",
+          flush=True)
+    return fine
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("names", nargs="*", help="rows; default: all")
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--program", default=os.environ.get("GRADUS_PROGRAM", os.path.join(ROOT, "build", "gradus")))
+    o = p.parse_args()
+    if o.list:
+        print("\n".join(ROWS))
+        return
+    unknown = [n for n in o.names if n not in ROWS]
+    if unknown:
+        sys.exit(f"bench: there is no row '{unknown[0]}'; --list names them")
+    print("| row | reached | wanted | time | |\n|---|---|---|--:|---|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        fine = [row(o.program, n, folder) for n in o.names or ROWS]
+    if not all(fine):
+        sys.exit(5)
+
+
+if __name__ == "__main__":
+    main()
