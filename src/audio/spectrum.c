@@ -22,13 +22,21 @@ static void rows(const gr__fft *fft, const float *samples, int64_t n, const gr__
     double *re = work, *im = work + o->n_fft, *hann = im + o->n_fft, *scratch = hann + o->window;
     for (int64_t i = 0; i < o->window; i++)
         hann[i] = 0.5 - 0.5 * cos(2 * 3.14159265358979323846 * (double)i / (double)o->window);
-    for (int64_t t = 0; t < frames; t++, start += o->hop) {
+    for (int64_t t = 0; t < frames; t += 2, start += 2 * o->hop) { /* two at once: both are real */
+        bool two = t + 1 < frames;
         for (int64_t i = 0; i < o->n_fft; i++) re[i] = im[i] = 0;
-        for (int64_t i = 0; i < o->window; i++) re[before + i] = hann[i] * at(samples, n, start + before + i, o->edge);
+        for (int64_t i = 0; i < o->window; i++) {
+            int64_t from = start + before + i;
+            re[before + i] = hann[i] * at(samples, n, from, o->edge);
+            if (two) im[before + i] = hann[i] * at(samples, n, from + o->hop, o->edge);
+        }
         gr__fft_run(fft, re, im, scratch);
         for (int64_t k = 0; k < bins; k++) {
-            double power = re[k] * re[k] + im[k] * im[k];
-            out[t * bins + k] = (float)(o->magnitude ? sqrt(power) : power);
+            int64_t m = k ? o->n_fft - k : 0; /* Z[k] = X[k] + i Y[k], and X[-k] is the conjugate of X[k] */
+            double xr = re[k] + re[m], xi = im[k] - im[m], yr = im[k] + im[m], yi = re[m] - re[k];
+            double power[] = {(xr * xr + xi * xi) / 4, (yr * yr + yi * yi) / 4};
+            for (int64_t f = 0; f < 1 + two; f++)
+                out[(t + f) * bins + k] = (float)(o->magnitude ? sqrt(power[f]) : power[f]);
         }
     }
 }

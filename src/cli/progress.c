@@ -120,6 +120,7 @@ static void compose(const progress *u, const gr_progress *p, bool moving, line *
     gr_show_count(number, p->units_per_second);
     add(l, "%s %s/s", number, u->plan.unit);
     if (isfinite(used)) add(l, "MFU %.0f %%", 100 * used);
+    if (p->waiting >= 0.005) add(l, "inputs %.0f %%", 100 * p->waiting);
     gr_show_seconds(number, seconds_left(u, p));
     add(l, "ETA %s", number);
     gr_show_bytes(number, (double)p->memory_bytes);
@@ -173,6 +174,7 @@ static void json_step(progress *u, const gr_progress *p)
     json_number("grad_norm", p->grad_norm);
     json_number("units_per_second", p->units_per_second);
     json_number("mfu", mfu(u, p));
+    json_number("waiting", p->waiting);
     json_number("seconds", p->seconds);
     json_number("seconds_left", seconds_left(u, p));
     json_int("memory_bytes", (int64_t)p->memory_bytes);

@@ -17,6 +17,7 @@ typedef struct gr__trainer {
     gr__str line;
     gr_progress progress;
     double started, last_time, rate; /* seconds; units per second */
+    double filling, stepping;        /* seconds in which inputs were made; of all steps */
     int64_t skips_in_a_row;
 } gr__trainer;
 
@@ -79,7 +80,9 @@ static gr_status run_program(gr__trainer *t, gr_session *s, int64_t micro, bool 
 {
     gr_run *run = t->run;
     gr_run_control c = gr__run_control(run, micro);
+    double begin = gr__now();
     if (fill) run->task->kind->fill(run->task, GR__SPLIT_TRAIN, micro * run->set.batch, run->set.batch, s);
+    t->filling += gr__now() - begin;
     gr_session_set_control(s, &c);
     t->progress.learning_rate = c.learning_rate;
     return gr_session_run(s);
@@ -171,6 +174,7 @@ static gr_status step(gr__trainer *t)
            units = run->task->units_per_sample * (double)(run->set.batch * run->set.accumulate);
     t->last_time = now;
     run->at.seconds += took;
+    t->stepping += took;
     t->rate = t->rate > 0 ? 0.9 * t->rate + 0.1 * units / took : units / took;
     p->step = run->at.step;
     p->epoch = (double)run->at.step * (double)(run->set.batch * run->set.accumulate) /
@@ -178,6 +182,7 @@ static gr_status step(gr__trainer *t)
     p->loss_average = run->at.loss_average;
     p->seconds = run->at.seconds;
     p->units_per_second = t->rate;
+    p->waiting = t->filling / t->stepping;
     p->seconds_left = (double)(run->set.steps - run->at.step) * units / t->rate;
     p->memory_bytes = gr__rss_bytes();
     GR_TRY(log_step(t, units * (double)run->at.step));

@@ -1,23 +1,17 @@
 #include "task/classes.h"
 
-#include "base/rng.h"
-
-#include <math.h>
+#include "data/split.h"
 
 gr_status gr__classes_split(const int32_t *label, int64_t n, int64_t classes, double share, uint64_t seed,
                             uint8_t *valid)
 {
-    int64_t *of_class = gr__calloc(2 * (size_t)classes, sizeof *of_class), *seen = of_class + classes;
-    if (!of_class) return gr__fail_memory("a list of classes", 16 * (size_t)classes);
-    for (int64_t i = 0; i < n; i++) of_class[label[i]]++;
-    for (int64_t i = 0; i < n; i++) {
-        int32_t k = label[i];
-        uint64_t key = gr__rng_key(seed, 0x7369676874000000u + (uint64_t)k);
-        int64_t place = (int64_t)gr__permute(key, (uint64_t)of_class[k], (uint64_t)seen[k]++);
-        valid[i] = place < llround(share * (double)of_class[k]);
-    }
-    gr__free(of_class);
-    return GR_OK;
+    int64_t train, *row = gr__alloc((size_t)(n + 1) * sizeof *row);
+    if (!row) return gr__fail_memory("a list of samples", (size_t)n * sizeof *row);
+    for (int64_t i = 0; i < n; i++) row[i] = i;
+    gr_status status = gr__split_rows(&(gr__split_options){.valid = share}, seed, label, classes, row, n, &train);
+    for (int64_t i = 0; i < n && status == GR_OK; i++) valid[row[i]] = i >= train;
+    gr__free(row);
+    return status;
 }
 
 gr_status gr__classes_model(const gr__task_in *in, const gr__facts *facts, const char *what, gr__arena *arena,
