@@ -290,6 +290,50 @@ static void bad_boxes(void **state)
     assert_fails(open_run(NULL, "model.stride=64", &run), GR_ERR_CONFIG, "'stride: 64' is not one of the strides");
 }
 
+/* COCO says the same; a box that reaches outside is cut, and a crowd is neither right nor wrong. */
+static void coco(void **state)
+{
+    (void)state;
+    char text[2000];
+    gr_run *run;
+    write_picture(1, NULL);
+    write_picture(2, NULL);
+    int n =
+        snprintf(text, sizeof text,
+                 "{\"categories\": [{\"id\": 4, \"name\": \"blue\"}, {\"id\": 9, \"name\": \"red\"}],"
+                 "\"images\": [{\"id\": 1, \"file_name\": \"p1.ppm\"}, {\"id\": 2, \"file_name\": \"p2.ppm\"}],"
+                 "\"annotations\": [{\"image_id\": 1, \"category_id\": 9, \"bbox\": [3, 4, 10, 10], \"iscrowd\": 1},"
+                 "{\"image_id\": 2, \"category_id\": 4, \"bbox\": [40, 4, 10, 10]}]}");
+    const char *path = test_write(folder, "boxes.json", text, (size_t)n);
+    char source[700], where[700];
+    snprintf(source, sizeof source, "data.source=%s", path);
+    snprintf(where, sizeof where, "data.pictures=%s/JPEGImages", folder);
+    const char *set[] = {
+        "task=object-detection", source,           where,           "data.valid=0.5",    "model.layers=[1, 1]",
+        "train.batch=1",         "train.epochs=0", "train.steps=2", "data.skip_bad=true"};
+    gr_run_options o = {.overrides = set, .n_overrides = 8, .no_write = true};
+    const char *config = test_write(folder, "coco.yaml", "{}\n", 3);
+    assert_fails(gr_run_open(config, &o, &run), GR_ERR_DATA,
+                 "boxes.json:annotation 1: the box (40, 4) to (50, 14) of 'blue' reaches out of its picture");
+    o.n_overrides = 9;
+    assert_ok(gr_run_open(config, &o, &run));
+    assert_ok(gr_run_train(run, NULL));
+    gr_run_close(&run);
+}
+
+static void large_grids(void **state)
+{
+    (void)state;
+    static const char text[] = "{type: detector, height: 65536, width: 65536, channels: 3, classes: 1}";
+    gr__arena arena = {0};
+    gr__conf *conf;
+    gr_model *m;
+    assert_ok(gr__conf_parse(text, sizeof text - 1, "test.yaml", &arena, &conf));
+    assert_fails(gr__model_new(conf, &(gr__facts){0}, NULL, &m), GR_ERR_CONFIG,
+                 "more than 1048576 places 8 pixels apart");
+    gr__arena_release(&arena);
+}
+
 static void blood_cells(void **state)
 {
     (void)state;
@@ -335,8 +379,14 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch), cmocka_unit_test(suppress), cmocka_unit_test(assign),
-        cmocka_unit_test(moved),           cmocka_unit_test(learns),   cmocka_unit_test(bad_boxes),
+        cmocka_unit_test(matches_pytorch),
+        cmocka_unit_test(suppress),
+        cmocka_unit_test(assign),
+        cmocka_unit_test(moved),
+        cmocka_unit_test(learns),
+        cmocka_unit_test(bad_boxes),
+        cmocka_unit_test(coco),
+        cmocka_unit_test(large_grids),
         cmocka_unit_test(blood_cells),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);

@@ -211,6 +211,40 @@ static void digits_lenet_config(void **state)
     gr_run_close(&run);
 }
 
+/* Opened with all their data, and a few steps. */
+static void sequence_configs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *data, *metric;
+        int64_t samples;
+    } cases[] = {
+        {"trec_textcnn", "classification/trec/train.txt", "accuracy", 5452},
+        {"mr_textcnn", "classification/mr.txt", "accuracy", 8530},
+        {"sms_textcnn", "classification/sms_spam.tsv", "auc", 4460},
+        {"hotels_zh_textcnn", "classification/chnsenticorp_htl_zh.csv", "macro_f1", 6212},
+        {"etth1_dlinear", "timeseries/ETTh1.csv", "mse", 8640 - 336 - 96 + 1},
+        {"airline_lstm", "timeseries/airline_passengers.csv", "rmse", 96 - 12},
+        {"movielens_mf", "ratings/ml-latest-small/ratings.csv", "biases_rmse", 80669},
+        {"movielens_next", "ratings/ml-latest-small/ratings.csv", "popular_ndcg10", 100836 - 2 * 610},
+    };
+    static const char *const settings[] = {"train.epochs=0", "train.steps=2", "train.eval_samples=64"};
+    if (!test_data(cases[0].data)) skip();
+#ifdef GRADUS_SANITIZED
+    test_skip("too slow under a sanitizer");
+#endif
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "examples/%s.yaml", cases[i].name);
+        gr_run *run = open_example(path, settings, 3, NULL);
+        int64_t samples = gr_run_describe(run).samples;
+        if (samples != cases[i].samples) fail_msg("%s: %lld samples", cases[i].name, (long long)samples);
+        assert_ok(gr_run_train(run, NULL));
+        assert_true(isfinite(metric_of(run, cases[i].metric)));
+        gr_run_close(&run);
+    }
+}
+
 /* ---- what the examples made necessary ---- */
 
 static void store_files(void **state)
@@ -254,7 +288,8 @@ int main(void)
         cmocka_unit_test(digits_inverse_config), cmocka_unit_test(digits_linear_config),
         cmocka_unit_test(digits_program),        cmocka_unit_test(story_gpt_program),
         cmocka_unit_test(story_gpt_config),      cmocka_unit_test(questions_config),
-        cmocka_unit_test(digits_lenet_config),   cmocka_unit_test(store_files),
+        cmocka_unit_test(digits_lenet_config),   cmocka_unit_test(sequence_configs),
+        cmocka_unit_test(store_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@
  *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
  *
  * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
- * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst. */
+ * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst,
+ * textcnn, textrnn, rnn, linear, fm, mf, two_tower, next_item. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 

@@ -38,7 +38,9 @@ static int run_command(void)
     int code = run ? run(model, &o)
                    : cli_usage("'%s' is a %s, of which nothing can be predicted this way%s", cli.argument[0],
                                gr_model_family(model),
-                               gr_model_kind_of(model) == GR_MODEL_LM ? "; 'gradus generate' continues texts" : "");
+                               gr_model_kind_of(model) == GR_MODEL_LM          ? "; 'gradus generate' continues texts"
+                               : gr_model_kind_of(model) == GR_MODEL_GENERATOR ? "; 'gradus generate' makes pictures"
+                                                                               : "");
     gr_model_free(&model);
     return code;
 }

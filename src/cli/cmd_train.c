@@ -109,6 +109,8 @@ static void print_end(gr_run *run, const gr_metric *m, int n)
         printf("  gradus generate %s --prompt \"Once upon a time\"\n  gradus eval %s TEXT\n", p.out, p.out);
     else if (kind == GR_MODEL_CLIP)
         printf("  gradus predict %s CLIP...\n  gradus eval %s\n", p.out, p.out);
+    else if (kind == GR_MODEL_GENERATOR)
+        printf("  gradus generate %s --folder pictures\n  gradus eval %s\n", p.out, p.out);
     else if (kind == GR_MODEL_PICTURE || kind == GR_MODEL_DETECTOR)
         printf("  gradus predict %s PICTURE...\n  gradus eval %s\n", p.out, p.out);
     else if (p.labels && (gr_model_kind_of(gr_run_model(run)) == GR_MODEL_SOUND ||

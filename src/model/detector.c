@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MOST_STAGES = 8, MOST_BLOCKS = 100 };
+enum { MOST_STAGES = 8, MOST_BLOCKS = 100, MOST_PLACES = 1 << 20 };
 
 typedef struct detector_config {
     gr__picture_config p; /* first */
@@ -47,7 +47,12 @@ static gr_status finish(void *config, const gr__facts *facts)
     GR_FAIL_IF(stage_of(c) > (int64_t)c->layers.n, GR_ERR_CONFIG,
                "'stride: %lld' is not one of the strides of %zu stages: 2, 4, ... %lld", (long long)c->stride,
                c->layers.n, (long long)2 << c->layers.n);
-    return gr__picture_finish(&c->p, facts);
+    GR_TRY(gr__picture_finish(&c->p, facts));
+    int64_t places = (c->p.height / c->stride + 1) * (c->p.width / c->stride + 1);
+    GR_FAIL_IF(places > MOST_PLACES, GR_ERR_CONFIG,
+               "pictures of %lld x %lld have more than %d places %lld pixels apart; data.size resizes them",
+               (long long)c->p.height, (long long)c->p.width, MOST_PLACES, (long long)c->stride);
+    return GR_OK;
 }
 
 static void places(const void *config, int64_t *height, int64_t *width, int64_t *stride)

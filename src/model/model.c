@@ -140,7 +140,7 @@ static void build_layout(gr_model *m)
         const gr__speech_config *s = m->config;
         gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, 8, s->sound.mels});
         f->build_speech(g, m->config, &(gr__speech_in){.x = x});
-    } else if (f->kind == GR__KIND_TABLE) {
+    } else if (kind == GR__KIND_TABLE) {
         gr__model_build_table(m, g, 1, false);
     } else if (f->kind == GR__KIND_SERIES) {
         const gr__series_config *s = m->config;

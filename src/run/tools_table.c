@@ -65,7 +65,7 @@ done:
 
 static gr_status want_table(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(m->family->kind != GR__KIND_TABLE, GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_TABLE, GR_ERR_UNSUPPORTED,
                "%s needs a model for rows of a table, not '%s'; train one with the task 'table'", what,
                m->family->name);
     return GR_OK;

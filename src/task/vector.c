@@ -83,7 +83,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &base->model));
     if (gr__model_kind(base->model) != GR__KIND_VECTOR)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
-                             "model '%s' does not take rows of numbers; use 'mlp' or 'layers'",
+                             "model '%s' does not take rows of numbers; use 'mlp', 'linear' or 'layers'",
                              base->model->family->name);
     base->samples[0] = base->units[0] = t->part[0].rows;
     base->samples[1] = base->units[1] = t->part[t->has_valid].rows;
