@@ -283,7 +283,7 @@ static void values_are_balanced(void **state)
     assert_int_equal(count(r, 3, "yes"), 6);
     assert_int_equal(count(r, 3, "no"), 6);
     for (int i = 10; i < 13; i++) {
-        char x[8];
+        char x[16];
         snprintf(x, sizeof x, "%d", i);
         assert_int_equal(count(r, 0, x), 2);
     }
