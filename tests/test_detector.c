@@ -261,10 +261,12 @@ static void learns(void **state)
     assert_int_equal(gr_model_kind_of(m), GR_MODEL_DETECTOR);
     snprintf(drawn, sizeof drawn, "%s/drawn", folder);
     for (int i = 0; i < 2; i++) snprintf(path[i], sizeof path[i], "%s/JPEGImages/p%d.ppm", folder, i + 1);
-    gr_detect_options o = {.draw = drawn};
+    gr_detect_options o = {.draw = draws ? drawn : NULL};
     assert_ok(gr_detect_pictures(m, (const char *[]){path[0], path[1]}, 2, &o, count_boxes, &s));
     print_message("%d blue, %d red, score %.3f at least\n", s.n[0], s.n[1], s.worst);
     assert_true(s.n[0] == 2 && s.n[1] == 2 && s.worst >= 0.3);
+    gr_model_free(&m);
+    if (!draws) return;
     gr__image image, plain;
     snprintf(path[0], sizeof path[0], "%s/p2.png", drawn);
     assert_ok(gr__image_read(path[0], NULL, &image));
@@ -272,7 +274,6 @@ static void learns(void **state)
     assert_true(image.width == SIDE && memcmp(image.pixels, plain.pixels, 3 * SIDE * SIDE) != 0);
     gr__image_release(&image);
     gr__image_release(&plain);
-    gr_model_free(&m);
 }
 
 static void bad_boxes(void **state)
