@@ -215,3 +215,10 @@ bool gr__str_ends(const char *text, const char *end)
     size_t n = strlen(text), k = strlen(end);
     return n >= k && memcmp(text + n - k, end, k) == 0;
 }
+
+bool gr__str_ends_packed(const char *text, const char *end)
+{
+    char packed[32];
+    snprintf(packed, sizeof packed, "%.28s.gz", end);
+    return gr__str_ends(text, end) || gr__str_ends(text, packed);
+}

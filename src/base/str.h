@@ -30,6 +30,8 @@ const char *gr__str_nearest(const char *word, const char *const *candidates, siz
 /* Whether the whole text matches: '*' stands for any characters, '?' for one. */
 bool gr__str_glob(const char *pattern, const char *text);
 bool gr__str_ends(const char *text, const char *end);
+/* The same with or without ".gz" behind it. */
+bool gr__str_ends_packed(const char *text, const char *end);
 
 /* Bytes of the UTF-8 sequence at 'text' (1 to 4); 0 where it is not valid (overlong, surrogate, cut off) or n is 0. */
 size_t gr__utf8_step(const char *text, size_t n);

@@ -84,12 +84,6 @@ gr_status gr__image_set_name_classes(gr__image_set *set, const char *const *name
 
 /* ---- opening ---- */
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static gr_status open_kind(gr__image_set *set, const gr__image_set_options *o)
 {
     const char *path = set->path;
@@ -100,11 +94,11 @@ static gr_status open_kind(gr__image_set *set, const gr__image_set_options *o)
         gr__free(annotations);
         return voc ? gr__image_set_open_voc(set, o) : gr__image_set_open_folder(set);
     }
-    if (ends_with(path, ".json")) return gr__image_set_open_coco(set, o);
-    if (ends_with(path, ".tar") || ends_with(path, ".tar.gz") || ends_with(path, ".tgz"))
+    if (gr__str_ends(path, ".json")) return gr__image_set_open_coco(set, o);
+    if (gr__str_ends(path, ".tar") || gr__str_ends(path, ".tar.gz") || gr__str_ends(path, ".tgz"))
         return gr__image_set_open_tar(set);
-    if (ends_with(path, ".bin") || ends_with(path, ".bin.gz")) return gr__image_set_open_cifar(set, o);
-    if (ends_with(path, ".y4m")) return gr__image_set_open_video(set);
+    if (gr__str_ends(path, ".bin") || gr__str_ends(path, ".bin.gz")) return gr__image_set_open_cifar(set, o);
+    if (gr__str_ends(path, ".y4m")) return gr__image_set_open_video(set);
     return gr__image_set_open_idx(set, o);
 }
 

@@ -166,18 +166,10 @@ static gr_status read_lines(const char *path, const gr__labelled_options *o, lin
 
 /* ---- the file ---- */
 
-static bool ends_with(const char *path, size_t n, const char *end)
-{
-    size_t m = strlen(end);
-    return n >= m && memcmp(path + n - m, end, m) == 0;
-}
-
 static gr__labelled_format format_of(const char *path)
 {
-    size_t n = strlen(path);
-    if (ends_with(path, n, ".gz")) n -= 3;
-    if (ends_with(path, n, ".csv") || ends_with(path, n, ".tsv")) return GR__LABELLED_TABLE;
-    return ends_with(path, n, ".jsonl") ? GR__LABELLED_JSONL : GR__LABELLED_LINES;
+    if (gr__str_ends_packed(path, ".csv") || gr__str_ends_packed(path, ".tsv")) return GR__LABELLED_TABLE;
+    return gr__str_ends_packed(path, ".jsonl") ? GR__LABELLED_JSONL : GR__LABELLED_LINES;
 }
 
 gr_status gr__labelled_read(const char *path, const gr__labelled_options *o, gr__labelled *out)

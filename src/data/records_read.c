@@ -17,13 +17,6 @@ typedef struct reading {
     bool skip_bad;
 } reading;
 
-static bool ends_with(const char *path, const char *end)
-{
-    char packed[16];
-    snprintf(packed, sizeof packed, "%s.gz", end);
-    return gr__str_ends(path, end) || gr__str_ends(path, packed);
-}
-
 /* What is bad is an error, or counted. */
 static gr_status bad(reading *in, gr_status status)
 {
@@ -277,11 +270,11 @@ gr_status gr_records_open(const char *path, const gr_records_options *options, g
     if (!r) return gr__fail_memory("records", sizeof *r);
     reading in = {r, options && options->skip_bad};
     r->path = gr__strdup(path);
-    gr_status s = !r->path                                                  ? gr__fail_memory("a path", strlen(path))
-                  : ends_with(path, ".csv") || ends_with(path, ".tsv")      ? read_table(&in)
-                  : ends_with(path, ".jsonl") || ends_with(path, ".ndjson") ? read_json(&in)
-                  : ends_with(path, ".npy")                                 ? read_array(&in)
-                                                                            : read_text(&in);
+    gr_status s = !r->path ? gr__fail_memory("a path", strlen(path))
+                  : gr__str_ends_packed(path, ".csv") || gr__str_ends_packed(path, ".tsv")      ? read_table(&in)
+                  : gr__str_ends_packed(path, ".jsonl") || gr__str_ends_packed(path, ".ndjson") ? read_json(&in)
+                  : gr__str_ends_packed(path, ".npy")                                           ? read_array(&in)
+                                                                                                : read_text(&in);
     if (s == GR_OK && r->rows == 0) s = gr__fail(GR_ERR_DATA, "'%s' has no rows", path);
     if (s != GR_OK)
         gr_records_free(&r);

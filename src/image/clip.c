@@ -13,17 +13,11 @@
 
 extern char **environ;
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 bool gr__clip_is_named(const char *name)
 {
     static const char *const ends[] = {".y4m", ".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".gif"};
     for (size_t i = 0; i < GR__COUNT(ends); i++)
-        if (ends_with(name, ends[i])) return true;
+        if (gr__str_ends(name, ends[i])) return true;
     return false;
 }
 
@@ -94,7 +88,7 @@ static gr_status open_source(const char *path, source *s)
     s->map.data = (const unsigned char *)"";
     if (gr__file_is_dir(path)) return open_folder(s);
     GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist", path);
-    if (!ends_with(path, ".y4m")) GR_TRY(convert(s));
+    if (!gr__str_ends(path, ".y4m")) GR_TRY(convert(s));
     GR_TRY(gr__file_map(*s->made ? s->made : path, &s->map));
     return gr__y4m_open(s->map.data, s->map.n, path, &s->video);
 }

@@ -101,9 +101,9 @@ const char *gr_run_source(const gr_run *run)
 
 static bool is_records(const char *path)
 {
-    static const char *const ends[] = {".csv", ".tsv", ".jsonl", ".txt", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".txt.gz"};
+    static const char *const ends[] = {".csv", ".tsv", ".jsonl", ".txt"};
     for (size_t i = 0; path && i < GR__COUNT(ends); i++)
-        if (gr__str_ends(path, ends[i])) return gr__file_exists(path) && !gr__file_is_dir(path);
+        if (gr__str_ends_packed(path, ends[i])) return gr__file_exists(path) && !gr__file_is_dir(path);
     return false;
 }
 

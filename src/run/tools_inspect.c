@@ -153,12 +153,6 @@ static gr_status add_metadata(gr_inspection *f, const char *path)
     return status;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), k = strlen(end);
-    return n >= k && strcmp(text + n - k, end) == 0;
-}
-
 static gr_status open_weights(gr_inspection *f, const char *path)
 {
     GR_TRY(gr__weights_open(path, &f->weights));
@@ -166,7 +160,7 @@ static gr_status open_weights(gr_inspection *f, const char *path)
         const gr__stored *s = gr__weights_at(f->weights, i);
         GR_TRY(add_tensor(f, s->name, s->type, &s->tensor, s->size_bytes));
     }
-    return ends_with(path, ".safetensors") ? add_metadata(f, path) : GR_OK;
+    return gr__str_ends(path, ".safetensors") ? add_metadata(f, path) : GR_OK;
 }
 
 /* A llama2.c file has no names of its own: the model that it becomes has. */
@@ -230,15 +224,15 @@ static gr_status open_any(gr_inspection *f, const char *path)
 {
     GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist", path);
     if (gr__file_is_dir(path)) return open_folder(f, path);
-    if (ends_with(path, ".safetensors") || ends_with(path, ".safetensors.index.json")) {
+    if (gr__str_ends(path, ".safetensors") || gr__str_ends(path, ".safetensors.index.json")) {
         f->format = "safetensors";
         return open_weights(f, path);
     }
-    if (ends_with(path, ".json")) {
+    if (gr__str_ends(path, ".json")) {
         f->format = "tokenizer";
         return open_tokenizer(f, path);
     }
-    GR_FAIL_IF(!ends_with(path, ".bin"), GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(!gr__str_ends(path, ".bin"), GR_ERR_UNSUPPORTED,
                "'%s' is of no kind that inspect knows: .safetensors, tokenizer.json, "
                "a llama2.c .bin, or a folder of them",
                path);

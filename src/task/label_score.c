@@ -1,6 +1,7 @@
 #include "task/label_score.h"
 
 #include "metric/html.h"
+#include "task/metric_list.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -124,60 +125,45 @@ gr_status gr__label_score_add_rows(gr__label_score *s, const float *probability,
 
 /* ---- metrics ---- */
 
-typedef struct list {
-    gr_metric *item;
-    int capacity, n;
-} list;
-
-static void add(list *l, const char *name, double value)
-{
-    if (isnan(value)) return;
-    if (l->n < l->capacity) {
-        l->item[l->n] = (gr_metric){.value = value};
-        snprintf(l->item[l->n].name, sizeof l->item[l->n].name, "%s", name);
-    }
-    l->n++;
-}
-
-static gr_status add_two(gr__label_score *s, list *l)
+static gr_status add_two(gr__label_score *s, gr__metric_list *l)
 {
     gr_curve_scores u;
     gr_precision_recall r = gr_confusion_class(s->confusion, 1);
     gr_threshold best;
     GR_TRY(gr_curve_result(s->curve, &u));
     GR_TRY(gr_curve_threshold(s->curve, GR_THRESHOLD_F1, 0, &best));
-    add(l, "auc", u.auc);
-    add(l, "average_precision", u.average_precision);
-    add(l, "precision", r.precision);
-    add(l, "recall", r.recall);
-    add(l, "f1", r.f1);
-    add(l, "best_f1", best.f1);
-    add(l, "best_threshold", best.threshold);
+    gr__metric_add(l, "auc", u.auc);
+    gr__metric_add(l, "average_precision", u.average_precision);
+    gr__metric_add(l, "precision", r.precision);
+    gr__metric_add(l, "recall", r.recall);
+    gr__metric_add(l, "f1", r.f1);
+    gr__metric_add(l, "best_f1", best.f1);
+    gr__metric_add(l, "best_threshold", best.threshold);
     return GR_OK;
 }
 
 gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capacity, int *n)
 {
-    list l = {out, capacity, 0};
+    gr__metric_list l = {out, capacity, 0};
     gr_confusion_scores c;
     gr_probability_scores p;
     *n = 0;
     GR_FAIL_IF(s->lost, GR_ERR_MEMORY, "no memory for scores");
     gr_confusion_result(s->confusion, &c);
     gr_probability_result(s->probability, &p);
-    add(&l, "accuracy", c.accuracy);
-    add(&l, "macro_f1", c.macro.f1);
-    add(&l, "log_loss", p.log_loss);
+    gr__metric_add(&l, "accuracy", c.accuracy);
+    gr__metric_add(&l, "macro_f1", c.macro.f1);
+    gr__metric_add(&l, "log_loss", p.log_loss);
     if (s->curve) {
         GR_TRY(add_two(s, &l));
     } else if (s->set) {
         gr_curve_set_scores u;
         GR_TRY(gr_curve_set_result(s->set, &u));
-        add(&l, "auc", u.auc_macro);
-        add(&l, "average_precision", u.average_precision_macro);
+        gr__metric_add(&l, "auc", u.auc_macro);
+        gr__metric_add(&l, "average_precision", u.average_precision_macro);
     }
-    if (s->labels > TOP) add(&l, "top5", p.top_k);
-    add(&l, "calibration_error", p.calibration_error);
+    if (s->labels > TOP) gr__metric_add(&l, "top5", p.top_k);
+    gr__metric_add(&l, "calibration_error", p.calibration_error);
     *n = l.n;
     return GR_OK;
 }

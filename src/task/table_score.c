@@ -2,25 +2,11 @@
 
 #include "metric/html.h"
 #include "task/label_score.h"
+#include "task/metric_list.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-typedef struct list {
-    gr_metric *item;
-    int capacity, n;
-} list;
-
-static void add(list *l, const char *name, double value)
-{
-    if (isnan(value)) return;
-    if (l->n < l->capacity) {
-        l->item[l->n] = (gr_metric){.value = value};
-        snprintf(l->item[l->n].name, sizeof l->item[l->n].name, "%s", name);
-    }
-    l->n++;
-}
 
 void gr__table_probabilities(const gr__columns *c, const float *output, double *probability)
 {
@@ -37,7 +23,7 @@ void gr__table_probabilities(const gr__columns *c, const float *output, double *
 }
 
 static gr_status score_numbers(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
-                               list *l)
+                               gr__metric_list *l)
 {
     gr_regression *r;
     gr_regression_scores s;
@@ -51,9 +37,9 @@ static gr_status score_numbers(const gr__columns *c, const gr__table_part *part,
     if (status == GR_OK) status = gr_regression_result(r, &s);
     gr_regression_free(&r);
     GR_TRY(status);
-    add(l, "rmse", s.rmse);
-    add(l, "mae", s.mae);
-    add(l, "r2", s.r2);
+    gr__metric_add(l, "rmse", s.rmse);
+    gr__metric_add(l, "mae", s.mae);
+    gr__metric_add(l, "r2", s.r2);
     return GR_OK;
 }
 
@@ -74,7 +60,7 @@ static gr_status take_classes(const gr__columns *c, const gr__table_part *part, 
 }
 
 static gr_status score_classes(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
-                               list *l)
+                               gr__metric_list *l)
 {
     gr__label_score *s = NULL;
     gr_status status = take_classes(c, part, output, n, &s);
@@ -86,7 +72,7 @@ static gr_status score_classes(const gr__columns *c, const gr__table_part *part,
 gr_status gr__table_score(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
                           gr_metric *out, int capacity, int *n_out)
 {
-    list l = {out, capacity, 0};
+    gr__metric_list l = {out, capacity, 0};
     gr_status status =
         gr__columns_classes(c) ? score_classes(c, part, output, n, &l) : score_numbers(c, part, output, n, &l);
     *n_out = GR__MIN(l.n, capacity);
