@@ -45,6 +45,18 @@ static double value_of(const gr_metric *m, int n, const char *name)
     return NAN;
 }
 
+/* Whether the evaluation that a run left says so. */
+static bool shows(const char *out, const char *what)
+{
+    char path[4200], *text;
+    size_t n;
+    snprintf(path, sizeof path, "%s/evaluation.html", out);
+    assert_ok(gr__file_read(path, 1 << 24, &text, &n));
+    bool found = strstr(text, what) != NULL;
+    gr__free(text);
+    return found;
+}
+
 static void a_folder_alone_predicts(void **state)
 {
     (void)state;
@@ -59,7 +71,16 @@ static void a_folder_alone_predicts(void **state)
     assert_ok(gr_run_train(run, NULL));
     assert_ok(gr_run_evaluate(run, m, 16, &n));
     assert_true(value_of(m, n, "auc") > 0.9);
+    assert_true(shows(out, "<h2>Labels</h2>") && shows(out, "ROC") && shows(out, "dear"));
     gr_run_close(&run);
+    char *numbers = gr__path_join(folder, "numbers");
+    assert_ok(open_with(source, "data.target=price", "data.ignore=[kind]", numbers, &run));
+    assert_ok(gr_run_evaluate(run, m, 16, &n));
+    assert_ok(gr_run_train(run, NULL));
+    assert_ok(gr_run_evaluate(run, m, 16, &n));
+    assert_true(shows(numbers, "<h2>Predictions</h2>") && shows(numbers, "Errors"));
+    gr_run_close(&run);
+    gr__free(numbers);
 
     gr_model *model;
     gr_predictions *p;
