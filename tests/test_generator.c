@@ -79,31 +79,37 @@ static void check_tower(gr_model *m, const gr__safetensors *file, const char *to
     gr_graph_free(&g);
 }
 
+static void check_towers(const char *path, const char *type, const char *hidden)
+{
+    gr__arena arena = {0};
+    gr__safetensors *file;
+    gr__conf *conf;
+    gr_model *m;
+    char text[200];
+    assert_ok(gr__safetensors_open(test_source(path), &file));
+    int n = snprintf(text, sizeof text,
+                     "{type: %s, height: 8, width: 12, channels: 2, latent: 5, maps: [6, 3], hidden: %s, dropout: 0}", type,
+                     hidden);
+    assert_ok(gr__conf_parse(text, (size_t)n, "test.yaml", &arena, &conf));
+    assert_ok(gr__model_new(conf, &(gr__facts){0}, NULL, &m));
+    load(m, file);
+    check_tower(m, file, "decode", false); /* before training moves the running statistics */
+    check_tower(m, file, "decode", true);
+    check_tower(m, file, strcmp(type, "dcgan") == 0 ? "judge" : "code", false);
+    check_tower(m, file, strcmp(type, "dcgan") == 0 ? "judge" : "code", true);
+    gr_model_free(&m);
+    gr__arena_release(&arena);
+    gr__safetensors_close(&file);
+}
+
 static void matches_pytorch(void **state)
 {
     (void)state;
     static const char *const types[] = {"vae", "dcgan"};
-    gr__safetensors *file;
-    assert_ok(gr__safetensors_open(test_source("tests/golden/generator.safetensors"), &file));
     for (int i = 0; i < 2; i++) {
-        gr__arena arena = {0};
-        gr__conf *conf;
-        gr_model *m;
-        char text[200];
-        int n =
-            snprintf(text, sizeof text,
-                     "{type: %s, height: 8, width: 12, channels: 2, latent: 5, maps: [6, 3], dropout: 0}", types[i]);
-        assert_ok(gr__conf_parse(text, (size_t)n, "test.yaml", &arena, &conf));
-        assert_ok(gr__model_new(conf, &(gr__facts){0}, NULL, &m));
-        load(m, file);
-        check_tower(m, file, "decode", false); /* before training moves the running statistics */
-        check_tower(m, file, "decode", true);
-        check_tower(m, file, i ? "judge" : "code", false);
-        check_tower(m, file, i ? "judge" : "code", true);
-        gr_model_free(&m);
-        gr__arena_release(&arena);
+        check_towers("tests/golden/generator.safetensors", types[i], "[]");
+        check_towers("tests/golden/generator_hidden.safetensors", types[i], "[7, 4]");
     }
-    gr__safetensors_close(&file);
 }
 
 /* ---- the task ---- */

@@ -2,6 +2,7 @@
  *
  *   code    pictures down to 'latent' numbers: convs over two pixels, leaky ReLU, a linear layer (autoencoder, vae: twice)
  *   decode  numbers up to logits of pixels in [0, 1]: a linear layer, transposed convs with batch norm and ReLU
+ *           (both: the layers of 'hidden' between the numbers and the smallest map)
  *   judge   the tower of 'code' with one number as its end: whether a picture is real (dcgan, Radford et al. 2015)
  *
  * vae is Kingma and Welling 2013, dcgan the adversarial game of Goodfellow et al. 2014. */
@@ -11,12 +12,12 @@
 
 #include <stdio.h>
 
-enum { MOST_STAGES = 6 };
+enum { MOST_STAGES = 6, MOST_HIDDEN = 4 };
 
 typedef struct maker_config {
     gr__picture_config p; /* first; its only label stands for what the pictures show */
     int64_t latent;
-    gr__conf_ints maps;
+    gr__conf_ints maps, hidden;
     double dropout;
 } maker_config;
 
@@ -36,6 +37,15 @@ typedef struct maker_config {
              "[64, 32]",                                                                                               \
              "channels from the smallest map to the picture, each twice as large as the one before",                   \
              0},                                                                                                       \
+            {"hidden",                                                                                                 \
+             GR__CONF_INT_LIST,                                                                                        \
+             AT(hidden),                                                                                               \
+             1,                                                                                                        \
+             GR__MOST_MAPS,                                                                                            \
+             NULL,                                                                                                     \
+             NULL,                                                                                                     \
+             "sizes of layers between the numbers and the smallest map",                                               \
+             0},                                                                                                       \
             {"dropout", GR__CONF_DOUBLE, AT(dropout), 0, 1, NULL, "0.3", "in the judge (dcgan)", GR__CONF_BELOW_MAX},  \
     }
 static const gr__conf_row code_rows[] = ROWS("16"), noise_rows[] = ROWS("64");
@@ -47,6 +57,8 @@ static gr_status finish(void *config, const gr__facts *facts)
     GR_TRY(gr__picture_finish(&c->p, facts));
     GR_FAIL_IF(c->maps.n > MOST_STAGES, GR_ERR_CONFIG, "'maps' has %zu stages; %d are possible", c->maps.n,
                MOST_STAGES);
+    GR_FAIL_IF(c->hidden.n > MOST_HIDDEN, GR_ERR_CONFIG, "'hidden' has %zu layers; %d are possible", c->hidden.n,
+               MOST_HIDDEN);
     int64_t step = (int64_t)1 << c->maps.n;
     GR_FAIL_IF(c->p.height % step || c->p.width % step, GR_ERR_CONFIG,
                "pictures of %lld x %lld cannot be halved %zu times; data.size resizes them", (long long)c->p.height,
@@ -56,7 +68,7 @@ static gr_status finish(void *config, const gr__facts *facts)
 
 static int64_t latent(const void *config) { return ((const maker_config *)config)->latent; }
 
-/* Down to (N, features of the smallest map). */
+/* Down to (N, features of the smallest map, or of the last layer behind it). */
 static gr_value down(gr_graph *g, const maker_config *c, gr_value x, double dropout)
 {
     char name[16];
@@ -66,16 +78,30 @@ static gr_value down(gr_graph *g, const maker_config *c, gr_value x, double drop
         x = gr_leaky_relu(g, gr_conv_layer(g, name, x, c->maps.item[i], 4, &o), 0.2);
         if (dropout > 0) x = gr_dropout(g, x, dropout);
     }
-    return x ? gr_reshape(g, x, 2, (int64_t[]){gr_value_dim(g, x, 0), -1}) : 0;
+    if (!x) return 0;
+    x = gr_reshape(g, x, 2, (int64_t[]){gr_value_dim(g, x, 0), -1});
+    for (size_t i = c->hidden.n; i-- > 0;) {
+        snprintf(name, sizeof name, "hidden%zu", c->hidden.n - i);
+        x = gr_leaky_relu(g, gr_linear(g, name, x, c->hidden.item[i], NULL), 0.2);
+        if (dropout > 0) x = gr_dropout(g, x, dropout);
+    }
+    return x;
 }
 
 static gr_value decode(gr_graph *g, const void *config, gr_value z, const gr__picture_in *in)
 {
     const maker_config *c = config;
     int64_t h = c->p.height >> c->maps.n, w = c->p.width >> c->maps.n;
-    char name[16];
+    char name[32];
+    gr_value x = z;
     gr_scope_push(g, "decode");
-    gr_value x = gr_linear(g, "linear", z, h * w * c->maps.item[0], &(gr_linear_options){.no_bias = true});
+    for (size_t i = 0; i < c->hidden.n; i++) {
+        snprintf(name, sizeof name, "hidden%zu", i + 1);
+        x = gr_linear(g, name, x, c->hidden.item[i], &(gr_linear_options){.no_bias = true});
+        snprintf(name, sizeof name, "hidden_norm%zu", i + 1);
+        x = gr_relu(g, gr__picture_norm(g, name, x, in));
+    }
+    x = gr_linear(g, "linear", x, h * w * c->maps.item[0], &(gr_linear_options){.no_bias = true});
     x = x ? gr_reshape(g, x, 4, (int64_t[]){gr_value_dim(g, z, 0), h, w, c->maps.item[0]}) : 0;
     x = gr_relu(g, gr__picture_norm(g, "norm0", x, in));
     for (size_t i = 1; i <= c->maps.n && x; i++) {
@@ -124,6 +150,7 @@ static gr_status read_json(gr__json root, void *config, gr__arena *arena)
     GR_TRY(gr__hf_need(root, "maps"));
     GR_TRY(gr__hf_int(root, "latent", 1, 1 << 16, &c->latent));
     GR_TRY(gr__hf_double(root, "dropout", 0, 0.999, &c->dropout));
+    GR_TRY(gr__hf_ints(root, "hidden", MOST_HIDDEN, 1, GR__MOST_MAPS, arena, &c->hidden));
     return gr__hf_ints(root, "maps", MOST_STAGES, 1, GR__MOST_MAPS, arena, &c->maps);
 }
 
@@ -132,6 +159,7 @@ static void write_json(const void *config, gr__str *out)
     const maker_config *c = config;
     gr__picture_write_json(&c->p, out);
     gr__hf_put_double(out, "dropout", c->dropout);
+    if (c->hidden.n) gr__hf_put_ints(out, "hidden", &c->hidden);
     gr__hf_put_int(out, "latent", c->latent);
     gr__hf_put_ints(out, "maps", &c->maps);
 }
@@ -141,7 +169,7 @@ static gr_model_info describe(const void *config)
     const maker_config *c = config;
     gr_model_info info = gr__picture_info(&c->p);
     info.labels = 0;
-    info.layers = 2 * ((int64_t)c->maps.n + 1);
+    info.layers = 2 * (int64_t)(c->maps.n + c->hidden.n + 1);
     info.width = c->latent;
     return info;
 }
