@@ -296,6 +296,10 @@ static void penalty_is_the_judges(void **state)
                   (double)most, (double)off);
     assert_true(most > 1e-5F && off < most / 50);
     for (int i = 0; i < 9; i++) gr__free(w[i / 3][i % 3]);
+    gr_run *run; /* half the nodes in bf16 */
+    open_run("model={type: dcgan, hidden: [8]}", "train={steps: 2, dtype: bf16}", "loss.penalty=1", NULL, &run);
+    assert_ok(gr_run_train(run, NULL));
+    gr_run_close(&run);
 }
 
 /* The examples open and take a few steps. */
