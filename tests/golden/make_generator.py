@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/generator.safetensors and generator_hidden.safetensors (with layers behind the smallest map): the towers
-of src/model/generator.c in PyTorch: parameters, what they give in evaluation, and the gradients of sum(result*weight) in
+"""Makes tests/golden/generator.safetensors and generator_hidden.safetensors (layers behind the smallest map, batch norm in the
+judge): the towers of src/model/generator.c in PyTorch: parameters, what they give in evaluation, and the gradients of sum(result*weight) in
 training.
 
     python tests/golden/make_generator.py        (torch, safetensors)
@@ -37,19 +37,22 @@ class Decode(nn.Module):
 
 
 class Down(nn.Module):
-    def __init__(self, hidden):
+    def __init__(self, hidden, norm=False):
         super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(C, MAPS[1], 4, 2, 1), nn.Conv2d(MAPS[1], MAPS[0], 4, 2, 1)
+        self.conv1, self.conv2 = nn.Conv2d(C, MAPS[1], 4, 2, 1), nn.Conv2d(MAPS[1], MAPS[0], 4, 2, 1, bias=not norm)
+        self.norm2 = nn.BatchNorm2d(MAPS[0], track_running_stats=False) if norm else nn.Identity()
         ins = [2 * 3 * MAPS[0], *reversed(hidden)]
         self.n, self.out = len(hidden), ins[-1]
         for i in range(self.n):
-            self.add_module(f"hidden{i + 1}", nn.Linear(ins[i], ins[i + 1]))
+            self.add_module(f"hidden{i + 1}", nn.Linear(ins[i], ins[i + 1], bias=not norm))
+            own = nn.BatchNorm1d(ins[i + 1], track_running_stats=False) if norm else nn.Identity()
+            self.add_module(f"hidden_norm{i + 1}", own)
 
     def forward(self, x):
-        x = F.leaky_relu(self.conv2(F.leaky_relu(self.conv1(x), 0.2)), 0.2)
+        x = F.leaky_relu(self.norm2(self.conv2(F.leaky_relu(self.conv1(x), 0.2))), 0.2)
         x = x.permute(0, 2, 3, 1).flatten(1)
         for i in range(1, self.n + 1):
-            x = F.leaky_relu(getattr(self, f"hidden{i}")(x), 0.2)
+            x = F.leaky_relu(getattr(self, f"hidden_norm{i}")(getattr(self, f"hidden{i}")(x)), 0.2)
         return x
 
 
@@ -64,20 +67,20 @@ class Code(Down):
 
 
 class Judge(Down):
-    def __init__(self, hidden):
-        super().__init__(hidden)
+    def __init__(self, hidden, norm):
+        super().__init__(hidden, norm)
         self.linear = nn.Linear(self.out, 1)
 
     def forward(self, x):
         return self.linear(super().forward(2 * x - 1))
 
 
-def make(file, hidden):
+def make(file, hidden, norm):
     torch.manual_seed(5)
     out = {}
     x, z = torch.rand(4, C, H, W), torch.randn(4, LATENT)
     out["x"], out["z"] = x.permute(0, 2, 3, 1), z
-    for name, net, given in (("decode", Decode(hidden), z), ("code", Code(hidden), x), ("judge", Judge(hidden), x)):
+    for name, net, given in (("decode", Decode(hidden), z), ("code", Code(hidden), x), ("judge", Judge(hidden, norm), x)):
         with torch.no_grad():
             for key, b in net.named_buffers():
                 if "running" in key:
@@ -96,5 +99,5 @@ def make(file, hidden):
     print(path, path.stat().st_size, "bytes, torch", torch.__version__)
 
 
-make("generator.safetensors", [])
-make("generator_hidden.safetensors", [7, 4])
+make("generator.safetensors", [], False)
+make("generator_hidden.safetensors", [7, 4], True)
