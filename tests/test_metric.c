@@ -269,6 +269,12 @@ static void clusters_by_hand(void **state)
     gr_contingency_result(c, &s);
     assert_is(s.adjusted_rand, 0);
     assert_is(s.normalized_mutual_information, 0);
+    assert_is(s.purity, 0.5); /* two of four are the most frequent label of the only cluster */
+    gr_contingency_free(&c);
+    assert_ok(gr_contingency_new(&c));
+    assert_ok(gr_contingency_update(c, (int32_t[]){1, 1, 2, 2, 2, 3}, (int32_t[]){7, 7, 7, -4, -4, -4}, 6));
+    gr_contingency_result(c, &s);
+    assert_is(s.purity, 4.0 / 6);
     gr_contingency_free(&c);
 }
 

@@ -348,6 +348,7 @@ GR_API gr_status gr_contingency_merge(gr_contingency *c, const gr_contingency *o
 typedef struct gr_contingency_scores {
     double adjusted_rand; /* Hubert and Arabie 1985; 1 where the two agree on all pairs, also for empty input */
     double normalized_mutual_information; /* over the mean of the entropies; 1 where both are one cluster or empty */
+    double purity; /* share of the points that have the most frequent a among those of their b; 1 for empty input */
 } gr_contingency_scores;
 GR_API void gr_contingency_result(const gr_contingency *c, gr_contingency_scores *out);
 

@@ -181,7 +181,8 @@ static int eval_model(void)
     else if (s == GR_OK && o.ids)
         s = eval_logits(model, &ids, o.logits);
     else if (s == GR_OK)
-        s = gr_model_kind_of(model) == GR_MODEL_TABLE ? score_rows(model) : score(model);
+        s = gr_model_kind_of(model) == GR_MODEL_TABLE || gr_model_kind_of(model) == GR_MODEL_FITTED ? score_rows(model)
+                                                                                                    : score(model);
     gr_model_free(&model);
     ids_release(&ids);
     return s == GR_OK ? code : cli_fail(s);

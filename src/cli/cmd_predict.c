@@ -25,6 +25,7 @@ static const struct {
     {GR_MODEL_ENCODER, predict_texts}, {GR_MODEL_PICTURE, predict_files}, {GR_MODEL_SOUND, predict_files},
     {GR_MODEL_CLIP, predict_files},    {GR_MODEL_SPEECH, predict_speech}, {GR_MODEL_DETECTOR, predict_boxes},
     {GR_MODEL_TABLE, predict_rows},    {GR_MODEL_SERIES, predict_series}, {GR_MODEL_RECOMMENDER, predict_items},
+    {GR_MODEL_FITTED, predict_places},
 };
 
 static int run_command(void)
@@ -54,6 +55,7 @@ static const char *const examples[] = {
     "gradus predict runs/fsdd_digits seven.wav",
     "gradus predict runs/fsdd_strings numbers.wav --beam 8",
     "gradus predict runs/houses new.csv > predicted.csv",
+    "gradus predict runs/penguins_kmeans new.csv",
     "gradus predict runs/etth1_dlinear ETTh1.csv",
     "gradus predict runs/movielens_mf ratings.csv --user 42 --top 10",
     NULL,
@@ -73,7 +75,8 @@ const cli_command cmd_predict = {
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row. One that 'forecasting' left wants a CSV file with the past of\n"
     "its series, and prints how they go on. One that 'recommendation' left wants --user and a CSV file with what users have had,\n"
-    "and prints items that this one has not had, the best first, each with its score.",
+    "and prints items that this one has not had, the best first, each with its score. One that 'unsupervised' left wants a CSV\n"
+    "file, and prints it with 'cluster' and 'distance', or the components; or, if it was fitted to pictures, files of them.",
     options,
     COUNT(options),
     1,

@@ -22,6 +22,7 @@ int predict_files(gr_model *model, const predict_options *o); /* pictures, sound
 int predict_boxes(gr_model *model, const predict_options *o);
 int predict_speech(gr_model *model, const predict_options *o);
 int predict_rows(gr_model *model, const predict_options *o);
+int predict_places(gr_model *model, const predict_options *o); /* clusters, components: of rows or pictures */
 int predict_series(gr_model *model, const predict_options *o);
 int predict_items(gr_model *model, const predict_options *o);
 

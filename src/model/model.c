@@ -2,6 +2,7 @@
 #include "model/family.h"
 
 #include "graph/graph.h"
+#include "model/fitted.h"
 #include "model/picture.h"
 #include "model/recommender.h"
 #include "model/series.h"
@@ -142,6 +143,9 @@ static void build_layout(gr_model *m)
         f->build_speech(g, m->config, &(gr__speech_in){.x = x});
     } else if (kind == GR__KIND_TABLE) {
         gr__model_build_table(m, g, 1, false);
+    } else if (kind == GR__KIND_FITTED) {
+        gr__fitted_out out;
+        gr__model_build_fitted(m, g, 1, &out);
     } else if (f->kind == GR__KIND_SERIES) {
         const gr__series_config *s = m->config;
         gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, s->window, (int64_t)s->names.n});
@@ -256,7 +260,8 @@ _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MOD
                    (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE &&
                    (int)GR__KIND_SOUND == GR_MODEL_SOUND && (int)GR__KIND_SPEECH == GR_MODEL_SPEECH &&
                    (int)GR__KIND_CLIP == GR_MODEL_CLIP && (int)GR__KIND_SERIES == GR_MODEL_SERIES &&
-                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR && (int)GR__KIND_RECOMMENDER == GR_MODEL_RECOMMENDER,
+                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR && (int)GR__KIND_RECOMMENDER == GR_MODEL_RECOMMENDER &&
+                   (int)GR__KIND_FITTED == GR_MODEL_FITTED,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 

@@ -113,7 +113,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
                       .text = path ? NULL : o->text,
                       .text_bytes = o->text_bytes};
     GR_TRY(gr__task_open(&in, &run->task));
-    gr__settings_resolve(&run->set, run->task->samples[0], run->task->kind->language, run->task->kind->epochs);
+    gr__settings_resolve(&run->set, run->task->samples[0], kind->language, kind->fit != NULL, kind->epochs);
     GR_TRY(gr_schedule_check(&run->set.schedule));
     run->store = gr_model_store(run->task->model);
     run->base_bytes = gr__rss_bytes();
@@ -171,6 +171,18 @@ static void state_sizes(const gr_graph *g, gr_run_plan *p)
     }
 }
 
+/* Forward passes of a step. */
+static double batches_of_step(const gr_run *run)
+{
+    if (!run->task->kind->fit) return (double)run->set.accumulate;
+    return ceil((double)run->task->samples[0] / (double)run->set.batch);
+}
+
+static double samples_of_step(const gr_run *run)
+{
+    return run->task->kind->fit ? (double)run->task->samples[0] : (double)(run->set.batch * run->set.accumulate);
+}
+
 gr_run_plan gr_run_describe(const gr_run *run)
 {
     const gr__settings *s = &run->set;
@@ -185,15 +197,15 @@ gr_run_plan gr_run_describe(const gr_run *run)
                      .start_step = run->at.step,
                      .unit = t->kind->unit,
                      .bf16 = s->dtype == 1,
-                     .units_per_step = t->units_per_sample * (double)(s->batch * s->accumulate),
+                     .units_per_step = t->units_per_sample * samples_of_step(run),
                      .train_units = t->units[0],
                      .valid_units = t->units[1]};
     state_sizes(run->graph, &p);
     const gr_plan *forward = run->step_plan ? run->step_plan : run->micro_plan;
     p.recompute = gr_plan_recompute(forward);
-    p.epochs = (int64_t)ceil((double)(s->steps * s->batch * s->accumulate) / (double)GR__MAX(t->samples[0], 1));
+    p.epochs = (int64_t)ceil((double)s->steps * samples_of_step(run) / (double)GR__MAX(t->samples[0], 1));
     p.flops_per_step =
-        gr_plan_flops(forward) * (double)s->accumulate + (run->apply_plan ? gr_plan_flops(run->apply_plan) : 0);
+        gr_plan_flops(forward) * batches_of_step(run) + (run->apply_plan ? gr_plan_flops(run->apply_plan) : 0);
     p.activation_bytes = arena_of(run->step_plan) + arena_of(run->micro_plan) + arena_of(run->apply_plan) +
                          arena_of(run->clear_plan) + arena_of(run->eval_plan);
     p.total_bytes = p.weight_bytes + p.optimizer_bytes + p.gradient_bytes + p.activation_bytes;
@@ -202,7 +214,7 @@ gr_run_plan gr_run_describe(const gr_run *run)
         run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
     gr_model_info info = gr_model_describe(t->model);
     p.vocab = t->model->family->kind == GR__KIND_LM ? info.vocab : 0;
-    p.labels = info.labels;
+    p.labels = t->kind->fit ? 0 : info.labels; /* clusters are no labels */
     p.trainable = p.parameters;
     return p;
 }
@@ -274,6 +286,6 @@ gr_status gr_run_time_step(gr_run *run, double *seconds)
     if (run->clear) GR_TRY(gr_session_run(run->clear));
     /* the update, which a dry run leaves out, passes over weights, gradients and moments */
     gr_run_plan p = gr_run_describe(run);
-    *seconds = *seconds * (double)run->set.accumulate + (double)(3 * p.weight_bytes + 2 * p.optimizer_bytes) / 30e9;
+    *seconds = *seconds * batches_of_step(run) + (double)(3 * p.weight_bytes + 2 * p.optimizer_bytes) / 30e9;
     return GR_OK;
 }
