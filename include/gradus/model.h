@@ -193,6 +193,14 @@ GR_API gr_label_kind gr_model_label_kind(const gr_model *model);
  * the i-th cluster or component), borrowed; NULL past the end, and where there is no head. */
 GR_API const char *gr_model_label(const gr_model *model, int64_t i);
 
+/* Of a model of two labels (GR_LABELS_ONE): the second is said where its probability is at least this; NaN: the likelier one
+ * is said. It is a part of the folder ("threshold" of config.json); training may tune it ('threshold' of a configuration). */
+GR_API double gr_model_threshold(const gr_model *model);
+/* 0 .. 1, or NaN. GR_ERR_ARGUMENT, GR_ERR_UNSUPPORTED (not two labels). */
+GR_API gr_status gr_model_set_threshold(gr_model *model, double threshold);
+/* Which label is said of these probabilities (labels), as many as the model has. */
+GR_API int64_t gr_model_decide(const gr_model *model, const double *probability, int64_t labels);
+
 typedef struct gr_classify_options {
     int64_t batch;  /* texts at a time; 0: 16 */
     int64_t length; /* most tokens of a text, what is beyond is cut off; 0: the model's context */

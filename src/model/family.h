@@ -200,6 +200,7 @@ struct gr_model {
     gr_store *store;
     gr_tokenizer *tokenizer; /* owned; NULL: none */
     gr_graph *layout;        /* forward part for one token or row: declares every parameter; never run */
+    double threshold;        /* of two labels; NaN: none */
     int32_t bos, pad;        /* -1: none */
     int32_t eos[GR__MAX_EOS];
     int n_eos;

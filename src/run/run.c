@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct gr__root_rows {
-    const char *task, *from, *out;
+    const char *task, *from, *threshold, *out;
     const gr__conf *data, *tokenizer, *model, *train, *loss;
 } gr__root_rows;
 
@@ -25,6 +25,10 @@ static const gr__conf_row root_rows[] = {
     {"model", GR__CONF_SECTION, AT(model), 0, 0, NULL, NULL, "type and sizes", 0},
     {"loss", GR__CONF_SECTION, AT(loss), 0, 0, NULL, NULL,
      "vector, table: what is made small; classification, table: weights of the labels; classification: label smoothing",
+     0},
+    {"threshold", GR__CONF_STRING, AT(threshold), 0, 0, NULL, NULL,
+     "two labels: the second is said from this probability on; f1, youden: the one that is best for it on the validation part, whose "
+     "measures are then a little too good; default: the likelier label is said",
      0},
     {"train", GR__CONF_SECTION, AT(train), 0, 0, NULL, NULL, "steps, batch, rate, optimiser, checkpoints", 0},
     {"out", GR__CONF_STRING, AT(out), 0, 0, NULL, NULL, "the run's folder; default runs/NAME", 0},
@@ -95,6 +99,39 @@ static gr_status take_defaults(gr_run *run, const gr__task_kind *kind)
     return GR_OK;
 }
 
+/* The key 'threshold', for tasks that tell labels apart, of which there must be two. */
+static gr_status read_threshold(gr_run *run, const char *text)
+{
+    static const char *const words[] = {"none", "f1", "youden"};
+    static const gr__tuning_kind kinds[] = {GR__TUNING_NONE, GR__TUNING_F1, GR__TUNING_YOUDEN};
+    const gr__conf *node = gr__conf_find(run->root, "threshold");
+    gr__tuning *t = &run->tuning;
+    if (!text) return GR_OK;
+    for (size_t i = 0; i < GR__COUNT(words); i++)
+        if (strcmp(text, words[i]) == 0) {
+            *t = (gr__tuning){kinds[i], NAN};
+            return GR_OK;
+        }
+    if (gr__parse_double(text, &t->number) && t->number >= 0 && t->number <= 1) {
+        t->kind = GR__TUNING_FIXED;
+        return GR_OK;
+    }
+    const char *near = gr__str_nearest(text, words, GR__COUNT(words));
+    return gr__conf_fail(node, "'threshold' is a number from 0 to 1, f1 or youden, not '%.100s'%s%s%s", text,
+                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static gr_status check_threshold(gr_run *run)
+{
+    const gr__conf *node = gr__conf_find(run->root, "threshold");
+    GR_TRY(gr_model_set_threshold(run->task->model, NAN)); /* that of what it began with goes */
+    if (!run->tuning.kind) return GR_OK;
+    if (!run->task->kind->tune) return gr__conf_fail(node, "the task '%s' knows no threshold", run->task->kind->name);
+    if (gr_model_set_threshold(run->task->model, 0.5) != GR_OK)
+        return gr__conf_fail(node, "a threshold is for two labels; this model does not tell two apart");
+    return gr_model_set_threshold(run->task->model, run->tuning.kind == GR__TUNING_FIXED ? run->tuning.number : NAN);
+}
+
 static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o)
 {
     gr__root_rows rows = {.task = NULL};
@@ -106,6 +143,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     GR_TRY(gr__task_find(run->root, &kind));
     GR_TRY(take_defaults(run, kind));
     GR_TRY(gr__settings_read(run->root, !kind->plain, &run->set, &run->arena));
+    GR_TRY(read_threshold(run, rows.threshold));
     gr__task_in in = {.root = run->root,
                       .run_folder = run->out,
                       .fresh = o->fresh,
@@ -113,6 +151,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
                       .text = path ? NULL : o->text,
                       .text_bytes = o->text_bytes};
     GR_TRY(gr__task_open(&in, &run->task));
+    GR_TRY(check_threshold(run));
     gr__settings_resolve(&run->set, run->task->samples[0], kind->language, kind->fit != NULL, kind->epochs);
     GR_TRY(gr_schedule_check(&run->set.schedule));
     run->store = gr_model_store(run->task->model);

@@ -88,7 +88,7 @@ static gr_status add_note(gr_predictions *p, const gr__table_odd *o, const char 
     return GR_OK;
 }
 
-static gr_status take_rows(gr_predictions *p, const gr__table_part *part, const float *output)
+static gr_status take_rows(gr_predictions *p, const gr_model *m, const gr__table_part *part, const float *output)
 {
     const gr__columns *c = p->columns;
     size_t classes = (size_t)gr__columns_classes(c), outputs = (size_t)gr__columns_outputs(c), n = (size_t)part->n;
@@ -104,12 +104,9 @@ static gr_status take_rows(gr_predictions *p, const gr__table_part *part, const 
         r->value = classes ? (double)NAN : gr__column_backward(&c->target, (double)output[i]);
         if (!classes) continue;
         double *q = p->probability + i * classes;
-        size_t best = 0;
         gr__table_probabilities(c, output + i * outputs, q);
-        for (size_t k = 1; k < classes; k++)
-            if (q[k] > q[best]) best = k;
         r->probability = q;
-        r->label = label[best];
+        r->label = label[gr_model_decide(m, q, (int64_t)classes)];
     }
     return GR_OK;
 }
@@ -156,7 +153,7 @@ static gr_status predict(gr_model *m, const char *path, gr_predictions *p)
         GR_TRY_DONE(take_places(p, m, &part));
     } else {
         GR_TRY_DONE(run_rows(m, &part, &output));
-        GR_TRY_DONE(take_rows(p, &part, output));
+        GR_TRY_DONE(take_rows(p, m, &part, output));
     }
     GR_TRY_DONE(add_note(p, &odd.bad, "is not a number and counts as missing"));
     GR_TRY_DONE(add_note(p, &odd.unknown, "was not seen in training and counts as unknown"));
@@ -241,7 +238,7 @@ static gr_status score(gr_model *m, const char *path, gr__arena *arena, gr__csv_
         GR_TRY_DONE(score_places(m, &part, target != SIZE_MAX, out, capacity, n));
     } else {
         GR_TRY_DONE(run_rows(m, &part, &output));
-        GR_TRY_DONE(gr__table_score(c, &part, output, part.n, out, capacity, n));
+        GR_TRY_DONE(gr__table_score(c, &part, output, part.n, m->threshold, out, capacity, n));
     }
 done:
     gr__table_part_release(&part);

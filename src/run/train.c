@@ -347,6 +347,14 @@ static gr_status open_log(gr__trainer *t)
     return s;
 }
 
+/* The model that is saved has the threshold of its own last weights, over all samples. */
+static gr_status tune(gr_run *run)
+{
+    double loss;
+    if (!run->tuning.kind || (run->n_last && run->last_step == run->at.step)) return GR_OK;
+    return gr__run_validate(run, 0, &loss, NULL, 0, NULL);
+}
+
 gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
 {
     gr_status status = GR_OK;
@@ -360,6 +368,7 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
     t.progress = (gr_progress){
         .step = run->at.step, .steps = run->set.steps, .valid_loss = NAN, .grad_norm = NAN, .skipped = run->at.skipped};
     GR_TRY_DONE(run->task->kind->fit ? fit(&t) : loop(&t));
+    GR_TRY_DONE(tune(run));
     if (run->out) {
         GR_TRY_DONE(gr__run_swap_averages(run));
         status = gr_model_save(run->task->model, run->out);

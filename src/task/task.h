@@ -13,6 +13,7 @@
 typedef enum gr__split { GR__SPLIT_TRAIN, GR__SPLIT_VALID } gr__split;
 
 typedef struct gr__task gr__task;
+typedef struct gr__tuning gr__tuning; /* task/label_score.h */
 
 /* Where a task looks for its data and keeps what it derives from them. */
 typedef struct gr__task_in {
@@ -48,6 +49,9 @@ typedef struct gr__task_kind {
     gr_status (*fit)(gr__task *t, int64_t passes, const gr__watch *watch);
     /* Of a validation batch that ran; NULL: the loss alone is scored. */
     void (*score)(gr__task *t, int64_t first, int64_t batch, gr_session *session);
+    /* Before 'finish', of tasks that tell labels apart: where there are two, sets the threshold of the model from what was
+     * scored. NULL: there is none. */
+    gr_status (*tune)(gr__task *t, const gr__tuning *how);
     /* Adds metrics to those that follow from the mean loss; returns how many. */
     int (*finish)(gr__task *t, double loss, gr_metric *out, int capacity);
     /* Of the validation that was scored last, over all samples: sections of the report. NULL: none. */
