@@ -45,6 +45,8 @@ ROWS = {
     "mr": ("mr_textcnn", ("folds", 10), [], [("accuracy", AT_LEAST, 0.75)]),
     "hotels-zh": ("hotels_zh_textcnn", ("folds", 5), [],
                   [("accuracy", AT_LEAST, 0.89), ("macro_f1", AT_LEAST, 0.87)]),
+    "penguins": ("penguins_kmeans", ("run",), [], [("adjusted_rand", AT_LEAST, 0.78)]),
+    "mnist-pca": ("mnist_pca", ("run",), [], [("explained_variance", AT_LEAST, 0.815)]),
     "movielens": ("movielens_mf", ("seeds", 5), [],
                   [("rmse", AT_MOST, 0.850), ("biases_rmse - rmse", AT_LEAST, 0.010)]),
     "movielens-next": ("movielens_next", ("run",), [], [("ndcg10 - popular_ndcg10", AT_LEAST, 0.01)]),

@@ -11,7 +11,7 @@ floors='
 0 base
 1 tensor conf
 2 kernel device
-3 comm format store
+3 comm format store fit
 4 graph
 5 op
 6 pass backend nn

@@ -50,6 +50,10 @@ static const char *const table_run[] = {"model.type=mlp",
                                         "train.lr={peak: 0.01, schedule: cosine}",
                                         "loss=huber"};
 
+static const char *const clusters_run[] = {"model={type: kmeans, clusters: 3, starts: 2}", "data.target=y",
+                                           "data.predict=class", "data.valid=0.3"};
+static bool clusters; /* in place of the table */
+
 static gr_status use_text_model(void)
 {
     gr_model *m;
@@ -69,6 +73,7 @@ static gr_status whole(bool text, bool again)
     snprintf(table, sizeof table, "%s.csv", folder);
     gr_run_options o = {.out = folder, .fresh = !again, .overrides = text ? text_run : table_run};
     o.n_overrides = text ? (int)(sizeof text_run / sizeof *text_run) : (int)(sizeof table_run / sizeof *table_run);
+    if (clusters) o.overrides = clusters_run, o.n_overrides = (int)(sizeof clusters_run / sizeof *clusters_run);
     if (text) o.text = corpus, o.text_bytes = corpus_bytes;
     gr_run *run;
     gr_metric m[8];
@@ -106,7 +111,8 @@ static void trial(bool text, bool again, long n, size_t before, long *tolerated)
 
 static void every_allocation(void **state)
 {
-    bool text = *state != NULL;
+    bool text = *state == text_run;
+    clusters = *state == clusters_run;
     gr__rng rng = gr__rng_make(SEED, text);
     for (int again = 0; again < 2; again++) {
         long total, tolerated = 0, trials = 0;
@@ -119,7 +125,10 @@ static void every_allocation(void **state)
             trial(text, again, (long)(at + step * gr__rng_uniform(&rng)) + 1, before, &tolerated);
         if (only) trial(text, again, only, before, &tolerated), trials++;
         printf("%s%s: %ld allocations, %ld of them failed (seed %d), %ld of these did not matter\n",
-               text ? "text" : "table", again ? " again" : "", total, trials, SEED, tolerated);
+               text       ? "text"
+               : clusters ? "clusters"
+                          : "table",
+               again ? " again" : "", total, trials, SEED, tolerated);
         assert_true(only || tolerated * 10 < trials);
         assert_ok(measured(text, again, 0, NULL));
     }
@@ -129,6 +138,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         {.name = "table", .test_func = every_allocation, .initial_state = NULL},
+        {.name = "clusters", .test_func = every_allocation, .initial_state = (void *)clusters_run},
         {.name = "text", .test_func = every_allocation, .initial_state = (void *)text_run},
     };
     if (argc > 1) only = atol(argv[1]);

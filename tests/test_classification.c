@@ -357,6 +357,24 @@ static void rare_labels_weigh_more(void **state)
     assert_fails(open_with(source, smooth, NULL, &run), GR_ERR_CONFIG, "does not go together");
 }
 
+static void a_threshold_says_what_is_said(void **state)
+{
+    (void)state;
+    static const char *const thresholds[] = {"threshold=0", "threshold=1", "threshold=f1"};
+    char valid[300];
+    snprintf(valid, sizeof valid, "data.valid_source=%s", written("v2.txt", "a x x\nb y y\na x y\nb y x\nb y\n"));
+    for (int i = 0; i < 3; i++) {
+        const char *more[4] = {valid, thresholds[i]};
+        gr_run *run;
+        assert_ok(open_with(written("two.txt", "a x\na x x\nb y\nb y y\n"), more, NULL, &run));
+        assert_ok(gr_run_train(run, NULL));
+        double recall = metric_of(run, "recall"), f1 = metric_of(run, "f1");
+        assert_true(i == 0 ? recall == 1 : i == 1 ? recall == 0 : f1 == metric_of(run, "best_f1"));
+        assert_true(metric_of(run, "threshold") == gr_model_threshold(gr_run_model(run)));
+        gr_run_close(&run);
+    }
+}
+
 /* ---- beginnings ---- */
 
 static gr_status open_from(const char *source, const char *from, const char *steps, const char *out, gr_run **run)
@@ -431,6 +449,7 @@ int main(void)
         cmocka_unit_test(the_last_batch_counts_what_is_there),
         cmocka_unit_test(metrics_are_counted),
         cmocka_unit_test(rare_labels_weigh_more),
+        cmocka_unit_test(a_threshold_says_what_is_said),
         cmocka_unit_test(a_run_begins_with_a_folder),
         cmocka_unit_test(gradients_are_right),
     };

@@ -245,6 +245,17 @@ static void sequence_configs(void **state)
     }
 }
 
+static void penguins_config(void **state)
+{
+    (void)state;
+    if (!test_data("tabular/penguins.csv")) skip();
+    gr_run *run = open_example("examples/penguins_kmeans.yaml", NULL, 0, NULL);
+    assert_ok(gr_run_train(run, NULL));
+    assert_true(metric_of(run, "adjusted_rand") > 0.78);
+    assert_true(metric_of(run, "inertia") < 389);
+    gr_run_close(&run);
+}
+
 /* ---- what the examples made necessary ---- */
 
 static void store_files(void **state)
@@ -289,7 +300,7 @@ int main(void)
         cmocka_unit_test(digits_program),        cmocka_unit_test(story_gpt_program),
         cmocka_unit_test(story_gpt_config),      cmocka_unit_test(questions_config),
         cmocka_unit_test(digits_lenet_config),   cmocka_unit_test(sequence_configs),
-        cmocka_unit_test(store_files),
+        cmocka_unit_test(penguins_config),       cmocka_unit_test(store_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,7 @@ static void curves_by_hand(void **state)
     gr_curve *c;
     gr_curve_scores s;
     gr_threshold t;
+    char *svg;
     assert_ok(gr_curve_new(&c));
     assert_ok(gr_curve_result(c, &s));
     assert_undefined(s.auc, s.undefined, "no samples");
@@ -103,6 +104,11 @@ static void curves_by_hand(void **state)
     assert_ok(gr_curve_threshold(c, GR_THRESHOLD_RECALL, 1, &t));
     assert_is(t.threshold, 0.7);
     assert_fails(gr_curve_threshold(c, GR_THRESHOLD_RECALL, 1.5, &t), GR_ERR_ARGUMENT, "0 to 1");
+    assert_ok(gr_curve_threshold(c, GR_THRESHOLD_YOUDEN, 0, &t));
+    assert_is(t.threshold, 0.9); /* 1/2 - 0; at 0.7 it is 1 - 1/2, and the highest of equals counts */
+    assert_ok(gr_plot_threshold(c, 0.7, NULL, &svg));
+    assert_non_null(strstr(svg, "used 0.7000"));
+    gr_text_free(svg);
     assert_fails(gr_curve_update(c, &bad, ones, 1), GR_ERR_DATA, "nan");
     assert_fails(gr_curve_update(c, score, &two, 1), GR_ERR_DATA, "class 2");
     gr_curve_free(&c);
@@ -269,6 +275,12 @@ static void clusters_by_hand(void **state)
     gr_contingency_result(c, &s);
     assert_is(s.adjusted_rand, 0);
     assert_is(s.normalized_mutual_information, 0);
+    assert_is(s.purity, 0.5); /* two of four are the most frequent label of the only cluster */
+    gr_contingency_free(&c);
+    assert_ok(gr_contingency_new(&c));
+    assert_ok(gr_contingency_update(c, (int32_t[]){1, 1, 2, 2, 2, 3}, (int32_t[]){7, 7, 7, -4, -4, -4}, 6));
+    gr_contingency_result(c, &s);
+    assert_is(s.purity, 4.0 / 6);
     gr_contingency_free(&c);
 }
 

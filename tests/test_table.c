@@ -185,12 +185,107 @@ static void classes_are_balanced(void **state)
     assert_fails(open_with(path, "data.target=x", "data.balance=over", NULL, &run), GR_ERR_CONFIG, "for classes");
 }
 
+/* Of the rows with x = 1 three in ten are 'yes', of the others none in a hundred or so: the likelier label is 'no' for all. */
+static const char *rare(void)
+{
+    gr__str s = {0};
+    gr__str_add(&s, "x,y\n");
+    for (int i = 0; i < 600; i++)
+        gr__str_printf(&s, "%d,%s\n", i % 2, (i % 2 ? i % 20 < 6 : i % 200 == 0) ? "yes" : "no");
+    const char *path = written("rare.csv", gr__str_get(&s));
+    gr__str_release(&s);
+    return path;
+}
+
+/* What the model in 'out' says of x = 1. */
+static const char *says(gr_model *model, const char *path)
+{
+    static char label[16];
+    gr_predictions *p;
+    gr_prediction row;
+    assert_ok(gr_table_predict(model, path, &p));
+    assert_true(gr_predictions_get(p, 0, &row));
+    snprintf(label, sizeof label, "%s", row.label);
+    gr_predictions_free(&p);
+    return label;
+}
+
+static void a_threshold_is_tuned_and_kept(void **state)
+{
+    (void)state;
+    static const char *const wishes[] = {NULL, "threshold=f1", "threshold=youden", "threshold=0.25"};
+    const char *source = rare();
+    char one[4200];
+    snprintf(one, sizeof one, "%s", written("one.csv", "x\n1\n"));
+    for (int i = 0; i < 4; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "rare%d", i);
+        char *out = gr__path_join(folder, name);
+        gr_run *run;
+        gr_model *model;
+        gr_metric m[16], again[16];
+        int n, k;
+        assert_ok(open_with(source, "data.target=y", wishes[i], out, &run));
+        assert_ok(gr_run_train(run, NULL));
+        assert_ok(gr_run_evaluate(run, m, 16, &n));
+        double f1 = value_of(m, n, "f1"), used = gr_model_threshold(gr_run_model(run));
+        if (!i) assert_true(f1 == 0 && isnan(used));
+        if (i) assert_true(f1 > 0.3 && used > 0.02 && used < 0.4 && value_of(m, n, "threshold") == used);
+        if (i == 1) assert_true(f1 == value_of(m, n, "best_f1"));
+        if (i == 3) assert_true(used == 0.25);
+        assert_true(shows(out, "Precision, recall and F1 by threshold"));
+        gr_run_close(&run);
+
+        assert_ok(gr_model_open(out, &model));
+        assert_true(i ? gr_model_threshold(model) == used : isnan(gr_model_threshold(model)));
+        assert_string_equal(says(model, one), i ? "yes" : "no");
+        assert_ok(gr_table_score(model, source, again, 16, &k));
+        assert_true(i ? value_of(again, k, "f1") > 0.3 : value_of(again, k, "f1") == 0);
+        assert_ok(gr_model_set_threshold(model, i ? 0.9 : 0.1)); /* somebody else's */
+        assert_string_equal(says(model, one), i ? "no" : "yes");
+        assert_fails(gr_model_set_threshold(model, 1.5), GR_ERR_ARGUMENT, "0 to 1");
+        gr_model_free(&model);
+
+        if (i == 1) { /* done stays done, with its threshold */
+            assert_ok(open_with(source, "data.target=y", wishes[i], out, &run));
+            assert_ok(gr_run_train(run, NULL));
+            assert_true(gr_model_threshold(gr_run_model(run)) == used);
+            gr_run_close(&run);
+        }
+        gr__free(out);
+    }
+}
+
+static void thresholds_that_make_no_sense(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *set, *says;
+    } cases[] = {{"data.target=y", "threshold=f2", "did you mean 'f1'?"},
+                 {"data.target=y", "threshold=1.5", "from 0 to 1"},
+                 {"data.target=x", "threshold=f1", "two labels"},
+                 {"data.target=z", "threshold=f1", "two labels"}};
+    const char *source = written("three.csv", "x,y,z\n1,a,p\n2.5,b,q\n3,a,r\n4,b,p\n5,a,q\n");
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        gr_run *run;
+        assert_fails(open_with(source, cases[i].target, cases[i].set, NULL, &run), GR_ERR_CONFIG, cases[i].says);
+    }
+    gr_run *run;
+    gr_run_options o = {
+        .overrides = (const char *[]){"threshold=f1", "model=kmeans"}, .n_overrides = 2, .no_write = true};
+    assert_fails(gr_run_open(source, &o, &run), GR_ERR_CONFIG, "knows no threshold");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_folder_alone_predicts),  cmocka_unit_test(numbers_are_measured_on_their_scale),
-        cmocka_unit_test(folds_see_every_row_once), cmocka_unit_test(classes_are_balanced),
+        cmocka_unit_test(a_folder_alone_predicts),
+        cmocka_unit_test(numbers_are_measured_on_their_scale),
+        cmocka_unit_test(folds_see_every_row_once),
+        cmocka_unit_test(classes_are_balanced),
         cmocka_unit_test(bad_input_is_named),
+        cmocka_unit_test(a_threshold_is_tuned_and_kept),
+        cmocka_unit_test(thresholds_that_make_no_sense),
     };
     folder = test_tmpdir();
     return cmocka_run_group_tests(tests, NULL, NULL);

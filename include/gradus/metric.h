@@ -141,14 +141,15 @@ typedef enum gr_threshold_goal {
     GR_THRESHOLD_F1,        /* the largest F1 */
     GR_THRESHOLD_PRECISION, /* precision >= at_least, and then the largest recall */
     GR_THRESHOLD_RECALL,    /* recall >= at_least, and then the largest precision */
+    GR_THRESHOLD_YOUDEN,    /* the largest recall - false positive rate (Youden 1950) */
     GR_THRESHOLD_COUNT
 } gr_threshold_goal;
 typedef struct gr_threshold {
     double threshold; /* predict class 1 where score >= threshold; of equally good ones the highest */
     double precision, recall, f1;
-    const char *undefined; /* no positives, or the wish cannot be met: all is NaN */
+    const char *undefined; /* no positives (YOUDEN: or no negatives), or the wish cannot be met: all is NaN */
 } gr_threshold;
-/* at_least is not read for F1. Status: GR_ERR_ARGUMENT. */
+/* at_least is not read for F1 and YOUDEN. Status: GR_ERR_ARGUMENT. */
 GR_API gr_status gr_curve_threshold(gr_curve *c, gr_threshold_goal goal, double at_least, gr_threshold *out);
 
 /* One class against the rest, for each of K classes. */
@@ -348,6 +349,7 @@ GR_API gr_status gr_contingency_merge(gr_contingency *c, const gr_contingency *o
 typedef struct gr_contingency_scores {
     double adjusted_rand; /* Hubert and Arabie 1985; 1 where the two agree on all pairs, also for empty input */
     double normalized_mutual_information; /* over the mean of the entropies; 1 where both are one cluster or empty */
+    double purity; /* share of the points that have the most frequent a among those of their b; 1 for empty input */
 } gr_contingency_scores;
 GR_API void gr_contingency_result(const gr_contingency *c, gr_contingency_scores *out);
 
@@ -389,6 +391,8 @@ typedef struct gr_plot_options {
 
 GR_API gr_status gr_plot_roc(gr_curve *c, const gr_plot_options *options, char **svg);
 GR_API gr_status gr_plot_precision_recall(gr_curve *c, const gr_plot_options *options, char **svg);
+/* Precision, recall and F1 over the threshold, with a line where 'used' is (NaN: none). */
+GR_API gr_status gr_plot_threshold(gr_curve *c, double used, const gr_plot_options *options, char **svg);
 GR_API gr_status gr_plot_reliability(const gr_probability *p, const gr_plot_options *options, char **svg);
 /* Colour: share of the row (of what is of that class). At most 64 classes, else GR_ERR_LIMIT. */
 GR_API gr_status gr_plot_confusion(const gr_confusion *c, const gr_plot_options *options, char **svg);

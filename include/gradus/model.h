@@ -7,7 +7,7 @@
  *
  * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
  * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst,
- * textcnn, textrnn, rnn, linear, fm, mf, two_tower, next_item. */
+ * textcnn, textrnn, rnn, linear, fm, mf, two_tower, next_item, kmeans, pca. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 
@@ -37,18 +37,19 @@ GR_API const gr_tokenizer *gr_model_tokenizer(const gr_model *model); /* borrowe
 GR_API const char *gr_model_family(const gr_model *model);            /* "gpt" */
 
 typedef enum gr_model_kind {
-    GR_MODEL_LM,         /* token ids in, the next token out */
-    GR_MODEL_VECTOR,     /* rows of numbers in and out */
-    GR_MODEL_ENCODER,    /* token ids in; out a vector of each, one of the whole, labels where there is a head */
-    GR_MODEL_PICTURE,    /* pictures in, labels out */
-    GR_MODEL_DETECTOR,   /* pictures in, boxes with labels out */
-    GR_MODEL_TABLE,      /* cells of a table in; out a number, or labels (gradus/table.h) */
-    GR_MODEL_SOUND,      /* sounds in, labels out: a model for pictures that looks at their mel bands */
-    GR_MODEL_SPEECH,     /* sounds in, texts out */
-    GR_MODEL_CLIP,       /* clips of video in, labels out */
-    GR_MODEL_SERIES,     /* the past of series in, what follows out (gradus/table.h) */
-    GR_MODEL_GENERATOR,  /* noise in, pictures out */
-    GR_MODEL_RECOMMENDER /* a user in, items out (gradus/table.h) */
+    GR_MODEL_LM,          /* token ids in, the next token out */
+    GR_MODEL_VECTOR,      /* rows of numbers in and out */
+    GR_MODEL_ENCODER,     /* token ids in; out a vector of each, one of the whole, labels where there is a head */
+    GR_MODEL_PICTURE,     /* pictures in, labels out */
+    GR_MODEL_DETECTOR,    /* pictures in, boxes with labels out */
+    GR_MODEL_TABLE,       /* cells of a table in; out a number, or labels (gradus/table.h) */
+    GR_MODEL_SOUND,       /* sounds in, labels out: a model for pictures that looks at their mel bands */
+    GR_MODEL_SPEECH,      /* sounds in, texts out */
+    GR_MODEL_CLIP,        /* clips of video in, labels out */
+    GR_MODEL_SERIES,      /* the past of series in, what follows out (gradus/table.h) */
+    GR_MODEL_GENERATOR,   /* noise in, pictures out */
+    GR_MODEL_RECOMMENDER, /* a user in, items out (gradus/table.h) */
+    GR_MODEL_FITTED       /* rows of a table (gradus/table.h) or pictures in; out a cluster, or components */
 } gr_model_kind;
 GR_API gr_model_kind gr_model_kind_of(const gr_model *model);
 
@@ -188,8 +189,17 @@ typedef enum gr_label_kind {
     GR_LABELS_NUMBERS /* no labels: the logits are the numbers */
 } gr_label_kind;
 GR_API gr_label_kind gr_model_label_kind(const gr_model *model);
-/* Name of the i-th label (of a forecaster: of the i-th series, of a recommender: of the i-th item), borrowed; NULL past the end, and where there is no head. */
+/* Name of the i-th label (of a forecaster: of the i-th series, of a recommender: of the i-th item, of k-means or PCA: of
+ * the i-th cluster or component), borrowed; NULL past the end, and where there is no head. */
 GR_API const char *gr_model_label(const gr_model *model, int64_t i);
+
+/* Of a model of two labels (GR_LABELS_ONE): the second is said where its probability is at least this; NaN: the likelier one
+ * is said. It is a part of the folder ("threshold" of config.json); training may tune it ('threshold' of a configuration). */
+GR_API double gr_model_threshold(const gr_model *model);
+/* 0 .. 1, or NaN. GR_ERR_ARGUMENT, GR_ERR_UNSUPPORTED (not two labels). */
+GR_API gr_status gr_model_set_threshold(gr_model *model, double threshold);
+/* Which label is said of these probabilities (labels), as many as the model has. */
+GR_API int64_t gr_model_decide(const gr_model *model, const double *probability, int64_t labels);
 
 typedef struct gr_classify_options {
     int64_t batch;  /* texts at a time; 0: 16 */
@@ -203,6 +213,10 @@ GR_API gr_status gr_classify(gr_model *model, const char *const *texts, int64_t 
 /* The same of n files of pictures (PNG, JPEG, BMP, PNM), resized to what the model wants; 'length' does not count. */
 GR_API gr_status gr_classify_pictures(gr_model *model, const char *const *paths, int64_t n,
                                       const gr_classify_options *options, float *scores);
+/* Where n files of pictures lie for k-means or PCA (GR_MODEL_FITTED), into the caller's f32 (n, labels): the distance to each
+ * centre, or each component, in the order of gr_model_label(). GR_ERR_UNSUPPORTED (another model, or one of a table), GR_ERR_IO,
+ * GR_ERR_MEMORY, and what reading pictures gives. */
+GR_API gr_status gr_place_pictures(gr_model *model, const char *const *paths, int64_t n, float *numbers);
 typedef struct gr_detect_options {
     double least;   /* score from which a box counts; 0: 0.3, see no_least */
     double overlap; /* of two boxes of a label the worse one is dropped above it; 0: 0.5 */

@@ -22,10 +22,11 @@ extern "C" {
 typedef struct gr_predictions gr_predictions;
 
 typedef struct gr_prediction {
-    int64_t line;              /* of the file, where the row starts */
-    double value;              /* of a number, on the scale of the file; NaN for a class */
-    const char *label;         /* the likeliest class; NULL for a number */
-    const double *probability; /* of each class, in the order of gr_model_label(); NULL for a number */
+    int64_t line;      /* of the file, where the row starts */
+    double value;      /* of a number, on the scale of the file; NaN for a class. k-means: distance to the centre */
+    const char *label; /* the likeliest class, k-means: the cluster; NULL for a number, and for components */
+    const double *probability; /* of each class, in the order of gr_model_label(); NULL for others */
+    const double *place;       /* k-means, PCA: distance to each centre, or each component, in that order; else NULL */
 } gr_prediction;
 
 /* Cells that are no number count as missing, categories that training did not know as unknown: gr_predictions_note says
@@ -37,12 +38,12 @@ GR_API void gr_predictions_free(gr_predictions **p);
 GR_API bool gr_predictions_get(const gr_predictions *p, int64_t i, gr_prediction *out);
 /* The file's own cells, as read: row -1 is the names. NULL past the end of rows or columns. */
 GR_API const char *gr_predictions_cell(const gr_predictions *p, int64_t row, int64_t column);
-/* Name of the target, borrowed. */
+/* Name of the target, borrowed; "" where the model has none. */
 GR_API const char *gr_predictions_target(const gr_predictions *p);
 /* The i-th sentence about what was odd in the file ("new.csv:3: ..."); NULL past the end. */
 GR_API const char *gr_predictions_note(const gr_predictions *p, int i);
 
-/* The model's metrics on a file that has the target: fills at most 'capacity', *n gets how many there are. Status as
+/* The model's metrics on a file that has the target (k-means and PCA need none): fills at most 'capacity', *n gets how many there are. Status as
  * above; GR_ERR_DATA where a target is missing or of an unknown class. */
 GR_API gr_status gr_table_score(gr_model *model, const char *path, gr_metric *out, int capacity, int *n);
 

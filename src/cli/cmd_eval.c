@@ -14,8 +14,9 @@ enum { MOST_METRICS = 16 };
 static struct {
     int64_t batch, context, folds;
     bool bf16;
+    double threshold;
     const char *out, *report, *ids, *logits, *adamw, *save;
-} o;
+} o = {.threshold = -1};
 static int code; /* what is returned when nothing failed: a gate may be shut */
 
 static const cli_option options[] = {
@@ -24,6 +25,9 @@ static const cli_option options[] = {
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
     {"folds", 0, CLI_INT, &o.folds, "K", 2, 1000, NULL,
      "with a configuration of a table: train and measure K models, each on the rows that it has not seen", false},
+    {"threshold", 0, CLI_DOUBLE, &o.threshold, "P", 0, 1, NULL,
+     "two labels: say the second from this probability on (default: what training tuned, else the likelier label)",
+     false},
     {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run, with a configuration", false},
     {"report", 0, CLI_TEXT, &o.report, "FILE.html", 0, 0, NULL, "with a configuration or a run: write its report",
      false},
@@ -42,6 +46,18 @@ static bool is_config(const char *path)
 }
 
 /* ---- a run ---- */
+
+/* Settings of the command line, and --threshold as one of them. */
+static gr_run_options options_of_run(void)
+{
+    static const char *overrides[COUNT(cli.setting) + 1];
+    static char threshold[48];
+    int n = 0;
+    for (; n < cli.n_settings; n++) overrides[n] = cli.setting[n];
+    snprintf(threshold, sizeof threshold, "threshold=%.17g", o.threshold);
+    if (o.threshold >= 0) overrides[n++] = threshold;
+    return (gr_run_options){.overrides = overrides, .n_overrides = n};
+}
 
 static gr_status measure(const char *config, gr_run *run)
 {
@@ -72,7 +88,8 @@ static gr_status measure(const char *config, gr_run *run)
 static int eval_run(const char *config, const char *folder)
 {
     gr_run *run = NULL;
-    gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings, .out = folder};
+    gr_run_options ro = options_of_run();
+    ro.out = folder;
     gr_status s = gr_run_open(config, &ro, &run);
     if (s == GR_OK) s = measure(config, run);
     int failed = s == GR_OK ? EXIT_OK : cli_fail(s);
@@ -101,7 +118,7 @@ static int eval_folds(const char *config)
 {
     gr_metric mean[MOST_METRICS], deviation[MOST_METRICS];
     int n = 0;
-    gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings};
+    gr_run_options ro = options_of_run();
     gr_train_hooks hooks = {.stop = asked_to_stop};
     signals_watch();
     gr_status s = gr_run_folds(config, &ro, (int)o.folds, &hooks, print_fold, NULL, mean, deviation, MOST_METRICS, &n);
@@ -167,6 +184,7 @@ static int eval_model(void)
     gr_model *model = NULL;
     if (o.ids && !ids_read(o.ids, &ids)) return EXIT_INVALID;
     gr_status s = gr_model_open(cli.argument[0], &model);
+    if (s == GR_OK && o.threshold >= 0) s = gr_model_set_threshold(model, o.threshold);
     bool encoder = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_ENCODER;
     if (s == GR_OK && ids.ragged && !encoder) {
         fprintf(stderr, "gradus: the lists of '%s' are not equally long\n", o.ids);
@@ -181,7 +199,8 @@ static int eval_model(void)
     else if (s == GR_OK && o.ids)
         s = eval_logits(model, &ids, o.logits);
     else if (s == GR_OK)
-        s = gr_model_kind_of(model) == GR_MODEL_TABLE ? score_rows(model) : score(model);
+        s = gr_model_kind_of(model) == GR_MODEL_TABLE || gr_model_kind_of(model) == GR_MODEL_FITTED ? score_rows(model)
+                                                                                                    : score(model);
     gr_model_free(&model);
     ids_release(&ids);
     return s == GR_OK ? code : cli_fail(s);
@@ -214,6 +233,7 @@ static const char *const examples[] = {"gradus eval runs/book other.txt",
                                        "gradus eval config.yaml",
                                        "gradus eval runs/book",
                                        "gradus eval runs/houses test.csv",
+                                       "gradus eval runs/mammography test.csv --threshold 0.2",
                                        "gradus eval houses.yaml --folds 5",
                                        "gradus eval runs/questions --min accuracy=0.8 --report questions.html",
                                        NULL};

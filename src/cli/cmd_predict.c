@@ -1,12 +1,15 @@
 #include "cli/predict.h"
 
-static predict_options o = {.top = 1, .least = -1};
+static predict_options o = {.top = 1, .least = -1, .threshold = -1};
 
 static const cli_option options[] = {
     {"text", 't', CLI_LIST, &o.text, "TEXT", 0, 0, NULL,
      "what to judge; may be repeated (default: each line of standard input)", false},
     {"top", 0, CLI_INT, &o.top, "N", 1, 1e6, NULL,
      "print the N likeliest labels (default 1), or best items (default 10)", false},
+    {"threshold", 0, CLI_DOUBLE, &o.threshold, "P", 0, 1, NULL,
+     "two labels: say the second from this probability on (default: what training tuned, else the likelier label)",
+     false},
     {"length", 0, CLI_INT, &o.length, "N", 1, 1e9, NULL, "only the first N tokens count (default: the model's context)",
      false},
     {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false},
@@ -25,6 +28,7 @@ static const struct {
     {GR_MODEL_ENCODER, predict_texts}, {GR_MODEL_PICTURE, predict_files}, {GR_MODEL_SOUND, predict_files},
     {GR_MODEL_CLIP, predict_files},    {GR_MODEL_SPEECH, predict_speech}, {GR_MODEL_DETECTOR, predict_boxes},
     {GR_MODEL_TABLE, predict_rows},    {GR_MODEL_SERIES, predict_series}, {GR_MODEL_RECOMMENDER, predict_items},
+    {GR_MODEL_FITTED, predict_places},
 };
 
 static int run_command(void)
@@ -32,6 +36,11 @@ static int run_command(void)
     gr_model *model = NULL;
     gr_status s = gr_model_open(cli.argument[0], &model);
     if (s != GR_OK) return cli_fail(s);
+    if (o.threshold >= 0) s = gr_model_set_threshold(model, o.threshold);
+    if (s != GR_OK) {
+        gr_model_free(&model);
+        return cli_fail(s);
+    }
     predict_fn run = NULL;
     for (size_t i = 0; i < COUNT(kinds); i++)
         if (kinds[i].kind == gr_model_kind_of(model)) run = kinds[i].run;
@@ -54,6 +63,8 @@ static const char *const examples[] = {
     "gradus predict runs/fsdd_digits seven.wav",
     "gradus predict runs/fsdd_strings numbers.wav --beam 8",
     "gradus predict runs/houses new.csv > predicted.csv",
+    "gradus predict runs/mammography new.csv --threshold 0.2",
+    "gradus predict runs/penguins_kmeans new.csv",
     "gradus predict runs/etth1_dlinear ETTh1.csv",
     "gradus predict runs/movielens_mf ratings.csv --user 42 --top 10",
     NULL,
@@ -73,7 +84,8 @@ const cli_command cmd_predict = {
     "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row. One that 'forecasting' left wants a CSV file with the past of\n"
     "its series, and prints how they go on. One that 'recommendation' left wants --user and a CSV file with what users have had,\n"
-    "and prints items that this one has not had, the best first, each with its score.",
+    "and prints items that this one has not had, the best first, each with its score. One that 'unsupervised' left wants a CSV\n"
+    "file, and prints it with 'cluster' and 'distance', or the components; or, if it was fitted to pictures, files of them.",
     options,
     COUNT(options),
     1,

@@ -111,12 +111,13 @@ static void print_end(gr_run *run, const gr_metric *m, int n)
         printf("  gradus predict %s CLIP...\n  gradus eval %s\n", p.out, p.out);
     else if (kind == GR_MODEL_GENERATOR)
         printf("  gradus generate %s --folder pictures\n  gradus eval %s\n", p.out, p.out);
-    else if (kind == GR_MODEL_PICTURE || kind == GR_MODEL_DETECTOR)
+    else if (kind == GR_MODEL_PICTURE || kind == GR_MODEL_DETECTOR ||
+             (kind == GR_MODEL_FITTED && gr_model_describe(gr_run_model(run)).height))
         printf("  gradus predict %s PICTURE...\n  gradus eval %s\n", p.out, p.out);
     else if (p.labels && (gr_model_kind_of(gr_run_model(run)) == GR_MODEL_SOUND ||
                           gr_model_kind_of(gr_run_model(run)) == GR_MODEL_SPEECH))
         printf("  gradus predict %s FILE.wav...\n  gradus eval %s\n", p.out, p.out);
-    else if (strcmp(p.task, "table") == 0)
+    else if (strcmp(p.task, "table") == 0 || kind == GR_MODEL_FITTED)
         printf("  gradus predict %s FILE.csv\n  gradus eval %s FILE.csv\n", p.out, p.out);
     else if (p.labels)
         printf("  gradus predict %s --text \"...\"\n  gradus eval %s\n", p.out, p.out);

@@ -10,6 +10,7 @@ typedef struct predict_options {
     cli_list text;
     int64_t top, batch, length, beam;
     bool bf16;
+    double threshold; /* of two labels; < 0: the model's own */
     double least;     /* score of a box; < 0: the default */
     const char *draw; /* a folder; NULL: none */
     const char *user; /* for whom items are recommended */
@@ -22,6 +23,7 @@ int predict_files(gr_model *model, const predict_options *o); /* pictures, sound
 int predict_boxes(gr_model *model, const predict_options *o);
 int predict_speech(gr_model *model, const predict_options *o);
 int predict_rows(gr_model *model, const predict_options *o);
+int predict_places(gr_model *model, const predict_options *o); /* clusters, components: of rows or pictures */
 int predict_series(gr_model *model, const predict_options *o);
 int predict_items(gr_model *model, const predict_options *o);
 

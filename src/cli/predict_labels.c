@@ -63,6 +63,13 @@ static int64_t take_best(float *score, int64_t n)
     return best;
 }
 
+/* What is said first: of two labels the threshold decides. */
+static int64_t take_first(const gr_model *m, float *score, int64_t n)
+{
+    if (n != 2) return take_best(score, n);
+    return gr_model_decide(m, (const double[]){(double)score[0], (double)score[1]}, 2);
+}
+
 static const char *label_of(const gr_model *m, int64_t i) { return gr_model_label(m, i); }
 
 static void print_one(const gr_model *m, const char *text, float *score, int64_t n, int64_t top)
@@ -75,7 +82,7 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
                   : gr_model_kind_of(m) == GR_MODEL_CLIP  ? "clip"
                                                           : "text",
                   text);
-        if (kind == GR_LABELS_ONE) json_text("label", label_of(m, take_best(score, n)));
+        if (kind == GR_LABELS_ONE) json_text("label", label_of(m, take_first(m, score, n)));
         json_open_key("scores", '{');
         for (int64_t i = 0; i < n; i++) json_number(label_of(m, i), score[i]);
         json_close();
@@ -83,7 +90,7 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
         return;
     }
     for (int64_t k = 0; k < (kind == GR_LABELS_ONE ? top : n) && k < n; k++) {
-        int64_t i = kind == GR_LABELS_ONE ? take_best(score, n) : k;
+        int64_t i = kind != GR_LABELS_ONE ? k : k ? take_best(score, n) : take_first(m, score, n);
         printf("%s%s\t%.4f", k ? "\t" : "", label_of(m, i), (double)score[i]);
         score[i] = -1;
     }

@@ -115,11 +115,11 @@ static void compose(const progress *u, const gr_progress *p, bool moving, line *
     }
     add(l, "loss %.4g", u->loss);
     if (isfinite(p->valid_loss)) add(l, "valid %.4g", p->valid_loss);
-    add(l, "lr %.2e", p->learning_rate);
+    if (isfinite(p->learning_rate)) add(l, "lr %.2e", p->learning_rate);
     if (isfinite(p->grad_norm)) add(l, "grad %.3g", p->grad_norm);
     gr_show_count(number, p->units_per_second);
     add(l, "%s %s/s", number, u->plan.unit);
-    if (isfinite(used)) add(l, "MFU %.0f %%", 100 * used);
+    if (isfinite(used) && isfinite(p->learning_rate)) add(l, "MFU %.0f %%", 100 * used);
     if (p->waiting >= 0.005) add(l, "inputs %.0f %%", 100 * p->waiting);
     gr_show_seconds(number, seconds_left(u, p));
     add(l, "ETA %s", number);

@@ -12,8 +12,9 @@ static const char *const balances[] = {"none", "over", "under", "smote", NULL};
 const gr__conf_row gr__table_rows[] = {
     {"source", GR__CONF_STRING, AT(source), 0, 0, NULL, NULL, "a CSV file (.gz is read too)",
      GR__CONF_MAIN | GR__CONF_REQUIRED},
-    {"target", GR__CONF_STRING, AT(target), 0, 0, NULL, NULL, "the column to predict (name, or number from 0)",
-     GR__CONF_REQUIRED},
+    {"target", GR__CONF_STRING, AT(target), 0, 0, NULL, NULL,
+     "the column to predict (name, or number from 0); required but for the task 'unsupervised', which only compares with it",
+     0},
     {"test_source", GR__CONF_STRING, AT(test_source), 0, 0, NULL, NULL,
      "the same for validation; default: a part of 'source'", 0},
     GR__SPLIT_ROWS(AT(split)),
@@ -193,7 +194,7 @@ gr_status gr__table_read_for(const gr__columns *c, const char *path, gr__arena *
         return gr__fail(GR_ERR_DATA, "'%s' has no column '%.100s', which the model reads%s%s%s", path, c->item[i].name,
                         near ? "; is it '" : "", near ? near : "", near ? "'?" : "");
     }
-    *target = find_name(csv, c->target.name);
+    *target = *c->target.name ? find_name(csv, c->target.name) : SIZE_MAX;
     return GR_OK;
 }
 
@@ -204,7 +205,7 @@ static gr_status usable_rows(gr__table_work *w)
     w->row = gr__alloc((w->csv.rows + 1) * sizeof *w->row);
     if (!w->row) return gr__fail_memory("a table", w->csv.rows * sizeof *w->row);
     for (size_t i = 0; i < w->csv.rows; i++)
-        if (gr__cell_is_missing(gr__table_cell(&w->csv, (int64_t)i, w->target)))
+        if (w->target != SIZE_MAX && gr__cell_is_missing(gr__table_cell(&w->csv, (int64_t)i, w->target)))
             w->no_target++;
         else
             w->row[w->n_rows++] = (int64_t)i;
@@ -220,8 +221,25 @@ static gr_status encode_test(gr__table_work *w, gr__csv_table *test, gr__table_d
     column = gr__arena_alloc(w->arena, (w->columns->n + 1) * sizeof *column);
     if (!column) return gr__fail_memory("a table", w->columns->n * sizeof *column);
     for (size_t i = 0; i < w->columns->n; i++) GR_TRY(gr__csv_table_column(test, w->columns->item[i].name, &column[i]));
-    GR_TRY(gr__csv_table_column(test, w->columns->target.name, &target));
+    target = SIZE_MAX;
+    if (*w->columns->target.name) GR_TRY(gr__csv_table_column(test, w->columns->target.name, &target));
     return gr__table_encode(w->columns, test, column, target, NULL, (int64_t)test->rows, &out->part[1], NULL);
+}
+
+static gr_status find_target(gr__table_work *w)
+{
+    w->target = SIZE_MAX;
+    if (!w->o->target && (w->o->balance || w->o->log_target))
+        return gr__conf_fail(w->section, "data.balance and data.log_target want a target");
+    if (!w->o->target && w->o->untold) return GR_OK;
+    if (!w->o->target)
+        return gr__conf_fail_at_key(w->section,
+                                    "'data.target' is missing: the column to predict (name, or number from 0)");
+    gr_status s = gr__csv_table_column(&w->csv, w->o->target, &w->target);
+    if (s != GR_ERR_NOT_FOUND) return s;
+    char why[512];
+    snprintf(why, sizeof why, "%s", gr_message());
+    return gr__conf_fail(gr__conf_get(w->section, "target"), "%s", why);
 }
 
 static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr__table_data *out)
@@ -230,13 +248,7 @@ static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr_
     GR_TRY(gr__split_check(&o->split, w->section, o->test_source ? "test_source" : NULL));
     GR_TRY(read_named(o, w->section, o->source, &w->csv));
     GR_TRY(check_names(&w->csv));
-    gr_status s = gr__csv_table_column(&w->csv, o->target, &w->target);
-    if (s == GR_ERR_NOT_FOUND) {
-        char why[512];
-        snprintf(why, sizeof why, "%s", gr_message());
-        return gr__conf_fail(gr__conf_get(w->section, "target"), "%s", why);
-    }
-    GR_TRY(s);
+    GR_TRY(find_target(w));
     GR_TRY(usable_rows(w));
     GR_TRY(gr__table_type_columns(w));
     GR_TRY(gr__table_type_target(w));

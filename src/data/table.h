@@ -27,6 +27,7 @@ typedef struct gr__table_options {
     int balance; /* gr__table_balance */
     gr__split_options split;
     const gr__conf *columns, *all;
+    bool untold; /* not from the configuration: nothing is predicted, a target is only something to compare with */
 } gr__table_options;
 extern const gr__conf_row gr__table_rows[], gr__table_column_rows[];
 extern const size_t gr__n_table_rows, gr__n_table_column_rows;
@@ -41,7 +42,7 @@ typedef struct gr__table_part {
 } gr__table_part;
 
 typedef struct gr__table_data {
-    gr__columns columns;    /* in the arena that was given to open */
+    gr__columns columns;    /* in the arena that was given to open; without a target its name is "" */
     gr__table_part part[2]; /* training, validation (may be empty) */
     const char *report;     /* lines for people, in the arena */
 } gr__table_data;

@@ -29,7 +29,7 @@ const gr__conf_row gr__table_column_rows[] = {
     {"indicator", GR__CONF_ENUM, AT(indicator), 0, 0, choices, "auto",
      "numbers: one more input says that the cell is missing; auto: where any is", 0},
     {"encode", GR__CONF_ENUM, AT(encode), 0, 0, encodings, "embedding",
-     "categories: a vector for each; 0 and 1; a vector for each of 'buckets'", 0},
+     "categories: a vector for each; 0 and 1; a vector for each of 'buckets'; task 'unsupervised': one_hot", 0},
     {"size", GR__CONF_INT, AT(size), 0, 65536, NULL, "0", "embedding, hash: of the vector; 0: min(50, (codes + 1)/2)",
      0},
     {"rare", GR__CONF_INT, AT(rare), 1, 1e9, NULL, "2", "categories seen less often in training count as unknown", 0},
@@ -50,6 +50,7 @@ static gr_status read_settings(const gr__table_work *w, const gr__conf *own, con
         GR_TRY(gr__conf_put(node, "type", gr__conf_copy(own, w->arena), w->arena));
     else if (own)
         GR_TRY(gr__conf_merge(node, own, w->arena));
+    if (w->o->untold && !gr__conf_get(node, "encode")) GR_TRY(gr__conf_set(node, "encode", "one_hot", w->arena));
     snprintf(path, sizeof path, "data.columns.%.100s", name);
     return gr__conf_read(node, path, gr__table_column_rows, gr__n_table_column_rows, out, w->arena);
 }
@@ -169,6 +170,7 @@ gr_status gr__table_type_columns(gr__table_work *w)
         GR_TRY(type_column(w, i));
         if (i != w->target && !w->fact[i].ignored) w->feature[n++] = i;
     }
+    GR_FAIL_IF(n == 0 && w->o->untold, GR_ERR_DATA, "'%s' has no column that tells rows apart", w->csv.path);
     GR_FAIL_IF(n == 0, GR_ERR_DATA, "'%s' has no column to predict from beside '%s'", w->csv.path,
                w->csv.name[w->target]);
     w->columns->n = n;
@@ -256,15 +258,16 @@ static gr_status copy_names(gr__table_work *w, gr__conf_strings *out)
 gr_status gr__table_type_target(gr__table_work *w)
 {
     const gr__table_options *o = w->o;
-    const gr__column_facts *f = &w->fact[w->target];
     gr__column *target = &w->columns->target;
-    *target = (gr__column){.name = gr__arena_strdup(w->arena, w->csv.name[w->target]),
+    *target = (gr__column){.name = w->target == SIZE_MAX ? "" : gr__arena_strdup(w->arena, w->csv.name[w->target]),
                            .low = -(double)INFINITY,
                            .high = (double)INFINITY,
                            .scale = 1};
     if (!target->name) return gr__fail_memory("a name", 64);
     w->columns->strip = o->strip ? gr__arena_strdup(w->arena, o->strip) : NULL;
     if (!w->csv.has_header) GR_TRY(copy_names(w, &w->columns->names));
+    if (w->target == SIZE_MAX) return GR_OK;
+    const gr__column_facts *f = &w->fact[w->target];
     bool class = o->predict == GR__PREDICT_AUTO ? f->kind == GR__COLUMN_CATEGORY || f->distinct <= 2
                                                 : o->predict == GR__PREDICT_CLASS;
     if (class && o->log_target) return gr__conf_fail(w->section, "data.log_target is for numbers, not for classes");
@@ -373,7 +376,7 @@ static gr_status fit_category(gr__table_work *w, size_t column, gr__column *c)
 static gr_status fit_target(const gr__table_work *w, double *v)
 {
     gr__column *c = &w->columns->target;
-    if (c->kind == GR__COLUMN_CATEGORY) return GR_OK;
+    if (c->kind == GR__COLUMN_CATEGORY || w->target == SIZE_MAX) return GR_OK;
     size_t n = gather(w, w->target, v);
     GR_FAIL_IF(n == 0, GR_ERR_DATA, "'%s': column '%s', the target, holds no number", w->csv.path, c->name);
     for (size_t i = 0; i < n && c->log; i++) v[i] = copysign(log1p(fabs(v[i])), v[i]);

@@ -33,7 +33,7 @@ typedef struct gr__table_work {
     const gr__conf *section;
     gr__csv_table csv;
     gr__column_facts *fact; /* csv.columns */
-    size_t target;          /* column */
+    size_t target;          /* column; SIZE_MAX: none */
     size_t *feature;        /* columns->n: the column of each */
     int64_t *row;           /* usable rows (n_rows), then the same as training rows and validation rows */
     int64_t n_rows, n_train, n_valid, no_target;

@@ -148,7 +148,7 @@ gr_status gr__table_report(const gr__table_work *w, const gr__csv_table *test, c
     if (w->no_target)
         gr__str_printf(&s, "  note: %lld rows without the target are left out\n", (long long)w->no_target);
     GR_TRY_DONE(add_doubles(&w->csv, test, &s));
-    GR_TRY_DONE(add_leaks(w, &s));
+    if (!w->o->untold) GR_TRY_DONE(add_leaks(w, &s));
     GR_TRY_DONE(gr__str_check(&s));
     if (!(*out = gr__arena_strdup(w->arena, gr__str_get(&s)))) status = gr__fail_memory("a report", s.n);
 done:

@@ -109,7 +109,24 @@ static double normalized_information(const gr_contingency *c)
     return fmax(sum, 0) / ((entropy(&c->a, n) + entropy(&c->b, n)) / 2);
 }
 
+/* NaN without memory. */
+static double purity(const gr_contingency *c)
+{
+    if (c->n == 0) return 1;
+    int64_t *most = gr__calloc(c->b.count + 1, sizeof *most), sum = 0;
+    if (!most) return NAN;
+    for (size_t i = 0; i < c->pair.count; i++) {
+        const gr__map_entry *e = &c->pair.entry[i];
+        const int64_t *in_b = gr__map_get(&c->b, e->key + sizeof(int32_t), sizeof(int32_t));
+        ptrdiff_t k = ((const char *)in_b - (const char *)&c->b.entry[0].value) / (ptrdiff_t)sizeof *e;
+        most[k] = GR__MAX(most[k], e->value);
+    }
+    for (size_t k = 0; k < c->b.count; k++) sum += most[k];
+    gr__free(most);
+    return (double)sum / (double)c->n;
+}
+
 void gr_contingency_result(const gr_contingency *c, gr_contingency_scores *out)
 {
-    *out = (gr_contingency_scores){adjusted_rand(c), normalized_information(c)};
+    *out = (gr_contingency_scores){adjusted_rand(c), normalized_information(c), purity(c)};
 }

@@ -125,9 +125,10 @@ gr_status gr_curve_result(gr_curve *c, gr_curve_scores *out)
 }
 
 /* What is to be as large as possible, or -1 where the wish is not met. */
-static double merit(gr_threshold_goal goal, double at_least, const gr_threshold *t)
+static double merit(gr_threshold_goal goal, double at_least, const gr_threshold *t, double false_rate)
 {
     switch (goal) {
+    case GR_THRESHOLD_YOUDEN: return t->recall - false_rate;
     case GR_THRESHOLD_PRECISION: return t->precision >= at_least ? t->recall : -1;
     case GR_THRESHOLD_RECALL: return t->recall >= at_least ? t->precision : -1;
     default: return t->f1;
@@ -138,17 +139,21 @@ gr_status gr_curve_threshold(gr_curve *c, gr_threshold_goal goal, double at_leas
 {
     *out = (gr_threshold){NAN, NAN, NAN, NAN, "there are no positives"};
     GR_FAIL_IF((unsigned)goal >= GR_THRESHOLD_COUNT, GR_ERR_ARGUMENT, "there is no goal %d of a threshold", (int)goal);
-    GR_FAIL_IF(goal != GR_THRESHOLD_F1 && !(at_least >= 0 && at_least <= 1), GR_ERR_ARGUMENT,
-               "at_least is %g, but must be 0 to 1", at_least);
+    bool wish = goal == GR_THRESHOLD_PRECISION || goal == GR_THRESHOLD_RECALL;
+    GR_FAIL_IF(wish && !(at_least >= 0 && at_least <= 1), GR_ERR_ARGUMENT, "at_least is %g, but must be 0 to 1",
+               at_least);
     GR_TRY(make_points(c));
+    double negatives = (double)c->n - (double)c->positives;
     if (c->positives == 0) return GR_OK;
+    out->undefined = "there are no negatives";
+    if (goal == GR_THRESHOLD_YOUDEN && negatives == 0) return GR_OK;
     out->undefined = "no threshold meets the wish";
     double best = -1;
     for (size_t i = 0; i < c->n_points; i++) {
         const gr_curve_point *p = &c->point[i];
         double hits = (double)p->true_positive, said = hits + (double)p->false_positive, is = (double)c->positives;
         gr_threshold t = {p->threshold, hits / said, hits / is, 2 * hits / (said + is), NULL};
-        double m = merit(goal, at_least, &t);
+        double m = merit(goal, at_least, &t, (double)p->false_positive / negatives);
         if (m <= best) continue;
         best = m;
         *out = t;

@@ -3,42 +3,10 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "kernel/eigen.h"
 
 #include <math.h>
 #include <string.h>
-
-enum { SWEEPS = 60 };
-
-/* Eigenvalues of the symmetric a (n, n), which is lost, and their vectors as columns of v (NULL: not wanted): Jacobi 1846. */
-static void eigen(double *a, size_t n, double *value, double *v)
-{
-    for (size_t i = 0; i < n * n && v; i++) v[i] = i % (n + 1) == 0;
-    for (int sweep = 0; sweep < SWEEPS; sweep++) {
-        double off = 0, all = 0;
-        for (size_t i = 0; i < n * n; i++) all += a[i] * a[i], off += i % (n + 1) ? a[i] * a[i] : 0;
-        if (off <= 1e-28 * all) break;
-        for (size_t p = 0; p < n; p++)
-            for (size_t q = p + 1; q < n; q++) {
-                if (a[p * n + q] == 0) continue;
-                double theta = (a[q * n + q] - a[p * n + p]) / (2 * a[p * n + q]);
-                double t = copysign(1, theta) / (fabs(theta) + sqrt(theta * theta + 1)), c = 1 / sqrt(t * t + 1);
-                double s = t * c;
-                for (size_t k = 0; k < n; k++) {
-                    double x = a[k * n + p], y = a[k * n + q];
-                    a[k * n + p] = c * x - s * y, a[k * n + q] = s * x + c * y;
-                }
-                for (size_t k = 0; k < n; k++) {
-                    double x = a[p * n + k], y = a[q * n + k];
-                    a[p * n + k] = c * x - s * y, a[q * n + k] = s * x + c * y;
-                }
-                for (size_t k = 0; k < n && v; k++) {
-                    double x = v[k * n + p], y = v[k * n + q];
-                    v[k * n + p] = c * x - s * y, v[k * n + q] = s * x + c * y;
-                }
-            }
-    }
-    for (size_t i = 0; i < n; i++) value[i] = a[i * n + i];
-}
 
 static void moments(const double *x, size_t rows, size_t n, double *mean, double *cov)
 {
@@ -82,17 +50,19 @@ gr_status gr_frechet_distance(const double *a, size_t n_a, const double *b, size
         double gap = mean[i] - other[i];
         sum += gap * gap + c[i * n + i] + d[i * n + i];
     }
-    eigen(c, n, value, v); /* the root of the first covariance */
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++)
-            for (size_t k = 0; k < n; k++) root[i * n + j] += v[i * n + k] * sqrt(fmax(value[k], 0)) * v[j * n + k];
-    product(root, d, n, t);
-    product(t, root, n, c);
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < i; k++) c[i * n + k] = c[k * n + i] = (c[i * n + k] + c[k * n + i]) / 2;
-    eigen(c, n, value, NULL);
-    for (size_t i = 0; i < n; i++) sum -= 2 * sqrt(fmax(value[i], 0));
+    gr_status status = gr__eigen_symmetric(c, (int64_t)n, value, v); /* the root of the first covariance */
+    for (size_t k = 0; k < n && status == GR_OK; k++)
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++) root[i * n + j] += v[k * n + i] * sqrt(fmax(value[k], 0)) * v[k * n + j];
+    if (status == GR_OK) {
+        product(root, d, n, t);
+        product(t, root, n, c);
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < i; k++) c[i * n + k] = c[k * n + i] = (c[i * n + k] + c[k * n + i]) / 2;
+        status = gr__eigen_symmetric(c, (int64_t)n, value, NULL);
+    }
+    for (size_t i = 0; i < n && status == GR_OK; i++) sum -= 2 * sqrt(fmax(value[i], 0));
     gr__free(block);
-    *out = fmax(sum, 0);
-    return GR_OK;
+    if (status == GR_OK) *out = fmax(sum, 0);
+    return status;
 }

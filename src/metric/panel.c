@@ -105,6 +105,37 @@ gr_status gr_plot_precision_recall(gr_curve *c, const gr_plot_options *options, 
     return draw_curve(c, options, false, svg);
 }
 
+gr_status gr_plot_threshold(gr_curve *curve, double used, const gr_plot_options *options, char **svg)
+{
+    gr_curve_scores s;
+    const gr_curve_point *p;
+    size_t n;
+    char label[64];
+    *svg = NULL;
+    GR_TRY(gr_curve_result(curve, &s));
+    GR_TRY(gr_curve_points(curve, &p, &n));
+    double *x = gr__calloc(4 * n + 1, sizeof *x), *precision = x + n, *recall = precision + n, *f1 = recall + n;
+    if (!x) return gr__fail_memory("a picture", 4 * n * sizeof *x);
+    for (size_t i = 0; i < n; i++) {
+        double hits = (double)p[i].true_positive, said = hits + (double)p[i].false_positive, is = (double)s.positives;
+        x[i] = p[i].threshold;
+        precision[i] = hits / said;
+        recall[i] = hits / is; /* NaN, a gap, without positives */
+        f1[i] = 2 * hits / (said + is);
+    }
+    const double at[2] = {used, used};
+    name_value(label, "used", used);
+    gr__series series[] = {{.x = x, .y = precision, .n = n, .label = "precision"},
+                           {.x = x, .y = recall, .n = n, .label = "recall"},
+                           {.x = x, .y = f1, .n = n, .label = "F1"},
+                           {.x = at, .y = ends, .n = 2, .colour = "#8b94a5", .dashed = true, .label = label}};
+    gr__chart c = chart_of(options, "Precision, recall and F1 by threshold", "threshold", NULL);
+    c.x_range = c.y_range = unit;
+    gr_status status = draw(&c, series, GR__COUNT(series) - (isnan(used) ? 1 : 0), svg);
+    gr__free(x);
+    return status;
+}
+
 gr_status gr_plot_reliability(const gr_probability *p, const gr_plot_options *options, char **svg)
 {
     gr_probability_scores s;

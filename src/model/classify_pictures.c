@@ -60,7 +60,7 @@ static gr_status watch(const gr_model *m, const char *path, float *out)
     return status;
 }
 
-static gr_status load(const gr__picture_config *c, const char *path, float *out)
+gr_status gr__picture_read(const gr__picture_config *c, const char *path, float *out)
 {
     gr__image image;
     GR_TRY(gr__image_read(path, &(gr__image_options){.channels = (int)c->channels}, &image));
@@ -108,7 +108,7 @@ static gr_status classify(gr_model *m, const char *const *paths, int64_t n, cons
             const char *path = paths[first + i];
             GR_TRY_DONE(filters             ? hear(c, filters, path, to)
                         : m->family->frames ? watch(m, path, to)
-                                            : load(c, path, to));
+                                            : gr__picture_read(c, path, to));
         }
         GR_TRY_DONE(gr_session_run(s.session));
         memcpy(scores + first * c->classes, out.data, (size_t)(here * c->classes) * sizeof *scores);

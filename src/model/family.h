@@ -16,14 +16,15 @@ typedef enum gr__family_kind {
     GR__KIND_VECTOR,  /* rows of numbers in and out */
     GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
     GR__KIND_PICTURE, /* pictures in, labels out */
-    GR__KIND_DETECTOR,   /* pictures in, boxes with labels out */
-    GR__KIND_TABLE,      /* cells of a table in; out numbers, or labels */
-    GR__KIND_SOUND,      /* PICTURE, of the bands of sounds */
-    GR__KIND_SPEECH,     /* bands of sounds in, at each step what is said */
-    GR__KIND_CLIP,       /* PICTURE, of several in a row */
-    GR__KIND_SERIES,     /* the past of series in, what follows out */
-    GR__KIND_GENERATOR,  /* noise in, pictures out */
-    GR__KIND_RECOMMENDER /* a user, and an item or a history, in; a rating, or a rank of items, out */
+    GR__KIND_DETECTOR,    /* pictures in, boxes with labels out */
+    GR__KIND_TABLE,       /* cells of a table in; out numbers, or labels */
+    GR__KIND_SOUND,       /* PICTURE, of the bands of sounds */
+    GR__KIND_SPEECH,      /* bands of sounds in, at each step what is said */
+    GR__KIND_CLIP,        /* PICTURE, of several in a row */
+    GR__KIND_SERIES,      /* the past of series in, what follows out */
+    GR__KIND_GENERATOR,   /* noise in, pictures out */
+    GR__KIND_RECOMMENDER, /* a user, and an item or a history, in; a rating, or a rank of items, out */
+    GR__KIND_FITTED /* rows of a table or pictures in; out a cluster, or components; fitted by its own algorithm */
 } gr__family_kind;
 
 /* What the data say before the model is made. */
@@ -90,6 +91,7 @@ typedef struct gr__speech_in {
 } gr__speech_in;
 
 typedef struct gr__recommend_in gr__recommend_in; /* model/recommender.h */
+typedef struct gr__fitting gr__fitting;           /* model/fitted.h */
 
 /* A name that older files have, by its end: "LayerNorm.gamma" -> "LayerNorm.weight". */
 typedef struct gr__old_name {
@@ -137,7 +139,8 @@ typedef struct gr__family {
     void (*build_code)(gr_graph *g, const void *config, const gr__picture_in *in, gr_value *mean, gr_value *spread);
     gr_value (*build_judge)(gr_graph *g, const void *config, const gr__picture_in *in);
     int64_t (*latent)(const void *config);
-    /* TABLE: numbers f32 (B, N) (0: none) and codes i32 (B, K) (0: none) -> (B, outputs); the columns behind them. */
+    /* TABLE: numbers f32 (B, N) (0: none) and codes i32 (B, K) (0: none) -> (B, outputs); the columns behind them. FITTED:
+     * the columns, n = 0 where there is no table. */
     gr_value (*build_table)(gr_graph *g, const void *config, gr_value numbers, gr_value codes, int64_t batch,
                             bool train);
     const gr__columns *(*columns)(const void *config);
@@ -149,8 +152,13 @@ typedef struct gr__family {
     /* RECOMMENDER, one that ranks: the score of an item is a product of (B, C) and the items' (n, C). ids i32 (n); 0: all. */
     gr_value (*build_query)(gr_graph *g, const void *config, const gr__recommend_in *in);
     gr_value (*build_items)(gr_graph *g, const void *config, gr_value ids, bool train);
-    /* ENCODER, PICTURE, DETECTOR, TABLE, SPEECH: names of the labels; what their logits mean. SERIES, RECOMMENDER: of the
-     * series, the items. */
+    /* FITTED: x (N, inputs) -> what is said of a row (N, outputs), and the squared distance (N) of the row from what stands
+     * for it; and the algorithm that sets the states: what is declared by gr__fitted_state(). GR_ERR_STOPPED where somebody
+     * asked for it. What all such configurations begin with is in model/fitted.h. */
+    void (*build_fitted)(gr_graph *g, const void *config, gr_value x, gr_value *said, gr_value *rest);
+    gr_status (*fit)(struct gr_model *model, const gr__fitting *how);
+    /* ENCODER, PICTURE, DETECTOR, TABLE, SPEECH: names of the labels; what their logits mean. SERIES, RECOMMENDER, FITTED:
+     * of the series, the items, what is said of a row. */
     const gr__conf_strings *(*labels)(const void *config);
     gr_label_kind (*label_kind)(const void *config);
     const char *(*architecture)(const void *config);
@@ -192,6 +200,7 @@ struct gr_model {
     gr_store *store;
     gr_tokenizer *tokenizer; /* owned; NULL: none */
     gr_graph *layout;        /* forward part for one token or row: declares every parameter; never run */
+    double threshold;        /* of two labels; NaN: none */
     int32_t bos, pad;        /* -1: none */
     int32_t eos[GR__MAX_EOS];
     int n_eos;

@@ -2,11 +2,13 @@
 #include "model/family.h"
 
 #include "graph/graph.h"
+#include "model/fitted.h"
 #include "model/picture.h"
 #include "model/recommender.h"
 #include "model/series.h"
 #include "model/speech.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +18,7 @@ gr_status gr__model_make(const gr__family *family, gr_model **out)
 {
     gr_model *m = gr__calloc(1, sizeof *m);
     if (!m) return gr__fail_memory("a model", sizeof *m);
-    *m = (gr_model){.family = family, .bos = -1, .pad = -1};
+    *m = (gr_model){.family = family, .threshold = (double)NAN, .bos = -1, .pad = -1};
     m->config = gr__arena_alloc(&m->arena, family->config_bytes);
     gr_status status = m->config ? gr_store_new(&m->store) : gr__fail_memory("a model", family->config_bytes);
     if (status != GR_OK) {
@@ -143,6 +145,9 @@ static void build_layout(gr_model *m)
         f->build_speech(g, m->config, &(gr__speech_in){.x = x});
     } else if (kind == GR__KIND_TABLE) {
         gr__model_build_table(m, g, 1, false);
+    } else if (kind == GR__KIND_FITTED) {
+        gr__fitted_out out;
+        gr__model_build_fitted(m, g, 1, &out);
     } else if (f->kind == GR__KIND_SERIES) {
         const gr__series_config *s = m->config;
         gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, s->window, (int64_t)s->names.n});
@@ -257,7 +262,8 @@ _Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MOD
                    (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE &&
                    (int)GR__KIND_SOUND == GR_MODEL_SOUND && (int)GR__KIND_SPEECH == GR_MODEL_SPEECH &&
                    (int)GR__KIND_CLIP == GR_MODEL_CLIP && (int)GR__KIND_SERIES == GR_MODEL_SERIES &&
-                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR && (int)GR__KIND_RECOMMENDER == GR_MODEL_RECOMMENDER,
+                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR && (int)GR__KIND_RECOMMENDER == GR_MODEL_RECOMMENDER &&
+                   (int)GR__KIND_FITTED == GR_MODEL_FITTED,
                "one enum shows the other");
 gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
 
@@ -289,6 +295,32 @@ gr_model_info gr_model_describe(const gr_model *m)
             info.parameters += n;
         }
     return info;
+}
+
+/* ---- labels ---- */
+
+double gr_model_threshold(const gr_model *m) { return m->threshold; }
+
+gr_status gr_model_set_threshold(gr_model *m, double threshold)
+{
+    GR_FAIL_IF(!m || (!isnan(threshold) && !(threshold >= 0 && threshold <= 1)), GR_ERR_ARGUMENT,
+               "a threshold is a number from 0 to 1, not %g", threshold);
+    const gr__conf_strings *labels = m->family->labels ? m->family->labels(m->config) : NULL;
+    bool two = labels && labels->n == 2 && gr__model_kind(m) != GR__KIND_FITTED && m->family->label_kind &&
+               gr_model_label_kind(m) == GR_LABELS_ONE;
+    GR_FAIL_IF(!two && !isnan(threshold), GR_ERR_UNSUPPORTED,
+               "a threshold is for models that tell two labels apart; this '%s' does not", m->family->name);
+    m->threshold = threshold;
+    return GR_OK;
+}
+
+int64_t gr_model_decide(const gr_model *m, const double *probability, int64_t labels)
+{
+    int64_t best = 0;
+    if (labels == 2 && !isnan(m->threshold)) return probability[1] >= m->threshold;
+    for (int64_t k = 1; k < labels; k++)
+        if (probability[k] > probability[best]) best = k;
+    return best;
 }
 
 /* ---- language models ---- */

@@ -42,6 +42,7 @@ static gr_status read_config(const char *path, gr_model **out)
     if (status == GR_OK) status = gr__model_make(family, &m);
     if (status == GR_OK) status = family->read_json(root, m->config, &m->arena);
     if (status == GR_OK) status = read_ids(m, root);
+    if (status == GR_OK) status = gr__hf_double(root, "threshold", 0, 1, &m->threshold);
     if (status != GR_OK) {
         gr_model_free(&m);
         status = gr__fail_prefix(status, "cannot open '%s'", path);

@@ -43,6 +43,8 @@ extern const char *const gr__picture_ignored[]; /* PyTorch's num_batches_tracked
     .kind = GR__KIND_PICTURE, .labels = gr__picture_labels, .label_kind = gr__picture_label_kind, \
     .ignored = gr__picture_ignored
 
+/* The file at 'path' into (H, W, C), as gr__picture_load() does. */
+gr_status gr__picture_read(const gr__picture_config *c, const char *path, float *out);
 /* A picture of 8 bits with c->channels, resized where it must be and normalised, into (H, W, C). */
 gr_status gr__picture_load(const gr__picture_config *c, const gr__image *image, float *out);
 

@@ -4,6 +4,7 @@
 #include "model/family.h"
 #include "model/hf_json.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { SHARD_BYTES = 2000000000 };
@@ -55,6 +56,7 @@ static gr_status save_config(const gr_model *m, const char *folder)
     gr__hf_put_text(&s, "torch_dtype", "float32");
     if (f->kind == GR__KIND_LM) gr__hf_put_bool(&s, "use_cache", true);
     f->write_json(m->config, &s);
+    if (!isnan(m->threshold)) gr__hf_put_double(&s, "threshold", m->threshold);
     gr_status status = write_members(folder, "config.json", &s);
     gr__str_clear(&s);
     if (status == GR_OK && f->kind == GR__KIND_LM) {

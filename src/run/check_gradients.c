@@ -184,6 +184,8 @@ gr_status gr_run_check_gradients(gr_run *run, int samples, gr_gradient_fn fn, vo
     const char *path = "";
     double most = 0;
     GR_FAIL_IF(!run || samples < 0, GR_ERR_ARGUMENT, "gr_run_check_gradients: the run is NULL, or samples is negative");
+    GR_FAIL_IF(run->task->kind->fit, GR_ERR_UNSUPPORTED,
+               "a model '%s' is fitted by its own algorithm, without gradients", gr_model_family(run->task->model));
     GR_TRY_DONE(prepare(run, &c));
     for (int i = 0; i < c.n; i++) {
         double worst;

@@ -53,6 +53,14 @@ static gr_status add_gradients(gr_run *run, gr_value loss, gr_value *grads)
     return GR_OK;
 }
 
+/* The task sets the values itself: the program is the forward part. */
+static gr_status add_loss_alone(gr_run *run, gr_loss loss)
+{
+    gr_output(run->graph, "step", "loss_sum", loss.sum);
+    gr_output(run->graph, "step", "weight", loss.weight);
+    return gr_graph_status(run->graph);
+}
+
 static gr_status add_updates(gr_run *run, gr_loss loss)
 {
     gr_graph *g = run->graph;
@@ -104,7 +112,7 @@ static gr_status compile_training(gr_run *run)
     GR_TRY(run->task->kind->build(run->task, run->graph, run->set.batch, true, forward, &loss));
     if (run->set.dtype == 1) GR_TRY(gr_autocast_bf16(run->graph));
     GR_TRY(find_params(run));
-    GR_TRY(add_updates(run, loss));
+    GR_TRY(run->task->kind->fit ? add_loss_alone(run, loss) : add_updates(run, loss));
     if (run->set.accumulate == 1) return compile(run, "step", &run->step_plan);
     GR_TRY(compile(run, "micro", &run->micro_plan));
     GR_TRY(compile(run, "apply", &run->apply_plan));

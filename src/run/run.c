@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct gr__root_rows {
-    const char *task, *from, *out;
+    const char *task, *from, *threshold, *out;
     const gr__conf *data, *tokenizer, *model, *train, *loss;
 } gr__root_rows;
 
@@ -25,6 +25,10 @@ static const gr__conf_row root_rows[] = {
     {"model", GR__CONF_SECTION, AT(model), 0, 0, NULL, NULL, "type and sizes", 0},
     {"loss", GR__CONF_SECTION, AT(loss), 0, 0, NULL, NULL,
      "vector, table: what is made small; classification, table: weights of the labels; classification: label smoothing",
+     0},
+    {"threshold", GR__CONF_STRING, AT(threshold), 0, 0, NULL, NULL,
+     "two labels: the second is said from this probability on; f1, youden: the one that is best for it on the validation part, whose "
+     "measures are then a little too good; default: the likelier label is said",
      0},
     {"train", GR__CONF_SECTION, AT(train), 0, 0, NULL, NULL, "steps, batch, rate, optimiser, checkpoints", 0},
     {"out", GR__CONF_STRING, AT(out), 0, 0, NULL, NULL, "the run's folder; default runs/NAME", 0},
@@ -95,6 +99,39 @@ static gr_status take_defaults(gr_run *run, const gr__task_kind *kind)
     return GR_OK;
 }
 
+/* The key 'threshold', for tasks that tell labels apart, of which there must be two. */
+static gr_status read_threshold(gr_run *run, const char *text)
+{
+    static const char *const words[] = {"none", "f1", "youden"};
+    static const gr__tuning_kind kinds[] = {GR__TUNING_NONE, GR__TUNING_F1, GR__TUNING_YOUDEN};
+    const gr__conf *node = gr__conf_find(run->root, "threshold");
+    gr__tuning *t = &run->tuning;
+    if (!text) return GR_OK;
+    for (size_t i = 0; i < GR__COUNT(words); i++)
+        if (strcmp(text, words[i]) == 0) {
+            *t = (gr__tuning){kinds[i], NAN};
+            return GR_OK;
+        }
+    if (gr__parse_double(text, &t->number) && t->number >= 0 && t->number <= 1) {
+        t->kind = GR__TUNING_FIXED;
+        return GR_OK;
+    }
+    const char *near = gr__str_nearest(text, words, GR__COUNT(words));
+    return gr__conf_fail(node, "'threshold' is a number from 0 to 1, f1 or youden, not '%.100s'%s%s%s", text,
+                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static gr_status check_threshold(gr_run *run)
+{
+    const gr__conf *node = gr__conf_find(run->root, "threshold");
+    GR_TRY(gr_model_set_threshold(run->task->model, NAN)); /* that of what it began with goes */
+    if (!run->tuning.kind) return GR_OK;
+    if (!run->task->kind->tune) return gr__conf_fail(node, "the task '%s' knows no threshold", run->task->kind->name);
+    if (gr_model_set_threshold(run->task->model, 0.5) != GR_OK)
+        return gr__conf_fail(node, "a threshold is for two labels; this model does not tell two apart");
+    return gr_model_set_threshold(run->task->model, run->tuning.kind == GR__TUNING_FIXED ? run->tuning.number : NAN);
+}
+
 static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o)
 {
     gr__root_rows rows = {.task = NULL};
@@ -106,6 +143,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     GR_TRY(gr__task_find(run->root, &kind));
     GR_TRY(take_defaults(run, kind));
     GR_TRY(gr__settings_read(run->root, !kind->plain, &run->set, &run->arena));
+    GR_TRY(read_threshold(run, rows.threshold));
     gr__task_in in = {.root = run->root,
                       .run_folder = run->out,
                       .fresh = o->fresh,
@@ -113,7 +151,8 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
                       .text = path ? NULL : o->text,
                       .text_bytes = o->text_bytes};
     GR_TRY(gr__task_open(&in, &run->task));
-    gr__settings_resolve(&run->set, run->task->samples[0], run->task->kind->language, run->task->kind->epochs);
+    GR_TRY(check_threshold(run));
+    gr__settings_resolve(&run->set, run->task->samples[0], kind->language, kind->fit != NULL, kind->epochs);
     GR_TRY(gr_schedule_check(&run->set.schedule));
     run->store = gr_model_store(run->task->model);
     run->base_bytes = gr__rss_bytes();
@@ -171,6 +210,18 @@ static void state_sizes(const gr_graph *g, gr_run_plan *p)
     }
 }
 
+/* Forward passes of a step. */
+static double batches_of_step(const gr_run *run)
+{
+    if (!run->task->kind->fit) return (double)run->set.accumulate;
+    return ceil((double)run->task->samples[0] / (double)run->set.batch);
+}
+
+static double samples_of_step(const gr_run *run)
+{
+    return run->task->kind->fit ? (double)run->task->samples[0] : (double)(run->set.batch * run->set.accumulate);
+}
+
 gr_run_plan gr_run_describe(const gr_run *run)
 {
     const gr__settings *s = &run->set;
@@ -185,15 +236,15 @@ gr_run_plan gr_run_describe(const gr_run *run)
                      .start_step = run->at.step,
                      .unit = t->kind->unit,
                      .bf16 = s->dtype == 1,
-                     .units_per_step = t->units_per_sample * (double)(s->batch * s->accumulate),
+                     .units_per_step = t->units_per_sample * samples_of_step(run),
                      .train_units = t->units[0],
                      .valid_units = t->units[1]};
     state_sizes(run->graph, &p);
     const gr_plan *forward = run->step_plan ? run->step_plan : run->micro_plan;
     p.recompute = gr_plan_recompute(forward);
-    p.epochs = (int64_t)ceil((double)(s->steps * s->batch * s->accumulate) / (double)GR__MAX(t->samples[0], 1));
+    p.epochs = (int64_t)ceil((double)s->steps * samples_of_step(run) / (double)GR__MAX(t->samples[0], 1));
     p.flops_per_step =
-        gr_plan_flops(forward) * (double)s->accumulate + (run->apply_plan ? gr_plan_flops(run->apply_plan) : 0);
+        gr_plan_flops(forward) * batches_of_step(run) + (run->apply_plan ? gr_plan_flops(run->apply_plan) : 0);
     p.activation_bytes = arena_of(run->step_plan) + arena_of(run->micro_plan) + arena_of(run->apply_plan) +
                          arena_of(run->clear_plan) + arena_of(run->eval_plan);
     p.total_bytes = p.weight_bytes + p.optimizer_bytes + p.gradient_bytes + p.activation_bytes;
@@ -202,7 +253,7 @@ gr_run_plan gr_run_describe(const gr_run *run)
         run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
     gr_model_info info = gr_model_describe(t->model);
     p.vocab = t->model->family->kind == GR__KIND_LM ? info.vocab : 0;
-    p.labels = info.labels;
+    p.labels = t->kind->fit ? 0 : info.labels; /* clusters are no labels */
     p.trainable = p.parameters;
     return p;
 }
@@ -274,6 +325,6 @@ gr_status gr_run_time_step(gr_run *run, double *seconds)
     if (run->clear) GR_TRY(gr_session_run(run->clear));
     /* the update, which a dry run leaves out, passes over weights, gradients and moments */
     gr_run_plan p = gr_run_describe(run);
-    *seconds = *seconds * (double)run->set.accumulate + (double)(3 * p.weight_bytes + 2 * p.optimizer_bytes) / 30e9;
+    *seconds = *seconds * batches_of_step(run) + (double)(3 * p.weight_bytes + 2 * p.optimizer_bytes) / 30e9;
     return GR_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "gradus/train.h"
 #include "run/settings.h"
+#include "task/label_score.h"
 #include "task/task.h"
 
 /* Everything that changes while a run goes on, beside the store: what a checkpoint's manifest holds. */
@@ -32,6 +33,7 @@ struct gr_run {
     gr__conf *root;
     const char *out; /* NULL: nothing is written */
     gr__settings set;
+    gr__tuning tuning;
     gr__task *task;
     gr_store *store;                                           /* the model's */
     gr_graph *graph;                                           /* of training */

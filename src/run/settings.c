@@ -255,12 +255,13 @@ gr_status gr__settings_read(const gr__conf *root, bool language, gr__settings *o
     return GR_OK;
 }
 
-void gr__settings_resolve(gr__settings *s, int64_t samples, bool language, int64_t epochs)
+void gr__settings_resolve(gr__settings *s, int64_t samples, bool language, bool passes, int64_t epochs)
 {
     if (s->full_batch) s->batch = samples;
     if (s->batch == 0) s->batch = language ? 12 : 32;
     if (s->batch > samples && !language) s->batch = samples;
-    double per_epoch = (double)samples / (double)(s->batch * s->accumulate);
+    if (passes) s->accumulate = 1;
+    double per_epoch = passes ? 1 : (double)samples / (double)(s->batch * s->accumulate);
     if (s->steps == 0 && s->epochs == 0) {
         if (language && !epochs)
             s->steps = 2000;

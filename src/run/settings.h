@@ -36,7 +36,8 @@ extern const size_t gr__n_settings_sections;
 
 /* language: the defaults of language models. */
 gr_status gr__settings_read(const gr__conf *root, bool language, gr__settings *out, gr__arena *arena);
-/* Steps, batch and schedule for this many samples an epoch; epochs: where nothing is given, 0: as language or not. */
-void gr__settings_resolve(gr__settings *s, int64_t samples, bool language, int64_t epochs);
+/* Steps, batch and schedule for this many samples an epoch; passes: a step is a pass over all of them; epochs: where nothing is
+ * given, 0: as language or not. */
+void gr__settings_resolve(gr__settings *s, int64_t samples, bool language, bool passes, int64_t epochs);
 
 #endif

@@ -4,6 +4,7 @@
 #include "data/matrix.h"
 #include "data/table.h"
 #include "run/run.h"
+#include "task/points.h"
 
 #include <string.h>
 
@@ -28,6 +29,9 @@ static size_t list_sections(gr__listed out[MOST_SECTIONS])
         {{"data.columns", gr__table_column_rows, gr__n_table_column_rows,
           "of one column, under its name; a word alone is the type"},
          gr__task_table.name},
+        {{"data", gr__point_rows, gr__n_point_rows,
+          "of pictures; of a CSV file as for the task 'table', without need of a target"},
+         gr__task_unsupervised.name},
     };
     for (size_t i = 0; i < GR__COUNT(table) && n < MOST_SECTIONS; i++) out[n++] = table[i];
     for (int f = 0; f < gr__n_families && n < MOST_SECTIONS; f++)

@@ -2,7 +2,8 @@
 #include "gradus/table.h"
 
 #include "data/table.h"
-#include "model/family.h"
+#include "model/fitted.h"
+#include "task/point_score.h"
 #include "task/table_score.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@ struct gr_predictions {
     gr__csv_table csv;
     const gr__columns *columns; /* the model's: notes and labels are copied, so that it may go */
     gr_prediction *row;
-    double *probability; /* (rows, classes) */
+    double *probability; /* (rows, classes); of a fitted model (rows, outputs): its places */
     const char *target, *note[MOST_NOTES];
     int n_notes;
 };
@@ -63,9 +64,12 @@ done:
     return status;
 }
 
+static bool is_fitted(const gr_model *m) { return gr__model_kind(m) == GR__KIND_FITTED; }
+
 static gr_status want_table(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_TABLE, GR_ERR_UNSUPPORTED,
+    bool rows = gr__model_kind(m) == GR__KIND_TABLE || (is_fitted(m) && gr__fitted_columns(m->config)->n);
+    GR_FAIL_IF(!rows, GR_ERR_UNSUPPORTED,
                "%s needs a model for rows of a table, not '%s'; train one with the task 'table'", what,
                m->family->name);
     return GR_OK;
@@ -84,7 +88,7 @@ static gr_status add_note(gr_predictions *p, const gr__table_odd *o, const char 
     return GR_OK;
 }
 
-static gr_status take_rows(gr_predictions *p, const gr__table_part *part, const float *output)
+static gr_status take_rows(gr_predictions *p, const gr_model *m, const gr__table_part *part, const float *output)
 {
     const gr__columns *c = p->columns;
     size_t classes = (size_t)gr__columns_classes(c), outputs = (size_t)gr__columns_outputs(c), n = (size_t)part->n;
@@ -100,14 +104,39 @@ static gr_status take_rows(gr_predictions *p, const gr__table_part *part, const 
         r->value = classes ? (double)NAN : gr__column_backward(&c->target, (double)output[i]);
         if (!classes) continue;
         double *q = p->probability + i * classes;
-        size_t best = 0;
         gr__table_probabilities(c, output + i * outputs, q);
-        for (size_t k = 1; k < classes; k++)
-            if (q[k] > q[best]) best = k;
         r->probability = q;
-        r->label = label[best];
+        r->label = label[gr_model_decide(m, q, (int64_t)classes)];
     }
     return GR_OK;
+}
+
+/* Clusters or components. */
+static gr_status take_places(gr_predictions *p, const gr_model *m, const gr__table_part *part)
+{
+    const gr__fitted_config *c = m->config;
+    size_t n = (size_t)part->n, outputs = c->names.n;
+    bool clusters = gr_model_label_kind(m) == GR_LABELS_ONE;
+    const char **label = gr__arena_alloc(&p->arena, (outputs + 1) * sizeof *label);
+    float *said = gr__alloc((n * outputs + 1) * sizeof *said);
+    p->row = gr__arena_alloc(&p->arena, (n + 1) * sizeof *p->row);
+    p->probability = gr__arena_alloc(&p->arena, (n * outputs + 1) * sizeof *p->probability);
+    gr_status status =
+        said && label && p->row && p->probability ? GR_OK : gr__fail_memory("predictions", n * sizeof *p->row);
+    for (size_t k = 0; k < outputs && status == GR_OK; k++)
+        if (!(label[k] = gr__arena_strdup(&p->arena, c->names.item[k]))) status = gr__fail_memory("a label", 64);
+    if (status == GR_OK) status = gr__fitted_run(m, &(gr__points){part->numbers, part->n, c->inputs}, said, NULL);
+    for (size_t i = 0; i < n && status == GR_OK; i++) {
+        double *place = p->probability + i * outputs;
+        size_t best = (size_t)gr__point_cluster(said + i * outputs, (int64_t)outputs);
+        for (size_t k = 0; k < outputs; k++) place[k] = (double)said[i * outputs + k];
+        p->row[i] = (gr_prediction){.line = part->line[i],
+                                    .value = clusters ? place[best] : (double)NAN,
+                                    .label = clusters ? label[best] : NULL,
+                                    .place = place};
+    }
+    gr__free(said);
+    return status;
 }
 
 static gr_status predict(gr_model *m, const char *path, gr_predictions *p)
@@ -120,8 +149,12 @@ static gr_status predict(gr_model *m, const char *path, gr_predictions *p)
     p->columns = m->family->columns(m->config);
     GR_TRY(gr__table_read_for(p->columns, path, &p->arena, &p->csv, &column, &target));
     GR_TRY_DONE(gr__table_encode(p->columns, &p->csv, column, SIZE_MAX, NULL, (int64_t)p->csv.rows, &part, &odd));
-    GR_TRY_DONE(run_rows(m, &part, &output));
-    GR_TRY_DONE(take_rows(p, &part, output));
+    if (is_fitted(m)) {
+        GR_TRY_DONE(take_places(p, m, &part));
+    } else {
+        GR_TRY_DONE(run_rows(m, &part, &output));
+        GR_TRY_DONE(take_rows(p, m, &part, output));
+    }
     GR_TRY_DONE(add_note(p, &odd.bad, "is not a number and counts as missing"));
     GR_TRY_DONE(add_note(p, &odd.unknown, "was not seen in training and counts as unknown"));
     if (!(p->target = gr__arena_strdup(&p->arena, p->columns->target.name))) status = gr__fail_memory("a name", 64);
@@ -172,6 +205,22 @@ const char *gr_predictions_note(const gr_predictions *p, int i) { return i >= 0 
 
 /* ---- metrics ---- */
 
+static gr_status score_places(gr_model *m, const gr__table_part *part, bool known, gr_metric *out, int capacity, int *n)
+{
+    const gr__fitted_config *c = m->config;
+    size_t rows = (size_t)part->n, outputs = c->names.n;
+    float *said = gr__alloc((rows * (outputs + 1) + 1) * sizeof *said), *rest = said + rows * outputs;
+    if (!said) return gr__fail_memory("predictions", rows * outputs * sizeof *said);
+    gr__point_part points = {.points = {part->numbers, part->n, c->inputs},
+                             .class = known && gr__columns_classes(&c->columns) ? part->class : NULL,
+                             .line = part->line};
+    gr__point_said s = {m, &points, &c->columns.target.words, said, rest, part->n};
+    gr_status status = gr__fitted_run(m, &points.points, said, rest);
+    if (status == GR_OK) status = gr__point_score(&s, out, capacity, n);
+    gr__free(said);
+    return status;
+}
+
 static gr_status score(gr_model *m, const char *path, gr__arena *arena, gr__csv_table *csv, gr_metric *out,
                        int capacity, int *n)
 {
@@ -181,12 +230,16 @@ static gr_status score(gr_model *m, const char *path, gr__arena *arena, gr__csv_
     float *output = NULL;
     gr_status status = GR_OK;
     GR_TRY(gr__table_read_for(c, path, arena, csv, &column, &target));
-    GR_FAIL_IF(target == SIZE_MAX, GR_ERR_DATA,
+    GR_FAIL_IF(target == SIZE_MAX && !is_fitted(m), GR_ERR_DATA,
                "'%s' has no column '%.100s', the target; to predict it: gradus predict", path, c->target.name);
     GR_FAIL_IF(csv->rows == 0, GR_ERR_DATA, "'%s' has no rows", path);
     GR_TRY_DONE(gr__table_encode(c, csv, column, target, NULL, (int64_t)csv->rows, &part, NULL));
-    GR_TRY_DONE(run_rows(m, &part, &output));
-    GR_TRY_DONE(gr__table_score(c, &part, output, part.n, out, capacity, n));
+    if (is_fitted(m)) {
+        GR_TRY_DONE(score_places(m, &part, target != SIZE_MAX, out, capacity, n));
+    } else {
+        GR_TRY_DONE(run_rows(m, &part, &output));
+        GR_TRY_DONE(gr__table_score(c, &part, output, part.n, m->threshold, out, capacity, n));
+    }
 done:
     gr__table_part_release(&part);
     gr__free(output);

@@ -1,4 +1,4 @@
-/* The training loop. Everything that decides what happens is a function of the step, the configuration and the store, so
+/* The training loop, or the task's own algorithm in its place. Everything that decides what happens is a function of the step, the configuration and the store, so
  * that a run that stopped anywhere goes on bit for bit. */
 #include "run/run.h"
 
@@ -265,6 +265,64 @@ static gr_status loop(gr__trainer *t)
     return GR_OK;
 }
 
+/* ---- a fit in place of steps ---- */
+
+typedef struct gr__fit_user {
+    gr__trainer *t;
+    gr_status status; /* of the log */
+} gr__fit_user;
+
+static bool after_pass(void *user, int64_t done, int64_t of, double loss)
+{
+    gr__fit_user *u = user;
+    gr__trainer *t = u->t;
+    gr_progress *p = &t->progress;
+    double now = gr__now(), took = now - t->last_time,
+           units = t->run->task->units_per_sample * (double)t->run->task->samples[0];
+    t->last_time = now;
+    t->run->at.seconds += took;
+    *p = (gr_progress){.step = done,
+                       .steps = of,
+                       .epoch = (double)done,
+                       .loss = loss,
+                       .loss_average = loss,
+                       .learning_rate = NAN,
+                       .grad_norm = NAN,
+                       .valid_loss = NAN,
+                       .seconds = t->run->at.seconds,
+                       .seconds_left = (double)(of - done) * took,
+                       .units_per_second = units / took,
+                       .memory_bytes = gr__rss_bytes()};
+    u->status = log_step(t, units * (double)done);
+    tell(t, GR_EVENT_STEP, NULL);
+    return u->status != GR_OK || asked_to_stop(t);
+}
+
+/* All or nothing: what was stopped begins anew, and what is done stays. */
+static gr_status fit(gr__trainer *t)
+{
+    gr_run *run = t->run;
+    gr__fit_user user = {.t = t};
+    const gr__watch watch = {after_pass, &user};
+    bool best = false, early = false;
+    if (run->at.step == 0) {
+        gr_status s = run->task->kind->fit(run->task, run->set.steps, &watch);
+        GR_TRY(user.status);
+        if (s == GR_ERR_STOPPED)
+            return gr__fail(GR_ERR_STOPPED,
+                            "stopped after %lld passes, of which nothing is kept; the same command begins anew",
+                            (long long)t->progress.step);
+        GR_TRY(s);
+        run->at.step = run->at.update = GR__MAX(t->progress.step, 1);
+        run->at.loss_average = t->progress.loss;
+        run->set.steps = run->at.step;
+        GR_TRY(validate(t, true, &best, &early));
+        GR_TRY(checkpoint(t, best));
+    }
+    run->set.steps = run->at.step;
+    return GR_OK;
+}
+
 /* ---- the ends ---- */
 
 static gr_status write_config(gr_run *run)
@@ -289,6 +347,14 @@ static gr_status open_log(gr__trainer *t)
     return s;
 }
 
+/* The model that is saved has the threshold of its own last weights, over all samples. */
+static gr_status tune(gr_run *run)
+{
+    double loss;
+    if (!run->tuning.kind || (run->n_last && run->last_step == run->at.step)) return GR_OK;
+    return gr__run_validate(run, 0, &loss, NULL, 0, NULL);
+}
+
 gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
 {
     gr_status status = GR_OK;
@@ -301,7 +367,8 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
     t.started = t.last_time = gr__now();
     t.progress = (gr_progress){
         .step = run->at.step, .steps = run->set.steps, .valid_loss = NAN, .grad_norm = NAN, .skipped = run->at.skipped};
-    GR_TRY_DONE(loop(&t));
+    GR_TRY_DONE(run->task->kind->fit ? fit(&t) : loop(&t));
+    GR_TRY_DONE(tune(run));
     if (run->out) {
         GR_TRY_DONE(gr__run_swap_averages(run));
         status = gr_model_save(run->task->model, run->out);

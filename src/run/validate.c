@@ -65,6 +65,7 @@ gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric
     gr_status back = gr__run_swap_averages(run);
     GR_TRY(status);
     GR_TRY(back);
+    if (run->task->kind->tune && run->tuning.kind) GR_TRY(run->task->kind->tune(run->task, &run->tuning));
     if (!metrics || capacity < 1) return GR_OK;
     metrics[0] = (gr_metric){"loss", *loss};
     *n = 1 + (run->task->kind->finish ? run->task->kind->finish(run->task, *loss, metrics + 1, capacity - 1) : 0);

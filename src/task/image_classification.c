@@ -312,6 +312,11 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
     gr__classes_score(t->scores, first, GR__MIN(batch, t->part[1].n - first), session);
 }
 
+static gr_status tune(gr__task *base, const gr__tuning *how)
+{
+    return gr__label_score_tune(((gr__sight_task *)base)->scores, how, base->model);
+}
+
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
@@ -346,6 +351,7 @@ const gr__task_kind gr__task_image_classification = {
     .build = build,
     .fill = fill,
     .score = score,
+    .tune = tune,
     .finish = finish,
     .panels = panels,
 };

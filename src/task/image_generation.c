@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_EDGE = 1 << 12, GRID = 10, NEAREST = 20, SCALE = 2 };
+enum { MOST_EDGE = 1 << 12, GRID = 10, NEAREST = 20 };
 
 typedef struct gr__maker_options {
     const char *source, *labels;
@@ -242,29 +242,6 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
 
 /* ---- report ---- */
 
-/* Pictures of numbers in [0, 1] side by side, 'columns' in a row. */
-static gr_status show(const gr__picture_shape *s, const float *v, int64_t n, int64_t columns, const char *text,
-                      gr__str *page)
-{
-    int64_t rows = (n + columns - 1) / columns, width = columns * s->width, each = s->height * s->width * s->channels;
-    gr__image image = {width, rows * s->height, (int)s->channels, 8,
-                       gr__calloc((size_t)(rows * columns), (size_t)each)};
-    gr__str png = {0};
-    if (!image.pixels) return gr__fail_memory("a picture", (size_t)(rows * columns * each));
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t y = 0; y < s->height; y++)
-            for (int64_t x = 0; x < s->width * s->channels; x++) {
-                int64_t to = ((i / columns * s->height + y) * width + i % columns * s->width) * s->channels + x;
-                float value = v[i * each + y * s->width * s->channels + x];
-                ((uint8_t *)image.pixels)[to] = (uint8_t)lrintf(255 * fminf(fmaxf(value, 0), 1));
-            }
-    gr_status status = gr__png_encode(&image, text, &png);
-    if (status == GR_OK) gr__html_picture(page, png.text, png.n, SCALE * width, text);
-    gr__str_release(&png);
-    gr__image_release(&image);
-    return status == GR_ERR_UNSUPPORTED ? GR_OK : status;
-}
-
 /* The training pictures that are nearest (squares of differences) to each of n made ones. */
 static gr_status find_nearest(const gr__maker_task *t, const float *made, int64_t n, float *out)
 {
@@ -298,15 +275,15 @@ static gr_status panels(gr__task *base, gr__str *page)
     if (status == GR_OK) status = gr_generate_pictures(base->model, GRID * GRID, t->seed, made);
     if (status == GR_OK) {
         gr__html_section(page, "Made from noise");
-        status = show(&t->shape, made, GRID * GRID, GRID, "pictures made from noise", page);
+        status = gr__pictures_sheet(&t->shape, made, GRID * GRID, GRID, "pictures made from noise", page);
     }
     if (status == GR_OK) status = find_nearest(t, made, NEAREST, near);
     if (status == GR_OK) {
         gr__html_section(page, "Nearest training pictures");
         gr__html_paragraph(page, "The first twenty of them, and below each the training picture that is nearest.");
-        status = show(&t->shape, made, NEAREST, NEAREST, "made", page);
+        status = gr__pictures_sheet(&t->shape, made, NEAREST, NEAREST, "made", page);
     }
-    if (status == GR_OK) status = show(&t->shape, near, NEAREST, NEAREST, "nearest", page);
+    if (status == GR_OK) status = gr__pictures_sheet(&t->shape, near, NEAREST, NEAREST, "nearest", page);
     gr__free(made);
     gr__free(near);
     return status;

@@ -16,9 +16,11 @@ typedef struct gr__mistake {
     int32_t actual, said;
 } gr__mistake;
 
-/* Of each sample, for intervals. */
+/* Of each sample, for intervals and thresholds. */
 typedef struct gr__verdict {
     int32_t actual, said;
+    double surely; /* of 'said'; of two labels the probability of the second, and 'said' hangs on the threshold */
+    int64_t sample;
 } gr__verdict;
 
 struct gr__label_score {
@@ -33,7 +35,8 @@ struct gr__label_score {
     size_t n, capacity;
     gr__mistake worst[WORST]; /* the surest first */
     int n_worst;
-    bool lost; /* an accumulator could not be made anew: there are no metrics */
+    double threshold; /* of two labels; NaN: the likelier one is said */
+    bool lost;        /* an accumulator could not be made anew: there are no metrics */
 };
 
 /* ---- taking ---- */
@@ -61,6 +64,7 @@ gr_status gr__label_score_new(const gr__conf_strings *names, gr__label_score **o
     s->names = names;
     s->labels = (int32_t)names->n;
     s->row = gr__calloc(names->n, sizeof *s->row);
+    s->threshold = NAN;
     gr_status status = s->row ? make(s) : gr__fail_memory("scores", names->n * sizeof *s->row);
     if (status != GR_OK)
         gr__label_score_free(&s);
@@ -97,6 +101,27 @@ static void note_mistake(gr__label_score *s, gr__mistake m)
     s->worst[at] = m;
 }
 
+static gr_status count(gr__label_score *s, const gr__verdict *v, double surely)
+{
+    GR_TRY(gr_confusion_update(s->confusion, &v->actual, &v->said, 1));
+    if (v->said != v->actual) note_mistake(s, (gr__mistake){surely, v->sample, v->actual, v->said});
+    return GR_OK;
+}
+
+/* What is said of two labels, once all are seen: the threshold may come last. */
+static gr_status decide(gr__label_score *s)
+{
+    if (s->labels != 2) return GR_OK;
+    gr_confusion_clear(s->confusion);
+    s->n_worst = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        gr__verdict *v = &s->verdict[i];
+        v->said = isnan(s->threshold) ? v->surely > 1 - v->surely : v->surely >= s->threshold;
+        GR_TRY(count(s, v, v->said ? v->surely : 1 - v->surely));
+    }
+    return GR_OK;
+}
+
 gr_status gr__label_score_add(gr__label_score *s, const double *probability, int32_t actual, int64_t sample)
 {
     int32_t said = 0;
@@ -105,12 +130,10 @@ gr_status gr__label_score_add(gr__label_score *s, const double *probability, int
         if (probability[k] > probability[said]) said = k;
     GR_TRY(gr__grow(&s->verdict, sizeof *s->verdict, s->n + 1, &s->capacity));
     GR_TRY(gr_probability_update(s->probability, probability, &actual, 1));
-    GR_TRY(gr_confusion_update(s->confusion, &actual, &said, 1));
     if (s->curve) GR_TRY(gr_curve_update(s->curve, &probability[1], &actual, 1));
     if (s->set) GR_TRY(gr_curve_set_update(s->set, probability, &actual, 1));
-    s->verdict[s->n++] = (gr__verdict){actual, said};
-    if (said != actual) note_mistake(s, (gr__mistake){probability[said], sample, actual, said});
-    return GR_OK;
+    s->verdict[s->n] = (gr__verdict){actual, said, probability[s->labels == 2 ? 1 : said], sample};
+    return s->labels == 2 ? s->n++, GR_OK : count(s, &s->verdict[s->n++], probability[said]);
 }
 
 gr_status gr__label_score_add_rows(gr__label_score *s, const float *probability, const int32_t *actual, int64_t first,
@@ -121,6 +144,36 @@ gr_status gr__label_score_add_rows(gr__label_score *s, const float *probability,
         GR_TRY(gr__label_score_add(s, s->row, actual[i], first + i));
     }
     return GR_OK;
+}
+
+/* ---- the threshold ---- */
+
+void gr__label_score_set_threshold(gr__label_score *s, double threshold) { s->threshold = threshold; }
+
+/* Between the threshold of a curve and the next lower one. */
+static gr_status tune(gr__label_score *s, gr_threshold_goal goal, double *out)
+{
+    gr_threshold best;
+    const gr_curve_point *p;
+    size_t n, i = 0;
+    GR_TRY(gr_curve_threshold(s->curve, goal, 0, &best));
+    GR_TRY(gr_curve_points(s->curve, &p, &n));
+    *out = NAN;
+    if (isnan(best.threshold)) return GR_OK;
+    while (i + 1 < n && p[i].threshold != best.threshold) i++;
+    *out = (best.threshold + (i + 1 < n ? p[i + 1].threshold : 0)) / 2;
+    return GR_OK;
+}
+
+gr_status gr__label_score_tune(gr__label_score *s, const gr__tuning *how, gr_model *model)
+{
+    GR_FAIL_IF(s->lost, GR_ERR_MEMORY, "no memory for scores");
+    s->threshold = how->number;
+    if (how->kind == GR__TUNING_NONE || !s->curve)
+        s->threshold = NAN;
+    else if (how->kind != GR__TUNING_FIXED)
+        GR_TRY(tune(s, how->kind == GR__TUNING_F1 ? GR_THRESHOLD_F1 : GR_THRESHOLD_YOUDEN, &s->threshold));
+    return model && s->curve ? gr_model_set_threshold(model, s->threshold) : GR_OK;
 }
 
 /* ---- metrics ---- */
@@ -139,6 +192,7 @@ static gr_status add_two(gr__label_score *s, gr__metric_list *l)
     gr__metric_add(l, "f1", r.f1);
     gr__metric_add(l, "best_f1", best.f1);
     gr__metric_add(l, "best_threshold", best.threshold);
+    gr__metric_add(l, "threshold", s->threshold);
     return GR_OK;
 }
 
@@ -149,6 +203,7 @@ gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capaci
     gr_probability_scores p;
     *n = 0;
     GR_FAIL_IF(s->lost, GR_ERR_MEMORY, "no memory for scores");
+    GR_TRY(decide(s));
     gr_confusion_result(s->confusion, &c);
     gr_probability_result(s->probability, &p);
     gr__metric_add(&l, "accuracy", c.accuracy);
@@ -252,6 +307,7 @@ static gr_status add_figures(gr__label_score *s, gr__str *page)
     if (s->curve) {
         GR_TRY(gr__html_figure(page, gr_plot_roc(s->curve, NULL, &svg), &svg));
         GR_TRY(gr__html_figure(page, gr_plot_precision_recall(s->curve, NULL, &svg), &svg));
+        GR_TRY(gr__html_figure(page, gr_plot_threshold(s->curve, s->threshold, NULL, &svg), &svg));
     }
     GR_TRY(gr__html_figure(page, gr_plot_reliability(s->probability, NULL, &svg), &svg));
     gr__html_charts_end(page);
@@ -279,6 +335,7 @@ static void add_mistakes(const gr__label_score *s, gr__sample_name_fn name, void
 gr_status gr__label_score_panels(gr__label_score *s, gr__sample_name_fn name, void *user, gr__str *page)
 {
     if (s->lost || s->n == 0) return GR_OK;
+    GR_TRY(decide(s));
     gr__html_section(page, "Labels");
     GR_TRY(add_intervals(s, page));
     GR_TRY(add_labels(s, page));

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "conf/schema.h"
 #include "gradus/metric.h"
+#include "gradus/model.h"
 #include "gradus/train.h"
 
 typedef struct gr__label_score gr__label_score;
@@ -20,8 +21,20 @@ gr_status gr__label_score_add(gr__label_score *s, const double *probability, int
 gr_status gr__label_score_add_rows(gr__label_score *s, const float *probability, const int32_t *actual, int64_t first,
                                    int64_t n);
 
-/* accuracy, macro_f1, log_loss, auc, average_precision; with two labels precision, recall and f1 of the second, and the
- * threshold of the best f1; with more than five top5; calibration_error. What is not defined is left out. Fills at most
+/* From which probability on the second of two labels is said. */
+typedef enum gr__tuning_kind { GR__TUNING_NONE, GR__TUNING_FIXED, GR__TUNING_F1, GR__TUNING_YOUDEN } gr__tuning_kind;
+typedef struct gr__tuning {
+    gr__tuning_kind kind; /* NONE: the likelier label */
+    double number;        /* FIXED */
+} gr__tuning;
+/* Sets the threshold by which labels are said, of s and of the model (may be NULL), from the samples in s: in the middle between
+ * the best one's probability and the next, so that rounding does not turn a sample. Not defined: the likelier label. */
+gr_status gr__label_score_tune(gr__label_score *s, const gr__tuning *how, gr_model *model);
+/* NaN: the likelier label. */
+void gr__label_score_set_threshold(gr__label_score *s, double threshold);
+
+/* accuracy, macro_f1, log_loss, auc, average_precision; with two labels precision, recall and f1 of the second,
+ * best_f1 and the threshold of it, and the one that was set; with more than five top5; calibration_error. What is not defined is left out. Fills at most
  * 'capacity', *n gets how many there are. */
 gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capacity, int *n);
 

@@ -2,11 +2,12 @@
 
 #include "base/log.h"
 #include "base/parallel.h"
+#include "metric/html.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 256 };
+enum { CHUNK = 256, SCALE = 2 };
 
 gr_status gr__picture_augment_finish(gr__picture_augment *a, const gr__conf *augment)
 {
@@ -182,4 +183,26 @@ gr_status gr__pictures_find_shape(const gr__image_set *set, bool skip_bad, int64
     GR_FAIL_IF(s->height > most || s->width > most, GR_ERR_LIMIT,
                "pictures of %lld x %lld are too large; set data.size", (long long)s->height, (long long)s->width);
     return GR_OK;
+}
+
+gr_status gr__pictures_sheet(const gr__picture_shape *s, const float *v, int64_t n, int64_t columns, const char *text,
+                             gr__str *page)
+{
+    int64_t rows = (n + columns - 1) / columns, width = columns * s->width, each = s->height * s->width * s->channels;
+    gr__image image = {width, rows * s->height, (int)s->channels, 8,
+                       gr__calloc((size_t)(rows * columns), (size_t)each)};
+    gr__str png = {0};
+    if (!image.pixels) return gr__fail_memory("a picture", (size_t)(rows * columns * each));
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t y = 0; y < s->height; y++)
+            for (int64_t x = 0; x < s->width * s->channels; x++) {
+                int64_t to = ((i / columns * s->height + y) * width + i % columns * s->width) * s->channels + x;
+                float value = v[i * each + y * s->width * s->channels + x];
+                ((uint8_t *)image.pixels)[to] = (uint8_t)lrintf(255 * fminf(fmaxf(value, 0), 1));
+            }
+    gr_status status = gr__png_encode(&image, text, &png);
+    if (status == GR_OK) gr__html_picture(page, png.text, png.n, SCALE * width, text);
+    gr__str_release(&png);
+    gr__image_release(&image);
+    return status == GR_ERR_UNSUPPORTED ? GR_OK : status;
 }

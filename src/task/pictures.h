@@ -103,4 +103,9 @@ bool gr__pictures_put(const gr__pictures *p, int64_t row, const gr__augment_opti
 /* The height, width and channels that are still 0, from the first picture that can be read. GR_ERR_LIMIT: larger than most. */
 gr_status gr__pictures_find_shape(const gr__image_set *set, bool skip_bad, int64_t most, gr__picture_shape *shape);
 
+/* n pictures v (n, H, W, C) of numbers in [0, 1], side by side in so many columns, as one PNG in the page; nothing in a build
+ * without PNG. */
+gr_status gr__pictures_sheet(const gr__picture_shape *shape, const float *v, int64_t n, int64_t columns,
+                             const char *text, gr__str *page);
+
 #endif

@@ -200,13 +200,21 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
     t->n_said = first + n;
 }
 
+static gr_status tune(gr__task *base, const gr__tuning *how)
+{
+    const gr__table_task *t = (const gr__table_task *)base;
+    if (t->classes != 2) return GR_OK;
+    return gr__table_tune(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said, how, base->model);
+}
+
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
     const gr__table_task *t = (const gr__table_task *)base;
     int n = 0;
     /* what is not finite has no metrics; the loss says so already */
-    if (gr__table_score(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said, out, capacity, &n) != GR_OK)
+    if (gr__table_score(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said,
+                        gr_model_threshold(base->model), out, capacity, &n) != GR_OK)
         return 0;
     return n;
 }
@@ -214,7 +222,8 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 static gr_status panels(gr__task *base, gr__str *page)
 {
     const gr__table_task *t = (const gr__table_task *)base;
-    return gr__table_panels(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said, t->path, page);
+    return gr__table_panels(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said,
+                            gr_model_threshold(base->model), t->path, page);
 }
 
 /* The rows of 'data' are the table's own, whose number no initialiser knows. */
@@ -239,6 +248,7 @@ const gr__task_kind gr__task_table = {
     .build = build,
     .fill = fill,
     .score = score,
+    .tune = tune,
     .finish = finish,
     .panels = panels,
 };

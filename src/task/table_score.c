@@ -60,21 +60,32 @@ static gr_status take_classes(const gr__columns *c, const gr__table_part *part, 
 }
 
 static gr_status score_classes(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
-                               gr__metric_list *l)
+                               double threshold, gr__metric_list *l)
 {
     gr__label_score *s = NULL;
     gr_status status = take_classes(c, part, output, n, &s);
+    if (status == GR_OK) gr__label_score_set_threshold(s, threshold);
     if (status == GR_OK) status = gr__label_score_metrics(s, l->item, l->capacity, &l->n);
     gr__label_score_free(&s);
     return status;
 }
 
+gr_status gr__table_tune(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
+                         const gr__tuning *how, gr_model *model)
+{
+    gr__label_score *s = NULL;
+    gr_status status = take_classes(c, part, output, n, &s);
+    if (status == GR_OK) status = gr__label_score_tune(s, how, model);
+    gr__label_score_free(&s);
+    return status;
+}
+
 gr_status gr__table_score(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
-                          gr_metric *out, int capacity, int *n_out)
+                          double threshold, gr_metric *out, int capacity, int *n_out)
 {
     gr__metric_list l = {out, capacity, 0};
-    gr_status status =
-        gr__columns_classes(c) ? score_classes(c, part, output, n, &l) : score_numbers(c, part, output, n, &l);
+    gr_status status = gr__columns_classes(c) ? score_classes(c, part, output, n, threshold, &l)
+                                              : score_numbers(c, part, output, n, &l);
     *n_out = GR__MIN(l.n, capacity);
     return status;
 }
@@ -121,11 +132,12 @@ static gr_status number_panels(const gr__columns *c, const gr__table_part *part,
 }
 
 gr_status gr__table_panels(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
-                           const char *path, gr__str *page)
+                           double threshold, const char *path, gr__str *page)
 {
     gr__label_score *s = NULL;
     if (gr__columns_classes(c) == 0) return number_panels(c, part, output, n, page);
     gr_status status = take_classes(c, part, output, n, &s);
+    if (status == GR_OK) gr__label_score_set_threshold(s, threshold);
     if (status == GR_OK) status = gr__label_score_panels(s, line_of, &(named){part, path}, page);
     gr__label_score_free(&s);
     return status;

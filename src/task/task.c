@@ -22,6 +22,7 @@ static const gr__task_kind *task_for(const char *model)
            : f->kind == GR__KIND_SPEECH      ? &gr__task_speech_recognition
            : f->kind == GR__KIND_SERIES      ? &gr__task_forecasting
            : f->kind == GR__KIND_RECOMMENDER ? &gr__task_recommendation
+           : f->kind == GR__KIND_FITTED      ? &gr__task_unsupervised
            : f->frames                       ? &gr__task_clip_classification
            : f->kind == GR__KIND_PICTURE     ? &gr__task_image_classification
                                              : &gr__task_text_generation;

@@ -4,6 +4,7 @@
 #define GR__TASK_H
 
 #include "base/str.h"
+#include "fit/points.h"
 #include "model/family.h"
 #include "gradus/nn.h"
 #include "gradus/plan.h"
@@ -12,6 +13,7 @@
 typedef enum gr__split { GR__SPLIT_TRAIN, GR__SPLIT_VALID } gr__split;
 
 typedef struct gr__task gr__task;
+typedef struct gr__tuning gr__tuning; /* task/label_score.h */
 
 /* Where a task looks for its data and keeps what it derives from them. */
 typedef struct gr__task_in {
@@ -42,8 +44,14 @@ typedef struct gr__task_kind {
     /* Fills the inputs of samples first .. first+batch-1: of the endless shuffled stream for training, in file order for
      * validation, where samples past the end weigh nothing. */
     void (*fill)(gr__task *t, gr__split split, int64_t first, int64_t batch, gr_session *session);
+    /* In place of the steps of an optimiser: sets the model's values by an algorithm of its own, in so many passes over the
+     * training part at most. GR_ERR_STOPPED where 'watch' said so: nothing is kept then. NULL: steps. */
+    gr_status (*fit)(gr__task *t, int64_t passes, const gr__watch *watch);
     /* Of a validation batch that ran; NULL: the loss alone is scored. */
     void (*score)(gr__task *t, int64_t first, int64_t batch, gr_session *session);
+    /* Before 'finish', of tasks that tell labels apart: where there are two, sets the threshold of the model from what was
+     * scored. NULL: there is none. */
+    gr_status (*tune)(gr__task *t, const gr__tuning *how);
     /* Adds metrics to those that follow from the mean loss; returns how many. */
     int (*finish)(gr__task *t, double loss, gr_metric *out, int capacity);
     /* Of the validation that was scored last, over all samples: sections of the report. NULL: none. */

@@ -422,6 +422,11 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
     gr__label_score_add_rows(t->scores, said.data, p->label + first, first, GR__MIN(batch, p->n - first));
 }
 
+static gr_status tune(gr__task *base, const gr__tuning *how)
+{
+    return gr__label_score_tune(((gr__class_task *)base)->scores, how, base->model);
+}
+
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
@@ -462,6 +467,7 @@ const gr__task_kind gr__task_text_classification = {
     .build = build,
     .fill = fill,
     .score = score,
+    .tune = tune,
     .finish = finish,
     .panels = panels,
 };

@@ -9,6 +9,8 @@ prints one line per comparison ("ok", "FAILED", "skipped", then what and how far
 sys.exit(interop.end()).
 GRADUS_PROGRAM, GRADUS_TOKENIZE, GRADUS_BUILD come from run.sh.
 """
+import csv
+import io
 import json
 import os
 import pathlib
@@ -89,6 +91,12 @@ def predict(model, texts):
     """Probabilities of the labels, one dictionary a text."""
     out = call(PROGRAM, "predict", model, "--json", text="".join(t + "\n" for t in texts).encode())
     return [json.loads(line)["scores"] for line in out.splitlines()]
+
+
+def predict_rows(model, path):
+    """The rows of a CSV file with what a model of tables says of them, one dictionary each."""
+    out = call(PROGRAM, "predict", model, path).decode()
+    return list(csv.DictReader(io.StringIO(out)))
 
 
 def encode(model, texts):

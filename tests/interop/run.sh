@@ -2,7 +2,7 @@
 # Compares Gradus with other people's programs, PyTorch and Transformers above all: one line per comparison, at the end
 # "N passed, N failed, N skipped". The environment is made by bench/env.sh outside the tree.
 #
-#   ./dev test interop [NAME...]      NAME: models, encoders, wordpiece, trained, steps, mlp, metrics, tokenizers (all)
+#   ./dev test interop [NAME...]      NAME: models, encoders, wordpiece, trained, steps, mlp, metrics, fitted, tokenizers (all)
 #
 # GRADUS_BUILD: the build folder (default: build); GRADUS_DATA: the test data (default: ../shared/data).
 set -euo pipefail
@@ -59,7 +59,7 @@ one() { # NAME: its lines; a script that dies without a line of its own counts a
 
 names=("$@")
 if [ ${#names[@]} = 0 ]; then
-    names=(models encoders wordpiece trained steps mlp metrics)
+    names=(models encoders wordpiece trained steps mlp metrics fitted)
     [ ! -f "$here/tokenizers.py" ] || names+=(tokenizers)
 fi
 for name in "${names[@]}"; do
