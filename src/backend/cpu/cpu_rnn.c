@@ -378,7 +378,8 @@ static gr_status backward(const gr__args *a, void *state)
         const char *d = (const char *)job.from_h.data + (size_t)(job.t * z.g * z.h) * z.item;
         gr__rnn_backward(&job);
         if (before(&z)) {
-            GR_TRY(gr__dense_run(p->of[BACK_CANDIDATE], d + (size_t)(2 * z.h) * z.item, w_candidate, product, borrowed));
+            GR_TRY(
+                gr__dense_run(p->of[BACK_CANDIDATE], d + (size_t)(2 * z.h) * z.item, w_candidate, product, borrowed));
             job.stage = 1;
             gr__rnn_backward(&job);
         }
