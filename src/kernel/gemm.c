@@ -66,19 +66,23 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g, float *pack_to)
 }
 
 /* A few rows with a packed B: vectors read it faster than tiles do. */
-static bool few(const gr__gemm *g) { return g->m <= GR__GEMM_FEW_ROWS && g->batch <= 1 && !g->finish; }
-static bool on_tiles(const gr__gemm *g) { return gr__gemm_amx_applicable(g) && !(g->packed_b && few(g)); }
+bool gr__gemm_is_few(const gr__gemm *g)
+{
+    int64_t most = g->dtype == GR_F32 ? GR__GEMM_FEW_ROWS_F32 : g->dtype == GR_BF16 ? GR__GEMM_FEW_ROWS : 0;
+    return g->m <= most && g->batch <= 1 && !g->finish;
+}
+static bool on_tiles(const gr__gemm *g) { return gr__gemm_amx_applicable(g) && !(g->packed_b && gr__gemm_is_few(g)); }
 
 bool gr__gemm_can_finish(const gr__gemm *g) { return gr__gemm_amx_applicable(g); }
 
 bool gr__gemm_can_pack(const gr__gemm *g)
 {
-    return (few(g) && (g->dtype == GR_F32 || g->dtype == GR_BF16)) || gr__gemm_amx_applicable(g);
+    return gr__gemm_is_few(g) || gr__gemm_amx_applicable(g);
 }
 
 size_t gr__gemm_packed_bytes(const gr__gemm *g)
 {
-    if (!few(g)) return gr__gemm_amx_packed_bytes(g);
+    if (!gr__gemm_is_few(g)) return gr__gemm_amx_packed_bytes(g);
     int64_t nr = simd_of(g)->nr, units = g->dtype == GR_BF16 ? (g->k + 1) / 2 : g->k;
     return (size_t)(ceil_div(g->n, nr) * nr * units) * sizeof(float);
 }
@@ -147,7 +151,7 @@ void gr__gemm_run(const gr__gemm *g)
 
 void gr__gemm_pack_b(const gr__gemm *g, void *to)
 {
-    if (few(g))
+    if (gr__gemm_is_few(g))
         run_tasks(g, to);
     else
         gr__gemm_amx_pack_b(g, to);

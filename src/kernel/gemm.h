@@ -47,8 +47,9 @@ void gr__gemm_run(const gr__gemm *g);
 bool gr__gemm_can_finish(const gr__gemm *g);
 
 /* B in the order that the kernel reads it, for many products with it: n, k, B's pointer and strides count, whether there
- * is a 'finish', and whether m is above GR__GEMM_FEW_ROWS. gr__gemm_pack_b() uses the scratch of a product of few rows. */
-enum { GR__GEMM_FEW_ROWS = 4 };
+ * is a 'finish', and whether m is above GR__GEMM_FEW_ROWS (_F32). gr__gemm_pack_b() uses the scratch of a product of few rows. */
+enum { GR__GEMM_FEW_ROWS = 4, GR__GEMM_FEW_ROWS_F32 = 64 };
+bool gr__gemm_is_few(const gr__gemm *g);
 bool gr__gemm_can_pack(const gr__gemm *g);
 size_t gr__gemm_packed_bytes(const gr__gemm *g);
 void gr__gemm_pack_b(const gr__gemm *g, void *to);

@@ -52,7 +52,7 @@ gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)
 
 size_t gr__dense_packed_bytes(const gr__dense *d)
 {
-    bool few = d && d->own.m <= GR__GEMM_FEW_ROWS; /* then our own is the faster one */
+    bool few = d && gr__gemm_is_few(&d->own); /* then our own is the faster one */
     return d && (few || !d->dnn) && gr__gemm_can_pack(&d->own) ? gr__gemm_packed_bytes(&d->own) : 0;
 }
 
