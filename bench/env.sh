@@ -11,7 +11,8 @@ folder=${GRADUS_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/gradus/peers}
 torch=2.15.0
 others=(transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 numpy==2.4.6
     scikit-learn==1.9.1 sacrebleu==2.6.0 pycocotools==2.0.11 rouge-score==0.1.2 jiwer==4.0.0 # for tests/interop/metrics.py
-    pandas==3.1.1)                                                                # for bench csv
+    pandas==3.1.1                                                                 # for bench csv
+    pillow==13.0.0)                                                               # for peers/cifar_resnet8.py
 packages=(python3 python3-venv python3-dev g++) # the last two are what torch.compile compiles with
 
 say() { printf 'bench/env.sh: %s\n' "$*" >&2; }

@@ -79,31 +79,37 @@ static void check_tower(gr_model *m, const gr__safetensors *file, const char *to
     gr_graph_free(&g);
 }
 
+static void check_towers(const char *path, const char *type, const char *hidden)
+{
+    gr__arena arena = {0};
+    gr__safetensors *file;
+    gr__conf *conf;
+    gr_model *m;
+    char text[200];
+    assert_ok(gr__safetensors_open(test_source(path), &file));
+    int n = snprintf(text, sizeof text,
+                     "{type: %s, height: 8, width: 12, channels: 2, latent: 5, maps: [6, 3], hidden: %s, dropout: 0}",
+                     type, hidden);
+    assert_ok(gr__conf_parse(text, (size_t)n, "test.yaml", &arena, &conf));
+    assert_ok(gr__model_new(conf, &(gr__facts){0}, NULL, &m));
+    load(m, file);
+    check_tower(m, file, "decode", false); /* before training moves the running statistics */
+    check_tower(m, file, "decode", true);
+    check_tower(m, file, strcmp(type, "dcgan") == 0 ? "judge" : "code", false);
+    check_tower(m, file, strcmp(type, "dcgan") == 0 ? "judge" : "code", true);
+    gr_model_free(&m);
+    gr__arena_release(&arena);
+    gr__safetensors_close(&file);
+}
+
 static void matches_pytorch(void **state)
 {
     (void)state;
     static const char *const types[] = {"vae", "dcgan"};
-    gr__safetensors *file;
-    assert_ok(gr__safetensors_open(test_source("tests/golden/generator.safetensors"), &file));
     for (int i = 0; i < 2; i++) {
-        gr__arena arena = {0};
-        gr__conf *conf;
-        gr_model *m;
-        char text[200];
-        int n =
-            snprintf(text, sizeof text,
-                     "{type: %s, height: 8, width: 12, channels: 2, latent: 5, maps: [6, 3], dropout: 0}", types[i]);
-        assert_ok(gr__conf_parse(text, (size_t)n, "test.yaml", &arena, &conf));
-        assert_ok(gr__model_new(conf, &(gr__facts){0}, NULL, &m));
-        load(m, file);
-        check_tower(m, file, "decode", false); /* before training moves the running statistics */
-        check_tower(m, file, "decode", true);
-        check_tower(m, file, i ? "judge" : "code", false);
-        check_tower(m, file, i ? "judge" : "code", true);
-        gr_model_free(&m);
-        gr__arena_release(&arena);
+        check_towers("tests/golden/generator.safetensors", types[i], "[]");
+        check_towers("tests/golden/generator_hidden.safetensors", types[i], "[7, 4], norm: true");
     }
-    gr__safetensors_close(&file);
 }
 
 /* ---- the task ---- */
@@ -263,6 +269,39 @@ static void sides_are_apart(void **state)
     for (int i = 0; i < 12; i++) gr__free(w[i / 6][i / 2 % 3][i % 2]);
 }
 
+/* The penalty of the judge's slope adds its gradient to the judge's, in proportion; a bias behind all does not change a slope,
+ * and the generator does not feel it. */
+static void penalty_is_the_judges(void **state)
+{
+    (void)state;
+    static const char *const extra[] = {"loss.penalty=0", "loss.penalty=20", "loss.penalty=40"},
+                             *const path[] = {"decode.conv2.weight", "judge.linear.bias", "judge.conv1.weight"};
+    float *w[3][3], most = 0, off = 0;
+    int64_t n[3];
+    for (int e = 0; e < 3; e++) {
+        gr_run *run;
+        open_run("model.type=dcgan", "train={steps: 1, optimizer: sgd}", extra[e], NULL, &run);
+        assert_ok(gr_run_train(run, NULL));
+        for (int k = 0; k < 3; k++) w[e][k] = copy_of(run, path[k], &n[k]);
+        gr_run_close(&run);
+    }
+    for (int e = 1; e < 3; e++)
+        for (int k = 0; k < 2; k++) assert_memory_equal(w[0][k], w[e][k], (size_t)n[k] * sizeof(float));
+    for (int64_t i = 0; i < n[2]; i++) {
+        float once = w[1][2][i] - w[0][2][i], twice = w[2][2][i] - w[0][2][i];
+        most = fmaxf(most, fabsf(once));
+        off = fmaxf(off, fabsf(twice - 2 * once));
+    }
+    print_message("a penalty of 20 moves a weight by %g at most, that of 40 by %g other than twice so far\n",
+                  (double)most, (double)off);
+    assert_true(most > 1e-5F && off < most / 50);
+    for (int i = 0; i < 9; i++) gr__free(w[i / 3][i % 3]);
+    gr_run *run; /* half the nodes in bf16 */
+    open_run("model={type: dcgan, hidden: [8]}", "train={steps: 2, dtype: bf16}", "loss.penalty=1", NULL, &run);
+    assert_ok(gr_run_train(run, NULL));
+    gr_run_close(&run);
+}
+
 /* The examples open and take a few steps. */
 static void digits(void **state)
 {
@@ -316,9 +355,10 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch),    cmocka_unit_test(vae_learns),      cmocka_unit_test(dcgan_learns),
-        cmocka_unit_test(autoencoder_learns), cmocka_unit_test(sides_are_apart), cmocka_unit_test(digits),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(matches_pytorch), cmocka_unit_test(vae_learns),
+        cmocka_unit_test(dcgan_learns),    cmocka_unit_test(autoencoder_learns),
+        cmocka_unit_test(sides_are_apart), cmocka_unit_test(penalty_is_the_judges),
+        cmocka_unit_test(digits),          cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

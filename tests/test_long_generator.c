@@ -1,6 +1,6 @@
 /* Digits made from noise, judged by a network of other people (models/mnist-cnn): how sure it is, which digits it sees, and how
- * far their features are from those of real digits. A run that is there already ($GRADUS_JUDGE, a folder of runs by the names
- * of the examples) is judged as it is. */
+ * far their features are from those of real digits. With $GRADUS_JUDGE, a folder of runs by the names of the examples, those
+ * that are there are judged as they are, and nothing is trained. */
 #include "tests/examples_rig.h"
 
 #include "base/rng.h"
@@ -113,7 +113,7 @@ static gr_model *model_of(const char *name, gr_run **run)
     *run = NULL;
     if (ready) {
         snprintf(path, sizeof path, "%s/%s", ready, name);
-        if (gr_model_open(path, &m) == GR_OK) return m;
+        return gr_model_open(path, &m) == GR_OK ? m : NULL;
     }
     snprintf(path, sizeof path, "examples/%s.yaml", name);
     *run = open_example(path, NULL, 0, NULL);
@@ -133,8 +133,12 @@ static void judge_example(const char *name, double confidence)
     float *pictures = calloc(N * EACH, sizeof *pictures);
     double near, far;
     assert_non_null(pictures);
-    judge_open(&j, path);
     gr_model *m = model_of(name, &run);
+    if (!m) {
+        free(pictures);
+        skip();
+    }
+    judge_open(&j, path);
     assert_ok(gr_generate_pictures(m, N, 1, pictures));
     look(&j, pictures, &made);
     assert_ok(gr__idx_read(digits, &t));

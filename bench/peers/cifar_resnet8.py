@@ -2,9 +2,10 @@
 """examples/cifar_resnet8.yaml in PyTorch: the same network, pictures, augmentation, schedule, epochs, batch and optimiser;
 other random numbers. Prints the accuracy on the test pictures.
 
-    python bench/peers/cifar_resnet8.py DATA [SEED]        (torch, PIL; DATA: the folder images/cifar10)
+    python bench/peers/cifar_resnet8.py DATA [SEED]        (torch, Pillow; DATA: the folder images/cifar10)
 """
 import io
+import os
 import sys
 import tarfile
 import time
@@ -65,7 +66,7 @@ def augment(x, fill):
 
 def main():
     torch.manual_seed(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     train, labels = load(sys.argv[1] + "/train.tar.gz")
     test, answers = load(sys.argv[1] + "/test.tar.gz")
     mean, std = train.mean((0, 1, 2)) / 255, train.std((0, 1, 2)) / 255

@@ -124,6 +124,7 @@ typedef struct gr_batch_norm_options {
     double momentum;     /* (0, 1]: weight of this batch in the running statistics; default 0.1 */
     bool no_affine;      /* without weight and bias */
     bool evaluate;       /* by the running statistics, which stay as they are */
+    bool no_running;     /* always by the statistics of the batch; there are no others */
     const char *program; /* whose end updates them; default "step" (with accumulation: "micro") */
 } gr_batch_norm_options;
 /* x (N, ..., C) -> the same shape: parameters weight and bias, states running_mean and running_var (of the unbiased

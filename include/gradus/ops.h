@@ -46,6 +46,8 @@ GR_API gr_value gr_softplus(gr_graph *g, gr_value x); /* log(1 + exp(x)) */
 
 /* x as another dtype; float to float has a gradient, to an integer has none. */
 GR_API gr_value gr_cast(gr_graph *g, gr_value x, gr_dtype dtype);
+/* x in the dtype that 'like' has in the end, also where mixed precision (gr_autocast_bf16) changes it. */
+GR_API gr_value gr_cast_like(gr_graph *g, gr_value x, gr_value like);
 /* x itself; no gradient flows back through it. */
 GR_API gr_value gr_stop_gradient(gr_graph *g, gr_value x);
 

@@ -9,6 +9,7 @@
 #include "kernel/conv.h"
 
 #include "base/parallel.h"
+#include "kernel/conv_amx.h"
 #include "kernel/copy.h"
 #include "kernel/gemm.h"
 #include "kernel/simd.h"
@@ -226,8 +227,13 @@ static size_t product_bytes(const conv_plan *p)
     return most;
 }
 
+bool gr__conv_can_finish(const gr__conv *c) { return c->result == GR__CONV_Y && gr__conv_amx_applicable(c); }
+size_t gr__conv_packed_bytes(const gr__conv *c) { return gr__conv_amx_packed_bytes(c); }
+void gr__conv_pack_w(const gr__conv *c, void *to) { gr__conv_amx_pack_w(c, to); }
+
 size_t gr__conv_scratch_bytes(const gr__conv *c)
 {
+    if (gr__conv_amx_applicable(c)) return gr__conv_amx_scratch_bytes(c);
     conv_plan p = make_plan(c);
     return p.column_bytes + p.weight_bytes + p.sum_bytes + product_bytes(&p);
 }
@@ -252,6 +258,10 @@ static void run_product(const conv_plan *p, gr__gemm *g)
 
 void gr__conv_run(const gr__conv *c)
 {
+    if (gr__conv_amx_applicable(c)) {
+        gr__conv_amx_run(c);
+        return;
+    }
     conv_plan p = make_plan(c);
     char *columns = c->scratch, *weights = columns + p.column_bytes, *rest = weights + p.weight_bytes;
     const char *from = c->result == GR__CONV_X ? c->y : c->x;

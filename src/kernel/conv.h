@@ -4,7 +4,7 @@
 #ifndef GR__CONV_H
 #define GR__CONV_H
 
-#include "gradus/tensor.h"
+#include "kernel/gemm.h"
 
 enum { GR__SPATIAL = 3 }; /* axes between batch and channels, at most */
 
@@ -28,10 +28,18 @@ typedef struct gr__conv {
     gr_dtype out_dtype; /* GR_F32 or GR_BF16 */
     void *x, *w, *y;    /* contiguous; the one named by 'result' is written */
     const float *bias;  /* (cout), with GR__CONV_Y; NULL: none */
-    void *scratch;      /* gr__conv_scratch_bytes(), 64-byte aligned */
+    /* With GR__CONV_Y and gr__conv_can_finish(), as in gemm.h: takes blocks of (positions, cout) instead of y; and w as
+     * gr__conv_pack_w() laid it. */
+    gr__gemm_finish *finish;
+    void *finish_context;
+    const void *packed_w;
+    void *scratch; /* gr__conv_scratch_bytes(), 64-byte aligned */
 } gr__conv;
 
 void gr__conv_run(const gr__conv *c);
+bool gr__conv_can_finish(const gr__conv *c);
+size_t gr__conv_packed_bytes(const gr__conv *c);
+void gr__conv_pack_w(const gr__conv *c, void *to);
 /* Depends on the number of threads. */
 size_t gr__conv_scratch_bytes(const gr__conv *c);
 

@@ -64,6 +64,9 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g)
 
 bool gr__gemm_can_finish(const gr__gemm *g) { return gr__gemm_amx_applicable(g); }
 
+size_t gr__gemm_packed_bytes(const gr__gemm *g) { return gr__gemm_amx_packed_bytes(g); }
+void gr__gemm_pack_b(const gr__gemm *g, void *to) { gr__gemm_amx_pack_b(g, to); }
+
 size_t gr__gemm_scratch_bytes(const gr__gemm *g)
 {
     gr__gemm_plan p;

@@ -17,6 +17,8 @@ typedef struct gr__gemm_block {
 } gr__gemm_block;
 typedef void gr__gemm_finish(void *context, const gr__gemm_block *block);
 
+struct gr__window_rows;
+
 typedef struct gr__gemm {
     int64_t batch; /* 0 means 1 */
     int64_t m, n, k;
@@ -26,6 +28,8 @@ typedef struct gr__gemm {
     int64_t a_row, a_col, a_batch;
     const void *b;
     int64_t b_row, b_col, b_batch;
+    /* Instead of A (m rows of k elements) or B (k rows of n): what a window sees; only where gr__gemm_can_finish(). */
+    const struct gr__window_rows *a_window, *b_window;
     void *c;
     int64_t c_row, c_batch;
     const float *bias; /* (n), added once; NULL: none; not with f64 */
@@ -35,11 +39,16 @@ typedef struct gr__gemm {
     gr__gemm_finish *finish;
     void *finish_context;
     int64_t finish_columns; /* of a block, a multiple of 32 up to 256, but for the last one of a row; 0: any */
+    const void *packed_b;   /* instead of B: what gr__gemm_pack_b() made; only where gr__gemm_can_finish() */
     void *scratch;          /* gr__gemm_scratch_bytes(), 64-byte aligned */
 } gr__gemm;
 
 void gr__gemm_run(const gr__gemm *g);
 bool gr__gemm_can_finish(const gr__gemm *g);
+
+/* B in the order that the kernel reads it, for many products with it; n, k, and B's pointer and strides count. */
+size_t gr__gemm_packed_bytes(const gr__gemm *g);
+void gr__gemm_pack_b(const gr__gemm *g, void *to);
 
 /* Depends on shapes, strides, dtypes, whether there is a 'finish', and the number of threads (ask again after
  * gr_set_threads). */

@@ -3,7 +3,9 @@
  * k is cut into chunks. In a chunk, the operand with fewer lines is packed whole and shared by all tasks; a task packs
  * 'group' panels of the other one for itself, keeps them in L2, and lets the shared panels pass by:
  *
- *     for each shared panel, for each BLOCK of k (a shared panel's part stays in L1), for each panel of the task: 32x32 of C
+ *     for each shared panel, for each panel of the task: 32x32 of C
+ *
+ * Where the shared panels stay in L2 and rows of A are packed, a task packs and uses its panels one by one.
  *
  * Scratch: | shared panels | sums over several chunks, where C cannot hold them | thread 0: panels, sums | thread 1: ... |
  * Packing and computing are tasks of one parallel call: a task that computes waits until all is packed. Threads claim tasks
@@ -12,17 +14,18 @@
 
 #include "base/parallel.h"
 #include "kernel/cpu.h"
-#include "kernel/tiles.h"
+#include "kernel/window.h"
 
 #include <stdatomic.h>
 #include <time.h>
 
 enum {
-    CHUNK = 2048,          /* most elements of k of a chunk */
-    BLOCK = 512,           /* of k: 32 KiB of a panel */
-    OWN_BYTES = 768 << 10, /* of a task's panels: they stay in L2 */
-    MOST_GROUP = 8,        /* panels of a task */
-    PACK_BYTES = 64 << 10  /* of a task that packs */
+    CHUNK = 2048,            /* most elements of k of a chunk */
+    OWN_BYTES = 768 << 10,   /* of a task's panels: they stay in L2 */
+    NEAR_BYTES = 1280 << 10, /* of shared panels: so few stay in L2 */
+    MOST_GROUP = 8,          /* panels of a task */
+    WIDE_STRIP = 8,          /* shared panels that one panel of rows meets before its sums are finished */
+    PACK_BYTES = 64 << 10    /* of a task that packs */
 };
 
 typedef struct amx_plan {
@@ -31,11 +34,14 @@ typedef struct amx_plan {
     int64_t chunk, chunks;
     int64_t shared_lines, own_lines, shared_panels, own_panels;
     int64_t group, tasks;
+    int64_t at_once;         /* panels of a task that lie packed together */
+    int64_t beside;          /* shared panels of a strip */
     int64_t per_pack, packs; /* panels of a packing task, such tasks */
     bool wide;               /* a C that is not f32, or not stored, is summed up in scratch */
     size_t shared_bytes, wide_bytes, own_bytes, sums_bytes;
     _Atomic int64_t packed;
-    int64_t l0, depth; /* the chunk at work */
+    int64_t l0, depth;  /* the chunk at work */
+    const char *shared; /* its panels */
 } amx_plan;
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -49,7 +55,7 @@ bool gr__gemm_amx_applicable(const gr__gemm *g)
 
 static void make_plan(amx_plan *p, const gr__gemm *g)
 {
-    *p = (amx_plan){.g = *g, .own_b = g->n >= g->m || g->finish};
+    *p = (amx_plan){.g = *g, .own_b = g->n >= g->m || g->finish_columns};
     p->chunks = ceil_div(g->k, CHUNK);
     p->chunk = gr__tiles_steps(ceil_div(g->k, p->chunks)) * GR__TILES_STEP;
     p->chunks = ceil_div(g->k, p->chunk);
@@ -63,13 +69,15 @@ static void make_plan(amx_plan *p, const gr__gemm *g)
     p->group = ceil_div(p->own_panels, ceil_div(p->own_panels, p->group));
     if (g->finish && g->finish_columns) p->group = g->finish_columns / GR__TILES_LINES;
     p->tasks = ceil_div(p->own_panels, p->group);
+    p->at_once = !p->own_b && p->shared_panels * panel_bytes(p->chunk) <= NEAR_BYTES ? 1 : p->group;
+    p->beside = p->at_once == 1 && !p->own_b ? GR__MIN(WIDE_STRIP, p->shared_panels) : 1;
     p->per_pack = GR__MAX(PACK_BYTES / panel_bytes(p->chunk), 1);
-    p->packs = ceil_div(p->shared_panels, p->per_pack);
+    p->packs = g->packed_b && !p->own_b ? 0 : ceil_div(p->shared_panels, p->per_pack);
     p->wide = (g->c_dtype != GR_F32 || g->finish) && p->chunks > 1;
-    p->shared_bytes = (size_t)(p->shared_panels * panel_bytes(p->chunk));
+    p->shared_bytes = p->packs ? (size_t)(p->shared_panels * panel_bytes(p->chunk)) : 0;
     p->wide_bytes = p->wide ? line((size_t)(g->m * g->n) * sizeof(float)) : 0;
-    p->own_bytes = (size_t)(p->group * panel_bytes(p->chunk));
-    p->sums_bytes = (size_t)(p->group * GR__TILES_LINES * GR__TILES_LINES) * sizeof(float);
+    p->own_bytes = g->packed_b && p->own_b ? 0 : (size_t)(p->at_once * panel_bytes(p->chunk));
+    p->sums_bytes = (size_t)(p->at_once * p->beside * GR__TILES_LINES * GR__TILES_LINES) * sizeof(float);
 }
 
 size_t gr__gemm_amx_scratch_bytes(const gr__gemm *g)
@@ -77,6 +85,13 @@ size_t gr__gemm_amx_scratch_bytes(const gr__gemm *g)
     amx_plan p;
     make_plan(&p, g);
     return p.shared_bytes + p.wide_bytes + (p.own_bytes + p.sums_bytes) * (size_t)gr__parallel_width();
+}
+
+size_t gr__gemm_amx_packed_bytes(const gr__gemm *g)
+{
+    amx_plan p;
+    make_plan(&p, g);
+    return (size_t)(p.chunks * ceil_div(g->n, GR__TILES_LINES) * panel_bytes(p.chunk));
 }
 
 #if GR__HAVE_X86
@@ -93,7 +108,17 @@ static gr__tiles_source source(const amx_plan *p, bool of_b, int64_t i0)
 
 static void pack(const amx_plan *p, bool b, int64_t panel, char *to)
 {
-    gr__tiles_source s = source(p, b, panel * GR__TILES_LINES);
+    const gr__gemm *g = &p->g;
+    int64_t first = panel * GR__TILES_LINES;
+    if (!b && g->a_window) {
+        gr__window_pack_a(g->a_window, first, GR__MIN(g->m - first, GR__TILES_LINES), p->l0, p->depth, to);
+        return;
+    }
+    if (b && g->b_window) {
+        gr__window_pack_b(g->b_window, p->l0, p->depth, first, to);
+        return;
+    }
+    gr__tiles_source s = source(p, b, first);
     if (b)
         gr__tiles_pack_b(&s, to);
     else
@@ -121,7 +146,8 @@ typedef struct strip {
     const amx_plan *p;
     const char *own;  /* the task's panels */
     int64_t first, n; /* of them */
-    float *sums;      /* room for the strip */
+    int64_t shared, n_shared;
+    float *sums; /* room for the strip */
     int64_t row, column, shared_lines;
     gr__tiles_block block; /* of C, or of the wide sums */
     bool direct;           /* tiles go straight there */
@@ -130,21 +156,25 @@ typedef struct strip {
 
 static int tiles_of(int64_t lines) { return lines > 16 ? 2 : 1; }
 
-static void multiply_panel(const strip *s, const char *shared, int64_t l, int64_t o)
+static int64_t lines_of(int64_t panel, int64_t all) { return GR__MIN(all - panel * GR__TILES_LINES, GR__TILES_LINES); }
+
+/* Panel o of the strip's own ones with panel i of its shared ones. */
+static void multiply_panel(const strip *s, int64_t i, int64_t o)
 {
     const amx_plan *p = s->p;
-    const char *own = s->own + o * panel_bytes(p->chunk);
-    int64_t lines = GR__MIN(p->own_lines - (s->first + o) * GR__TILES_LINES, GR__TILES_LINES), at = l / GR__TILES_STEP;
+    const char *own = s->own + o * panel_bytes(p->chunk), *shared = p->shared + (s->shared + i) * panel_bytes(p->chunk);
+    int64_t own_lines = lines_of(s->first + o, p->own_lines), shared_lines = lines_of(s->shared + i, p->shared_lines);
+    int64_t row = p->own_b ? i : o, column = p->own_b ? o : i;
     float *c = s->direct ? s->block.c : s->sums;
     int64_t ld = s->direct ? s->block.c_row : s->block.ld;
-    gr__tiles_job j = {.a = (p->own_b ? shared : own) + at * GR__TILES_STEP_BYTES,
-                       .b = (p->own_b ? own : shared) + at * GR__TILES_STEP_BYTES,
-                       .steps = gr__tiles_steps(GR__MIN(BLOCK, p->depth - l)),
-                       .c = c + o * GR__TILES_LINES * (p->own_b ? 1 : ld),
+    gr__tiles_job j = {.a = p->own_b ? shared : own,
+                       .b = p->own_b ? own : shared,
+                       .steps = gr__tiles_steps(p->depth),
+                       .c = c + (row * ld + column) * GR__TILES_LINES,
                        .ldc = ld,
-                       .add = l > 0 || s->old,
-                       .a_tiles = tiles_of(p->own_b ? s->shared_lines : lines),
-                       .b_tiles = tiles_of(p->own_b ? lines : s->shared_lines)};
+                       .add = s->old,
+                       .a_tiles = tiles_of(p->own_b ? shared_lines : own_lines),
+                       .b_tiles = tiles_of(p->own_b ? own_lines : shared_lines)};
     gr__tiles_multiply(&j);
 }
 
@@ -165,22 +195,22 @@ static void set_wide(const strip *s, gr__tiles_block *b)
     b->c_row = p->g.n;
 }
 
-/* Where the sums of shared panel i lie, and what is in them. */
-static void open_strip(strip *s, int64_t i)
+/* Where the sums of the strip lie, and what is in them. */
+static void open_strip(strip *s)
 {
     const amx_plan *p = s->p;
     const gr__gemm *g = &p->g;
-    int64_t shared0 = i * GR__TILES_LINES, own0 = s->first * GR__TILES_LINES;
+    int64_t shared0 = s->shared * GR__TILES_LINES, own0 = s->first * GR__TILES_LINES;
     int64_t own_lines = GR__MIN(s->n * GR__TILES_LINES, p->own_lines - own0);
     bool first = p->l0 == 0;
-    s->shared_lines = GR__MIN(p->shared_lines - shared0, GR__TILES_LINES);
+    s->shared_lines = GR__MIN(s->n_shared * GR__TILES_LINES, p->shared_lines - shared0);
     s->row = p->own_b ? shared0 : own0;
     s->column = p->own_b ? own0 : shared0;
     s->block = (gr__tiles_block){.rows = p->own_b ? s->shared_lines : own_lines,
                                  .columns = p->own_b ? own_lines : s->shared_lines,
                                  .sums = s->sums,
-                                 .ld = (p->own_b ? s->n : 1) * GR__TILES_LINES};
-    bool whole = s->shared_lines == GR__TILES_LINES && own_lines == s->n * GR__TILES_LINES;
+                                 .ld = (p->own_b ? s->n : s->n_shared) * GR__TILES_LINES};
+    bool whole = s->shared_lines == s->n_shared * GR__TILES_LINES && own_lines == s->n * GR__TILES_LINES;
     s->old = !first || g->accumulate;
     if (p->wide) {
         set_wide(s, &s->block);
@@ -218,27 +248,40 @@ static void close_strip(strip *s)
     gr__tiles_store_sums(&s->block);
 }
 
-static void run_strip(strip *s, int64_t i)
+static void run_strip(strip *s)
 {
-    const amx_plan *p = s->p;
-    const char *shared = (const char *)p->g.scratch + i * panel_bytes(p->chunk);
-    open_strip(s, i);
-    for (int64_t l = 0; l < p->depth; l += BLOCK)
-        for (int64_t o = 0; o < s->n; o++) multiply_panel(s, shared, l, o);
+    open_strip(s);
+    for (int64_t i = 0; i < s->n_shared; i++)
+        for (int64_t o = 0; o < s->n; o++) multiply_panel(s, i, o);
     close_strip(s);
+}
+
+/* B's panels of the chunk at work, where they were packed before. */
+static const char *packed_panels(const amx_plan *p)
+{
+    int64_t panels = p->own_b ? p->own_panels : p->shared_panels;
+    return (const char *)p->g.packed_b + p->l0 / p->chunk * panels * panel_bytes(p->chunk);
 }
 
 static void compute_task(amx_plan *p, int64_t task, int thread)
 {
     char *mine =
         (char *)p->g.scratch + p->shared_bytes + p->wide_bytes + (p->own_bytes + p->sums_bytes) * (size_t)thread;
+    bool packed = p->own_b && p->g.packed_b;
     strip s = {.p = p, .own = mine, .first = task * p->group, .sums = (float *)(void *)(mine + p->own_bytes)};
-    s.n = GR__MIN(p->group, p->own_panels - s.first);
-    for (int64_t o = 0; o < s.n; o++) pack(p, p->own_b, s.first + o, mine + o * panel_bytes(p->chunk));
-    wait_for_packs(p);
-    gr__tiles_begin();
-    for (int64_t i = 0; i < p->shared_panels; i++) run_strip(&s, i);
-    gr__tiles_end();
+    int64_t end = GR__MIN(s.first + p->group, p->own_panels);
+    for (; s.first < end; s.first += s.n) {
+        s.n = GR__MIN(p->at_once, end - s.first);
+        if (packed) s.own = packed_panels(p) + s.first * panel_bytes(p->chunk);
+        for (int64_t o = 0; !packed && o < s.n; o++) pack(p, p->own_b, s.first + o, mine + o * panel_bytes(p->chunk));
+        wait_for_packs(p);
+        gr__tiles_begin();
+        for (s.shared = 0; s.shared < p->shared_panels; s.shared += s.n_shared) {
+            s.n_shared = GR__MIN(p->beside, p->shared_panels - s.shared);
+            run_strip(&s);
+        }
+        gr__tiles_end();
+    }
 }
 
 static void run_task(void *context, int64_t task, int thread)
@@ -256,11 +299,42 @@ void gr__gemm_amx_run(const gr__gemm *g)
     make_plan(&p, g);
     for (p.l0 = 0; p.l0 < g->k; p.l0 += p.chunk) {
         p.depth = GR__MIN(p.chunk, g->k - p.l0);
+        p.shared = g->packed_b && !p.own_b ? packed_panels(&p) : g->scratch;
         atomic_store_explicit(&p.packed, 0, memory_order_relaxed);
-        gr__parallel(p.packs + p.tasks, run_task, &p);
+        if (g->packed_b)
+            gr__parallel_home(p.packs, p.packs + p.tasks, run_task, &p);
+        else
+            gr__parallel(p.packs + p.tasks, run_task, &p);
+    }
+}
+
+/* ---- B packed before ---- */
+
+typedef struct pack_call {
+    amx_plan *p;
+    char *to;
+} pack_call;
+
+static void pack_panel(void *context, int64_t task, int thread)
+{
+    (void)thread;
+    const pack_call *c = context;
+    pack(c->p, true, task, c->to + task * panel_bytes(c->p->chunk));
+}
+
+void gr__gemm_amx_pack_b(const gr__gemm *g, void *to)
+{
+    amx_plan p;
+    make_plan(&p, g);
+    int64_t panels = ceil_div(g->n, GR__TILES_LINES);
+    pack_call c = {&p, to};
+    for (p.l0 = 0; p.l0 < g->k; p.l0 += p.chunk, c.to += panels * panel_bytes(p.chunk)) {
+        p.depth = GR__MIN(p.chunk, g->k - p.l0);
+        gr__parallel(panels, pack_panel, &c);
     }
 }
 
 #else
 void gr__gemm_amx_run(const gr__gemm *g) { (void)g; }
+void gr__gemm_amx_pack_b(const gr__gemm *g, void *to) { (void)g, (void)to; }
 #endif

@@ -79,6 +79,33 @@ static void fill_plan(gr__map_plan *p, const gr__map_job *m)
     p->tiles_per_row = (p->n + GR__MAP_TILE - 1) / GR__MAP_TILE;
 }
 
+static int64_t units_of(const gr__map_plan *p)
+{
+    return p->tiles_per_row > 1 ? p->rows * p->tiles_per_row : (p->rows + p->rows_per_tile - 1) / p->rows_per_tile;
+}
+
+static void move_operand(gr__map_operand *o, int64_t row, int64_t column)
+{
+    int64_t by = row * o->stride[0] + column * o->stride[1];
+    o->data = (char *)o->data + by * (int64_t)gr_dtype_size_bytes(o->dtype);
+}
+
+void gr__map_run_part(const gr__map_job *map, int64_t row, int64_t column, int64_t rows, int64_t columns, int input,
+                      const float *block, int64_t ld)
+{
+    gr__map_job m = *map;
+    gr__map_plan p;
+    m.rank = 2;
+    m.dim[0] = rows;
+    m.dim[1] = columns;
+    for (int i = 0; i < m.n_inputs; i++) move_operand(&m.input[i], row, column);
+    for (int i = 0; i < m.n_outputs; i++) move_operand(&m.output[i], row, column);
+    m.input[input] = (gr__map_operand){.data = (void *)(uintptr_t)block, .dtype = GR_F32, .stride = {ld, 1}};
+    memset(&p, 0, sizeof p);
+    fill_plan(&p, &m);
+    gr__simd_get()->map(&p, 0, units_of(&p));
+}
+
 void gr__map_run(const gr__map_job *map)
 {
     gr__map_job m = *map;
@@ -87,6 +114,5 @@ void gr__map_run(const gr__map_job *map)
     merge(&m);
     fill_plan(&p, &m);
     if (p.n <= 0 || p.rows <= 0) return;
-    int64_t units = p.tiles_per_row > 1 ? p.rows * p.tiles_per_row : (p.rows + p.rows_per_tile - 1) / p.rows_per_tile;
-    gr__run_range(gr__simd_get()->map, &p, units, 16, 1);
+    gr__run_range(gr__simd_get()->map, &p, units_of(&p), 16, 1);
 }

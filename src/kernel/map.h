@@ -48,6 +48,10 @@ typedef struct gr__map_job {   /* (gr__map is the hash map of base/map.h) */
 } gr__map_job;
 
 void gr__map_run(const gr__map_job *m);
+/* A part of a program over rows and columns, by the calling thread alone; operand 'input' of it is a block of floats, rows
+ * ld apart. */
+void gr__map_run_part(const gr__map_job *m, int64_t row, int64_t column, int64_t rows, int64_t columns, int input,
+                      const float *block, int64_t ld);
 
 /* The specification of every instruction, in double (i32, u8 and bool outputs: truncated, saturated; bool: != 0). */
 double gr__map_scalar(gr__map_op op, double a, double b, double c, double p0, double p1);

@@ -14,5 +14,7 @@ void gr__max_pool_forward(const gr__pool *p)
 void gr__max_pool_backward(const gr__pool *p)
 {
     const gr__pool_shape *s = &p->shape;
-    gr__run_range(gr__simd_get()->max_pool_grad, p, s->batch * volume(s->in), gr__least_rows(s->c), 1);
+    bool tiles = gr__pool_tiles(s); /* then a unit is a window, else a place */
+    int64_t units = s->batch * volume(tiles ? s->out : s->in), each = tiles ? volume(s->size) : 1;
+    gr__run_range(gr__simd_get()->max_pool_grad, p, units, gr__least_rows(s->c * each), 1);
 }

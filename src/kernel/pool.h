@@ -47,6 +47,16 @@ GR__INLINE void gr__pool_windows(const gr__pool_shape *s, int axis, int64_t i, i
     *last = GR__MIN(high, out - 1);
 }
 
+/* Each place is seen by one window. */
+GR__INLINE bool gr__pool_tiles(const gr__pool_shape *s)
+{
+    bool all = !s->adaptive;
+    for (int i = 0; i < GR__SPATIAL; i++)
+        all = all && s->stride[i] == s->size[i] && s->in[i] == s->out[i] * s->size[i] && s->before[i] == 0 &&
+              s->dilation[i] == 1;
+    return all;
+}
+
 typedef struct gr__pool {
     gr__pool_shape shape;
     gr__rows x, y; /* rows of c; NULL data: not wanted */

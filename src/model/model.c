@@ -113,9 +113,10 @@ static void build_generator(const gr_model *m, gr_graph *g)
 {
     const gr__family *f = m->family;
     const gr__picture_config *p = m->config;
-    gr__picture_in in = {.x = gr_input(g, "x", GR_F32, 4, (int64_t[]){1, p->height, p->width, p->channels})};
+    enum { BATCH = 2 }; /* one picture has no deviation */
+    gr__picture_in in = {.x = gr_input(g, "x", GR_F32, 4, (int64_t[]){BATCH, p->height, p->width, p->channels})};
     gr_value mean, spread;
-    f->build_decode(g, m->config, gr_input(g, "noise", GR_F32, 2, (int64_t[]){1, f->latent(m->config)}), &in);
+    f->build_decode(g, m->config, gr_input(g, "noise", GR_F32, 2, (int64_t[]){BATCH, f->latent(m->config)}), &in);
     if (f->build_code) f->build_code(g, m->config, &in, &mean, &spread);
     if (f->build_judge) f->build_judge(g, m->config, &in);
 }

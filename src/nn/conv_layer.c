@@ -113,17 +113,19 @@ gr_value gr_batch_norm_layer(gr_graph *g, const char *name, gr_value x, const gr
     bool entered = gr__layer_enter(g, name);
     gr_value gamma = o.no_affine ? 0 : gr_param(g, "weight", 1, &c, &ones);
     gr_value beta = o.no_affine ? 0 : gr_param(g, "bias", 1, &c, NULL);
-    gr_value running_mean = gr_state(g, "running_mean", GR_F32, 1, &c, NULL);
-    gr_value running_var = gr_state(g, "running_var", GR_F32, 1, &c, &ones);
+    gr_value running_mean = o.no_running ? 0 : gr_state(g, "running_mean", GR_F32, 1, &c, NULL);
+    gr_value running_var = o.no_running ? 0 : gr_state(g, "running_var", GR_F32, 1, &c, &ones);
     gr_value y, mean = 0, variance = 0;
-    if (o.evaluate) {
+    if (o.evaluate && !o.no_running) {
         y = gr_batch_norm_fixed(g, x, gamma, beta, running_mean, running_var, o.eps);
     } else if (count < 2) {
         y = gr__graph_fail(g, GR_ERR_SHAPE, "batch norm '%s' in training needs more than one value in each channel",
                            name ? name : "");
     } else {
-        const char *program = o.program ? o.program : "step";
         y = gr_batch_norm(g, x, gamma, beta, o.eps, &mean, &variance);
+    }
+    if (running_mean && mean) {
+        const char *program = o.program ? o.program : "step";
         follow(g, program, running_mean, mean, momentum, 1);
         follow(g, program, running_var, variance, momentum, (double)count / (double)(count - 1));
     }

@@ -64,12 +64,6 @@ gr_value gr_clamp(gr_graph *g, gr_value x, double low, double high) { return gr_
 
 /* ---- clamp_grad(x, dy) ---- */
 
-static void grad_grad(gr__grad *c)
-{
-    gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_clamp_grad, c->node->in[0], d, c->node->attr);
-}
-
 static void grad_decompose(gr_graph *g, const gr__node *n, gr_value *out)
 {
     const gr__map_attr *attr = n->attr;
@@ -101,7 +95,7 @@ const gr__op gr__op_clamp_grad = {
     .flags = GR__OP_CHEAP,
     .map_op = GR__MAP_CLAMP_GRAD,
     .infer = gr__infer_map,
-    .grad = grad_grad,
+    .grad = gr__map_grad_again,
     .grad_reads_in = 1,
     .decompose = grad_decompose,
     .reference = gr__reference_map,

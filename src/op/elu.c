@@ -53,7 +53,7 @@ gr_value gr_elu(gr_graph *g, gr_value x, double alpha) { return gr__map1(g, &gr_
 static void grad_grad(gr__grad *c)
 {
     gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_elu_grad, c->node->in[0], d, c->node->attr);
+    gr__map_grad_again(c);
     if (!c->need[0]) return;
     gr_graph *g = c->g;
     gr_value x = c->node->in[0], zero = gr_scalar(g, gr_value_dtype(g, x), 0);

@@ -42,7 +42,7 @@ gr_value gr_erf(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_erf, x, 0,
 static void grad_grad(gr__grad *c)
 {
     gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_erf_grad, c->node->in[0], d, c->node->attr);
+    gr__map_grad_again(c);
     if (!c->need[0]) return;
     gr_value both = gr_mul(c->g, d, c->node->in[1]);
     gr_value slope = gr__map_grad(c->g, &gr__op_erf_grad, c->node->in[0], both, c->node->attr);

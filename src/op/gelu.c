@@ -51,7 +51,7 @@ gr_value gr_gelu(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_gelu, x, 
 static void grad_grad(gr__grad *c)
 {
     gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_gelu_grad, c->node->in[0], d, c->node->attr);
+    gr__map_grad_again(c);
     if (!c->need[0]) return;
     gr_graph *g = c->g;
     gr_value square = gr_square(g, c->node->in[0]); /* phi(x)*(2 - x^2) */

@@ -54,7 +54,7 @@ gr_value gr_gelu_tanh(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_gelu
 static void grad_grad(gr__grad *c)
 {
     gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_gelu_tanh_grad, c->node->in[0], d, c->node->attr);
+    gr__map_grad_again(c);
     if (!c->need[0]) return;
     /* (1 - t^2)*(u' - x*t*u'^2 + x*u''/2), t = tanh(u) */
     gr_graph *g = c->g;

@@ -198,5 +198,5 @@ gr_value gr_batch_norm_fixed(gr_graph *g, gr_value x, gr_value gamma, gr_value b
     if (gamma) scale = gr_mul(g, scale, gamma);
     gr_value shift = gr_mul(g, mean, scale);
     shift = beta ? gr_sub(g, beta, shift) : gr_neg(g, shift);
-    return x ? gr_cast(g, gr_add(g, gr_mul(g, x, scale), shift), gr_value_dtype(g, x)) : 0;
+    return gr_cast_like(g, gr_add(g, gr_mul(g, x, scale), shift), x);
 }

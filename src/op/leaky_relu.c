@@ -49,12 +49,6 @@ gr_value gr_leaky_relu(gr_graph *g, gr_value x, double slope) { return gr__map1(
 
 /* ---- leaky_relu_grad(x, dy) ---- */
 
-static void grad_grad(gr__grad *c)
-{
-    gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_leaky_relu_grad, c->node->in[0], d, c->node->attr);
-}
-
 static void grad_decompose(gr_graph *g, const gr__node *n, gr_value *out)
 {
     gr_value x = n->in[0], dy = n->in[1], zero = gr_scalar(g, gr_value_dtype(g, x), 0);
@@ -81,7 +75,7 @@ const gr__op gr__op_leaky_relu_grad = {
     .flags = GR__OP_CHEAP,
     .map_op = GR__MAP_LEAKY_RELU_GRAD,
     .infer = gr__infer_map,
-    .grad = grad_grad,
+    .grad = gr__map_grad_again,
     .grad_reads_in = 1,
     .decompose = grad_decompose,
     .reference = gr__reference_map,

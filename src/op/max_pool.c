@@ -166,6 +166,9 @@ gr_value gr_max_pool(gr_graph *g, gr_value x, const gr_pool_options *options, gr
 {
     gr__pool_attr a = {.window = gr__pool_window(options, gr__spatial_axes(g, x))};
     gr__spread(options->size, a.window.axes, 1, a.size);
+    const gr__node *relu = arg || !x ? NULL : gr__producer(g, x);
+    if (relu && relu->op == &gr__op_relu) /* the same values, and gradients, from fewer elements */
+        return gr_relu(g, max_pool(g, relu->in[0], &a, NULL));
     return max_pool(g, x, &a, arg);
 }
 

@@ -189,6 +189,13 @@ gr_value gr__map_grad(gr_graph *g, const gr__op *op, gr_value a, gr_value dy, co
     return gr__node_add(g, op, (gr_value[]){a, dy}, 2, &(gr__map_attr){op, forward->p0, forward->p1}, NULL);
 }
 
+void gr__map_grad_again(gr__grad *c)
+{
+    const gr__node *n = c->node;
+    if (c->need[1])
+        c->in_grad[1] = gr__unbroadcast(c->g, gr__map_grad(c->g, n->op, n->in[0], c->out_grad[0], n->attr), n->in[1]);
+}
+
 bool gr__op_is_map(const gr__op *op) { return op->map_op != 0 || op == &gr__op_cast; }
 
 /* ---- for gradients ---- */

@@ -51,6 +51,8 @@ gr_value gr__map2(gr_graph *g, const gr__op *op, gr_value a, gr_value b);
 gr_value gr__map3(gr_graph *g, const gr__op *op, gr_value a, gr_value b, gr_value c);
 /* The gradient op 'op' of two operands (the forward input or output, and dy) with the numbers of the forward op. */
 gr_value gr__map_grad(gr_graph *g, const gr__op *op, gr_value a, gr_value dy, const gr__map_attr *forward);
+/* Of such an op's own gradient: the part of dy, in dy's dtype. */
+void gr__map_grad_again(gr__grad *c);
 /* Element-wise: also cast, whose opcode COPY is the 0 that stands for "none" in a row. */
 bool gr__op_is_map(const gr__op *op);
 

@@ -43,12 +43,6 @@ gr_value gr_relu(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_relu, x, 
 
 /* ---- relu_grad(y, dy) ---- */
 
-static void grad_grad(gr__grad *c)
-{
-    gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_relu_grad, c->node->in[0], d, c->node->attr);
-}
-
 static void grad_decompose(gr_graph *g, const gr__node *n, gr_value *out)
 {
     gr_value zero = gr_scalar(g, gr_value_dtype(g, n->in[0]), 0);
@@ -71,7 +65,7 @@ const gr__op gr__op_relu_grad = {
     .flags = GR__OP_CHEAP,
     .map_op = GR__MAP_RELU_GRAD,
     .infer = gr__infer_map,
-    .grad = grad_grad,
+    .grad = gr__map_grad_again,
     .grad_reads_in = 1,
     .decompose = grad_decompose,
     .reference = gr__reference_map,

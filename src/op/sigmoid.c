@@ -46,7 +46,7 @@ gr_value gr_sigmoid(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_sigmoi
 static void grad_grad(gr__grad *c)
 {
     gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_sigmoid_grad, c->node->in[0], d, c->node->attr);
+    gr__map_grad_again(c);
     if (!c->need[0]) return;
     gr_value both = gr_mul(c->g, d, c->node->in[1]);
     c->in_grad[0] = gr_mul(c->g, both, gr_affine(c->g, c->node->in[0], -2, 1));

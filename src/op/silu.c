@@ -46,7 +46,7 @@ gr_value gr_silu(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_silu, x, 
 static void grad_grad(gr__grad *c)
 {
     gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_silu_grad, c->node->in[0], d, c->node->attr);
+    gr__map_grad_again(c);
     if (!c->need[0]) return;
     gr_graph *g = c->g; /* s*(1 - s)*(2 + x*(1 - 2s)) */
     gr_value x = c->node->in[0], s = gr_sigmoid(g, x);

@@ -47,7 +47,7 @@ gr_value gr_softplus(gr_graph *g, gr_value x) { return gr__map1(g, &gr__op_softp
 static void grad_grad(gr__grad *c)
 {
     gr_value d = c->out_grad[0];
-    if (c->need[1]) c->in_grad[1] = gr__map_grad(c->g, &gr__op_softplus_grad, c->node->in[0], d, c->node->attr);
+    gr__map_grad_again(c);
     if (!c->need[0]) return;
     gr_graph *g = c->g; /* s*(1 - s), s = sigmoid(x) */
     gr_value s = gr_sigmoid(g, c->node->in[0]), both = gr_mul(g, d, c->node->in[1]);

@@ -3,6 +3,7 @@
 #define GR__PASS_H
 
 #include "graph/graph.h"
+#include "graph/kernel_row.h"
 
 /* Same values from fewer nodes: repeated and neutral nodes go, casts move into the ops before them, an addition behind a
  * product becomes its accumulator, slices put side by side become a concat. */
@@ -15,6 +16,9 @@ gr_status gr__pass_carry(gr_graph *g);
 
 /* Chains of element-wise ops become 'map' programs. */
 gr_status gr__pass_fuse(gr_graph *g);
+
+/* Products take the map behind them, and weights that stay as they are get packed, where a kernel of the backend does so. */
+gr_status gr__pass_fuse_product(gr_graph *g, const gr__backend *backend);
 
 /* What the gradient reads of the forward part is computed again instead of kept. */
 typedef enum gr__recompute {

@@ -92,6 +92,7 @@ static gr_value reshapes(gr__simplifier *s, const gr__node *n)
 static gr_value casts(gr__simplifier *s, const gr__node *n)
 {
     gr_graph *g = s->g;
+    if (n->op == &gr__op_cast_like) return gr_cast(g, n->in[0], gr_value_dtype(g, n->in[1]));
     if (n->op != &gr__op_cast) return 0;
     if (same_type(g, n->in[0], n->out[0])) return n->in[0];
     const gr__node *inner = producer_is(g, n->in[0], &gr__op_cast);

@@ -20,12 +20,13 @@ void gr_plan_free(gr_plan **plan)
     *plan = NULL;
 }
 
-static gr_status run_passes(gr_graph *g, gr__recompute level, bool fuse)
+static gr_status run_passes(gr_graph *g, gr__recompute level, const gr_plan_options *o)
 {
     GR_TRY(gr__pass_simplify(g));
     GR_TRY(gr__pass_carry(g));
     GR_TRY(gr__pass_recompute(g, level));
-    if (fuse) GR_TRY(gr__pass_fuse(g));
+    if (!o->no_fuse) GR_TRY(gr__pass_fuse(g));
+    if (!o->no_fuse && !o->reference) GR_TRY(gr__pass_fuse_product(g, &gr__cpu_backend));
 #ifndef NDEBUG
     GR_TRY(gr__graph_check(g));
 #endif
@@ -42,7 +43,7 @@ static gr_status compile_level(const gr_graph *graph, const char *program, const
     gr_plan *p = gr__calloc(1, sizeof *p);
     if (!p) return gr__fail_memory("a plan", sizeof *p);
     GR_TRY_DONE(gr__graph_extract(graph, program, &p->graph));
-    GR_TRY_DONE(run_passes(p->graph, level, !o->no_fuse));
+    GR_TRY_DONE(run_passes(p->graph, level, o));
     p->program = &p->graph->program[0];
     GR_TRY_DONE(gr__plan_keep_old_states(p->graph, &p->graph->program[0]));
     p->recompute = (gr_recompute)(level + 1);

@@ -3,7 +3,7 @@
  * is free then), but after every guard. */
 #include "plan/plan.h"
 
-#include "op/attr.h"
+#include "op/fused_product.h"
 
 #include <string.h>
 
@@ -15,7 +15,8 @@ bool gr__plan_may_alias(const gr_graph *g, const gr__node *n, int i, int k)
     if (!in || in->dtype != out->dtype || in->rank != out->rank) return false;
     for (int d = 0; d < in->rank; d++)
         if (in->dim[d] != out->dim[d]) return false;
-    return gr__plan_is_map(n->op) || n->op->alias[i] == k + 1;
+    bool program = n->op == &gr__op_fused_product && k >= ((const gr__fused_product_attr *)n->attr)->n_own;
+    return gr__plan_is_map(n->op) || program || n->op->alias[i] == k + 1;
 }
 
 typedef struct gr__edges {

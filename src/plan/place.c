@@ -17,6 +17,7 @@ typedef struct gr__placer {
     int32_t *last_use; /* value -> time */
     int32_t *uses;
     bool *hoisted;    /* value depends on states that this program leaves alone */
+    bool *lasting;    /* hoisted, and read by what is not: lives from run to run */
     gr_value *inside; /* value -> the concat result that it is written into, 0: none */
     int32_t *inside_operand;
     gr_value *over_state; /* value -> the state that it is written over, 0: none */
@@ -153,6 +154,24 @@ static void find_hoisted(gr__placer *p)
         for (int k = 0; k < n->n_out; k++) p->hoisted[n->out[k] - 1] = all;
     }
 }
+
+static void find_lasting(gr__placer *p)
+{
+    const gr__program *pr = p->plan->program;
+    for (size_t i = 0; i < pr->n_outputs; i++) p->lasting[pr->output[i].value - 1] = true;
+    for (size_t i = 0; i < pr->n_updates; i++) p->lasting[pr->update[i].value - 1] = true;
+    for (size_t i = 0; i < pr->n_guards; i++) p->lasting[pr->guard[i] - 1] = true;
+    for (size_t t = p->n; t > 0; t--) {
+        const gr__node *n = &p->g->node[p->sorted[t - 1]];
+        bool run = n->n_out == 0 || !p->hoisted[n->out[0] - 1];
+        bool seen = !run && (n->op->flags & GR__OP_VIEW || n->op == &gr__op_concat) && p->lasting[n->out[0] - 1];
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k]) p->lasting[n->in[k] - 1] = p->lasting[n->in[k] - 1] || run || seen;
+    }
+}
+
+/* Until when what a hoisted node makes is needed. */
+static int32_t hoisted_end(const gr__placer *p, gr_value v) { return p->lasting[v - 1] ? p->end : 0; }
 
 static bool is_root(const gr__placer *p, gr_value v)
 {
@@ -318,7 +337,7 @@ static gr_status place_output(gr__placer *p, const gr__node *n, int i, int32_t t
         p->plan->where[out - 1] = p->plan->where[p->over_state[out - 1] - 1];
         return GR_OK;
     }
-    if (hoisted) return own_slot(p, out, 0, p->end, true);
+    if (hoisted) return own_slot(p, out, 0, hoisted_end(p, out), true);
     bool done = false;
     if (strided && p->inside[out - 1]) GR_TRY(place_inside(p, out, time, &done));
     if (done || take_over(p, n, i, time)) return GR_OK;
@@ -393,8 +412,7 @@ static gr_status place_node(gr__placer *p, int32_t index, int32_t time)
     size_t scratch = c.kernel && c.kernel->scratch_bytes ? c.kernel->scratch_bytes(&a) : 0;
     if (scratch) {
         GR_TRY(new_slot(
-            p,
-            (gr__slot){.bytes = scratch, .first = hoisted ? 0 : time, .last = hoisted ? p->end : time, .pinned = true},
+            p, (gr__slot){.bytes = scratch, .first = hoisted ? 0 : time, .last = hoisted ? 0 : time, .pinned = true},
             &s.scratch_slot));
         plan->scratch_bytes = GR__MAX(plan->scratch_bytes, scratch);
     }
@@ -541,6 +559,7 @@ static gr_status place_all(gr__placer *p, const bool *in_place)
         if (in_place[u]) p->over_state[pr->update[u].value - 1] = pr->update[u].state;
     for (size_t i = 0; i < p->g->n_values; i++) plan->where[i].slot = -1;
     find_hoisted(p);
+    find_lasting(p);
     find_last_uses(p);
     find_concats(p);
     GR_TRY(place_leaves(p));
@@ -565,11 +584,13 @@ gr_status gr__plan_place(gr_plan *plan, const gr__backend *backend, const int32_
     p.last_use = gr__calloc(most, sizeof *p.last_use);
     p.uses = gr__calloc(most, sizeof *p.uses);
     p.hoisted = gr__calloc(most, sizeof *p.hoisted);
+    p.lasting = gr__calloc(most, sizeof *p.lasting);
     p.inside = gr__calloc(most, sizeof *p.inside);
     p.inside_operand = gr__calloc(most, sizeof *p.inside_operand);
     p.over_state = gr__calloc(most, sizeof *p.over_state);
     plan->where = gr__calloc(most, sizeof *plan->where);
-    if (!p.last_use || !p.uses || !p.hoisted || !p.inside || !p.inside_operand || !p.over_state || !plan->where)
+    if (!p.last_use || !p.uses || !p.hoisted || !p.lasting || !p.inside || !p.inside_operand || !p.over_state ||
+        !plan->where)
         GR_TRY_DONE(gr__fail_memory("a plan", most * 32));
     GR_TRY_DONE(place_all(&p, in_place));
     GR_TRY_DONE(gr__str_check(&p.why));
@@ -578,6 +599,7 @@ done:
     gr__free(p.last_use);
     gr__free(p.uses);
     gr__free(p.hoisted);
+    gr__free(p.lasting);
     gr__free(p.inside);
     gr__free(p.inside_operand);
     gr__free(p.over_state);

@@ -31,7 +31,7 @@ typedef struct gr__maker_task {
     gr__maker_options o;
     gr__picture_augment change;
     bool changes;
-    double kl, smoothing;
+    double kl, smoothing, penalty;
     gr__picture_shape shape;
     uint64_t seed;
 } gr__maker_task;
@@ -58,6 +58,8 @@ static const gr__conf_row loss_rows[] = {
      "vae: weight of the code's distance from the normal distribution", 0},
     {"smoothing", GR__CONF_DOUBLE, offsetof(gr__maker_task, smoothing), 0, 1, NULL, "0.1",
      "dcgan: real pictures are to be judged 1 less so much", GR__CONF_BELOW_MAX},
+    {"penalty", GR__CONF_DOUBLE, offsetof(gr__maker_task, penalty), 0, 1e6, NULL, "0",
+     "dcgan: of half the square of the judge's slope at real pictures, which holds it back", 0},
 };
 static const gr__conf_section sections[] = {
     {"data", data_rows, GR__COUNT(data_rows), "a path alone is the source"},
@@ -153,19 +155,28 @@ static gr_value judged(gr_graph *g, gr_value logits, double real, gr_value count
     return gr_loss_bce_with_logits(g, logits, target, &(gr_loss_options){.weight = counts}).sum;
 }
 
-/* One pass of the judge over real and made pictures; each side moves its own parameters only. */
+/* R1 of Mescheder et al. 2018: half the square of d said/d x of each picture, weighed and added up. */
+static gr_value steepness(gr_graph *g, gr_value said, gr_value x, gr_value counts)
+{
+    gr_value slope = 0;
+    if (gr_grad(g, gr_sum(g, said, 0, false), &x, 1, &slope) != GR_OK) return 0;
+    gr_value each = gr_sum(g, gr_square(g, slope), 1u << 1 | 1u << 2 | 1u << 3, false);
+    return gr_affine(g, gr_sum(g, gr_mul(g, each, counts), 0, false), 0.5, 0);
+}
+
+/* The judge looks at real and at made pictures; each side moves its own parameters only. Two passes, for the generator's
+ * gradient goes through the one over made pictures alone. */
 static gr_value play(gr__maker_task *t, gr_graph *g, const gr__picture_in *in, gr_value noise, gr_value counts)
 {
     const gr__family *f = t->base.model->family;
     const void *config = t->base.model->config;
-    int64_t n = gr_value_dim(g, in->x, 0);
-    gr_value both[] = {in->x, gr_sigmoid(g, f->build_decode(g, config, noise, in))};
-    gr__picture_in all = *in;
-    all.x = gr_concat(g, both, 2, 0);
-    gr_value said = f->build_judge(g, config, &all);
-    gr_value real = gr_slice(g, said, 0, 0, n), made = gr_slice(g, said, 0, n, n);
-    t->base.rival = (gr__rival){.sum = gr_add(g, judged(g, real, 1 - t->smoothing, counts), judged(g, made, 0, counts)),
-                                .pattern = "judge.*"};
+    gr__picture_in from_noise = *in;
+    from_noise.x = gr_sigmoid(g, f->build_decode(g, config, noise, in));
+    gr_value real = f->build_judge(g, config, in), made = f->build_judge(g, config, &from_noise);
+    gr_value sum = gr_add(g, judged(g, real, 1 - t->smoothing, counts), judged(g, made, 0, counts));
+    if (in->train && t->penalty > 0)
+        sum = gr_add(g, sum, gr_affine(g, steepness(g, real, in->x, counts), t->penalty, 0));
+    t->base.rival = (gr__rival){.sum = sum, .pattern = "judge.*"};
     return judged(g, made, 1, counts);
 }
 
@@ -188,6 +199,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
         if (!spread) gr_output(g, program, "noise", noise); /* an input that nothing reads is none */
     } else {
         out->sum = play(t, g, &in, noise, counts);
+        gr_output(g, program, "pictures", in.x); /* a frozen judge reads none */
     }
     out->weight = gr_sum(g, counts, 0, false);
     return gr_graph_status(g);

@@ -1,6 +1,7 @@
 /* conv and its two gradients: oneDNN where it is built in and able, else as products of our own. */
 #include "backend/cpu/table.h"
 
+#include "kernel/conv_amx.h"
 #include "kernel/copy.h"
 #include "kernel/onednn.h"
 #include "op/conv.h"
@@ -36,6 +37,27 @@ static const float *bias_of(const conv_operands *o, void *scratch)
     return scratch;
 }
 
+static gr__conv own_job(const gr__args *a)
+{
+    conv_operands o = operands_of(a);
+    return (gr__conv){.shape = gr__conv_shape_of(a->attr, o.x, o.w, o.y),
+                      .result = o.result,
+                      .dtype = a->in[0].dtype,
+                      .out_dtype = a->out[0].dtype,
+                      .x = o.x->data,
+                      .w = o.w->data,
+                      .y = o.y->data};
+}
+
+/* On tiles (`gradus bench resnet --dtype bf16 --profile`): gradients of weights always; the others where enough channels
+ * hide what packing the window's rows costs. */
+static bool own_is_faster(const gr__conv *c)
+{
+    enum { MANY_CHANNELS = 128 };
+    if (!gr__conv_amx_applicable(c)) return false;
+    return c->result == GR__CONV_W || GR__MIN(c->shape.cin, c->shape.cout) >= MANY_CHANNELS;
+}
+
 /* ---- oneDNN ---- */
 
 static gr_status dnn_new(const gr__args *a, gr__dnn_conv **out)
@@ -54,6 +76,8 @@ static bool dnn_applicable(const gr__args *a, char *why)
     gr__dnn_conv *conv;
     if (!gr__dnn_available()) return gr__refuse(why, "built without oneDNN");
     if (!fast(a, why)) return false;
+    gr__conv own = own_job(a);
+    if (own_is_faster(&own)) return gr__refuse(why, "our own is faster");
     if (dnn_new(a, &conv) != GR_OK) return gr__refuse(why, "oneDNN has no implementation");
     gr__dnn_conv_free(conv);
     return true;
@@ -92,18 +116,6 @@ static gr_status dnn_run(const gr__args *a, void *state)
 }
 
 /* ---- own ---- */
-
-static gr__conv own_job(const gr__args *a)
-{
-    conv_operands o = operands_of(a);
-    return (gr__conv){.shape = gr__conv_shape_of(a->attr, o.x, o.w, o.y),
-                      .result = o.result,
-                      .dtype = a->in[0].dtype,
-                      .out_dtype = a->out[0].dtype,
-                      .x = o.x->data,
-                      .w = o.w->data,
-                      .y = o.y->data};
-}
 
 static size_t own_scratch(const gr__args *a)
 {

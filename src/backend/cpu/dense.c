@@ -62,6 +62,20 @@ void gr__dense_free(gr__dense *d)
     gr__free(d);
 }
 
+size_t gr__dense_packed_bytes(const gr__dense *d)
+{
+    return d && !d->dnn && gr__gemm_can_finish(&d->own) ? gr__gemm_packed_bytes(&d->own) : 0;
+}
+
+void gr__dense_pack(gr__dense *d, const void *b, void *to)
+{
+    gr__gemm g = d->own;
+    g.b = b;
+    g.packed_b = NULL;
+    gr__gemm_pack_b(&g, to);
+    d->own.packed_b = to;
+}
+
 gr_status gr__dense_run(gr__dense *d, const void *a, const void *b, void *c, void *scratch)
 {
     if (d->dnn) return gr__dnn_matmul_run(d->dnn, a, b, c, NULL, scratch);

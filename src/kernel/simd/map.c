@@ -4,22 +4,40 @@
 #include "kernel/simd/map_fn.h"
 #include "kernel/simd_int.h"
 
+static const uint8_t n_args[GR__MAP_OP_COUNT] = {
+#define GR_X(NAME, name, n_args, text) n_args,
+#include "kernel/map_ops.def"
+#undef GR_X
+};
+
 typedef struct machine {
     const gr__map_plan *plan;
     const float *reg[GR__MAP_REGISTERS]; /* where the value of a register lies now */
     float tile[GR__MAP_REGISTERS][GR__MAP_TILE] GR__ALIGNED(64);
-    int64_t n;                      /* elements of this tile */
-    int64_t row, rows, at, per_row; /* per_row elements from 'at' on of rows row .. row+rows-1 */
+    bool repeats[GR__MAP_MOST_INPUTS];
+    int64_t held[GR__MAP_MOST_INPUTS]; /* elements in the tile of an input that repeats */
+    int64_t n;                         /* elements of this tile */
+    int64_t row, rows, at, per_row;    /* per_row elements from 'at' on of rows row .. row+rows-1 */
 } machine;
 
 static int64_t offset_of(const gr__map_plan *p, const int64_t *stride, int64_t row)
 {
     int64_t offset = 0;
-    for (int k = p->rank - 1; k >= 0; k--) {
+    for (int k = p->rank - 1; k > 0; k--) {
         offset += row % p->dim[k] * stride[k];
         row /= p->dim[k];
     }
-    return offset;
+    return p->rank ? offset + row * stride[0] : 0;
+}
+
+/* All tiles of the input are alike, and no instruction writes over its register. */
+static bool repeats(const gr__map_plan *p, int input)
+{
+    for (int k = 0; k < p->rank; k++)
+        if (p->in_stride[input][k]) return false;
+    for (int i = 0; i < p->map->n_code; i++)
+        if (p->map->code[i].dst == input) return false;
+    return p->in_scalar[input] || p->tiles_per_row == 1;
 }
 
 static void load_run(float *d, const gr__map_operand *in, int64_t from, int64_t n)
@@ -46,19 +64,35 @@ static void load_run(float *d, const gr__map_operand *in, int64_t from, int64_t 
     }
 }
 
+/* The rows of the tile lie one behind the other. */
+static bool in_one_run(const machine *m, const int64_t *stride)
+{
+    return m->rows == 1 || (m->plan->rank == 1 && stride[0] == m->per_row);
+}
+
 static void load(machine *m, int input)
 {
     const gr__map_plan *p = m->plan;
     const gr__map_operand *in = &p->map->input[input];
     float *d = m->tile[input];
     m->reg[input] = d;
+    if (m->repeats[input] && m->held[input] >= m->n) return;
+    m->held[input] = m->n;
+    if (!p->in_scalar[input] && in_one_run(m, p->in_stride[input])) {
+        int64_t from = offset_of(p, p->in_stride[input], m->row) + m->at;
+        if (in->dtype == GR_F32 && m->n % GR__LANES == 0) {
+            m->reg[input] = (const float *)in->data + from;
+            m->held[input] = 0;
+        } else {
+            load_run(d, in, from, m->n);
+        }
+        return;
+    }
     for (int64_t r = 0; r < m->rows; r++, d += m->per_row) {
         int64_t from = offset_of(p, p->in_stride[input], m->row + r);
         if (p->in_scalar[input]) {
             load_run(d, in, from, 1);
             for (int64_t i = 1; i < m->per_row; i++) d[i] = d[0];
-        } else if (in->dtype == GR_F32 && m->rows == 1 && m->n % GR__LANES == 0) {
-            m->reg[input] = (const float *)in->data + from + m->at;
         } else {
             load_run(d, in, from + m->at, m->per_row);
         }
@@ -96,6 +130,10 @@ static void store(machine *m, int output)
 {
     const gr__map_plan *p = m->plan;
     const float *s = m->reg[p->map->output_register[output]];
+    if (in_one_run(m, p->out_stride[output])) {
+        store_run(&p->map->output[output], offset_of(p, p->out_stride[output], m->row) + m->at, s, m->n);
+        return;
+    }
     for (int64_t r = 0; r < m->rows; r++, s += m->per_row)
         store_run(&p->map->output[output], offset_of(p, p->out_stride[output], m->row + r) + m->at, s, m->per_row);
 }
@@ -195,7 +233,8 @@ static float *direct_output(const machine *m)
 {
     const gr__map_job *map = m->plan->map;
     const gr__map_operand *out = &map->output[0];
-    if (map->n_outputs != 1 || map->n_code == 0 || out->dtype != GR_F32 || m->rows != 1 || m->n % GR__LANES)
+    if (map->n_outputs != 1 || map->n_code == 0 || out->dtype != GR_F32 || m->n % GR__LANES ||
+        !in_one_run(m, m->plan->out_stride[0]))
         return NULL;
     if (map->code[map->n_code - 1].dst != map->output_register[0]) return NULL;
     return (float *)out->data + offset_of(m->plan, m->plan->out_stride[0], m->row) + m->at;
@@ -214,7 +253,7 @@ static void run_tile(machine *m)
         if (c->op >= GR__MAP_CLAMP && c->op <= GR__MAP_ROUND_BF16) {
             unary(c, d, a, n);
         } else {
-            int args = gr__map_op_args((gr__map_op)c->op);
+            int args = n_args[c->op];
             if (args < 1) a = m->tile[c->dst];
             binary(c, d, a, args > 1 ? m->reg[c->b] : a, args > 2 ? m->reg[c->c] : a, n);
         }
@@ -228,6 +267,7 @@ void GR__KERNEL(map)(const void *args, int64_t first, int64_t last)
     const gr__map_plan *p = args;
     machine m = {.plan = p};
     for (int i = 0; i < GR__MAP_REGISTERS; i++) m.reg[i] = m.tile[i];
+    for (int i = 0; i < p->map->n_inputs; i++) m.repeats[i] = repeats(p, i);
     for (int64_t unit = first; unit < last; unit++) {
         if (p->tiles_per_row > 1) {
             m.row = unit / p->tiles_per_row;

@@ -47,6 +47,32 @@ GR__INLINE int64_t split(int64_t r, const int64_t *size, int64_t *at)
     return r;
 }
 
+/* Positions in their order: only the last axis changes from one to the next, but at the end of a line. */
+typedef struct walk {
+    int64_t n, at[GR__SPATIAL];
+    bool new_line;
+} walk;
+
+GR__INLINE walk walk_from(int64_t r, const int64_t *size)
+{
+    walk w = {.new_line = true};
+    w.n = split(r, size, w.at);
+    return w;
+}
+
+GR__INLINE void walk_on(walk *w, const int64_t *size)
+{
+    w->new_line = ++w->at[2] == size[2];
+    for (int i = 2; i > 0 && w->at[i] == size[i]; i--) {
+        w->at[i] = 0;
+        w->at[i - 1]++;
+    }
+    if (w->at[0] == size[0]) {
+        w->at[0] = 0;
+        w->n++;
+    }
+}
+
 /* ---- max pooling ---- */
 
 typedef struct window {
@@ -77,18 +103,55 @@ GR__INLINE void one_vector(const gr__pool *p, const window *w, int64_t row, int6
     if (!p->arg) return;
     int32_t some[FLOATS];
     memcpy(some, &arg, sizeof some);
-    memcpy(p->arg + row * s->c + at, some, (size_t)GR__MIN(n, GR__W) * sizeof *some);
+    if (n >= GR__W)
+        memcpy(p->arg + row * s->c + at, some, sizeof some);
+    else
+        memcpy(p->arg + row * s->c + at, some, (size_t)n * sizeof *some);
 }
 
 void GR__KERNEL(max_pool)(const void *args, int64_t first, int64_t last)
 {
     const gr__pool *p = args;
     const gr__pool_shape *s = &p->shape;
-    for (int64_t r = first; r < last; r++) {
-        int64_t o[GR__SPATIAL];
-        window w = {.n = split(r, s->out, o)};
-        for (int i = 0; i < GR__SPATIAL; i++) gr__pool_taps(s, i, o[i], &w.first[i], &w.step[i], &w.count[i]);
+    window w;
+    walk o = walk_from(first, s->out);
+    for (int64_t r = first; r < last; r++, walk_on(&o, s->out)) {
+        w.n = o.n;
+        for (int i = o.new_line ? 0 : 2; i < GR__SPATIAL; i++)
+            gr__pool_taps(s, i, o.at[i], &w.first[i], &w.step[i], &w.count[i]);
         for (int64_t at = 0; at < s->c; at += GR__W) one_vector(p, &w, r, at, s->c - at);
+    }
+}
+
+GR__INLINE vi load_places(const int32_t *p, int64_t n)
+{
+    int32_t some[FLOATS] = {0};
+    if (n >= GR__W) return iload(p);
+    memcpy(some, p, (size_t)n * sizeof *some);
+    return iload(some);
+}
+
+/* Windows that neither meet nor leave anything out: each writes its own part of dx. */
+static void spread(const gr__pool *p, int64_t first, int64_t last)
+{
+    const gr__pool_shape *s = &p->shape;
+    const int64_t *size = s->size;
+    walk o = walk_from(first, s->out);
+    for (int64_t r = first; r < last; r++, walk_on(&o, s->out)) {
+        int64_t begin = (o.at[0] * size[0] * s->in[1] + o.at[1] * size[1]) * s->in[2] + o.at[2] * size[2],
+                all = o.n * s->in[0] * s->in[1] * s->in[2];
+        for (int64_t at = 0; at < s->c; at += GR__W) {
+            int64_t left = s->c - at;
+            vi arg = load_places(p->arg + r * s->c + at, left);
+            vf dy = load_some(&p->dy, r * s->c + at, left);
+            for (int64_t a = 0; a < size[0]; a++)
+                for (int64_t b = 0; b < size[1]; b++)
+                    for (int64_t c = 0; c < size[2]; c++) {
+                        int64_t place = begin + (a * s->in[1] + b) * s->in[2] + c;
+                        vm here = veq(vfromint(ixor(arg, iset((int32_t)place))), vzero());
+                        store_some(&p->dx, (all + place) * s->c + at, left, vselect(here, dy, vzero()));
+                    }
+        }
     }
 }
 
@@ -96,20 +159,23 @@ void GR__KERNEL(max_pool_grad)(const void *args, int64_t first, int64_t last)
 {
     const gr__pool *p = args;
     const gr__pool_shape *s = &p->shape;
-    for (int64_t r = first; r < last; r++) {
-        int64_t i[GR__SPATIAL], from[GR__SPATIAL], to[GR__SPATIAL], n = split(r, s->in, i);
-        vi place = iset((int32_t)((i[0] * s->in[1] + i[1]) * s->in[2] + i[2]));
-        for (int k = 0; k < GR__SPATIAL; k++) gr__pool_windows(s, k, i[k], &from[k], &to[k]);
+    if (gr__pool_tiles(s)) {
+        spread(p, first, last);
+        return;
+    }
+    int64_t from[GR__SPATIAL], to[GR__SPATIAL];
+    walk i = walk_from(first, s->in);
+    for (int64_t r = first; r < last; r++, walk_on(&i, s->in)) {
+        vi place = iset((int32_t)((i.at[0] * s->in[1] + i.at[1]) * s->in[2] + i.at[2]));
+        for (int k = i.new_line ? 0 : 2; k < GR__SPATIAL; k++) gr__pool_windows(s, k, i.at[k], &from[k], &to[k]);
         for (int64_t at = 0; at < s->c; at += GR__W) {
             int64_t left = s->c - at;
             vf sum = vzero();
             for (int64_t a = from[0]; a <= to[0]; a++)
                 for (int64_t b = from[1]; b <= to[1]; b++)
                     for (int64_t c = from[2]; c <= to[2]; c++) {
-                        int64_t o = (((n * s->out[0] + a) * s->out[1] + b) * s->out[2] + c) * s->c + at;
-                        int32_t some[FLOATS] = {0};
-                        memcpy(some, p->arg + o, (size_t)GR__MIN(left, GR__W) * sizeof *some);
-                        vm here = veq(vfromint(ixor(iload(some), place)), vzero());
+                        int64_t o = (((i.n * s->out[0] + a) * s->out[1] + b) * s->out[2] + c) * s->c + at;
+                        vm here = veq(vfromint(ixor(load_places(p->arg + o, left), place)), vzero());
                         sum = vselect(here, sum + load_some(&p->dy, o, left), sum);
                     }
             store_some(&p->dx, r * s->c + at, left, sum);

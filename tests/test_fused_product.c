@@ -1,0 +1,125 @@
+/* Products that take their program along, and packed weights: the same bits as product by product, also when weights
+ * change between two runs. */
+#include "tests/test.h"
+
+#include "base/alloc.h"
+#include "gradus/nn.h"
+#include "gradus/ops.h"
+#include "gradus/plan.h"
+#include "kernel/cpu.h"
+#include "kernel/onednn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 2, EDGE = 9, CLASSES = 70 };
+
+/* Windows of 3 x 3 and of one place, steps of two, a residual, one value that two programs read, a linear layer. */
+static gr_value network(gr_graph *g)
+{
+    gr_value x = gr_input(g, "x", GR_F32, 4, (int64_t[]){N, EDGE, EDGE, 5});
+    gr_conv_layer_options three = {.same = true}, half = {.stride = {2}, .no_bias = true}, one = {.no_bias = true};
+    gr_batch_norm_options fixed = {.evaluate = true};
+    gr_value h = gr_relu(g, gr_conv_layer(g, "first", x, 40, 3, &three));
+    gr_value k = gr_batch_norm_layer(g, "norm", gr_conv_layer(g, "second", h, 40, 1, &one), &fixed);
+    h = gr_relu(g, gr_add(g, k, h));
+    h = gr_gelu(g, gr_batch_norm_layer(g, "norm2", gr_conv_layer(g, "third", h, 33, 3, &half), &fixed));
+    gr_value flat = gr_reshape(g, h, 2, (int64_t[]){N, -1});
+    return gr_tanh(g, gr_linear(g, "head", flat, CLASSES, NULL));
+}
+
+typedef struct subject {
+    gr_graph *g;
+    gr_store *store;
+} subject;
+
+static void subject_open(subject *s)
+{
+    assert_ok(gr_graph_new(&s->g));
+    assert_ok(gr_store_new(&s->store));
+    gr_value y = network(s->g);
+    assert_ok(gr_autocast_bf16(s->g));
+    gr_output(s->g, "run", "y", y);
+    assert_ok(gr_graph_status(s->g));
+    assert_ok(gr_store_prepare(s->store, s->g, 3));
+}
+
+static void subject_close(subject *s)
+{
+    gr_store_free(&s->store);
+    gr_graph_free(&s->g);
+}
+
+static gr_session *open_session(const subject *s, bool fuse, gr_plan **plan)
+{
+    gr_session *session;
+    gr_tensor x;
+    assert_ok(gr_plan_compile(s->g, "run", &(gr_plan_options){.no_fuse = !fuse}, plan));
+    assert_ok(gr_session_new(*plan, s->store, &session));
+    assert_ok(gr_session_input(session, "x", &x));
+    for (int64_t i = 0; i < gr_tensor_count(&x); i++) gr_tensor_set(&x, i, (double)((i * 37 + 11) % 101) / 50 - 1);
+    return session;
+}
+
+static float *run(gr_session *session)
+{
+    gr_tensor y;
+    assert_ok(gr_session_run(session));
+    assert_ok(gr_session_output(session, "y", &y));
+    float *copy = malloc(N * CLASSES * sizeof *copy);
+    assert_non_null(copy);
+    for (int64_t i = 0; i < N * CLASSES; i++) copy[i] = (float)gr_tensor_get(&y, i);
+    return copy;
+}
+
+static void change(subject *s, const char *name)
+{
+    gr_tensor w;
+    assert_ok(gr_store_get(s->store, name, &w));
+    for (int64_t i = 0; i < gr_tensor_count(&w); i++) gr_tensor_set(&w, i, -1.5 * gr_tensor_get(&w, i));
+    gr_store_touch(s->store);
+}
+
+static void assert_same(const float *a, const float *b) { assert_memory_equal(a, b, N * CLASSES * sizeof *a); }
+
+static void fused_and_packed(void **state)
+{
+    (void)state;
+    if (!gr__cpu_has_tiles()) skip();
+    subject s;
+    gr_plan *plan[2];
+    char *text;
+    gr__dnn_hide(true); /* products of the unfused plan by the same kernels */
+    subject_open(&s);
+    gr_session *plain = open_session(&s, false, &plan[0]), *fused = open_session(&s, true, &plan[1]);
+    assert_ok(gr_plan_print(plan[1], &text));
+    const char *at = text;
+    int products = 0;
+    while ((at = strstr(at, "product.fused"))) products++, at++;
+    assert_int_equal(products, 4);
+    assert_non_null(strstr(text, "pack "));
+    assert_null(strstr(text, "matmul"));
+    gr_text_free(text);
+    float *first = run(plain), *same = run(fused), *again = run(fused);
+    assert_same(same, first);
+    assert_same(again, first);
+    change(&s, "third.weight");
+    change(&s, "head.weight");
+    float *second = run(plain), *packed_again = run(fused);
+    assert_same(packed_again, second);
+    assert_true(memcmp(first, second, N * CLASSES * sizeof *first) != 0);
+    float *all[] = {first, same, again, second, packed_again};
+    for (size_t i = 0; i < GR__COUNT(all); i++) free(all[i]);
+    gr_session_free(&plain);
+    gr_session_free(&fused);
+    gr_plan_free(&plan[0]);
+    gr_plan_free(&plan[1]);
+    subject_close(&s);
+    gr__dnn_hide(false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fused_and_packed)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
