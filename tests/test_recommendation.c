@@ -1,6 +1,7 @@
 /* Recommenders and the losses that rank: against PyTorch, files and what is refused, training to a known end, answers. */
 #include "tests/golden_rig.h"
 
+#include "base/file.h"
 #include "data/ratings.h"
 #include "gradus/ops.h"
 #include "gradus/table.h"
@@ -315,6 +316,13 @@ static void ranks(const char *model, const char *loss)
     assert_ok(gr_run_train(run, NULL));
     double ndcg = metric_of(run, "ndcg10"), popular = metric_of(run, "popular_ndcg10");
     if (!(ndcg > popular + 0.2)) fail_msg("%s %s: ndcg %g, of what is popular %g", model, loss, ndcg, popular);
+    char page[4200], *text;
+    size_t size;
+    snprintf(page, sizeof page, "%s/evaluation.html", dir);
+    assert_ok(gr__file_read(page, 1 << 24, &text, &size));
+    assert_true(strstr(text, "NDCG at k") && strstr(text, "what most take") && strstr(text, "Some recommendations"));
+    assert_non_null(strstr(text, "took next"));
+    gr__free(text);
     gr_run_close(&run);
     assert_ok(gr_model_open(dir, &m));
     assert_ok(gr_recommend(m, chains(), "u2", 20, best, &n)); /* has had 6 .. 12 */
