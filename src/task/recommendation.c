@@ -267,7 +267,7 @@ static gr_status find_kind(gr__recommend_task *t, const gr__task_in *in)
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", "mf", &t->base.arena));
     GR_TRY(gr__family_find(gr__model_type(in->root, "mf"), &f));
-    if (f->kind != GR__KIND_RECOMMENDER)
+    if (f->kind != GR_MODEL_RECOMMENDER)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
                              "model '%s' recommends nothing; use 'mf', 'two_tower' or 'next_item'", f->name);
     t->ranks = f->build_rating == NULL;
