@@ -476,13 +476,16 @@ static void nested_chunk(void *context, int64_t chunk, int thread)
     gr__parallel(1, count_chunk, &c[chunk]);
 }
 
-static double run_chunks(int threads, int64_t chunks)
+static double run_chunks(int threads, int64_t chunks, bool home)
 {
     counts *c = calloc(1, sizeof *c);
     assert_non_null(c);
     assert_ok(gr_set_threads(threads));
     c->width = gr__parallel_width();
-    gr__parallel(chunks, count_chunk, c);
+    if (home)
+        gr__parallel_home(chunks / 3, chunks, count_chunk, c);
+    else
+        gr__parallel(chunks, count_chunk, c);
     double total = 0;
     for (int i = 0; i < CHUNKS; i++) {
         assert_int_equal(c->runs[i], i < chunks);
@@ -497,13 +500,15 @@ static void every_chunk_runs_once(void **state)
 {
     (void)state;
     assert_true(strcmp(gr__parallel_name(), "openmp") == 0 || strcmp(gr__parallel_name(), "pthreads") == 0);
-    double one = run_chunks(1, CHUNKS);
+    double one = run_chunks(1, CHUNKS, false);
     static const int threads[] = {2, 3, 4, 8, 2, 0};
     for (size_t i = 0; i < GR__COUNT(threads); i++) {
-        double many = run_chunks(threads[i], CHUNKS);
-        assert_memory_equal(&one, &many, sizeof one); /* same bits for any number of threads */
-        run_chunks(threads[i], 0);
-        run_chunks(threads[i], 1);
+        for (int home = 0; home < 2; home++) {
+            double many = run_chunks(threads[i], CHUNKS, home);
+            assert_memory_equal(&one, &many, sizeof one); /* same bits for any number of threads */
+            run_chunks(threads[i], 0, home);
+            run_chunks(threads[i], 1, home);
+        }
     }
     assert_true(gr_threads() >= 1);
     assert_fails(gr_set_threads(-1), GR_ERR_ARGUMENT, "threads");

@@ -3,6 +3,7 @@
 #include "tests/test.h"
 
 #include "base/json.h"
+#include "gradus/train.h"
 #include "model/family.h"
 #include "model/sample.h"
 
@@ -441,6 +442,38 @@ static gr_status everything(const char *dir)
     return status;
 }
 
+/* A recurrent model learns one sentence, and its folder goes on with it from anywhere. */
+static void a_trained_rnn_goes_on(void **state)
+{
+    (void)state;
+    static const char sentence[] = "the quick cat jumps over a lazy dog. ";
+    static const char *const cells[] = {"model.cell=lstm", "model.cell=gru"};
+    gr__str s = {0};
+    for (int i = 0; i < 120; i++) gr__str_add(&s, sentence);
+    for (size_t k = 0; k < GR__COUNT(cells); k++) {
+        const char *set[] = {"model.type=rnn",      "model.layers=1",  "model.width=48", "model.context=24",
+                             "tokenizer.type=byte", "train.steps=450", "train.batch=8",  "train.lr=0.02",
+                             "data.valid=0.1",      cells[k]};
+        const char *dir = test_tmpdir();
+        gr_run *run;
+        gr_model *m;
+        char *text;
+        gr_run_options o = {.overrides = set, .n_overrides = 10, .out = dir, .text = s.text, .text_bytes = s.n};
+        assert_ok(gr_run_open(NULL, &o, &run));
+        assert_ok(gr_run_train(run, NULL));
+        gr_run_close(&run);
+        assert_ok(gr_model_open(dir, &m));
+        gr_generate_options greedy = {.max_tokens = 60, .greedy = true}; /* past the context too */
+        assert_ok(gr_generate(m, "over a lazy dog. the qui", &greedy, NULL, NULL, &text, NULL));
+        if (strncmp(text, "ck cat jumps over a lazy dog. the quick cat jumps over a la", 59) != 0)
+            fail_msg("%s goes on with '%s'", cells[k], text);
+        gr_text_free(text);
+        gr_model_free(&m);
+        test_rmtree(dir);
+    }
+    gr__str_release(&s);
+}
+
 /* Each of the first allocations fails once, then some: a status, no leak (under the sanitizer), no crash. */
 static void lost_allocations_are_borne(void **state)
 {
@@ -475,7 +508,7 @@ int main(void)
         cmocka_unit_test(caches_change_nothing),      cmocka_unit_test(windows_score_as_logits_say),
         cmocka_unit_test(stop_texts_end_the_text),    cmocka_unit_test(long_texts_drop_the_oldest_half),
         cmocka_unit_test(options_are_checked),        cmocka_unit_test(draws_follow_the_options),
-        cmocka_unit_test(lost_allocations_are_borne),
+        cmocka_unit_test(lost_allocations_are_borne), cmocka_unit_test(a_trained_rnn_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Recommenders and the losses that rank: against PyTorch, files and what is refused, training to a known end, answers. */
 #include "tests/golden_rig.h"
 
+#include "base/file.h"
 #include "data/ratings.h"
 #include "gradus/ops.h"
 #include "gradus/table.h"
@@ -95,6 +96,52 @@ static void families_are_pytorchs(void **state)
             loss = gr_loss_mse(r.g, said, rig_input(&r, "y"), NULL);
         }
         rig_check(&r, loss, inputs[k], &outputs[k], &said, 1, 1e-5);
+        rig_close(&r);
+    }
+}
+
+static void bags_are_pytorchs(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"sum", "mean", "max", "weighted"};
+    for (int k = 0; k < 4; k++) {
+        golden_rig r = {.name = "bags"};
+        gr_plan *plan;
+        gr_session *session;
+        gr_store *store;
+        gr_tensor t;
+        char key[64], *text;
+        bool weighted = k == 3;
+        assert_ok(gr__safetensors_open(test_source("tests/golden/bags.safetensors"), &r.file));
+        assert_ok(gr_graph_new(&r.g));
+        gr_value of[] = {rig_input(&r, "table"), weighted ? rig_input(&r, "weights") : 0}, d[2];
+        gr_bag_options o = {.kind = weighted ? GR_BAG_SUM : (gr_bag_kind)k, .weights = of[1]};
+        gr_value y = gr_embedding_bag(r.g, of[0], rig_input(&r, "ids"), &o);
+        assert_ok(gr_grad(r.g, gr_sum(r.g, gr_mul(r.g, y, rig_input(&r, "dy")), 0, false), of, 1 + weighted, d));
+        gr_output(r.g, "eval", "y", y);
+        gr_output(r.g, "eval", "dtable", d[0]);
+        if (weighted) gr_output(r.g, "eval", "dweights", d[1]);
+        assert_ok(gr_plan_compile(r.g, "eval", NULL, &plan));
+        assert_ok(gr_plan_print(plan, &text));
+        assert_null(strstr(text, "reference")); /* the fast kernels ran */
+        gr_text_free(text);
+        assert_ok(gr_store_new(&store));
+        assert_ok(gr_session_new(plan, store, &session));
+        static const char *const inputs[] = {"table", "ids", "dy", "weights"};
+        for (int i = 0; i < 3 + weighted; i++) {
+            assert_ok(gr_session_input(session, inputs[i], &t));
+            memcpy(t.data, rig_find(&r, inputs[i])->data, gr_tensor_size_bytes(&t));
+        }
+        assert_ok(gr_session_run(session));
+        static const char *const outputs[] = {"y", "dtable", "dweights"};
+        for (int i = 0; i < 2 + weighted; i++) {
+            assert_ok(gr_session_output(session, outputs[i], &t));
+            snprintf(key, sizeof key, "%s/%s", names[k], outputs[i]);
+            rig_compare(&r, key, &t, 1e-6);
+        }
+        gr_session_free(&session);
+        gr_store_free(&store);
+        gr_plan_free(&plan);
         rig_close(&r);
     }
 }
@@ -269,6 +316,13 @@ static void ranks(const char *model, const char *loss)
     assert_ok(gr_run_train(run, NULL));
     double ndcg = metric_of(run, "ndcg10"), popular = metric_of(run, "popular_ndcg10");
     if (!(ndcg > popular + 0.2)) fail_msg("%s %s: ndcg %g, of what is popular %g", model, loss, ndcg, popular);
+    char page[4200], *text;
+    size_t size;
+    snprintf(page, sizeof page, "%s/evaluation.html", dir);
+    assert_ok(gr__file_read(page, 1 << 24, &text, &size));
+    assert_true(strstr(text, "NDCG at k") && strstr(text, "what most take") && strstr(text, "Some recommendations"));
+    assert_non_null(strstr(text, "took next"));
+    gr__free(text);
     gr_run_close(&run);
     assert_ok(gr_model_open(dir, &m));
     assert_ok(gr_recommend(m, chains(), "u2", 20, best, &n)); /* has had 6 .. 12 */
@@ -331,10 +385,15 @@ int main(void)
 {
     folder = test_tmpdir();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(losses_are_pytorchs), cmocka_unit_test(families_are_pytorchs),
-        cmocka_unit_test(bags_of_rows),        cmocka_unit_test(ratings_are_sorted),
-        cmocka_unit_test(learns_tastes),       cmocka_unit_test(learns_what_comes_next),
-        cmocka_unit_test(clicks_by_pairs),     cmocka_unit_test(films),
+        cmocka_unit_test(losses_are_pytorchs),
+        cmocka_unit_test(families_are_pytorchs),
+        cmocka_unit_test(bags_are_pytorchs),
+        cmocka_unit_test(bags_of_rows),
+        cmocka_unit_test(ratings_are_sorted),
+        cmocka_unit_test(learns_tastes),
+        cmocka_unit_test(learns_what_comes_next),
+        cmocka_unit_test(clicks_by_pairs),
+        cmocka_unit_test(films),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_rmtree(folder);

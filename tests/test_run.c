@@ -526,6 +526,47 @@ static void full_disk(void **state)
     assert_same_run(whole, out);
 }
 
+static int read_only(void *user, const char *call, const char *path)
+{
+    static const char *const writes[] = {"write", "rename", "mkdir", "fsync", "ftruncate", "unlink"};
+    (void)path;
+    for (size_t i = 0; i < GR__COUNT(writes); i++)
+        if (strcmp(call, writes[i]) == 0) return ++*(int *)user, EROFS;
+    return 0;
+}
+
+static void count_warning(void *user, gr_log_level level, const char *line)
+{
+    if (level == GR_LOG_WARNING && strstr(line, "the report lacks this evaluation")) ++*(int *)user;
+}
+
+/* What was trained is measured where nothing can be written: the same numbers, and a warning. */
+static void evaluates_in_a_read_only_folder(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    watch w = {.steps = 0};
+    gr_run *run;
+    gr_metric m[16], again[16];
+    int n, k, failed = 0, warned = 0;
+    add(&s, tiny_mlp);
+    const char *out = sub("locked"), *source = csv();
+    assert_ok(open_run(source, &s, out, &run));
+    assert_ok(train(run, &w));
+    assert_ok(gr_run_evaluate(run, m, 16, &n));
+    gr_run_close(&run);
+    gr__file_set_fault(read_only, &failed);
+    gr_set_log(count_warning, &warned, GR_LOG_WARNING);
+    assert_ok(open_run(source, &s, out, &run));
+    assert_ok(gr_run_evaluate(run, again, 16, &k));
+    gr__file_set_fault(NULL, NULL);
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    gr_run_close(&run);
+    assert_true(failed > 0 && warned == 1);
+    assert_int_equal(n, k);
+    for (int i = 0; i < n; i++) assert_true(m[i].value == again[i].value);
+}
+
 /* Every file call of a run fails once: a status and a sentence, and the next run ends as if nothing had been. */
 static void every_file_call_fails(void **state)
 {
@@ -657,6 +698,7 @@ int main(void)
         cmocka_unit_test(bad_data),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(full_disk),
+        cmocka_unit_test(evaluates_in_a_read_only_folder),
         cmocka_unit_test(every_file_call_fails),
         cmocka_unit_test(gradients),
     };

@@ -100,8 +100,8 @@ typedef struct gr_bag_options {
     gr_value weights; /* of a sum: (..., T), a factor of each row; 0: ones */
 } gr_bag_options;
 /* The rows of each bag together: table (V, C), ids i32 (..., T) -> (..., C). Bags are padded with ids outside the table, which
- * do not count (shapes are concrete here, offsets are not); an empty bag gives zeros. PyTorch's EmbeddingBag. Built from
- * other ops: memory is that of the rows. */
+ * do not count (that is PyTorch's padding_idx too; shapes are concrete here, offsets are not); an empty bag gives zeros. Of equal largest ones
+ * the first gets the gradient. PyTorch's EmbeddingBag; the rows of all bags are never held at once. */
 GR_API gr_value gr_embedding_bag(gr_graph *g, gr_value table, gr_value ids, const gr_bag_options *options);
 /* The gradient of gr_embedding: zeros (V, C) (or 'accumulate' (V, C)) with dy (S, C) added at the rows ids (S), in order. */
 GR_API gr_value gr_scatter_add(gr_graph *g, gr_value dy, gr_value ids, int64_t v, gr_value accumulate);

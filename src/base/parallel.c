@@ -45,3 +45,53 @@ int64_t gr__chunks(int64_t count, int64_t least, int64_t *per)
     if (*per < 1) *per = 1;
     return (count + *per - 1) / *per;
 }
+
+/* ---- chunks that have a home ---- */
+
+enum { MOST_HOMES = 64 };
+
+typedef struct homes {
+    gr__chunk_fn fn;
+    void *context;
+    int64_t first;
+    int n;
+    _Atomic uint64_t left[MOST_HOMES]; /* of each home: begin in the low half, end in the high one */
+} homes;
+
+/* A chunk of home h, from its beginning or from its end; -1: there is none left. */
+static int64_t take(homes *h, int home, bool from_end)
+{
+    uint64_t was = atomic_load_explicit(&h->left[home], memory_order_relaxed);
+    for (;;) {
+        uint64_t begin = was & UINT32_MAX, end = was >> 32;
+        if (begin == end) return -1;
+        uint64_t now = from_end ? (end - 1) << 32 | begin : end << 32 | (begin + 1);
+        if (atomic_compare_exchange_weak_explicit(&h->left[home], &was, now, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return (int64_t)(from_end ? end - 1 : begin);
+    }
+}
+
+static void run_at_home(void *context, int64_t chunk, int thread)
+{
+    homes *h = context;
+    if (chunk < h->first) {
+        h->fn(h->context, chunk, thread);
+        return;
+    }
+    int64_t mine = take(h, thread % h->n, false);
+    for (int k = 1; mine < 0; k++) mine = take(h, (thread + k) % h->n, true); /* as many calls as chunks: one is left */
+    h->fn(h->context, mine, thread);
+}
+
+void gr__parallel_home(int64_t first, int64_t chunks, gr__chunk_fn fn, void *context)
+{
+    homes h = {.fn = fn, .context = context, .first = first, .n = GR__MIN(gr__parallel_width(), MOST_HOMES)};
+    int64_t n = chunks - first;
+    if (chunks > UINT32_MAX) h.first = chunks; /* nobody's */
+    for (int k = 0; k < h.n && h.first == first; k++) {
+        uint64_t begin = (uint64_t)(first + n * k / h.n), end = (uint64_t)(first + n * (k + 1) / h.n);
+        atomic_store_explicit(&h.left[k], end << 32 | begin, memory_order_relaxed);
+    }
+    gr__parallel(chunks, run_at_home, &h);
+}

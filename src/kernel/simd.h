@@ -23,6 +23,8 @@ typedef void gr__task_kernel(const void *plan, int64_t task, int thread);
     X(optim)               /* gr__optim; element */                     \
     X(embed_forward)       /* gr__embed; row */                         \
     X(embed_backward)      /* gr__embed; column */                      \
+    X(bag_forward)         /* gr__bag; bag */                           \
+    X(bag_backward)        /* gr__bag; column */                        \
     X(sum_rows)            /* gr__sum_rows_part; row */                 \
     X(add_parts)           /* gr__add_parts; column */                  \
     X(reduce_last)         /* gr__reduce; outer */                      \

@@ -20,8 +20,8 @@ enum { WIDTH = GR__SVG_WIDTH, RIGHT = GR__SVG_RIGHT, TOP = GR__SVG_TOP };
 
 static const double EQUAL = 1e-12; /* numbers this close, relatively, are one */
 
-static const char *const palette[] = {"#3b82d6", "#e0762f", "#2a9d78", "#c8508c",
-                                      "#8c6bd8", "#a3892a", "#2f9fb8", "#d1495b"};
+static const char *const palette[] = {"#3b82d6", "#e0762f", "#2a9d78", "#c8508c", "#8c6bd8", "#a3892a",
+                                      "#2f9fb8", "#d1495b", "#7f8c3f", "#8a5a44", "#4a55c2", "#c98bb9"};
 
 /* One axis: values low .. high, in log10 where 'log', onto from .. to. */
 typedef struct axis {

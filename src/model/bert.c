@@ -403,7 +403,7 @@ static const gr__old_name old_names[] = {
     const gr__family gr__family_##id = {.name = model_type,                                                   \
                                         .hf_type = model_type,                                                \
                                         .summary = text,                                                      \
-                                        .kind = GR__KIND_ENCODER,                                             \
+                                        .kind = GR_MODEL_ENCODER,                                             \
                                         .config_bytes = sizeof(bert_config),                                  \
                                         .rows = id##_rows,                                                    \
                                         .n_rows = GR__COUNT(id##_rows),                                       \

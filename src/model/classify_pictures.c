@@ -125,9 +125,9 @@ gr_status gr_classify_pictures(gr_model *m, const char *const *paths, int64_t n,
 {
     GR_FAIL_IF(!m || !paths || !scores || n < 1, GR_ERR_ARGUMENT,
                "gr_classify_pictures: an argument is NULL, or there is no picture");
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_PICTURE, GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_PICTURE, GR_ERR_UNSUPPORTED,
                "classifying pictures needs a model for pictures, not '%s'%s", m->family->name,
-               gr__model_kind(m) == GR__KIND_SOUND ? " that hears sounds" : "");
+               gr_model_kind_of(m) == GR_MODEL_SOUND ? " that hears sounds" : "");
     return classify(m, paths, n, options, scores);
 }
 
@@ -136,7 +136,7 @@ gr_status gr_classify_sounds(gr_model *m, const char *const *paths, int64_t n, c
 {
     GR_FAIL_IF(!m || !paths || !scores || n < 1, GR_ERR_ARGUMENT,
                "gr_classify_sounds: an argument is NULL, or there is no sound");
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_SOUND, GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_SOUND, GR_ERR_UNSUPPORTED,
                "classifying sounds needs a model that hears them, not '%s'", m->family->name);
     return classify(m, paths, n, options, scores);
 }
@@ -146,7 +146,7 @@ gr_status gr_classify_clips(gr_model *m, const char *const *paths, int64_t n, co
 {
     GR_FAIL_IF(!m || !paths || !scores || n < 1, GR_ERR_ARGUMENT,
                "gr_classify_clips: an argument is NULL, or there is no clip");
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_CLIP, GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_CLIP, GR_ERR_UNSUPPORTED,
                "classifying clips needs a model that looks at them, not '%s'", m->family->name);
     return classify(m, paths, n, options, scores);
 }

@@ -198,7 +198,7 @@ static gr_label_kind label_kind(const void *config)
 }
 
 const gr__family gr__family_detector = {
-    .kind = GR__KIND_DETECTOR,
+    .kind = GR_MODEL_DETECTOR,
     .name = "detector",
     .hf_type = "gradus_detector",
     .hf_class = "GradusDetector",

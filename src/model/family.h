@@ -10,23 +10,6 @@
 #include "conf/schema.h"
 #include "format/columns.h"
 
-/* ORDER KIND: gr_model_kind */
-typedef enum gr__family_kind {
-    GR__KIND_LM,      /* token ids in, the next token out */
-    GR__KIND_VECTOR,  /* rows of numbers in and out */
-    GR__KIND_ENCODER, /* token ids in; out a vector of each token, one of the whole, and labels where there is a head */
-    GR__KIND_PICTURE, /* pictures in, labels out */
-    GR__KIND_DETECTOR,    /* pictures in, boxes with labels out */
-    GR__KIND_TABLE,       /* cells of a table in; out numbers, or labels */
-    GR__KIND_SOUND,       /* PICTURE, of the bands of sounds */
-    GR__KIND_SPEECH,      /* bands of sounds in, at each step what is said */
-    GR__KIND_CLIP,        /* PICTURE, of several in a row */
-    GR__KIND_SERIES,      /* the past of series in, what follows out */
-    GR__KIND_GENERATOR,   /* noise in, pictures out */
-    GR__KIND_RECOMMENDER, /* a user, and an item or a history, in; a rating, or a rank of items, out */
-    GR__KIND_FITTED /* rows of a table or pictures in; out a cluster, or components; fitted by its own algorithm */
-} gr__family_kind;
-
 /* What the data say before the model is made. */
 typedef struct gr__facts {
     int64_t vocab;           /* LM, ENCODER: of the tokenizer; 0: the config must say */
@@ -103,8 +86,8 @@ typedef struct gr__family {
     const char *hf_type;  /* model_type of config.json; NULL: not a Hugging Face model */
     const char *hf_class; /* what config.json calls the architecture; NULL: 'architecture' says */
     const char *summary;  /* one line for help */
-    gr__family_kind kind;
-    gr__family_kind (*kind_of)(const void *config); /* what it is once it is finished; NULL: 'kind' */
+    gr_model_kind kind;
+    gr_model_kind (*kind_of)(const void *config); /* what it is once it is finished; NULL: 'kind' */
     size_t config_bytes;
     const gr__conf_row *rows; /* of the section 'model', beside 'type' */
     size_t n_rows;
@@ -220,7 +203,6 @@ gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_toke
 gr_status gr__model_make(const gr__family *family, gr_model **out);
 /* finish(), then the layout. Special ids of the tokenizer count where the model has none yet. */
 gr_status gr__model_finish(gr_model *model, const gr__facts *facts);
-gr__family_kind gr__model_kind(const gr_model *model);
 /* x f32 (batch, H, W, C), or (batch, frames, H, W, C), as what the model looks at. */
 gr_value gr__model_planes(const gr_model *model, gr_graph *g, const char *name, int64_t batch);
 /* The states of the layout: parameters and, where norms keep them, running statistics. Returns how many, fills at most

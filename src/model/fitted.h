@@ -54,6 +54,6 @@ gr_status gr__fitted_input_name(const gr__fitted_config *c, int64_t i, gr__str *
 double gr__fitted_backward(const gr__fitted_config *c, int64_t i, double value);
 
 #define GR__FITTED_FAMILY \
-    .kind = GR__KIND_FITTED, .labels = gr__fitted_names, .columns = gr__fitted_columns, .describe = gr__fitted_info
+    .kind = GR_MODEL_FITTED, .labels = gr__fitted_names, .columns = gr__fitted_columns, .describe = gr__fitted_info
 
 #endif

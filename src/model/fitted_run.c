@@ -50,7 +50,7 @@ gr_status gr_place_pictures(gr_model *m, const char *const *paths, int64_t n, fl
 {
     GR_FAIL_IF(!m || !paths || !numbers || n < 1, GR_ERR_ARGUMENT,
                "gr_place_pictures: an argument is NULL, or there is no picture");
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_FITTED, GR_ERR_UNSUPPORTED, "this needs k-means or PCA, not '%s'",
+    GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_FITTED, GR_ERR_UNSUPPORTED, "this needs k-means or PCA, not '%s'",
                m->family->name);
     const gr__fitted_config *c = m->config;
     GR_FAIL_IF(c->picture.height == 0, GR_ERR_UNSUPPORTED, "this '%s' was fitted to rows of a table, not to pictures",

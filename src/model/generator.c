@@ -192,7 +192,7 @@ static gr_model_info describe(const void *config)
 }
 
 #define MAKER(table)                                                                                             \
-    .kind = GR__KIND_GENERATOR, .config_bytes = sizeof(maker_config), .rows = table, .n_rows = GR__COUNT(table), \
+    .kind = GR_MODEL_GENERATOR, .config_bytes = sizeof(maker_config), .rows = table, .n_rows = GR__COUNT(table), \
     .finish = finish, .build_decode = decode, .latent = latent, .ignored = gr__picture_ignored,                  \
     .read_json = read_json, .write_json = write_json, .describe = describe
 

@@ -196,9 +196,9 @@ static gr_status finish(void *config, const gr__facts *facts)
     return status;
 }
 
-static gr__family_kind kind_of(const void *config)
+static gr_model_kind kind_of(const void *config)
 {
-    return ((const layers_config *)config)->p.height ? GR__KIND_PICTURE : GR__KIND_VECTOR;
+    return ((const layers_config *)config)->p.height ? GR_MODEL_PICTURE : GR_MODEL_VECTOR;
 }
 
 static void sizes(const void *config, int64_t *inputs, int64_t *outputs)

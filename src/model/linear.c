@@ -43,9 +43,9 @@ static gr_status finish(void *config, const gr__facts *facts)
     return GR_OK;
 }
 
-static gr__family_kind kind_of(const void *config)
+static gr_model_kind kind_of(const void *config)
 {
-    return ((const linear_config *)config)->columns.n ? GR__KIND_TABLE : GR__KIND_VECTOR;
+    return ((const linear_config *)config)->columns.n ? GR_MODEL_TABLE : GR_MODEL_VECTOR;
 }
 
 static const gr_init zeros = {.kind = GR_INIT_ZEROS};
@@ -123,7 +123,7 @@ const gr__family gr__family_linear = {
     .hf_type = "gradus_linear",
     .hf_class = "GradusLinear",
     .summary = "linear and logistic regression, of numbers or of the cells of a table",
-    .kind = GR__KIND_VECTOR,
+    .kind = GR_MODEL_VECTOR,
     .kind_of = kind_of,
     .config_bytes = sizeof(linear_config),
     .rows = rows,

@@ -127,32 +127,32 @@ static void build_layout(gr_model *m)
     gr_graph *g = m->layout;
     gr_value hidden, head;
     gr_encoder_values encoder;
-    gr__family_kind kind = gr__model_kind(m);
-    if (kind == GR__KIND_ENCODER) {
+    gr_model_kind kind = gr_model_kind_of(m);
+    if (kind == GR_MODEL_ENCODER) {
         build_encoder(m, g, 1, 1, false, &encoder);
-    } else if ((f->kind == GR__KIND_PICTURE && kind != GR__KIND_VECTOR) || kind == GR__KIND_DETECTOR) {
+    } else if ((f->kind == GR_MODEL_PICTURE && kind != GR_MODEL_VECTOR) || kind == GR_MODEL_DETECTOR) {
         gr_value logits, boxes;
         build_on_pictures(m, g, "x", 1, false, NULL, &logits, &boxes);
-    } else if (kind == GR__KIND_GENERATOR) {
+    } else if (kind == GR_MODEL_GENERATOR) {
         build_generator(m, g);
-    } else if (kind == GR__KIND_VECTOR) {
+    } else if (kind == GR_MODEL_VECTOR) {
         int64_t inputs, outputs;
         f->sizes(m->config, &inputs, &outputs);
         f->build_vector(g, m->config, gr_input(g, "x", GR_F32, 2, (int64_t[]){1, inputs}), false, NULL);
-    } else if (f->kind == GR__KIND_SPEECH) {
+    } else if (f->kind == GR_MODEL_SPEECH) {
         const gr__speech_config *s = m->config;
         gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, 8, s->sound.mels});
         f->build_speech(g, m->config, &(gr__speech_in){.x = x});
-    } else if (kind == GR__KIND_TABLE) {
+    } else if (kind == GR_MODEL_TABLE) {
         gr__model_build_table(m, g, 1, false);
-    } else if (kind == GR__KIND_FITTED) {
+    } else if (kind == GR_MODEL_FITTED) {
         gr__fitted_out out;
         gr__model_build_fitted(m, g, 1, &out);
-    } else if (f->kind == GR__KIND_SERIES) {
+    } else if (f->kind == GR_MODEL_SERIES) {
         const gr__series_config *s = m->config;
         gr_value x = gr_input(g, "x", GR_F32, 3, (int64_t[]){1, s->window, (int64_t)s->names.n});
         f->build_series(g, m->config, x, false);
-    } else if (f->kind == GR__KIND_RECOMMENDER) {
+    } else if (f->kind == GR_MODEL_RECOMMENDER) {
         build_recommender(f, m->config, g);
     } else {
         gr_value ids = gr_input(g, "ids", GR_I32, 2, (int64_t[]){1, 1});
@@ -186,7 +186,7 @@ gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
 {
     gr__facts f = *facts;
     take_special_ids(m);
-    if (m->pad < 0 && m->family->kind == GR__KIND_ENCODER) m->pad = m->family->pad;
+    if (m->pad < 0 && m->family->kind == GR_MODEL_ENCODER) m->pad = m->family->pad;
     f.pad = m->pad;
     f.arena = &m->arena;
     GR_TRY(copy_labels(m, &f.labels));
@@ -256,22 +256,11 @@ gr_store *gr_model_store(gr_model *m) { return m->store; }
 const gr_tokenizer *gr_model_tokenizer(const gr_model *m) { return m->tokenizer; }
 const char *gr_model_family(const gr_model *m) { return m->family->name; }
 
-/* ORDER KIND */
-_Static_assert((int)GR__KIND_LM == GR_MODEL_LM && (int)GR__KIND_VECTOR == GR_MODEL_VECTOR &&
-                   (int)GR__KIND_ENCODER == GR_MODEL_ENCODER && (int)GR__KIND_PICTURE == GR_MODEL_PICTURE &&
-                   (int)GR__KIND_DETECTOR == GR_MODEL_DETECTOR && (int)GR__KIND_TABLE == GR_MODEL_TABLE &&
-                   (int)GR__KIND_SOUND == GR_MODEL_SOUND && (int)GR__KIND_SPEECH == GR_MODEL_SPEECH &&
-                   (int)GR__KIND_CLIP == GR_MODEL_CLIP && (int)GR__KIND_SERIES == GR_MODEL_SERIES &&
-                   (int)GR__KIND_GENERATOR == GR_MODEL_GENERATOR && (int)GR__KIND_RECOMMENDER == GR_MODEL_RECOMMENDER &&
-                   (int)GR__KIND_FITTED == GR_MODEL_FITTED,
-               "one enum shows the other");
-gr_model_kind gr_model_kind_of(const gr_model *m) { return (gr_model_kind)gr__model_kind(m); }
-
-gr__family_kind gr__model_kind(const gr_model *m)
+gr_model_kind gr_model_kind_of(const gr_model *m)
 {
-    gr__family_kind kind = m->family->kind_of ? m->family->kind_of(m->config) : m->family->kind;
-    if (kind == GR__KIND_PICTURE && m->family->frames) return GR__KIND_CLIP;
-    return kind == GR__KIND_PICTURE && ((const gr__picture_config *)m->config)->sound.rate ? GR__KIND_SOUND : kind;
+    gr_model_kind kind = m->family->kind_of ? m->family->kind_of(m->config) : m->family->kind;
+    if (kind == GR_MODEL_PICTURE && m->family->frames) return GR_MODEL_CLIP;
+    return kind == GR_MODEL_PICTURE && ((const gr__picture_config *)m->config)->sound.rate ? GR_MODEL_SOUND : kind;
 }
 
 int gr__model_states(const gr_model *m, gr_value *out, int capacity)
@@ -306,7 +295,7 @@ gr_status gr_model_set_threshold(gr_model *m, double threshold)
     GR_FAIL_IF(!m || (!isnan(threshold) && !(threshold >= 0 && threshold <= 1)), GR_ERR_ARGUMENT,
                "a threshold is a number from 0 to 1, not %g", threshold);
     const gr__conf_strings *labels = m->family->labels ? m->family->labels(m->config) : NULL;
-    bool two = labels && labels->n == 2 && gr__model_kind(m) != GR__KIND_FITTED && m->family->label_kind &&
+    bool two = labels && labels->n == 2 && gr_model_kind_of(m) != GR_MODEL_FITTED && m->family->label_kind &&
                gr_model_label_kind(m) == GR_LABELS_ONE;
     GR_FAIL_IF(!two && !isnan(threshold), GR_ERR_UNSUPPORTED,
                "a threshold is for models that tell two labels apart; this '%s' does not", m->family->name);
@@ -327,7 +316,7 @@ int64_t gr_model_decide(const gr_model *m, const double *probability, int64_t la
 
 gr_status gr__model_want_lm(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(m->family->kind != GR__KIND_LM, GR_ERR_UNSUPPORTED, "%s needs a language model, not '%s'", what,
+    GR_FAIL_IF(m->family->kind != GR_MODEL_LM, GR_ERR_UNSUPPORTED, "%s needs a language model, not '%s'", what,
                m->family->name);
     return GR_OK;
 }
@@ -362,7 +351,7 @@ gr_status gr_model_build_lm(gr_model *m, gr_graph *g, int64_t batch, int64_t tim
 
 gr_status gr__model_want_encoder(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(m->family->kind != GR__KIND_ENCODER, GR_ERR_UNSUPPORTED, "%s needs an encoder, not '%s'", what,
+    GR_FAIL_IF(m->family->kind != GR_MODEL_ENCODER, GR_ERR_UNSUPPORTED, "%s needs an encoder, not '%s'", what,
                m->family->name);
     return GR_OK;
 }
@@ -387,8 +376,8 @@ gr_status gr_model_build_encoder(gr_model *m, gr_graph *g, int64_t batch, int64_
 
 gr_status gr__model_want_pictures(const gr_model *m, const char *what)
 {
-    gr__family_kind kind = gr__model_kind(m);
-    GR_FAIL_IF(kind != GR__KIND_PICTURE && kind != GR__KIND_SOUND && kind != GR__KIND_CLIP, GR_ERR_UNSUPPORTED,
+    gr_model_kind kind = gr_model_kind_of(m);
+    GR_FAIL_IF(kind != GR_MODEL_PICTURE && kind != GR_MODEL_SOUND && kind != GR_MODEL_CLIP, GR_ERR_UNSUPPORTED,
                "%s needs a model for pictures, not '%s'", what, m->family->name);
     return GR_OK;
 }
@@ -409,14 +398,14 @@ gr_status gr_model_build_picture(gr_model *m, gr_graph *g, int64_t batch, bool t
 
 gr_status gr__model_want_generator(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_GENERATOR, GR_ERR_UNSUPPORTED, "%s needs a generator, not '%s'", what,
+    GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_GENERATOR, GR_ERR_UNSUPPORTED, "%s needs a generator, not '%s'", what,
                m->family->name);
     return GR_OK;
 }
 
 gr_status gr__model_want_detector(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(gr__model_kind(m) != GR__KIND_DETECTOR, GR_ERR_UNSUPPORTED, "%s needs a detector, not '%s'", what,
+    GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_DETECTOR, GR_ERR_UNSUPPORTED, "%s needs a detector, not '%s'", what,
                m->family->name);
     return GR_OK;
 }

@@ -40,7 +40,7 @@ gr_label_kind gr__picture_label_kind(const void *config);
 extern const char *const gr__picture_ignored[]; /* PyTorch's num_batches_tracked */
 
 #define GR__PICTURE_FAMILY                                                                        \
-    .kind = GR__KIND_PICTURE, .labels = gr__picture_labels, .label_kind = gr__picture_label_kind, \
+    .kind = GR_MODEL_PICTURE, .labels = gr__picture_labels, .label_kind = gr__picture_label_kind, \
     .ignored = gr__picture_ignored
 
 /* The file at 'path' into (H, W, C), as gr__picture_load() does. */

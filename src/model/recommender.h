@@ -32,6 +32,6 @@ gr_value gr__recommender_there(gr_graph *g, gr_value history);
 /* Vectors (n, C) and a column behind them: ones, or a bias (n, 1): scores with biases are products then. */
 gr_value gr__recommender_widen(gr_graph *g, gr_value x, gr_value bias);
 
-#define GR__RECOMMENDER_FAMILY .kind = GR__KIND_RECOMMENDER, .labels = gr__recommender_items
+#define GR__RECOMMENDER_FAMILY .kind = GR_MODEL_RECOMMENDER, .labels = gr__recommender_items
 
 #endif

@@ -41,7 +41,7 @@ gr_label_kind gr__sentence_label_kind(const void *config);
 extern const char *const gr__sentence_begins[];
 
 #define GR__SENTENCE_FAMILY                                                                   \
-    .kind = GR__KIND_ENCODER, .build_head = gr__sentence_head, .labels = gr__sentence_labels, \
+    .kind = GR_MODEL_ENCODER, .build_head = gr__sentence_head, .labels = gr__sentence_labels, \
     .label_kind = gr__sentence_label_kind, .begins = gr__sentence_begins
 
 #endif

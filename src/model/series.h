@@ -39,6 +39,6 @@ gr_value gr__series_turn(gr_graph *g, gr_value x);
 /* The last row of x (B, T, N): (B, 1, N). */
 gr_value gr__series_last(gr_graph *g, gr_value x);
 
-#define GR__SERIES_FAMILY .kind = GR__KIND_SERIES, .labels = gr__series_names
+#define GR__SERIES_FAMILY .kind = GR_MODEL_SERIES, .labels = gr__series_names
 
 #endif

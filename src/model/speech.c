@@ -45,14 +45,14 @@ void gr__speech_text(const gr__speech_config *c, const int32_t *ids, int64_t n, 
 
 static gr_status want_speech(const gr_model *m, const char *what)
 {
-    GR_FAIL_IF(m->family->kind != GR__KIND_SPEECH, GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(m->family->kind != GR_MODEL_SPEECH, GR_ERR_UNSUPPORTED,
                "%s needs a model that writes down what it hears, not '%s'", what, m->family->name);
     return GR_OK;
 }
 
 int64_t gr_model_speech_steps(const gr_model *m, int64_t frames)
 {
-    return m && m->family->kind == GR__KIND_SPEECH ? m->family->speech_steps(m->config, frames) : 0;
+    return m && m->family->kind == GR_MODEL_SPEECH ? m->family->speech_steps(m->config, frames) : 0;
 }
 
 gr_status gr_model_build_speech(gr_model *m, gr_graph *g, int64_t batch, int64_t frames, bool train,

@@ -60,6 +60,12 @@ typedef struct gr__scatter_attr {
     int64_t v;
 } gr__scatter_attr;
 
+typedef struct gr__bag_attr {
+    gr_dtype out_dtype;
+    gr_bag_kind kind;
+    int64_t v; /* embedding_bag_grad: rows of the table */
+} gr__bag_attr;
+
 typedef struct gr__one_hot_attr {
     gr_dtype dtype;
     int64_t n;

@@ -114,6 +114,13 @@ static void add_chart(gr__report *r, const char *title, const char *y_label, boo
     gr__svg_chart(&r->page, &chart);
 }
 
+static double last_finite(const gr__curve *c)
+{
+    for (size_t i = c->n; i-- > 0;)
+        if (isfinite(c->y[i])) return c->y[i];
+    return NAN;
+}
+
 static void add_curves(gr__report *r)
 {
     gr__series loss[] = {series_of(&r->curve[LOSS], "of a step"), series_of(&r->average, "average"),
@@ -131,7 +138,8 @@ static void add_curves(gr__report *r)
         {RATE, "Learning rate", true}, {NORM, "Gradient norm", true}, {SPEED, "Throughput, units a second", true}};
     for (size_t i = 0; i < GR__COUNT(rest); i++) {
         gr__series one = series_of(&r->curve[rest[i].curve], NULL);
-        if (one.n) add_chart(r, rest[i].title, NULL, rest[i].from_zero, &one, 1);
+        if (isfinite(last_finite(&r->curve[rest[i].curve])))
+            add_chart(r, rest[i].title, NULL, rest[i].from_zero, &one, 1);
     }
     gr__html_charts_end(&r->page);
 }
@@ -142,13 +150,6 @@ static void add_fact(gr__report *r, const char *name, const char *format, double
     if (!isfinite(value)) return;
     snprintf(text, sizeof text, format, value);
     gr__html_fact(&r->page, name, text);
-}
-
-static double last_finite(const gr__curve *c)
-{
-    for (size_t i = c->n; i-- > 0;)
-        if (isfinite(c->y[i])) return c->y[i];
-    return NAN;
 }
 
 static double least(const gr__curve *c)

@@ -252,7 +252,7 @@ gr_run_plan gr_run_describe(const gr_run *run)
     p.process_bytes =
         run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
     gr_model_info info = gr_model_describe(t->model);
-    p.vocab = t->model->family->kind == GR__KIND_LM ? info.vocab : 0;
+    p.vocab = t->model->family->kind == GR_MODEL_LM ? info.vocab : 0;
     p.labels = t->kind->fit ? 0 : info.labels; /* clusters are no labels */
     p.trainable = p.parameters;
     return p;

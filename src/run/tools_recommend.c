@@ -145,7 +145,7 @@ static gr_status recommend(gr_model *m, const past *u, gr__arena *arena, int64_t
 gr_status gr_recommend(gr_model *m, const char *path, const char *user, int64_t top, gr_recommended *out, int64_t *n)
 {
     GR_FAIL_IF(!m || !user || !out || !n || top < 1, GR_ERR_ARGUMENT, "gr_recommend: an argument is NULL, or top is 0");
-    GR_FAIL_IF(m->family->kind != GR__KIND_RECOMMENDER, GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(m->family->kind != GR_MODEL_RECOMMENDER, GR_ERR_UNSUPPORTED,
                "recommending needs a recommender, not '%s'; train one with the task 'recommendation'", m->family->name);
     gr__arena arena = {0};
     past u;

@@ -35,7 +35,7 @@ done:
 gr_status gr_series_continue(gr_model *m, const char *path, double *out)
 {
     GR_FAIL_IF(!m || !path || !out, GR_ERR_ARGUMENT, "gr_series_continue: an argument is NULL");
-    GR_FAIL_IF(m->family->kind != GR__KIND_SERIES, GR_ERR_UNSUPPORTED,
+    GR_FAIL_IF(m->family->kind != GR_MODEL_SERIES, GR_ERR_UNSUPPORTED,
                "continuing series needs a forecaster, not '%s'; train one with the task 'forecasting'",
                m->family->name);
     const gr__series_config *c = m->config;

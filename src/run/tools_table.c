@@ -64,11 +64,11 @@ done:
     return status;
 }
 
-static bool is_fitted(const gr_model *m) { return gr__model_kind(m) == GR__KIND_FITTED; }
+static bool is_fitted(const gr_model *m) { return gr_model_kind_of(m) == GR_MODEL_FITTED; }
 
 static gr_status want_table(const gr_model *m, const char *what)
 {
-    bool rows = gr__model_kind(m) == GR__KIND_TABLE || (is_fitted(m) && gr__fitted_columns(m->config)->n);
+    bool rows = gr_model_kind_of(m) == GR_MODEL_TABLE || (is_fitted(m) && gr__fitted_columns(m->config)->n);
     GR_FAIL_IF(!rows, GR_ERR_UNSUPPORTED,
                "%s needs a model for rows of a table, not '%s'; train one with the task 'table'", what,
                m->family->name);

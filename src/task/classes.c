@@ -23,7 +23,7 @@ gr_status gr__classes_model(const gr__task_in *in, const gr__facts *facts, const
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", standard, arena));
     if (gr__family_find(gr__model_type(in->root, standard), &family) == GR_OK &&
-        (family->kind != GR__KIND_PICTURE || (family->frames != NULL) != (facts->frames > 0)))
+        (family->kind != GR_MODEL_PICTURE || (family->frames != NULL) != (facts->frames > 0)))
         return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' does not %s; use %s", family->name, what,
                              facts->frames ? "'clip'" : "'resnet', 'lenet' or 'layers'");
     return gr__model_new(gr__conf_get(in->root, "model"), facts, NULL, out);

@@ -126,7 +126,7 @@ static gr_status make_model(gr__forecast_task *t, const gr__task_in *in, const g
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", "dlinear", &t->base.arena));
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), facts, NULL, &t->base.model));
-    if (t->base.model->family->kind != GR__KIND_SERIES)
+    if (t->base.model->family->kind != GR_MODEL_SERIES)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
                              "model '%s' does not continue series; use 'dlinear', 'lstm_forecast' or 'patchtst'",
                              t->base.model->family->name);

@@ -231,7 +231,7 @@ static gr_status make_model(gr__boxes_task *t, const gr__task_in *in)
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", "detector", &t->base.arena));
     const gr__family *family;
-    if (gr__family_find(gr__model_type(in->root, "detector"), &family) == GR_OK && family->kind != GR__KIND_DETECTOR)
+    if (gr__family_find(gr__model_type(in->root, "detector"), &family) == GR_OK && family->kind != GR_MODEL_DETECTOR)
         return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' finds no boxes; use 'detector'",
                              family->name);
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model));

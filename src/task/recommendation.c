@@ -10,6 +10,7 @@
 #include "gradus/metric.h"
 #include "metric/html.h"
 #include "model/recommender.h"
+#include "task/rank_log.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ typedef struct gr__recommend_task {
     /* of the validation that goes on */
     gr_regression *errors, *plain_errors;
     gr_ranking ranking, popular_ranking;
+    gr__rank_log log;
     double *said, *actual, *score, *relevance;
     int64_t n_said;
 } gr__recommend_task;
@@ -231,6 +233,7 @@ static gr_status count_popular(gr__recommend_task *t)
     t->score = gr__calloc(items, sizeof *t->score);
     t->relevance = gr__calloc(items, sizeof *t->relevance);
     if (!t->popular || !t->score || !t->relevance) return gr__fail_memory("items", items * sizeof *t->score);
+    GR_TRY(gr__rank_log_new(t->base.samples[1], &t->log));
     for (int64_t i = 0; i < d->n; i++) t->popular[d->item[i]]++;
     for (int64_t i = 0; i < t->base.samples[1]; i++) t->popular[d->item[d->order[t->part[1][i]]]]--;
     return GR_OK;
@@ -264,7 +267,7 @@ static gr_status find_kind(gr__recommend_task *t, const gr__task_in *in)
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", "mf", &t->base.arena));
     GR_TRY(gr__family_find(gr__model_type(in->root, "mf"), &f));
-    if (f->kind != GR__KIND_RECOMMENDER)
+    if (f->kind != GR_MODEL_RECOMMENDER)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
                              "model '%s' recommends nothing; use 'mf', 'two_tower' or 'next_item'", f->name);
     t->ranks = f->build_rating == NULL;
@@ -311,6 +314,7 @@ static void close(gr__task *base)
     for (size_t i = 0; i < GR__COUNT(owned); i++) gr__free(owned[i]);
     gr_regression_free(&t->errors);
     gr_regression_free(&t->plain_errors);
+    gr__rank_log_release(&t->log);
     gr__ratings_release(&t->data);
 }
 
@@ -440,16 +444,18 @@ static gr_status score_ratings(gr__recommend_task *t, int64_t first, int64_t n, 
     return GR_OK;
 }
 
-/* Of all items but those that the user has had before place 'at'. */
-static gr_status rank_one(gr__recommend_task *t, int64_t at, const float *p)
+/* Of all items but those that the user has had before the query's place in 'order'. */
+static gr_status rank_one(gr__recommend_task *t, int64_t query, const float *p)
 {
     const gr__ratings *d = &t->data;
+    int64_t at = t->part[1][query];
     int32_t right = d->item[d->order[at]];
     for (int pass = 0; pass < 2; pass++) {
         size_t n = 0;
         for (size_t k = 0; k < d->items.n; k++) t->score[k] = pass ? (double)t->popular[k] : (double)p[k];
         for (int64_t i = d->start[d->user[d->order[at]]]; i < at; i++)
             if (d->item[d->order[i]] != right) t->score[d->item[d->order[i]]] = (double)NAN;
+        gr__rank_log_add(&t->log, query, t->score, pass == 1, (int64_t)d->items.n, right);
         for (size_t k = 0; k < d->items.n; k++) {
             if (isnan(t->score[k])) continue;
             t->relevance[n] = (int32_t)k == right;
@@ -472,7 +478,7 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
     }
     if (first == 0) t->ranking = t->popular_ranking = (gr_ranking){.k = TOP};
     for (int64_t b = 0; b < n; b++)
-        if (rank_one(t, t->part[1][first + b], (const float *)p.data + b * p.dim[1]) != GR_OK) return;
+        if (rank_one(t, first + b, (const float *)p.data + b * p.dim[1]) != GR_OK) return;
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
@@ -507,7 +513,8 @@ static gr_status panels(gr__task *base, gr__str *page)
 {
     const gr__recommend_task *t = (const gr__recommend_task *)base;
     char *svg;
-    if (t->ranks || t->n_said == 0) return GR_OK;
+    if (t->ranks) return gr__rank_log_panels(&t->log, &t->data, t->part[1], page);
+    if (t->n_said == 0) return GR_OK;
     gr__html_section(page, "Ratings");
     gr__html_charts_begin(page);
     GR_TRY(gr__html_figure(page, gr_plot_scatter(t->actual, t->said, (size_t)t->n_said, NULL, &svg), &svg));

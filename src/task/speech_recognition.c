@@ -257,7 +257,7 @@ static gr_status make_model(gr__say_task *t, const gr__task_in *in)
     gr__facts facts = {.labels = t->symbols, .features = &t->hear.features, .words = t->o.units == WORDS};
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", "ctc", &t->base.arena));
-    if (gr__family_find(gr__model_type(in->root, "ctc"), &family) == GR_OK && family->kind != GR__KIND_SPEECH)
+    if (gr__family_find(gr__model_type(in->root, "ctc"), &family) == GR_OK && family->kind != GR_MODEL_SPEECH)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
                              "model '%s' does not write down what it hears; use 'ctc'", family->name);
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model));

@@ -96,7 +96,7 @@ static gr_status make_model(gr__table_task *t, const gr__task_in *in)
         GR_TRY(gr__conf_set(in->root, "model.type", "tabular", &t->base.arena));
     gr__facts facts = {.columns = &t->table.columns};
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model));
-    if (gr__model_kind(t->base.model) != GR__KIND_TABLE)
+    if (gr_model_kind_of(t->base.model) != GR_MODEL_TABLE)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
                              "model '%s' does not take cells of a table; use 'tabular', 'linear' or 'fm'",
                              t->base.model->family->name);

@@ -14,17 +14,17 @@ static const gr__task_kind *task_for(const char *model)
 {
     const gr__family *f;
     if (gr__family_find(model, &f) != GR_OK) return &gr__task_text_generation; /* which says that there is none */
-    return f->kind == GR__KIND_VECTOR        ? &gr__task_vector
-           : f->kind == GR__KIND_TABLE       ? &gr__task_table
-           : f->kind == GR__KIND_ENCODER     ? &gr__task_text_classification
-           : f->kind == GR__KIND_DETECTOR    ? &gr__task_object_detection
-           : f->kind == GR__KIND_GENERATOR   ? &gr__task_image_generation
-           : f->kind == GR__KIND_SPEECH      ? &gr__task_speech_recognition
-           : f->kind == GR__KIND_SERIES      ? &gr__task_forecasting
-           : f->kind == GR__KIND_RECOMMENDER ? &gr__task_recommendation
-           : f->kind == GR__KIND_FITTED      ? &gr__task_unsupervised
+    return f->kind == GR_MODEL_VECTOR        ? &gr__task_vector
+           : f->kind == GR_MODEL_TABLE       ? &gr__task_table
+           : f->kind == GR_MODEL_ENCODER     ? &gr__task_text_classification
+           : f->kind == GR_MODEL_DETECTOR    ? &gr__task_object_detection
+           : f->kind == GR_MODEL_GENERATOR   ? &gr__task_image_generation
+           : f->kind == GR_MODEL_SPEECH      ? &gr__task_speech_recognition
+           : f->kind == GR_MODEL_SERIES      ? &gr__task_forecasting
+           : f->kind == GR_MODEL_RECOMMENDER ? &gr__task_recommendation
+           : f->kind == GR_MODEL_FITTED      ? &gr__task_unsupervised
            : f->frames                       ? &gr__task_clip_classification
-           : f->kind == GR__KIND_PICTURE     ? &gr__task_image_classification
+           : f->kind == GR_MODEL_PICTURE     ? &gr__task_image_classification
                                              : &gr__task_text_generation;
 }
 

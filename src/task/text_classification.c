@@ -289,7 +289,7 @@ static gr_status make_model(gr__class_task *t, const gr__class_options *o, const
     gr_status status = gr__conf_is_null(from) ? new_model(t, o, p, in, &tok) : begin_with(t, o, from->text);
     gr_tokenizer_close(&tok);
     GR_TRY(status);
-    if (t->base.model->family->kind != GR__KIND_ENCODER)
+    if (t->base.model->family->kind != GR_MODEL_ENCODER)
         return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' gives no labels for texts; use 'bert'",
                              t->base.model->family->name);
     return GR_OK;

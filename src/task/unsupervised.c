@@ -28,7 +28,7 @@ static gr_status make_model(gr__untold_task *t, const gr__task_in *in)
     if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
         GR_TRY(gr__conf_set(in->root, "model.type", "kmeans", &t->base.arena));
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model));
-    if (gr__model_kind(t->base.model) != GR__KIND_FITTED)
+    if (gr_model_kind_of(t->base.model) != GR_MODEL_FITTED)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
                              "model '%s' learns from labels; without them use 'kmeans' or 'pca'",
                              t->base.model->family->name);

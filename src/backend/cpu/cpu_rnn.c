@@ -186,6 +186,24 @@ static size_t most_scratch(const products *p)
     return most;
 }
 
+/* Weights that every step multiplies with, packed once a run where that pays; returns what runs borrow then. */
+static void *pack_once(gr__dense *first, const void *w, gr__dense *second, const void *w2, gr__room *r)
+{
+    void *one = gr__room_take(r, (int64_t)gr__dense_packed_bytes(first), 1),
+         *two = gr__room_take(r, (int64_t)gr__dense_packed_bytes(second), 1);
+    if (!r->base) return NULL;
+    void *borrowed = r->base + r->used;
+    if (gr__dense_packed_bytes(first)) gr__dense_pack(first, w, one, borrowed);
+    if (gr__dense_packed_bytes(second)) gr__dense_pack(second, w2, two, borrowed);
+    return borrowed;
+}
+
+/* Of W_hh (G*H, H) the rows of the candidate, which has a product of its own. */
+static const char *candidate_of(const sizes *z, const void *w_hh)
+{
+    return w_hh ? (const char *)w_hh + (size_t)(2 * z->h * z->h) * z->item : NULL;
+}
+
 /* ---- forward ---- */
 
 /* The job, and the memory of what the products give and take. */
@@ -220,6 +238,7 @@ static size_t forward_scratch(const gr__args *a)
     float *product;
     if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
     forward_job(a, &r, &product);
+    pack_once(p->of[STEP], NULL, p->of[CANDIDATE], NULL, &r);
     size_t bytes = r.used + most_scratch(p);
     release(p);
     return bytes;
@@ -241,8 +260,8 @@ static gr_status forward(const gr__args *a, void *state)
     gr__room r = {.base = a->scratch};
     float *product;
     gr__rnn job = forward_job(a, &r, &product);
-    void *borrowed = r.base + r.used;
-    const char *w_hh = a->in[GR__RNN_W_HH].data;
+    const void *w_hh = a->in[GR__RNN_W_HH].data, *w_candidate = candidate_of(&z, w_hh);
+    void *borrowed = pack_once(p->of[STEP], w_hh, p->of[CANDIDATE], w_candidate, &r);
     const void *operand = job.low.data ? job.low.data : job.h;
     if (job.low.data) {
         if (z.dtype == GR_F32)
@@ -258,8 +277,7 @@ static gr_status forward(const gr__args *a, void *state)
         gr__rnn_forward(&job);
         if (!before(&z)) continue;
         job.stage = 1;
-        GR_TRY(gr__dense_run(p->of[CANDIDATE], operand, w_hh + (size_t)(2 * z.h * z.h) * z.item, product + 2 * z.h,
-                             borrowed));
+        GR_TRY(gr__dense_run(p->of[CANDIDATE], operand, w_candidate, product + 2 * z.h, borrowed));
         gr__rnn_forward(&job);
     }
     return GR_OK;
@@ -305,6 +323,7 @@ static size_t backward_scratch(const gr__args *a)
     sizes z = sizes_of(a);
     if (make(a, make_backward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
     backward_job(a, &r, &product);
+    pack_once(p->of[BACK_STEP], NULL, p->of[BACK_CANDIDATE], NULL, &r);
     size_t bytes = r.used + GR__MAX(most_scratch(p), sum_scratch(&z));
     release(p);
     return bytes;
@@ -349,16 +368,16 @@ static gr_status backward(const gr__args *a, void *state)
     gr__room r = {.base = a->scratch};
     float *product;
     gr__rnn job = backward_job(a, &r, &product);
-    void *borrowed = r.base + r.used;
-    const char *w_hh = a->in[GR__RNN_W_HH].data;
+    const void *w_hh = a->in[GR__RNN_W_HH].data, *w_candidate = candidate_of(&z, w_hh);
+    void *borrowed = pack_once(p->of[BACK_STEP], w_hh, p->of[BACK_CANDIDATE], w_candidate, &r);
     for (int64_t s = z.t - 1; s >= 0; s--) {
         job.t = job.reverse ? z.t - 1 - s : s;
         job.stage = 0;
         const char *d = (const char *)job.from_h.data + (size_t)(job.t * z.g * z.h) * z.item;
         gr__rnn_backward(&job);
         if (before(&z)) {
-            GR_TRY(gr__dense_run(p->of[BACK_CANDIDATE], d + (size_t)(2 * z.h) * z.item,
-                                 w_hh + (size_t)(2 * z.h * z.h) * z.item, product, borrowed));
+            GR_TRY(
+                gr__dense_run(p->of[BACK_CANDIDATE], d + (size_t)(2 * z.h) * z.item, w_candidate, product, borrowed));
             job.stage = 1;
             gr__rnn_backward(&job);
         }
