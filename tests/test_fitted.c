@@ -389,6 +389,7 @@ static void digits_have_components(void **state)
 {
     (void)state;
     const char *pictures = test_data("images/mnist/t10k-first3000-images-idx3-ubyte.gz");
+    if (!pictures) skip();
     gr__str s = {0};
     gr__str_printf(&s, "data:\n  source: %s\n", pictures);
     gr__str_printf(&s, "  labels: %s\n", test_data("images/mnist/t10k-first3000-labels-idx1-ubyte.gz"));
