@@ -68,6 +68,12 @@ static void clips_direction(void **state)
     labels_of("examples/clips_direction.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.97);
 }
 
+static void clips_digit(void **state)
+{
+    (void)state;
+    labels_of("examples/clips_digit.yaml", "images/mnist/train-images-idx3-ubyte.gz", 0.97);
+}
+
 static void fsdd_strings(void **state)
 {
     (void)state;
@@ -94,9 +100,10 @@ static void mnist_layers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(digits_inverse),  cmocka_unit_test(digits_linear), cmocka_unit_test(story_gpt),
-        cmocka_unit_test(questions),       cmocka_unit_test(mnist_lenet),   cmocka_unit_test(fsdd_digits),
-        cmocka_unit_test(clips_direction), cmocka_unit_test(fsdd_strings),  cmocka_unit_test(mnist_layers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(digits_inverse),  cmocka_unit_test(digits_linear),
+                                       cmocka_unit_test(story_gpt),       cmocka_unit_test(questions),
+                                       cmocka_unit_test(mnist_lenet),     cmocka_unit_test(fsdd_digits),
+                                       cmocka_unit_test(clips_direction), cmocka_unit_test(clips_digit),
+                                       cmocka_unit_test(fsdd_strings),    cmocka_unit_test(mnist_layers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,7 +154,7 @@ static void judge_example(const char *name, double confidence)
     for (int k = 0; k < CLASSES; k++) print_message(" %.3f", made.share[k]);
     print_message("\n");
     assert_true(made.confidence >= confidence);
-    for (int k = 0; k < CLASSES; k++) assert_true(made.share[k] >= 0.03 && made.share[k] <= 0.2);
+    for (int k = 0; k < CLASSES; k++) assert_true(made.share[k] >= 0.04 && made.share[k] <= 0.2);
     assert_true(near <= far / 10);
     free(made.features), free(real.features), free(noise.features), free(pictures);
     gr__free(t.data);
@@ -174,7 +174,7 @@ static void vae(void **state)
 static void dcgan(void **state)
 {
     (void)state;
-    judge_example("mnist_dcgan", 0.7); /* 0.9 is wanted, 0.7625 was reached */
+    judge_example("mnist_dcgan", 0.9);
 }
 
 int main(void)

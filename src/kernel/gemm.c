@@ -35,17 +35,20 @@ static void cut(gr__gemm_plan *p, const gr__simd *simd)
     p->column_blocks = ceil_div(panels, p->group);
 }
 
-static bool make_plan(gr__gemm_plan *p, const gr__gemm *g)
+static const gr__simd *simd_of(const gr__gemm *g) { return g->dtype == GR_BF16 ? gr__simd_get_bf16() : gr__simd_get(); }
+
+static bool make_plan(gr__gemm_plan *p, const gr__gemm *g, float *pack_to)
 {
     memset(p, 0, sizeof *p);
     p->g = *g;
+    p->pack_to = pack_to;
     if (p->g.batch == 0) p->g.batch = 1;
     bool pairs = g->dtype == GR_BF16;
-    const gr__simd *simd = pairs ? gr__simd_get_bf16() : gr__simd_get();
+    const gr__simd *simd = simd_of(g);
     p->kc = pairs ? 2 * GR__GEMM_UNITS : GR__GEMM_UNITS;
     bool by_columns = !pairs && g->a_row == 1 && g->a_col <= NEAR_COLUMNS;
     p->pack_a = (g->a_col != 1 && !by_columns) || (pairs && g->k % 2 != 0);
-    p->thin = !pairs && g->m <= THIN_ROWS && g->b_col == 1 && g->c_dtype == GR_F32;
+    p->thin = !pairs && g->m <= THIN_ROWS && g->b_col == 1 && g->c_dtype == GR_F32 && !g->packed_b && !p->pack_to;
     cut(p, simd);
     p->b_bytes = line((int64_t)GR__GEMM_UNITS * GR__GEMM_MOST_NR * 4);
     if (p->pack_a) p->a_bytes = line(p->mc * GR__GEMM_UNITS * 4);
@@ -62,16 +65,30 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g)
     return p->g.m > 0 && p->g.n > 0 && p->g.batch > 0;
 }
 
+/* A few rows with a packed B: vectors read it faster than tiles do. */
+bool gr__gemm_is_few(const gr__gemm *g)
+{
+    int64_t most = g->dtype == GR_F32 ? GR__GEMM_FEW_ROWS_F32 : g->dtype == GR_BF16 ? GR__GEMM_FEW_ROWS : 0;
+    return g->m <= most && g->batch <= 1 && !g->finish;
+}
+static bool on_tiles(const gr__gemm *g) { return gr__gemm_amx_applicable(g) && !(g->packed_b && gr__gemm_is_few(g)); }
+
 bool gr__gemm_can_finish(const gr__gemm *g) { return gr__gemm_amx_applicable(g); }
 
-size_t gr__gemm_packed_bytes(const gr__gemm *g) { return gr__gemm_amx_packed_bytes(g); }
-void gr__gemm_pack_b(const gr__gemm *g, void *to) { gr__gemm_amx_pack_b(g, to); }
+bool gr__gemm_can_pack(const gr__gemm *g) { return gr__gemm_is_few(g) || gr__gemm_amx_applicable(g); }
+
+size_t gr__gemm_packed_bytes(const gr__gemm *g)
+{
+    if (!gr__gemm_is_few(g)) return gr__gemm_amx_packed_bytes(g);
+    int64_t nr = simd_of(g)->nr, units = g->dtype == GR_BF16 ? (g->k + 1) / 2 : g->k;
+    return (size_t)(ceil_div(g->n, nr) * nr * units) * sizeof(float);
+}
 
 size_t gr__gemm_scratch_bytes(const gr__gemm *g)
 {
     gr__gemm_plan p;
-    if (gr__gemm_amx_applicable(g)) return gr__gemm_amx_scratch_bytes(g);
-    if (g->dtype == GR_F64 || !make_plan(&p, g)) return 0;
+    if (on_tiles(g)) return gr__gemm_amx_scratch_bytes(g);
+    if (g->dtype == GR_F64 || !make_plan(&p, g, NULL)) return 0;
     return (p.b_bytes + p.a_bytes + p.c_bytes) * (size_t)gr__parallel_width();
 }
 
@@ -84,6 +101,18 @@ static void run_task(void *context, int64_t task, int thread)
 {
     const task_call *t = context;
     t->fn(t->plan, task, thread);
+}
+
+static void run_tasks(const gr__gemm *g, float *pack_to)
+{
+    gr__gemm_plan p;
+    if (!make_plan(&p, g, pack_to)) return;
+    task_call call = {&p, g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm};
+    int64_t tasks = p.g.batch * p.row_blocks * p.column_blocks;
+    if (g->packed_b)
+        gr__parallel_home(0, tasks, run_task, &call);
+    else
+        gr__parallel(tasks, run_task, &call);
 }
 
 enum { F64_ROWS = 4 };
@@ -131,13 +160,16 @@ void gr__gemm_run(const gr__gemm *g)
         gr__run_range(f64_groups, g, groups, GR__MAX(16384 / F64_ROWS / GR__MAX(g->n * g->k, 1), 1), 1);
         return;
     }
-    if (gr__gemm_amx_applicable(g)) {
+    if (on_tiles(g))
         gr__gemm_amx_run(g);
-        return;
-    }
-    gr__gemm_plan p;
-    if (!make_plan(&p, g)) return;
-    const gr__simd *simd = g->dtype == GR_BF16 ? gr__simd_get_bf16() : gr__simd_get();
-    task_call call = {&p, g->dtype == GR_BF16 ? simd->gemm_bf16 : simd->gemm};
-    gr__parallel(p.g.batch * p.row_blocks * p.column_blocks, run_task, &call);
+    else
+        run_tasks(g, NULL);
+}
+
+void gr__gemm_pack_b(const gr__gemm *g, void *to)
+{
+    if (gr__gemm_is_few(g))
+        run_tasks(g, to);
+    else
+        gr__gemm_amx_pack_b(g, to);
 }

@@ -24,7 +24,8 @@ typedef struct gr__gemm_plan {
     int64_t mc, group; /* rows, panels of a task */
     int64_t row_blocks, column_blocks;
     bool pack_a;
-    bool thin;                        /* few rows and B by rows: B streams past without packing */
+    float *pack_to; /* NULL, or: B's panels are packed there, all of k of a panel together; nothing else */
+    bool thin;      /* few rows and B by rows: B streams past without packing */
     size_t b_bytes, a_bytes, c_bytes; /* of one thread's scratch */
 } gr__gemm_plan;
 

@@ -186,12 +186,16 @@ static size_t most_scratch(const products *p)
     return most;
 }
 
-/* A weight that every step multiplies with, packed once a run where that pays. */
-static void pack_once(gr__dense *d, const void *w, gr__room *r)
+/* Weights that every step multiplies with, packed once a run where that pays; returns what runs borrow then. */
+static void *pack_once(gr__dense *first, const void *w, gr__dense *second, const void *w2, gr__room *r)
 {
-    size_t bytes = gr__dense_packed_bytes(d);
-    void *to = bytes ? gr__room_take(r, (int64_t)bytes, 1) : NULL;
-    if (to) gr__dense_pack(d, w, to);
+    void *one = gr__room_take(r, (int64_t)gr__dense_packed_bytes(first), 1),
+         *two = gr__room_take(r, (int64_t)gr__dense_packed_bytes(second), 1);
+    if (!r->base) return NULL;
+    void *borrowed = r->base + r->used;
+    if (gr__dense_packed_bytes(first)) gr__dense_pack(first, w, one, borrowed);
+    if (gr__dense_packed_bytes(second)) gr__dense_pack(second, w2, two, borrowed);
+    return borrowed;
 }
 
 /* Of W_hh (G*H, H) the rows of the candidate, which has a product of its own. */
@@ -234,8 +238,7 @@ static size_t forward_scratch(const gr__args *a)
     float *product;
     if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
     forward_job(a, &r, &product);
-    pack_once(p->of[STEP], NULL, &r);
-    pack_once(p->of[CANDIDATE], NULL, &r);
+    pack_once(p->of[STEP], NULL, p->of[CANDIDATE], NULL, &r);
     size_t bytes = r.used + most_scratch(p);
     release(p);
     return bytes;
@@ -258,9 +261,7 @@ static gr_status forward(const gr__args *a, void *state)
     float *product;
     gr__rnn job = forward_job(a, &r, &product);
     const void *w_hh = a->in[GR__RNN_W_HH].data, *w_candidate = candidate_of(&z, w_hh);
-    pack_once(p->of[STEP], w_hh, &r);
-    pack_once(p->of[CANDIDATE], w_candidate, &r);
-    void *borrowed = r.base + r.used;
+    void *borrowed = pack_once(p->of[STEP], w_hh, p->of[CANDIDATE], w_candidate, &r);
     const void *operand = job.low.data ? job.low.data : job.h;
     if (job.low.data) {
         if (z.dtype == GR_F32)
@@ -322,8 +323,7 @@ static size_t backward_scratch(const gr__args *a)
     sizes z = sizes_of(a);
     if (make(a, make_backward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
     backward_job(a, &r, &product);
-    pack_once(p->of[BACK_STEP], NULL, &r);
-    pack_once(p->of[BACK_CANDIDATE], NULL, &r);
+    pack_once(p->of[BACK_STEP], NULL, p->of[BACK_CANDIDATE], NULL, &r);
     size_t bytes = r.used + GR__MAX(most_scratch(p), sum_scratch(&z));
     release(p);
     return bytes;
@@ -369,9 +369,7 @@ static gr_status backward(const gr__args *a, void *state)
     float *product;
     gr__rnn job = backward_job(a, &r, &product);
     const void *w_hh = a->in[GR__RNN_W_HH].data, *w_candidate = candidate_of(&z, w_hh);
-    pack_once(p->of[BACK_STEP], w_hh, &r);
-    pack_once(p->of[BACK_CANDIDATE], w_candidate, &r);
-    void *borrowed = r.base + r.used;
+    void *borrowed = pack_once(p->of[BACK_STEP], w_hh, p->of[BACK_CANDIDATE], w_candidate, &r);
     for (int64_t s = z.t - 1; s >= 0; s--) {
         job.t = job.reverse ? z.t - 1 - s : s;
         job.stage = 0;

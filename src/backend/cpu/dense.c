@@ -50,9 +50,17 @@ gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)
     return GR_OK;
 }
 
+size_t gr__dense_packed_bytes(const gr__dense *d)
+{
+    bool few = d && gr__gemm_is_few(&d->own); /* then our own is the faster one */
+    return d && (few || !d->dnn) && gr__gemm_can_pack(&d->own) ? gr__gemm_packed_bytes(&d->own) : 0;
+}
+
 size_t gr__dense_scratch_bytes(const gr__dense *d)
 {
-    return !d ? 0 : d->dnn ? gr__dnn_matmul_scratch_bytes(d->dnn) : gr__gemm_scratch_bytes(&d->own);
+    if (!d) return 0;
+    size_t own = d->dnn && !gr__dense_packed_bytes(d) ? 0 : gr__gemm_scratch_bytes(&d->own);
+    return d->dnn ? GR__MAX(own, gr__dnn_matmul_scratch_bytes(d->dnn)) : own;
 }
 
 void gr__dense_free(gr__dense *d)
@@ -62,23 +70,19 @@ void gr__dense_free(gr__dense *d)
     gr__free(d);
 }
 
-size_t gr__dense_packed_bytes(const gr__dense *d)
-{
-    return d && !d->dnn && gr__gemm_can_finish(&d->own) ? gr__gemm_packed_bytes(&d->own) : 0;
-}
-
-void gr__dense_pack(gr__dense *d, const void *b, void *to)
+void gr__dense_pack(gr__dense *d, const void *b, void *to, void *scratch)
 {
     gr__gemm g = d->own;
     g.b = b;
     g.packed_b = NULL;
+    g.scratch = scratch;
     gr__gemm_pack_b(&g, to);
     d->own.packed_b = to;
 }
 
 gr_status gr__dense_run(gr__dense *d, const void *a, const void *b, void *c, void *scratch)
 {
-    if (d->dnn) return gr__dnn_matmul_run(d->dnn, a, b, c, NULL, scratch);
+    if (d->dnn && !d->own.packed_b) return gr__dnn_matmul_run(d->dnn, a, b, c, NULL, scratch);
     d->own.scratch = scratch;
     d->own.a = a;
     d->own.b = b;

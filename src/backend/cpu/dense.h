@@ -18,8 +18,8 @@ void gr__dense_free(gr__dense *d);
 size_t gr__dense_scratch_bytes(const gr__dense *d);
 /* For many runs with one B: bytes of it in the order that the kernel reads; 0: it reads B as it lies, or there is no d. */
 size_t gr__dense_packed_bytes(const gr__dense *d);
-/* Runs read 'to' instead of their b from here on. */
-void gr__dense_pack(gr__dense *d, const void *b, void *to);
+/* Runs read 'to' instead of their b from here on. scratch: as of a run. */
+void gr__dense_pack(gr__dense *d, const void *b, void *to, void *scratch);
 gr_status gr__dense_run(gr__dense *d, const void *a, const void *b, void *c, void *scratch);
 
 #endif

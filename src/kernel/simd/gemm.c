@@ -101,12 +101,24 @@ static bool in_place(const task *t)
            (t->rows <= GR__MR || g->b_row % 1024 != 0);
 }
 
+/* This part of the panel among those that are packed for many products: floats from the beginning of them all. */
+static int64_t packed_at(const task *t)
+{
+    int64_t per = t->pairs ? 2 : 1, units = (t->p->g.k + per - 1) / per;
+    return (t->j0 / GR__NR * units + t->l0 / per) * GR__NR;
+}
+
 static void pack_b(task *t)
 {
     const gr__gemm *g = &t->p->g;
+    if (t->p->pack_to) t->panel = t->p->pack_to + packed_at(t);
     t->from = t->panel;
     t->ldb = GR__NR;
-    if (in_place(t)) {
+    if (g->packed_b) {
+        t->from = (const float *)g->packed_b + packed_at(t);
+        return;
+    }
+    if (!t->p->pack_to && in_place(t)) {
         t->from = (const float *)(const void *)t->b + t->l0 * g->b_row + t->j0;
         t->ldb = g->b_row;
         return;
@@ -282,11 +294,11 @@ GR__INLINE void run_task(const gr__gemm_plan *p, int64_t index, int thread, bool
         t.units = (n + per - 1) / per;
         t.first = t.l0 == 0;
         t.last = t.l0 + n >= g->k;
-        if (p->pack_a) pack_a(&t);
+        if (p->pack_a && !p->pack_to) pack_a(&t);
         for (t.j0 = t.j_first; t.j0 < end; t.j0 += GR__NR) {
             t.columns = GR__MIN(GR__NR, g->n - t.j0);
             pack_b(&t);
-            run_panel(&t, pairs);
+            if (!p->pack_to) run_panel(&t, pairs);
         }
         t.l0 += p->kc;
     } while (t.l0 < g->k);
