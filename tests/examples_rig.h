@@ -2,7 +2,7 @@
 #ifndef EXAMPLES_RIG_H
 #define EXAMPLES_RIG_H
 
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "gradus/train.h"
 
@@ -47,21 +47,8 @@ static inline gr_run *open_example(const char *config, const char *const *settin
 {
     gr_run *run;
     assert_int_equal(chdir(test_source("")), 0);
-    gr_run_options options = {.overrides = settings, .n_overrides = n, .out = out, .no_write = !out};
-    assert_ok(gr_run_open(test_source(config), &options, &run));
+    assert_ok(run_with(test_source(config), settings, n, out, &run));
     return run;
-}
-
-/* The metric 'name' of the weights as they are. */
-static inline double metric_of(gr_run *run, const char *name)
-{
-    gr_metric metric[8];
-    int n;
-    assert_ok(gr_run_evaluate(run, metric, 8, &n));
-    for (int i = 0; i < n; i++)
-        if (strcmp(metric[i].name, name) == 0) return metric[i].value;
-    fail_msg("no metric '%s'", name);
-    return 0;
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* Texts to labels from end to end on small data: the three formats, training and predicting, beginnings from a folder,
  * weights of labels, runs that go on, and bad input named by file and line. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/file.h"
 #include "data/labelled.h"
@@ -56,19 +56,7 @@ static gr_status open_with(const char *source, const char *const more[4], const 
     int n = 0;
     for (; n < N_TINY; n++) set[n] = tiny[n];
     for (int i = 0; i < 4 && more && more[i]; i++) set[n++] = more[i];
-    gr_run_options o = {.overrides = set, .n_overrides = n, .out = out, .no_write = out == NULL};
-    return gr_run_open(source, &o, run);
-}
-
-static double metric_of(gr_run *run, const char *name)
-{
-    gr_metric m[16];
-    int n;
-    assert_ok(gr_run_evaluate(run, m, 16, &n));
-    for (int i = 0; i < n; i++)
-        if (strcmp(m[i].name, name) == 0) return m[i].value;
-    fail_msg("no metric '%s'", name);
-    return NAN;
+    return run_with(source, set, n, out, run);
 }
 
 /* ---- reading ---- */

@@ -1,6 +1,6 @@
 /* k-means and principal components: the algorithms against scikit-learn's numbers and by their properties, then from rows of
  * a table, or pictures, to a folder that says what it says of others. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -17,14 +17,6 @@
 static const char *folder;
 
 static const char *written(const char *name, const gr__str *s) { return test_write(folder, name, s->text, s->n); }
-
-static double value_of(const gr_metric *m, int n, const char *name)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(m[i].name, name) == 0) return m[i].value;
-    fail_msg("no metric '%s'", name);
-    return NAN;
-}
 
 /* ---- eigenvalues ---- */
 
@@ -226,23 +218,6 @@ static const char *heaps_file(void)
     return path;
 }
 
-static gr_status open_with(const char *source, const char *const *set, int n, const char *out, gr_run **run)
-{
-    gr_run_options o = {.overrides = set, .n_overrides = n, .out = out, .no_write = !out};
-    return gr_run_open(source, &o, run);
-}
-
-static bool page_shows(const char *out, const char *what)
-{
-    char path[4200], *text;
-    size_t n;
-    snprintf(path, sizeof path, "%s/evaluation.html", out);
-    assert_ok(gr__file_read(path, 1 << 24, &text, &n));
-    bool found = strstr(text, what) != NULL;
-    gr__free(text);
-    return found;
-}
-
 typedef struct counted {
     int passes, stop_after;
 } counted;
@@ -274,7 +249,7 @@ static void heaps_are_found(void **state)
     gr_run *run;
     gr_metric m[16], again[16];
     int n, k;
-    assert_ok(open_with(source, set, 4, out, &run));
+    assert_ok(run_with(source, set, 4, out, &run));
     assert_string_equal(gr_run_describe(run).task, "unsupervised");
     assert_int_equal(gr_run_describe(run).samples, 90);
     assert_fails(gr_run_train(run, &hooks), GR_ERR_STOPPED, "begins anew");
@@ -282,7 +257,7 @@ static void heaps_are_found(void **state)
     gr_run_close(&run);
 
     c = (counted){0};
-    assert_ok(open_with(source, set, 4, out, &run));
+    assert_ok(run_with(source, set, 4, out, &run));
     assert_int_equal(gr_run_describe(run).start_step, 0);
     assert_fails(gr_run_check_gradients(run, 0, NULL, NULL), GR_ERR_UNSUPPORTED, "without gradients");
     assert_ok(gr_run_train(run, &hooks));
@@ -291,12 +266,12 @@ static void heaps_are_found(void **state)
     assert_true(value_of(m, n, "purity") == 1 && value_of(m, n, "adjusted_rand") == 1);
     assert_true(value_of(m, n, "silhouette") > 0.7);
     assert_true(fabs(value_of(m, n, "loss") * 30 - value_of(m, n, "inertia")) < 1e-4 * value_of(m, n, "inertia"));
-    assert_true(page_shows(out, "Sizes of the clusters") && page_shows(out, "Rows, by cluster") &&
-                page_shows(out, "shape=round") && page_shows(out, "most frequent class"));
+    assert_true(evaluation_shows(out, "Sizes of the clusters") && evaluation_shows(out, "Rows, by cluster") &&
+                evaluation_shows(out, "shape=round") && evaluation_shows(out, "most frequent class"));
     gr_run_close(&run);
 
     c.passes = 0; /* what is done stays */
-    assert_ok(open_with(source, set, 4, out, &run));
+    assert_ok(run_with(source, set, 4, out, &run));
     assert_true(gr_run_describe(run).start_step > 0);
     assert_ok(gr_run_train(run, &hooks));
     assert_int_equal(c.passes, 0);
@@ -350,14 +325,15 @@ static void components_of_a_file(void **state)
         int n;
         gr_predictions *p;
         gr_prediction row;
-        assert_ok(open_with(source, set, 4 + white, out, &run));
+        assert_ok(run_with(source, set, 4 + white, out, &run));
         assert_ok(gr_run_train(run, NULL));
         assert_ok(gr_run_evaluate(run, m, 16, &n));
         double share = 0, total = gr_tensor_get(find("pca", "/total"), 0);
         for (int k = 0; k < 3; k++) share += gr_tensor_get(find("pca", "/variance"), k) / total;
         assert_true(fabs(value_of(m, n, "explained_variance") - share) < 1e-5);
         assert_true(fabs(value_of(m, n, "loss") - value_of(m, n, "reconstruction_mse") * 5) < 1e-4);
-        assert_true(page_shows(out, "Share of the variance") && page_shows(out, "What components are made of"));
+        assert_true(evaluation_shows(out, "Share of the variance") &&
+                    evaluation_shows(out, "What components are made of"));
         gr_run_close(&run);
         assert_ok(gr_model_open(out, &model));
         assert_ok(gr_table_predict(model, source, &p));
@@ -400,7 +376,7 @@ static void bad_configurations_are_named(void **state)
         gr__str_add(&s, cases[i].text);
         const char *path = written("bad.csv", &s);
         const char *set[] = {"data.valid=0", cases[i].set[0], cases[i].set[1]};
-        gr_status status = open_with(path, set, cases[i].set[1] ? 3 : 2, NULL, &run);
+        gr_status status = run_with(path, set, cases[i].set[1] ? 3 : 2, NULL, &run);
         if (status == GR_OK) status = gr_run_train(run, NULL);
         if (status == GR_OK) fail_msg("case %zu was taken", i);
         if (!strstr(gr_message(), cases[i].says)) fail_msg("case %zu says: %s", i, gr_message());
@@ -413,6 +389,7 @@ static void digits_have_components(void **state)
 {
     (void)state;
     const char *pictures = test_data("images/mnist/t10k-first3000-images-idx3-ubyte.gz");
+    if (!pictures) skip();
     gr__str s = {0};
     gr__str_printf(&s, "data:\n  source: %s\n", pictures);
     gr__str_printf(&s, "  labels: %s\n", test_data("images/mnist/t10k-first3000-labels-idx1-ubyte.gz"));
@@ -421,11 +398,11 @@ static void digits_have_components(void **state)
     gr_run *run;
     gr_metric m[16];
     int n;
-    assert_ok(open_with(written("digits.yaml", &s), NULL, 0, out, &run));
+    assert_ok(run_with(written("digits.yaml", &s), NULL, 0, out, &run));
     assert_ok(gr_run_train(run, NULL));
     assert_ok(gr_run_evaluate(run, m, 16, &n));
     assert_true(value_of(m, n, "explained_variance") > 0.5 && value_of(m, n, "explained_variance") < 0.7);
-    assert_true(page_shows(out, "Rows, by class"));
+    assert_true(evaluation_shows(out, "Rows, by class"));
     gr_run_close(&run);
     gr__str_release(&s);
     gr__free(out);

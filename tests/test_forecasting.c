@@ -1,5 +1,6 @@
 /* Series: families against PyTorch, reading and what is refused, training to a known end, continuing a file. */
 #include "tests/golden_rig.h"
+#include "tests/run_rig.h"
 
 #include "gradus/table.h"
 #include "gradus/train.h"
@@ -44,23 +45,6 @@ static const char *waves(int64_t rows)
     return path;
 }
 
-static gr_status open_with(const char *source, const char *const *set, int n, const char *out, gr_run **run)
-{
-    gr_run_options o = {.overrides = set, .n_overrides = n, .out = out, .no_write = out == NULL};
-    return gr_run_open(source, &o, run);
-}
-
-static double metric_of(gr_run *run, const char *name)
-{
-    gr_metric m[16];
-    int n;
-    assert_ok(gr_run_evaluate(run, m, 16, &n));
-    for (int i = 0; i < n; i++)
-        if (strcmp(m[i].name, name) == 0) return m[i].value;
-    fail_msg("no metric '%s'", name);
-    return NAN;
-}
-
 static void bad_files_are_named(void **state)
 {
     (void)state;
@@ -83,7 +67,7 @@ static void bad_files_are_named(void **state)
         const char *path = written("bad.csv", cases[i].text);
         const char *const set[] = {"task=forecasting", "model={type: dlinear, window: 3, horizon: 1}",
                                    "data.header=yes", cases[i].set};
-        assert_fails(open_with(path, set, 4, NULL, &run), cases[i].status, cases[i].message);
+        assert_fails(run_with(path, set, 4, NULL, &run), cases[i].status, cases[i].message);
     }
 }
 
@@ -91,7 +75,7 @@ static void learns(const char *model, double limit)
 {
     const char *const set[] = {"task=forecasting", model, "train.epochs=30", "train.lr=0.01", "train.batch=32"};
     gr_run *run;
-    assert_ok(open_with(waves(300), set, 5, NULL, &run));
+    assert_ok(run_with(waves(300), set, 5, NULL, &run));
     assert_int_equal(gr_run_describe(run).valid_units, 60 - 6 + 1);
     assert_ok(gr_run_train(run, NULL));
     if (!(metric_of(run, "mse") < limit)) fail_msg("%s: mse %g", model, metric_of(run, "mse"));
@@ -116,7 +100,7 @@ static void continues_a_file(void **state)
     double said[2 * 6];
     const char *const set[] = {"task=forecasting", "model={type: dlinear, window: 18, horizon: 6, average: 7}",
                                "train.epochs=40", "train.lr=0.01", "data.log=true"};
-    assert_ok(open_with(waves(300), set, 5, dir, &run));
+    assert_ok(run_with(waves(300), set, 5, dir, &run));
     assert_ok(gr_run_train(run, NULL));
     gr_run_close(&run);
     assert_ok(gr_model_open(dir, &m));
@@ -147,7 +131,7 @@ static void electricity(void **state)
                                "train.steps=60",       "train.batch=32",
                                "train.lr=0.01"};
     gr_run *run;
-    assert_ok(open_with(path, set, 9, NULL, &run));
+    assert_ok(run_with(path, set, 9, NULL, &run));
     assert_int_equal(gr_run_describe(run).valid_units, 2880 - 24 + 1);
     assert_ok(gr_run_train(run, NULL));
     double mse = metric_of(run, "mse");

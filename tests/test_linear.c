@@ -1,5 +1,5 @@
 /* Linear and logistic regression: the numbers that are known beforehand, from rows of numbers and from a table. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/str.h"
 #include "gradus/model.h"
@@ -11,12 +11,6 @@
 #include <string.h>
 
 static const char *folder;
-
-static gr_status open_with(const char *source, const char *const *set, int n, const char *out, gr_run **run)
-{
-    gr_run_options o = {.overrides = set, .n_overrides = n, .out = out, .no_write = out == NULL};
-    return gr_run_open(source, &o, run);
-}
 
 static double parameter(gr_model *m, const char *path, int64_t i)
 {
@@ -50,7 +44,7 @@ static void of_numbers(void **state)
                                       "train.epochs=60", "train.batch=50",  "train.lr=0.05"};
     gr_run *run;
     gr_model *m;
-    assert_ok(open_with(plane(false), set, 6, dir, &run));
+    assert_ok(run_with(plane(false), set, 6, dir, &run));
     assert_int_equal(gr_run_describe(run).parameters, 3);
     assert_ok(gr_run_train(run, NULL));
     gr_run_close(&run);
@@ -73,7 +67,7 @@ static void of_a_table(void **state)
     gr_model *m;
     gr_predictions *p;
     gr_prediction row;
-    assert_ok(open_with(plane(true), set, 7, dir, &run));
+    assert_ok(run_with(plane(true), set, 7, dir, &run));
     assert_ok(gr_run_train(run, NULL));
     gr_run_close(&run);
     assert_ok(gr_model_open(dir, &m));
@@ -104,7 +98,7 @@ static void of_classes(void **state)
     gr_metric m[16];
     int n;
     double accuracy = 0;
-    assert_ok(open_with(path, set, 6, NULL, &run));
+    assert_ok(run_with(path, set, 6, NULL, &run));
     assert_ok(gr_run_train(run, NULL));
     assert_ok(gr_run_evaluate(run, m, 16, &n));
     for (int i = 0; i < n; i++)

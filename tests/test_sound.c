@@ -1,6 +1,6 @@
 /* Tasks that listen: patterns of names, sets of sounds, what is refused, and the task sound-classification from end to end on
  * tones made here. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/file.h"
 #include "data/name_pattern.h"
@@ -89,17 +89,6 @@ static gr_run *open_run(const char *folder, const char *more, const char *out)
     assert_ok(gr__file_write(path, config, strlen(config)));
     gr_status s = gr_run_open(path, &(gr_run_options){.out = out}, &run);
     return s == GR_OK ? run : NULL;
-}
-
-static double metric_of(gr_run *run, const char *name)
-{
-    gr_metric m[16];
-    int n;
-    assert_ok(gr_run_evaluate(run, m, 16, &n));
-    for (int i = 0; i < n; i++)
-        if (strcmp(m[i].name, name) == 0) return m[i].value;
-    fail_msg("no metric '%s'", name);
-    return 0;
 }
 
 /* The folder that training leaves needs nothing but a file. */

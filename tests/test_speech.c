@@ -1,6 +1,6 @@
 /* Sounds to texts: the family ctc against PyTorch's (tests/golden/make_speech.py), decoding against all paths counted out,
  * and the task speech-recognition on strings of tones made here. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/file.h"
 #include "format/safetensors.h"
@@ -236,17 +236,6 @@ static gr_status train(const char *dir, const char *data, gr_run **out)
              dir, data);
     assert_ok(gr__file_write(path, config, strlen(config)));
     return gr_run_open(path, &(gr_run_options){.out = run}, out);
-}
-
-static double metric_of(gr_run *run, const char *name)
-{
-    gr_metric m[16];
-    int n;
-    assert_ok(gr_run_evaluate(run, m, 16, &n));
-    for (int i = 0; i < n; i++)
-        if (strcmp(m[i].name, name) == 0) return m[i].value;
-    fail_msg("no metric '%s'", name);
-    return 0;
 }
 
 /* Joined on the fly from single tones; what is left reads strings out of files, by both ways to decode. */

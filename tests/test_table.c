@@ -1,6 +1,6 @@
 /* Tables from end to end on small data: types, training, raw files afterwards, folds, and bad input named by file and
  * line. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/file.h"
 #include "gradus/table.h"
@@ -33,28 +33,7 @@ static const char *houses(void)
 static gr_status open_with(const char *source, const char *a, const char *b, const char *out, gr_run **run)
 {
     const char *set[] = {"train.epochs=60", "train.batch=16", "model.hidden=[16]", "model.dropout=0", a, b};
-    gr_run_options o = {.overrides = set, .n_overrides = 4 + (a != NULL) + (b != NULL), .out = out, .no_write = !out};
-    return gr_run_open(source, &o, run);
-}
-
-static double value_of(const gr_metric *m, int n, const char *name)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(m[i].name, name) == 0) return m[i].value;
-    fail_msg("no metric '%s'", name);
-    return NAN;
-}
-
-/* Whether the evaluation that a run left says so. */
-static bool shows(const char *out, const char *what)
-{
-    char path[4200], *text;
-    size_t n;
-    snprintf(path, sizeof path, "%s/evaluation.html", out);
-    assert_ok(gr__file_read(path, 1 << 24, &text, &n));
-    bool found = strstr(text, what) != NULL;
-    gr__free(text);
-    return found;
+    return run_with(source, set, 4 + (a != NULL) + (b != NULL), out, run);
 }
 
 static void a_folder_alone_predicts(void **state)
@@ -71,14 +50,15 @@ static void a_folder_alone_predicts(void **state)
     assert_ok(gr_run_train(run, NULL));
     assert_ok(gr_run_evaluate(run, m, 16, &n));
     assert_true(value_of(m, n, "auc") > 0.9);
-    assert_true(shows(out, "<h2>Labels</h2>") && shows(out, "ROC") && shows(out, "dear"));
+    assert_true(evaluation_shows(out, "<h2>Labels</h2>") && evaluation_shows(out, "ROC") &&
+                evaluation_shows(out, "dear"));
     gr_run_close(&run);
     char *numbers = gr__path_join(folder, "numbers");
     assert_ok(open_with(source, "data.target=price", "data.ignore=[kind]", numbers, &run));
     assert_ok(gr_run_evaluate(run, m, 16, &n));
     assert_ok(gr_run_train(run, NULL));
     assert_ok(gr_run_evaluate(run, m, 16, &n));
-    assert_true(shows(numbers, "<h2>Predictions</h2>") && shows(numbers, "Errors"));
+    assert_true(evaluation_shows(numbers, "<h2>Predictions</h2>") && evaluation_shows(numbers, "Errors"));
     gr_run_close(&run);
     gr__free(numbers);
 
@@ -233,7 +213,7 @@ static void a_threshold_is_tuned_and_kept(void **state)
         if (i) assert_true(f1 > 0.3 && used > 0.02 && used < 0.4 && value_of(m, n, "threshold") == used);
         if (i == 1) assert_true(f1 == value_of(m, n, "best_f1"));
         if (i == 3) assert_true(used == 0.25);
-        assert_true(shows(out, "Precision, recall and F1 by threshold"));
+        assert_true(evaluation_shows(out, "Precision, recall and F1 by threshold"));
         gr_run_close(&run);
 
         assert_ok(gr_model_open(out, &model));

@@ -1,5 +1,5 @@
 /* Classifiers of texts from nothing: words as tokens, noise, folds, the families textcnn and textrnn, rows that are left out. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "data/split.h"
 #include "data/token_noise.h"
@@ -146,8 +146,7 @@ static gr_status open_with(const char *source, const char *const *more, int n_mo
     int n = 0;
     for (size_t i = 0; i < GR__COUNT(common); i++) set[n++] = common[i];
     for (int i = 0; i < n_more; i++) set[n++] = more[i];
-    gr_run_options o = {.overrides = set, .n_overrides = n, .out = out, .no_write = out == NULL};
-    return gr_run_open(source, &o, run);
+    return run_with(source, set, n, out, run);
 }
 
 static double metric(const gr_metric *m, int n, const char *name)

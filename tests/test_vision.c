@@ -1,6 +1,6 @@
 /* Models for pictures against PyTorch's (tests/golden/make_vision.py), lists of layers and what is refused, and the task
  * image-classification from end to end on pictures made here. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/file.h"
 #include "format/idx.h"
@@ -398,17 +398,6 @@ static gr_status open_with(const char *a, const char *b, const char *out, gr_run
     snprintf(config, sizeof config, "%s", test_write(folder, "empty.yaml", "out: none\n", 10));
     gr_run_options o = {.overrides = set, .n_overrides = n, .out = out, .no_write = out == NULL};
     return gr_run_open(config, &o, run);
-}
-
-static double metric_of(gr_run *run, const char *name)
-{
-    gr_metric m[16];
-    int n;
-    assert_ok(gr_run_evaluate(run, m, 16, &n));
-    for (int i = 0; i < n; i++)
-        if (strcmp(m[i].name, name) == 0) return m[i].value;
-    fail_msg("no metric '%s'", name);
-    return NAN;
 }
 
 static void learns_and_predicts(void **state)
