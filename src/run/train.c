@@ -1,5 +1,5 @@
-/* The training loop, or the task's own algorithm in its place. Everything that decides what happens is a function of the step, the configuration and the store, so
- * that a run that stopped anywhere goes on bit for bit. */
+/* The training loop, or the task's own algorithm in its place. Everything that decides what happens is a function of the
+ * step, the configuration and the store, so that a run that stopped anywhere goes on bit for bit. */
 #include "run/run.h"
 
 #include "base/clock.h"
