@@ -11,6 +11,7 @@ typedef struct fuser {
     bool *live, *root;
     int32_t *sorted, *uses;
     size_t n_sorted;
+    size_t n_values; /* that the arrays know; later ones are this pass's own */
     bool *constant; /* value depends on states alone that the program leaves as they are */
 } fuser;
 
@@ -97,7 +98,7 @@ static const gr__node *product_behind(const fuser *f, const gr__node *map, int k
 {
     gr_value v = map->in[k];
     const gr__node *p = NULL;
-    while (v && f->uses[v - 1] == 1 && !f->root[v - 1]) {
+    while (v && (size_t)v <= f->n_values && f->uses[v - 1] == 1 && !f->root[v - 1]) {
         p = gr__producer(f->g, v);
         if (!p || p->op != &gr__op_reshape) break;
         v = p->in[0];
@@ -173,7 +174,8 @@ static gr_status pack_weight(fuser *f, int32_t node)
 {
     gr_graph *g = f->g;
     gr__node n = g->node[node];
-    if ((!is_product(&n) && n.op != &gr__op_fused_product) || !f->constant[n.in[1] - 1]) return GR_OK;
+    if (!is_product(&n) && n.op != &gr__op_fused_product) return GR_OK;
+    if ((size_t)n.in[1] > f->n_values || !f->constant[n.in[1] - 1]) return GR_OK;
     if (f->constant[n.out[0] - 1]) return GR_OK;
     draft d;
     draft_of(g, &n, &d);
@@ -211,6 +213,7 @@ static gr_status look(fuser *f)
 {
     gr_graph *g = f->g;
     release(f);
+    f->n_values = g->n_values;
     f->live = gr__calloc(g->n_nodes + 1, sizeof *f->live);
     f->sorted = gr__calloc(g->n_nodes + 1, sizeof *f->sorted);
     f->uses = gr__calloc(g->n_values + 1, sizeof *f->uses);
