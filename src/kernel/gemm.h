@@ -54,7 +54,7 @@ bool gr__gemm_can_pack(const gr__gemm *g);
 size_t gr__gemm_packed_bytes(const gr__gemm *g);
 void gr__gemm_pack_b(const gr__gemm *g, void *to);
 
-/* Depends on shapes, strides, dtypes, whether there is a 'finish', and the number of threads (ask again after
+/* Depends on shapes, strides, dtypes, whether there are a 'finish' and a 'packed_b', and the number of threads (ask again after
  * gr_set_threads). */
 size_t gr__gemm_scratch_bytes(const gr__gemm *g);
 

@@ -59,7 +59,12 @@ size_t gr__dense_packed_bytes(const gr__dense *d)
 size_t gr__dense_scratch_bytes(const gr__dense *d)
 {
     if (!d) return 0;
-    size_t own = d->dnn && !gr__dense_packed_bytes(d) ? 0 : gr__gemm_scratch_bytes(&d->own);
+    size_t own = d->dnn ? 0 : gr__gemm_scratch_bytes(&d->own);
+    if (gr__dense_packed_bytes(d)) {
+        gr__gemm packed = d->own;
+        packed.packed_b = d; /* there or not */
+        own = GR__MAX(own, gr__gemm_scratch_bytes(&packed));
+    }
     return d->dnn ? GR__MAX(own, gr__dnn_matmul_scratch_bytes(d->dnn)) : own;
 }
 
