@@ -1115,6 +1115,61 @@ static void gemm_blocks(void)
 }
 
 /* A row alone has the bits that it has among others, for any number of threads. */
+static void take_block(void *context, const gr__gemm_block *b)
+{
+    float *c = *(float *const *)context;
+    int64_t n = ((const int64_t *)context)[1];
+    for (int64_t i = 0; i < b->rows; i++)
+        memcpy(c + (b->row + i) * n + b->column, b->sums + i * b->ld, (size_t)b->columns * sizeof *c);
+}
+
+/* A packed B gives what the plain one gives, up to the order of sums; blocks of any width the same bits. */
+static void gemm_packed(void)
+{
+    static const int64_t shapes[][3] = {{1, 130, 77}, {3, 64, 1100}, {40, 70, 5000}, {200, 70, 5000}, {70, 230, 96}};
+    for (size_t s = 0; s < 2 * GR__COUNT(shapes); s++) {
+        const int64_t *size = shapes[s / 2], m = size[0], n = size[1], k = size[2];
+        gr_dtype dtype = two_dtypes[s % 2];
+        void *a = values(m * k, dtype), *b = values(n * k, dtype);
+        struct {
+            float *c;
+            int64_t n;
+        } got = {memory(m * n * 4), n};
+        float *c = memory(m * n * 4);
+        gr__gemm g = {.m = m,
+                      .n = n,
+                      .k = k,
+                      .dtype = dtype,
+                      .c_dtype = GR_F32,
+                      .a = a,
+                      .a_row = k,
+                      .a_col = 1,
+                      .b = b,
+                      .b_row = 1,
+                      .b_col = k,
+                      .c = c,
+                      .c_row = n};
+        g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
+        gr__gemm_run(&g);
+        for (int finish = 0; finish < 2; finish++) {
+            gr__gemm p = g;
+            if (finish) p.finish = take_block, p.finish_context = &got;
+            if (finish ? !gr__gemm_can_finish(&p) : !gr__gemm_can_pack(&p)) continue;
+            void *packed = memory((int64_t)gr__gemm_packed_bytes(&p));
+            gr__gemm_pack_b(&p, packed);
+            p.b = NULL, p.packed_b = packed, p.c = finish ? NULL : got.c;
+            p.scratch = memory((int64_t)gr__gemm_scratch_bytes(&p));
+            for (int64_t i = 0; i < m * n; i++) got.c[i] = NAN;
+            gr__gemm_run(&p);
+            for (int64_t i = 0; i < m * n; i++)
+                assert_true(fabs((double)got.c[i] - (double)c[i]) <= 2e-5 * sqrt((double)k));
+            if (finish) assert_memory_equal(got.c, c, (size_t)(m * n) * 4);
+            gr__free(packed), gr__free(p.scratch);
+        }
+        gr__free(a), gr__free(b), gr__free(c), gr__free(got.c), gr__free(g.scratch);
+    }
+}
+
 static void gemm_rows(void)
 {
     enum { M = 77, N = 150, K = 1200 };
@@ -1162,6 +1217,7 @@ static void products(void **state)
     each_level(gemm_level);
     each_level(gemm_long);
     each_level(gemm_blocks);
+    each_level(gemm_packed);
     each_level(gemm_rows);
     gr__cpu_set_bf16(false); /* AVX-512 without the dot product steps down */
     gemm_rows();

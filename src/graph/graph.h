@@ -128,6 +128,8 @@ gr__program *gr__program_get(gr_graph *g, const char *name, bool make);
 gr_status gr__graph_reach(const gr_graph *g, const gr__program *program, bool *live);
 /* uses[id-1]: how many operands, outputs, updates and guards of live nodes read the value. */
 void gr__graph_uses(const gr_graph *g, const bool *live, int32_t *uses);
+/* hoisted[id-1]: the value depends on states alone that the program does not update. sorted: its nodes in their order. */
+void gr__graph_hoisted(const gr_graph *g, const gr__program *program, const int32_t *sorted, size_t n, bool *hoisted);
 /* The live nodes in an order that computes every operand first (and keeps the extra edges): by 'order', ties by index;
  * needs n_nodes entries. GR_ERR_INTERNAL when there is a cycle. */
 gr_status gr__graph_sort(const gr_graph *g, const bool *live, const gr__edge *extra, size_t n_extra, int32_t *sorted,

@@ -17,6 +17,7 @@ typedef enum gr__op_flag {
     GR__OP_OUT_DTYPE = 1 << 2,  /* output 0 may be f32 or bf16: a cast behind it is folded into attr's first field */
     GR__OP_ACCUMULATE = 1 << 3, /* the last input, optional, is added to output 0, in place where possible */
     GR__OP_LEAF = 1 << 4,       /* no inputs: constant, control, fill */
+    GR__OP_FIXED = 1 << 6,      /* no inputs, and the same array in every run: made once */
     GR__OP_OPAQUE = 1 << 5,     /* its result means something to a kernel of the same backend alone: no cases */
 } gr__op_flag;
 

@@ -70,7 +70,10 @@ static const gr__conv_attr
     space = {.groups = 1, .window = {.axes = 3, .stride = ONES, .dilation = ONES}, .size = {3, 4, 3}},
     same = {.groups = 1,
             .window = {.axes = 2, .stride = ONES, .dilation = ONES, .before = {1, 1}, .after = {1, 1}},
-            .size = {5, 5}};
+            .size = {5, 5}},
+    uneven = {.groups = 1,
+              .window = {.axes = 2, .stride = ONES, .dilation = {2, 1}, .before = {1, 0}, .after = {2, 1}},
+              .size = {6, 4}};
 static const gr__case cases[] = {
     {.name = "line", .n_in = 2, .in = {{3, {2, 7, 4}}, {3, {4, 3, 3}}}, .attr = &line, .tolerance = 3},
     {.name = "stride", .n_in = 2, .in = {{4, {2, 4, 3, 3}}, {4, {3, 2, 3, 2}}}, .attr = &stride, .tolerance = 3},
@@ -81,6 +84,12 @@ static const gr__case cases[] = {
      .in = {{4, {1, 5, 5, 20}}, {4, {20, 24, 3, 3}}},
      .attr = &same,
      .tolerance = 17,
+     .slow_grad = true},
+    {.name = "whole steps of tiles",
+     .n_in = 2,
+     .in = {{4, {2, 5, 4, 32}}, {4, {32, 5, 3, 2}}},
+     .attr = &uneven,
+     .tolerance = 20,
      .slow_grad = true},
     {.name = "view",
      .n_in = 2,

@@ -57,6 +57,19 @@ static const gr__fused_attr chain = {
     .rank = 2,
     .dim = {3, 17},
 };
+/* The same on rows that fill vectors. */
+static const gr__fused_attr wide = {
+    .n_code = 4,
+    .n_out = 2,
+    .code = {{GR__MAP_EXP, 2, 0, 0, 0, 0, 0},
+             {GR__MAP_MUL, 2, 2, 1, 0, 0, 0},
+             {GR__MAP_ADD_C, 2, 2, 0, 0, 0.5F, 0},
+             {GR__MAP_SQUARE, 3, 2, 0, 0, 0, 0}},
+    .output_register = {2, 3},
+    .out_dtype = {GR_F32, GR_BF16},
+    .rank = 2,
+    .dim = {19, 64},
+};
 static const gr__fused_attr number = {
     .n_code = 1,
     .n_out = 1,
@@ -72,6 +85,10 @@ static const gr__case cases[] = {
      .n_in = 2,
      .in = {{2, {3, 17}, .dtype = GR_F32, .swap_b = 1}, {0, {0}, .dtype = GR_F32}},
      .attr = &chain},
+    {.name = "what every row repeats",
+     .n_in = 2,
+     .in = {{2, {19, 64}, .dtype = GR_BF16}, {1, {64}, .dtype = GR_F32}},
+     .attr = &wide},
     {.name = "number", .attr = &number},
     {.name = "misfit",
      .n_in = 2,

@@ -246,6 +246,7 @@ static const gr__pool_attr
     grad_plane = {.window = {.axes = 2, .stride = {2, 2}, .dilation = ONES, .before = {1, 1}, .after = {1, 1}},
                   .size = {3, 3},
                   .dim = {5, 6}},
+    grad_tiles = {.window = {.axes = 2, .stride = {2, 3}, .dilation = ONES}, .size = {2, 3}, .dim = {4, 6}},
     grad_bins = {.adaptive = true, .window = {.axes = 2}, .size = {3, 2}, .dim = {7, 5}};
 #define PLACES .dtype = GR_I32, .fill = GR__FILL_INDEX, .lo = -1
 static const gr__case grad_cases[] = {
@@ -255,6 +256,7 @@ static const gr__case grad_cases[] = {
      .in = {{4, {2, 3, 3, 18}}, {4, {2, 3, 3, 18}, PLACES, .hi = 30}},
      .attr = &grad_plane,
      .tolerance = 2},
+    {.name = "tiles", .n_in = 2, .in = {{4, {2, 2, 2, 18}}, {4, {2, 2, 2, 18}, PLACES, .hi = 24}}, .attr = &grad_tiles},
     {.name = "bins", .n_in = 2, .in = {{4, {1, 3, 2, 4}}, {4, {1, 3, 2, 4}, PLACES, .hi = 35}}, .attr = &grad_bins},
     {.name = "view",
      .n_in = 2,

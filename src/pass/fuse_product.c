@@ -12,7 +12,7 @@ typedef struct fuser {
     int32_t *sorted, *uses;
     size_t n_sorted;
     size_t n_values; /* that the arrays know; later ones are this pass's own */
-    bool *constant; /* value depends on states alone that the program leaves as they are */
+    bool *constant;  /* value depends on states alone that the program leaves as they are */
 } fuser;
 
 static bool is_product(const gr__node *n)
@@ -135,27 +135,6 @@ static gr_status fuse_map(fuser *f, int32_t node)
 
 /* ---- packed weights ---- */
 
-static gr_status find_constants(fuser *f)
-{
-    gr_graph *g = f->g;
-    const gr__program *pr = &g->program[0];
-    f->constant = gr__calloc(g->n_values + 1, sizeof *f->constant);
-    if (!f->constant) return gr__fail_memory("fusion", g->n_values);
-    for (size_t i = 0; i < g->n_values; i++) {
-        const gr__value *v = &g->value[i];
-        bool updated = false;
-        for (size_t u = 0; u < pr->n_updates; u++) updated = updated || pr->update[u].state == (gr_value)(i + 1);
-        f->constant[i] = v->role == GR__ROLE_STATE && !v->per_session && !updated;
-    }
-    for (size_t i = 0; i < f->n_sorted; i++) {
-        const gr__node *n = &g->node[f->sorted[i]];
-        bool all = !n->op->random && n->n_in > 0;
-        for (int k = 0; k < n->n_in; k++) all = all && (!n->in[k] || f->constant[n->in[k] - 1]);
-        for (int k = 0; k < n->n_out; k++) f->constant[n->out[k] - 1] = all;
-    }
-    return GR_OK;
-}
-
 static void draft_of(const gr_graph *g, const gr__node *n, draft *d)
 {
     if (n->op == &gr__op_fused_product) {
@@ -238,7 +217,9 @@ gr_status gr__pass_fuse_product(gr_graph *g, const gr__backend *backend)
     GR_TRY_DONE(look(&f));
     for (size_t i = 0; i < f.n_sorted; i++) GR_TRY_DONE(fuse_map(&f, f.sorted[i]));
     GR_TRY_DONE(look(&f));
-    GR_TRY_DONE(find_constants(&f));
+    f.constant = gr__calloc(g->n_values + 1, sizeof *f.constant);
+    if (!f.constant) GR_TRY_DONE(gr__fail_memory("fusion", g->n_values));
+    gr__graph_hoisted(g, &g->program[0], f.sorted, f.n_sorted, f.constant);
     for (size_t i = 0; i < f.n_sorted; i++) GR_TRY_DONE(pack_weight(&f, f.sorted[i]));
 done:
     release(&f);

@@ -134,27 +134,6 @@ static void find_last_uses(gr__placer *p)
     }
 }
 
-static bool is_updated(const gr__placer *p, gr_value state)
-{
-    for (size_t i = 0; i < p->plan->program->n_updates; i++)
-        if (p->plan->program->update[i].state == state) return true;
-    return false;
-}
-
-static void find_hoisted(gr__placer *p)
-{
-    for (size_t i = 0; i < p->g->n_values; i++) {
-        const gr__value *v = &p->g->value[i];
-        p->hoisted[i] = v->role == GR__ROLE_STATE && !v->per_session && !is_updated(p, (gr_value)(i + 1));
-    }
-    for (size_t i = 0; i < p->n; i++) {
-        const gr__node *n = &p->g->node[p->sorted[i]];
-        bool all = !n->op->random && (n->n_in > 0 || n->op == &gr__op_constant);
-        for (int k = 0; k < n->n_in; k++) all = all && (!n->in[k] || p->hoisted[n->in[k] - 1]);
-        for (int k = 0; k < n->n_out; k++) p->hoisted[n->out[k] - 1] = all;
-    }
-}
-
 static void find_lasting(gr__placer *p)
 {
     const gr__program *pr = p->plan->program;
@@ -558,7 +537,7 @@ static gr_status place_all(gr__placer *p, const bool *in_place)
     for (size_t u = 0; u < pr->n_updates; u++)
         if (in_place[u]) p->over_state[pr->update[u].value - 1] = pr->update[u].state;
     for (size_t i = 0; i < p->g->n_values; i++) plan->where[i].slot = -1;
-    find_hoisted(p);
+    gr__graph_hoisted(p->g, pr, p->sorted, p->n, p->hoisted);
     find_lasting(p);
     find_last_uses(p);
     find_concats(p);

@@ -19,6 +19,14 @@ typedef struct job {
     int at;
 } job;
 
+static void finish(void *context, const gr__gemm_block *b)
+{
+    const job *j = context;
+    for (int64_t r = 0; j->bias && r < b->rows; r++)
+        for (int64_t c = 0; c < b->columns; c++) b->sums[r * b->ld + c] += j->bias[b->column + c];
+    gr__map_run_part(&j->map, b->row, b->column, b->rows, b->columns, j->at, b->sums, b->ld);
+}
+
 /* ---- the product ---- */
 
 static bool fill_matmul(const gr__product_args *p, gr__gemm *g, char *why)
@@ -54,8 +62,8 @@ static bool fill_conv(const gr__product_args *p, gr__conv *c, char *why)
     return gr__conv_can_finish(c) || gr__refuse(why, "no kernel that finishes sums");
 }
 
-/* What both kernels ask of a fused product but for its program; 'finish' is any function. */
-static bool fill_product(const gr__args *a, job *j, gr__gemm_finish *finish, char *why)
+/* All but the program. */
+static bool fill_product(const gr__args *a, job *j, char *why)
 {
     const gr__fused_product_attr *f = a->attr;
     gr__product_args p;
@@ -122,27 +130,19 @@ static bool fill_map(const gr__args *a, job *j, char *why)
     return true;
 }
 
-static void finish(void *context, const gr__gemm_block *b)
-{
-    const job *j = context;
-    for (int64_t r = 0; j->bias && r < b->rows; r++)
-        for (int64_t c = 0; c < b->columns; c++) b->sums[r * b->ld + c] += j->bias[b->column + c];
-    gr__map_run_part(&j->map, b->row, b->column, b->rows, b->columns, j->at, b->sums, b->ld);
-}
-
 /* ---- the row ---- */
 
 static bool applicable(const gr__args *a, char *why)
 {
     job j = {.is_conv = false};
-    return fill_product(a, &j, finish, why) && fill_map(a, &j, why);
+    return fill_product(a, &j, why) && fill_map(a, &j, why);
 }
 
 static size_t scratch(const gr__args *a)
 {
     job j = {.is_conv = false};
     char why[GR__WHY_BYTES];
-    if (!fill_product(a, &j, finish, why)) return 0;
+    if (!fill_product(a, &j, why)) return 0;
     return j.is_conv ? gr__conv_scratch_bytes(&j.conv) : gr__gemm_scratch_bytes(&j.gemm);
 }
 
@@ -150,7 +150,7 @@ static size_t packed_bytes(const gr__args *a)
 {
     job j = {.is_conv = false};
     char why[GR__WHY_BYTES];
-    if (!fill_product(a, &j, finish, why)) return 0;
+    if (!fill_product(a, &j, why)) return 0;
     return j.is_conv ? gr__conv_packed_bytes(&j.conv) : gr__gemm_packed_bytes(&j.gemm);
 }
 
@@ -159,7 +159,7 @@ static gr_status prepare(const gr__args *a, void **state)
     char why[GR__WHY_BYTES];
     job *j = gr__calloc(1, sizeof *j);
     if (!j) return gr__fail_memory("a product", sizeof *j);
-    if (!fill_product(a, j, finish, why) || !fill_map(a, j, why)) {
+    if (!fill_product(a, j, why) || !fill_map(a, j, why)) {
         gr__free(j);
         return gr__fail(GR_ERR_INTERNAL, "fused_product: %s", why);
     }
@@ -200,7 +200,7 @@ static bool fill_packing(const gr__args *a, job *j)
     memcpy(in[0].dim, p->x.dim, sizeof in[0].dim);
     gr__arg_strides(&in[0]);
     char why[GR__WHY_BYTES];
-    return fill_product(&(gr__args){.attr = &plain, .in = in, .n_in = 2, .scratch = a->scratch}, j, finish, why);
+    return fill_product(&(gr__args){.attr = &plain, .in = in, .n_in = 2, .scratch = a->scratch}, j, why);
 }
 
 static size_t pack_scratch(const gr__args *a)
