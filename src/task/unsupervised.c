@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-typedef struct gr__untold_task {
+typedef struct gr__unsupervised {
     gr__task base;
     gr__point_data data;
     uint64_t seed;
@@ -13,11 +13,11 @@ typedef struct gr__untold_task {
     int scored;         /* the part that validations look at */
     float *said, *rest; /* (samples[1], outputs), (samples[1]): of the validation that goes on */
     int64_t n_said;
-} gr__untold_task;
+} gr__unsupervised;
 
 /* ---- opening ---- */
 
-static gr_status make_model(gr__untold_task *t, const gr__task_in *in)
+static gr_status make_model(gr__unsupervised *t, const gr__task_in *in)
 {
     const gr__picture_shape *p = &t->data.shape;
     gr__facts facts = {.columns = p->height ? NULL : &t->data.table.columns,
@@ -40,7 +40,7 @@ static gr_status make_model(gr__untold_task *t, const gr__task_in *in)
 
 static gr_status open(gr__task *base, const gr__task_in *in)
 {
-    gr__untold_task *t = (gr__untold_task *)base;
+    gr__unsupervised *t = (gr__unsupervised *)base;
     t->seed = in->seed;
     GR_TRY(gr__point_data_open(in, &base->arena, &t->data));
     base->report = t->data.report;
@@ -57,7 +57,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 
 static void close(gr__task *base)
 {
-    gr__untold_task *t = (gr__untold_task *)base;
+    gr__unsupervised *t = (gr__unsupervised *)base;
     gr__point_data_close(&t->data);
     gr__free(t->said);
     gr__free(t->rest);
@@ -81,7 +81,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
 
 static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
 {
-    gr__untold_task *t = (gr__untold_task *)base;
+    gr__unsupervised *t = (gr__unsupervised *)base;
     const gr__points *p = &t->data.part[split == GR__SPLIT_TRAIN ? 0 : t->scored].points;
     gr_tensor x, weight;
     if (gr_session_input(session, "numbers", &x) != GR_OK || gr_session_input(session, "weight", &weight) != GR_OK)
@@ -95,7 +95,7 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
 
 static gr_status fit(gr__task *base, int64_t passes, const gr__watch *watch)
 {
-    gr__untold_task *t = (gr__untold_task *)base;
+    gr__unsupervised *t = (gr__unsupervised *)base;
     const gr__fitting how = {.points = t->data.part[0].points, .passes = passes, .seed = t->seed, .watch = watch};
     return base->model->family->fit(base->model, &how);
 }
@@ -104,7 +104,7 @@ static gr_status fit(gr__task *base, int64_t passes, const gr__watch *watch)
 
 static void score(gr__task *base, int64_t first, int64_t batch, gr_session *session)
 {
-    gr__untold_task *t = (gr__untold_task *)base;
+    gr__unsupervised *t = (gr__unsupervised *)base;
     int64_t n = GR__MIN(batch, base->samples[1] - first);
     gr_tensor said, rest;
     if (gr_session_output(session, "said", &said) != GR_OK || gr_session_output(session, "rest", &rest) != GR_OK)
@@ -114,7 +114,7 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
     t->n_said = first + n;
 }
 
-static gr__point_said said_of(const gr__untold_task *t)
+static gr__point_said said_of(const gr__unsupervised *t)
 {
     return (gr__point_said){.model = t->base.model,
                             .part = &t->data.part[t->scored],
@@ -127,14 +127,14 @@ static gr__point_said said_of(const gr__untold_task *t)
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
-    gr__point_said s = said_of((const gr__untold_task *)base);
+    gr__point_said s = said_of((const gr__unsupervised *)base);
     int n = 0;
     return gr__point_score(&s, out, capacity, &n) == GR_OK ? n : 0;
 }
 
 static gr_status panels(gr__task *base, gr__str *page)
 {
-    gr__point_said s = said_of((const gr__untold_task *)base);
+    gr__point_said s = said_of((const gr__unsupervised *)base);
     return gr__point_panels(&s, page);
 }
 
@@ -149,7 +149,7 @@ const gr__task_kind gr__task_unsupervised = {
     .epochs = 300,
     .defaults = defaults,
     .folds = true,
-    .bytes = sizeof(gr__untold_task),
+    .bytes = sizeof(gr__unsupervised),
     .open = open,
     .close = close,
     .build = build,
