@@ -1,5 +1,5 @@
 # The libraries that Gradus rests on, as one target: gradus_dependencies.
-# Sets GRADUS_USE_OPENMP, GRADUS_USE_ONEDNN, GRADUS_USE_PNG and GRADUS_USE_JPEG to what the options and this machine allow.
+# Sets GRADUS_USE_ONEDNN, GRADUS_USE_PNG and GRADUS_USE_JPEG to what the options and this machine allow.
 
 find_package(PkgConfig QUIET)
 find_package(Threads QUIET)
@@ -34,28 +34,17 @@ if(missing)
 endif()
 target_link_libraries(gradus_dependencies INTERFACE Threads::Threads m ${CMAKE_DL_LIBS})
 
-# One pool of threads in the process: ours and oneDNN's must be the same, and Debian's oneDNN uses libgomp.
-# Clang brings its own (libomp) and ignores the pragmas under -fopenmp=libgomp, so it gets plain threads.
-set(GRADUS_USE_OPENMP FALSE)
-if(GRADUS_OPENMP)
-    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-        find_package(OpenMP QUIET COMPONENTS C)
-        set(GRADUS_USE_OPENMP ${OpenMP_C_FOUND})
-    endif()
-    if(GRADUS_USE_OPENMP)
-        target_link_libraries(gradus_dependencies INTERFACE OpenMP::OpenMP_C)
-    endif()
-endif()
-
+# Debian's oneDNN runs on libgomp, which must be told how many threads to use. Clang brings an OpenMP of its own and gets none.
 set(GRADUS_USE_ONEDNN FALSE)
-if(GRADUS_ONEDNN AND GRADUS_USE_OPENMP)
+if(GRADUS_ONEDNN AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    find_package(OpenMP QUIET COMPONENTS C)
     find_path(GRADUS_DNNL_INCLUDE dnnl.h)
     find_library(GRADUS_DNNL_LIBRARY dnnl)
     mark_as_advanced(GRADUS_DNNL_INCLUDE GRADUS_DNNL_LIBRARY)
-    if(GRADUS_DNNL_INCLUDE AND GRADUS_DNNL_LIBRARY)
+    if(OpenMP_C_FOUND AND GRADUS_DNNL_INCLUDE AND GRADUS_DNNL_LIBRARY)
         set(GRADUS_USE_ONEDNN TRUE)
         target_include_directories(gradus_dependencies SYSTEM INTERFACE "${GRADUS_DNNL_INCLUDE}")
-        target_link_libraries(gradus_dependencies INTERFACE "${GRADUS_DNNL_LIBRARY}")
+        target_link_libraries(gradus_dependencies INTERFACE OpenMP::OpenMP_C "${GRADUS_DNNL_LIBRARY}")
     endif()
 endif()
 
@@ -82,12 +71,8 @@ foreach(row IN ITEMS "PNG libpng libpng-dev" "JPEG libturbojpeg libturbojpeg0-de
 endforeach()
 list(JOIN pictures " " pictures)
 
-set(pool "plain threads")
-if(GRADUS_USE_OPENMP)
-    set(pool "OpenMP")
-endif()
 set(dnnl "not used")
 if(GRADUS_USE_ONEDNN)
     set(dnnl "${GRADUS_DNNL_LIBRARY}")
 endif()
-message(STATUS "pool: ${pool}, oneDNN: ${dnnl}, pictures: BMP PNM ${pictures}")
+message(STATUS "oneDNN: ${dnnl}, pictures: BMP PNM ${pictures}")

@@ -62,7 +62,6 @@ typedef struct gr_system {
     const char *isa, *best_isa; /* level of the kernels in use, and the best one here: "generic", "avx2", "avx512" */
     bool bf16;                  /* the processor multiplies bf16 pairs */
     int cores, threads;         /* usable; used */
-    const char *pool;           /* of threads: "openmp", "pthreads" */
     const char *onednn;         /* "oneDNN 2.6.3", "none" */
     int64_t l1_bytes, l2_bytes, l3_bytes;
     uint64_t memory_bytes, memory_free_bytes, disk_free_bytes; /* of the current folder; 0: unknown */

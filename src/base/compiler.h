@@ -25,6 +25,15 @@
 #define GR__ALIGNED(n) _Alignas(n)
 #endif
 
+/* In a loop that waits for another thread. */
+#if defined(__x86_64__)
+#define GR__PAUSE() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define GR__PAUSE() __asm__ volatile("yield")
+#else
+#define GR__PAUSE() ((void)0)
+#endif
+
 #define GR__COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define GR__MIN(a, b) ((a) < (b) ? (a) : (b))
 #define GR__MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -1,4 +1,4 @@
-/* What both pools share: the number of threads and the grid of chunks. */
+/* How many threads, the grid of chunks, and chunks that have a home. The threads themselves: pool.c. */
 #include "base/parallel_int.h"
 
 #include <sched.h>
@@ -22,7 +22,6 @@ gr_status gr_set_threads(int threads)
     GR_FAIL_IF(threads < 0 || threads > GR__MOST_THREADS, GR_ERR_ARGUMENT,
                "cannot use %d threads; give 0 (one per core) to %d", threads, GR__MOST_THREADS);
     wanted = threads ? threads : default_threads();
-    gr__pool_resize(wanted);
     return GR_OK;
 }
 
@@ -54,6 +53,7 @@ typedef struct homes {
     gr__chunk_fn fn;
     void *context;
     int64_t first;
+    bool turned;
     int n;
     _Atomic uint64_t left[MOST_HOMES]; /* of each home: begin in the low half, end in the high one */
 } homes;
@@ -79,14 +79,16 @@ static void run_at_home(void *context, int64_t chunk, int thread)
         h->fn(h->context, chunk, thread);
         return;
     }
-    int64_t mine = take(h, thread % h->n, false);
-    for (int k = 1; mine < 0; k++) mine = take(h, (thread + k) % h->n, true); /* as many calls as chunks: one is left */
+    int64_t mine = take(h, thread % h->n, h->turned);
+    for (int k = 1; mine < 0; k++)
+        mine = take(h, (thread + k) % h->n, !h->turned); /* as many calls as chunks: one is left */
     h->fn(h->context, mine, thread);
 }
 
-void gr__parallel_home(int64_t first, int64_t chunks, gr__chunk_fn fn, void *context)
+void gr__parallel_home(int64_t first, int64_t chunks, bool turned, gr__chunk_fn fn, void *context)
 {
-    homes h = {.fn = fn, .context = context, .first = first, .n = GR__MIN(gr__parallel_width(), MOST_HOMES)};
+    homes h = {
+        .fn = fn, .context = context, .first = first, .turned = turned, .n = GR__MIN(gr__parallel_width(), MOST_HOMES)};
     int64_t n = chunks - first;
     if (chunks > UINT32_MAX) h.first = chunks; /* nobody's */
     for (int k = 0; k < h.n && h.first == first; k++) {

@@ -9,15 +9,16 @@
 typedef void (*gr__chunk_fn)(void *context, int64_t chunk, int thread);
 
 /* Runs fn(context, i, thread) for every i; returns when all are done. 'thread' < gr__parallel_width().
- * Called from inside a chunk it runs its chunks in place. */
+ * Called from inside a chunk, or while another thread's call has the pool, it runs its chunks in place. */
 void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context);
 /* The same, for work that comes again: a thread begins with the chunks that it had in the call before, which may still lie in
- * its cache, and takes those of others when it has no more. Chunks below 'first' are claimed in order, before all others. */
-void gr__parallel_home(int64_t first, int64_t chunks, gr__chunk_fn fn, void *context);
+ * its cache, and takes those of others when it has no more. Chunks below 'first' are claimed in order, before all others. turned: each begins
+ * with its last one, so that calls which take turns find in a cache that is a little too small what they left there. */
+void gr__parallel_home(int64_t first, int64_t chunks, bool turned, gr__chunk_fn fn, void *context);
 /* Most threads that may run chunks at once (for scratch buffers). */
 int gr__parallel_width(void);
-/* 'openmp' or 'pthreads' */
-const char *gr__parallel_name(void);
+/* Whether this thread runs a chunk. */
+bool gr__parallel_inside(void);
 
 /* Splits 'count' items into chunks of at least 'least' items (a function of the shape only): sets *per, returns the
  * number of chunks, at most 256. */

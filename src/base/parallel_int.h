@@ -1,11 +1,9 @@
-/* Between parallel.c and the two pools (parallel_omp.c, parallel_threads.c). */
+/* Between parallel.c and pool.c. */
 #ifndef GR__PARALLEL_INT_H
 #define GR__PARALLEL_INT_H
 
 #include "base/parallel.h"
 
 #define GR__MOST_THREADS 1024
-
-void gr__pool_resize(int threads);
 
 #endif

@@ -41,7 +41,7 @@ static void print_system(const gr_system *s)
     printf("  %-12s %s\n", "processor", *s->cpu ? s->cpu : "unknown");
     printf("  %-12s %s in use, %s is the best here%s\n", "kernels", s->isa, s->best_isa,
            s->bf16 ? "; multiplies bf16" : "");
-    printf("  %-12s %d of %d cores, %s\n", "threads", s->threads, s->cores, s->pool);
+    printf("  %-12s %d of %d cores\n", "threads", s->threads, s->cores);
     printf("  %-12s %s\n", "oneDNN", s->onednn);
     bytes_row("L1 cache", (double)s->l1_bytes);
     bytes_row("L2 cache", (double)s->l2_bytes);
@@ -63,7 +63,6 @@ static void json_system(const gr_system *s)
     json_bool("bf16", s->bf16);
     json_int("cores", s->cores);
     json_int("threads", s->threads);
-    json_text("pool", s->pool);
     json_text("onednn", s->onednn);
     json_int("l1_bytes", s->l1_bytes);
     json_int("l2_bytes", s->l2_bytes);

@@ -110,7 +110,7 @@ static void run_tasks(const gr__gemm *g, float *pack_to)
     task_call call = {&p, g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm};
     int64_t tasks = p.g.batch * p.row_blocks * p.column_blocks;
     if (g->packed_b)
-        gr__parallel_home(0, tasks, run_task, &call);
+        gr__parallel_home(0, tasks, g->turned, run_task, &call);
     else
         gr__parallel(tasks, run_task, &call);
 }

@@ -302,7 +302,7 @@ void gr__gemm_amx_run(const gr__gemm *g)
         p.shared = g->packed_b && !p.own_b ? packed_panels(&p) : g->scratch;
         atomic_store_explicit(&p.packed, 0, memory_order_relaxed);
         if (g->packed_b)
-            gr__parallel_home(p.packs, p.packs + p.tasks, run_task, &p);
+            gr__parallel_home(p.packs, p.packs + p.tasks, g->turned, run_task, &p);
         else
             gr__parallel(p.packs + p.tasks, run_task, &p);
     }

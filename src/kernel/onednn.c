@@ -1,16 +1,18 @@
 /* oneDNN 2.6 (descriptors are structs, an op descriptor comes first) and 3.x (descriptors are handles). What differs is
- * in the first half of the file; engine, memories and arguments are the same in both. The engine, and matrix products. */
+ * in the first half of the file; engine, memories and arguments are the same in both. The engine, and pieces of matrix products (onednn_matmul.c). */
 #include "kernel/onednn_int.h"
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "kernel/cpu.h"
 
+#include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct gr__dnn_matmul {
+struct gr__dnn_piece {
     gr__dnn_matmul_shape shape;
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t primitive;
@@ -58,6 +60,8 @@ const char *gr__dnn_version(void)
     pthread_once(&once, make_engine);
     return version_text;
 }
+
+void gr__dnn_use_threads(int threads) { omp_set_num_threads(threads); }
 
 dnnl_engine_t gr__dnn_engine(void) { return gr__dnn_available() ? engine : NULL; }
 
@@ -150,7 +154,7 @@ static matrix_desc describe(gr_dtype dtype, int64_t batch, int64_t rows, int64_t
 
 enum { A, B, BIAS, C, SCRATCH };
 
-static gr_status make_primitive(gr__dnn_matmul *mm, held_desc md[4], const_dnnl_primitive_attr_t attr)
+static gr_status make_primitive(gr__dnn_piece *mm, held_desc md[4], const_dnnl_primitive_attr_t attr)
 {
     const gr__dnn_matmul_shape *s = &mm->shape;
     DNN_TRY(matmul_desc(&mm->desc, &md[A], &md[B], s->bias ? &md[BIAS] : NULL, &md[C], attr), "plan a matrix product");
@@ -187,7 +191,7 @@ static gr_status make_attr(const gr__dnn_matmul_shape *s, dnnl_primitive_attr_t 
 
 static bool empty(const gr__dnn_matmul_shape *s) { return s->m == 0 || s->n == 0 || s->k == 0; }
 
-static gr_status build(gr__dnn_matmul *mm)
+static gr_status build(gr__dnn_piece *mm)
 {
     const gr__dnn_matmul_shape *s = &mm->shape;
     matrix_desc d[4] = {
@@ -210,7 +214,7 @@ static gr_status build(gr__dnn_matmul *mm)
     return status;
 }
 
-gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul **out)
+gr_status gr__dnn_piece_new(const gr__dnn_matmul_shape *shape, gr__dnn_piece **out)
 {
     GR_FAIL_IF(!gr__dnn_available(), GR_ERR_UNSUPPORTED, "%s found no usable processor", version_text);
     bool dtypes = shape->a_dtype == shape->b_dtype &&
@@ -223,21 +227,21 @@ gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul *
     bool column_with_gaps = shape->n == 1 && shape->m > 1 && shape->c_row != 1;
     GR_FAIL_IF(row_with_gaps || column_with_gaps, GR_ERR_UNSUPPORTED, "no oneDNN product of a %s with gaps",
                row_with_gaps ? "row" : "column");
-    gr__dnn_matmul *mm = gr__calloc(1, sizeof *mm);
+    gr__dnn_piece *mm = gr__calloc(1, sizeof *mm);
     if (!mm) return gr__fail_memory("a matrix product", sizeof *mm);
     mm->shape = *shape;
     mm->name = "empty";
     if (mm->shape.batch == 0) mm->shape.batch = 1;
     gr_status status = empty(shape) ? GR_OK : build(mm);
     if (status != GR_OK) {
-        gr__dnn_matmul_free(mm);
+        gr__dnn_piece_free(mm);
         return status;
     }
     *out = mm;
     return GR_OK;
 }
 
-void gr__dnn_matmul_free(gr__dnn_matmul *mm)
+void gr__dnn_piece_free(gr__dnn_piece *mm)
 {
     if (!mm) return;
     for (int i = 0; i < 5; i++)
@@ -248,9 +252,9 @@ void gr__dnn_matmul_free(gr__dnn_matmul *mm)
     gr__free(mm);
 }
 
-size_t gr__dnn_matmul_scratch_bytes(const gr__dnn_matmul *mm) { return mm->scratch_bytes; }
+size_t gr__dnn_piece_scratch_bytes(const gr__dnn_piece *mm) { return mm->scratch_bytes; }
 
-const char *gr__dnn_matmul_name(const gr__dnn_matmul *mm) { return mm->name; }
+const char *gr__dnn_piece_name(const gr__dnn_piece *mm) { return mm->name; }
 
 /* m, n or k is 0: an empty sum. */
 static gr_status run_empty(const gr__dnn_matmul_shape *s, void *c, const float *bias)
@@ -273,8 +277,7 @@ static gr_status run_empty(const gr__dnn_matmul_shape *s, void *c, const float *
     return GR_OK;
 }
 
-gr_status gr__dnn_matmul_run(gr__dnn_matmul *mm, const void *a, const void *b, void *c, const float *bias,
-                             void *scratch)
+gr_status gr__dnn_piece_run(gr__dnn_piece *mm, const void *a, const void *b, void *c, const float *bias, void *scratch)
 {
     if (empty(&mm->shape)) return run_empty(&mm->shape, c, bias);
     void *handle[5] = {(void *)(uintptr_t)a, (void *)(uintptr_t)b, (void *)(uintptr_t)bias, c, scratch};

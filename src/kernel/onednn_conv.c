@@ -276,6 +276,7 @@ gr_status gr__dnn_conv_new(const gr__dnn_conv_job *job, gr__dnn_conv **out)
     gr__dnn_conv *c = gr__calloc(1, sizeof *c);
     if (!c) return gr__fail_memory("a convolution", sizeof *c);
     c->job = *job;
+    gr__dnn_use_threads(gr_threads());
     gr_status status = build(c);
     if (status != GR_OK) {
         gr__dnn_conv_free(c);
@@ -319,6 +320,7 @@ gr_status gr__dnn_conv_run(gr__dnn_conv *c, void *x, void *w, void *y, const flo
     for (int i = 0; i < N_MEMORIES; i++)
         if (c->memory[i]) DNN_TRY(dnnl_memory_set_data_handle(c->memory[i], handle[i]), "set a pointer");
     if (c->plain) DNN_TRY(dnnl_memory_set_data_handle(c->plain, w), "set a pointer");
+    gr__dnn_use_threads(gr_threads());
     if (c->reorder && c->job.result != GR__CONV_W) GR_TRY(run_reorder(c));
     DNN_TRY(dnnl_primitive_execute(c->primitive, c->stream, c->n_args, c->args), "run a convolution");
     if (c->reorder && c->job.result == GR__CONV_W) GR_TRY(run_reorder(c));

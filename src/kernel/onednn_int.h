@@ -15,8 +15,19 @@ typedef const dnnl_memory_desc_t *gr__dnn_desc;
 
 /* NULL where the library is hidden or found no usable processor. */
 dnnl_engine_t gr__dnn_engine(void);
+/* What the library makes and runs for this thread uses so many of OpenMP's threads. */
+void gr__dnn_use_threads(int threads);
 /* The status that fits, with a sentence: "cannot <what>". */
 gr_status gr__dnn_failed(dnnl_status_t status, const char *what);
+
+/* A product or a part of one, by the calling thread alone: as gr__dnn_matmul. */
+typedef struct gr__dnn_piece gr__dnn_piece;
+gr_status gr__dnn_piece_new(const gr__dnn_matmul_shape *shape, gr__dnn_piece **out);
+void gr__dnn_piece_free(gr__dnn_piece *piece);
+size_t gr__dnn_piece_scratch_bytes(const gr__dnn_piece *piece);
+const char *gr__dnn_piece_name(const gr__dnn_piece *piece);
+gr_status gr__dnn_piece_run(gr__dnn_piece *piece, const void *a, const void *b, void *c, const float *bias,
+                            void *scratch);
 
 #define DNN_TRY(expr, what)                                                        \
     do {                                                                           \

@@ -55,7 +55,6 @@ void gr_system_describe(gr_system *out)
                        .bf16 = cpu->bf16,
                        .cores = usable_cores(),
                        .threads = gr_threads(),
-                       .pool = gr__parallel_name(),
                        .onednn = gr__dnn_version(),
                        .l1_bytes = cpu->l1_bytes,
                        .l2_bytes = cpu->l2_bytes,

@@ -92,6 +92,7 @@ gr_status gr__dense_run(gr__dense *d, const void *a, const void *b, void *c, voi
     d->own.a = a;
     d->own.b = b;
     d->own.c = c;
+    d->own.turned = !d->own.turned;
     gr__gemm_run(&d->own);
     return GR_OK;
 }
