@@ -3,7 +3,8 @@
  * The driver (backend/cpu/cpu_rnn.c) makes W x of all steps at once, in place of what the step then saves, and W h (forward)
  * or d·W (backward) between the steps. GR__RNN_GRU_BEFORE has a second product in a step, so it has two stages.
  *
- *   saved   (B, T, S*H)  lstm: i, f, g, o, c; gru: r, z, n, seen (op/recurrent.h); rnn: forward only, W x
+ *   saved   (B, T, S*H)  lstm: i, f, g, o, c; gru: r, z, n, seen (op/recurrent.h); rnn: forward only, W x.
+ *                        Forward without 'keeps' it is W x, (B, T, G*H), of which nothing is kept
  *   from_x  (B, T, G*H)  gradients of W x + b;  from_h: of W h + b, the same array but for GR__RNN_GRU */
 #ifndef GR__RNN_H
 #define GR__RNN_H
@@ -26,6 +27,8 @@ typedef struct gr__rnn {
     bool reverse;
     const int32_t *lengths; /* (B); NULL: all steps are real */
     float *saved;
+    int64_t blocks; /* of H numbers in a row of saved: S or G */
+    bool keeps;
     gr__rows y; /* (B*T, H) */
 
     const float *bias_ih, *bias_hh; /* forward (G*H); NULL: none */

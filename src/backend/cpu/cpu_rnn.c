@@ -14,7 +14,8 @@
 
 typedef struct sizes {
     gr__rnn_kind kind;
-    int64_t b, t, i, h, g, s; /* g, s: blocks of h */
+    int64_t b, t, i, h, g, s; /* g, s: blocks of h, of what is made from x and of what the step leaves there */
+    bool keeps;               /* for the backward pass */
     gr_dtype dtype;
     size_t item;
 } sizes;
@@ -28,13 +29,16 @@ static sizes sizes_of(const gr__args *a)
                         : gru ? (o->reset_before ? GR__RNN_GRU_BEFORE : GR__RNN_GRU)
                               : (o->relu ? GR__RNN_RELU : GR__RNN_TANH);
     const gr__arg *x = &a->in[GR__RNN_X];
+    bool backward = a->op == &gr__op_lstm_grad || a->op == &gr__op_gru_grad || a->op == &gr__op_rnn_grad;
+    bool keeps = backward || (a->n_out > GR__RNN_SAVED && gr__wanted(a, GR__RNN_SAVED));
     return (sizes){.kind = kind,
                    .b = x->dim[0],
                    .t = x->dim[1],
                    .i = x->dim[2],
                    .h = a->in[GR__RNN_W_HH].dim[1],
                    .g = gr__rnn_gates(kind),
-                   .s = gr__rnn_saved(kind),
+                   .s = keeps ? gr__rnn_saved(kind) : gr__rnn_gates(kind),
+                   .keeps = keeps,
                    .dtype = x->dtype,
                    .item = gr_dtype_size_bytes(x->dtype)};
 }
@@ -211,9 +215,10 @@ static gr__rnn forward_job(const gr__args *a, gr__room *r, float **product)
 {
     sizes z = sizes_of(a);
     int64_t n = z.b * z.h;
-    bool keeps = a->n_out > GR__RNN_SAVED && gr__wanted(a, GR__RNN_SAVED);
     bool lstm = z.kind == GR__RNN_LSTM;
     gr__rnn job = {.kind = z.kind,
+                   .blocks = z.s,
+                   .keeps = z.keeps,
                    .batch = z.b,
                    .steps = z.t,
                    .hidden = z.h,
@@ -223,7 +228,7 @@ static gr__rnn forward_job(const gr__args *a, gr__room *r, float **product)
                    .bias_hh = floats(a, GR__RNN_B_HH, r),
                    .h = state_of(a, GR__RNN_H0, GR__RNN_H_N, n, r),
                    .c = lstm ? state_of(a, GR__RNN_C0, GR__RNN_C_N, n, r) : NULL};
-    job.saved = keeps ? a->out[GR__RNN_SAVED].data : gr__room_take(r, z.b * z.t * z.s * z.h, sizeof(float));
+    job.saved = z.keeps ? a->out[GR__RNN_SAVED].data : gr__room_take(r, z.b * z.t * z.s * z.h, sizeof(float));
     if (gr__wanted(a, GR__RNN_Y)) job.y = rows_of(a->out[GR__RNN_Y].data, z.dtype, z.h);
     if (z.dtype == GR_BF16 || before(&z)) job.low = rows_of(gr__room_take(r, n, z.item), z.dtype, z.h);
     *product = gr__room_take(r, z.b * z.g * z.h, sizeof(float));
@@ -291,6 +296,7 @@ static gr__rnn backward_job(const gr__args *a, gr__room *r, float **product)
     int64_t n = z.b * z.h, all = z.b * z.t;
     bool lstm = z.kind == GR__RNN_LSTM;
     gr__rnn job = {.kind = z.kind,
+                   .blocks = z.s,
                    .batch = z.b,
                    .steps = z.t,
                    .hidden = z.h,

@@ -63,7 +63,7 @@ GR__INLINE place place_of(const gr__rnn *r, int64_t unit, int64_t gates)
     int64_t blocks = (r->hidden + GR__RNN_BLOCK - 1) / GR__RNN_BLOCK;
     place p = {.b = unit / blocks, .k = unit % blocks * GR__RNN_BLOCK};
     p.n = GR__MIN(GR__RNN_BLOCK, r->hidden - p.k);
-    if (r->saved) p.saved = r->saved + (p.b * r->steps + r->t) * gr__rnn_saved(r->kind) * r->hidden + p.k;
+    if (r->saved) p.saved = r->saved + (p.b * r->steps + r->t) * r->blocks * r->hidden + p.k;
     p.product = r->product ? r->product + p.b * gates * r->hidden + p.k : NULL;
     p.real = !r->lengths || r->t < r->lengths[p.b];
     return p;
@@ -104,43 +104,47 @@ GR__INLINE void lstm_forward(const gr__rnn *r, const place *p)
     vf g = vtanh(sum_x(r, p, 2) + sum_h(r, p, 2)), o = vsigmoid(sum_x(r, p, 3) + sum_h(r, p, 3));
     vf c = f * get(r->c + at, p->n) + i * g;
     put(r->c + at, p->n, c);
-    put(p->saved, p->n, i);
-    put(p->saved + h, p->n, f);
-    put(p->saved + 2 * h, p->n, g);
-    put(p->saved + 3 * h, p->n, o);
-    put(p->saved + 4 * h, p->n, c);
+    if (r->keeps) {
+        put(p->saved, p->n, i);
+        put(p->saved + h, p->n, f);
+        put(p->saved + 2 * h, p->n, g);
+        put(p->saved + 3 * h, p->n, o);
+        put(p->saved + 4 * h, p->n, c);
+    }
     finish(r, p, o * vtanh(c));
 }
 
-GR__INLINE void gru_gates(const gr__rnn *r, const place *p)
+/* Reset and update gate. */
+GR__INLINE vf gru_gate(const gr__rnn *r, const place *p, int64_t j)
 {
-    int64_t h = r->hidden;
-    put(p->saved, p->n, vsigmoid(sum_x(r, p, 0) + sum_h(r, p, 0)));
-    put(p->saved + h, p->n, vsigmoid(sum_x(r, p, 1) + sum_h(r, p, 1)));
+    vf gate = vsigmoid(sum_x(r, p, j) + sum_h(r, p, j));
+    if (r->keeps || r->kind == GR__RNN_GRU_BEFORE) put(p->saved + j * r->hidden, p->n, gate);
+    return gate;
 }
 
 GR__INLINE void gru_forward(const gr__rnn *r, const place *p)
 {
     int64_t h = r->hidden, at = p->b * h + p->k;
     bool before = r->kind == GR__RNN_GRU_BEFORE;
-    vf was = get(r->h + at, p->n), from_h;
+    vf was = get(r->h + at, p->n), from_h, z, seen;
     if (before && r->stage == 0) {
-        gru_gates(r, p);
-        vf seen = get(p->saved, p->n) * was;
-        put(p->saved + 3 * h, p->n, seen);
+        gru_gate(r, p, 1);
+        seen = gru_gate(r, p, 0) * was;
+        if (r->keeps) put(p->saved + 3 * h, p->n, seen);
         put_row(&r->low, at, p->n, seen);
         return;
     }
     if (before) {
         from_h = sum_h(r, p, 2);
+        z = get(p->saved + h, p->n);
     } else {
-        gru_gates(r, p);
-        vf seen = sum_h(r, p, 2);
-        put(p->saved + 3 * h, p->n, seen);
-        from_h = get(p->saved, p->n) * seen;
+        seen = sum_h(r, p, 2);
+        from_h = gru_gate(r, p, 0) * seen;
+        z = gru_gate(r, p, 1);
+        if (r->keeps) put(p->saved + 3 * h, p->n, seen);
     }
-    vf n = vtanh(sum_x(r, p, 2) + from_h), z = get(p->saved + h, p->n);
-    put(p->saved + 2 * h, p->n, n);
+    vf n = vtanh(sum_x(r, p, 2) + from_h);
+    if (r->keeps) put(p->saved + 2 * h, p->n, n);
     finish(r, p, (vset(1.0f) - z) * n + z * was);
 }
 
@@ -149,7 +153,7 @@ GR__INLINE void rest_forward(const gr__rnn *r, const place *p)
 {
     int64_t at = p->b * r->hidden + p->k;
     if (r->kind == GR__RNN_GRU_BEFORE && r->stage == 0) return;
-    for (int64_t j = 0; j < gr__rnn_saved(r->kind); j++) put(p->saved + j * r->hidden, p->n, vzero());
+    for (int64_t j = 0; j < r->blocks; j++) put(p->saved + j * r->hidden, p->n, vzero());
     put_row(&r->low, at, p->n, get(r->h + at, p->n));
     put_row(&r->y, (p->b * r->steps + r->t) * r->hidden + p->k, p->n, vzero());
 }
