@@ -9,9 +9,10 @@ All programs speak the protocol of bench/peers/peer.py. Where several peers are 
 tried first and the fastest goes on; the others end. Then "us, peer" is repeated --pairs times; before every sample the
 driver waits until the machine is idle (less than 6 % busy), for at most --patience seconds.
 
-The verdict is the ratio peer / us of the medians and of the minima (above 1: we are faster). The spread is half the
-range of the ratios of the pairs over their median; above 8 % the result is refused (exit status 5), as it is when
-the machine was not idle (--busy-ok: measure all the same and say so).
+The verdict is the ratio peer / us of the medians and of the minima (above 1: we are faster). The spread is half of
+what the ratios of the pairs range over, divided by their median: of all of them, or from eight pairs on of the middle
+half (a range grows with the number of samples: it would punish who measures longer). Above 8 % the result is refused
+(exit status 5), as it is when the machine was not idle (--busy-ok: measure all the same and say so).
 """
 import argparse
 import json
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import time
 
-IDLE, SPREAD = 0.06, 0.08
+IDLE, SPREAD, SAMPLE = 0.06, 0.08, 0.33
 
 
 class Program:
@@ -85,6 +86,14 @@ def wait_for_idle(patience):
     return True
 
 
+def spread_of(ratios):
+    """Half the range, or half the distance of the quartiles, over the median."""
+    low, high = min(ratios), max(ratios)
+    if len(ratios) >= 8:
+        low, _, high = statistics.quantiles(ratios, n=4)
+    return (high - low) / 2 / statistics.median(ratios)
+
+
 def figures(program):
     return {"command": program.command, "median": statistics.median(program.seconds), "min": min(program.seconds),
             "seconds": program.seconds, "rss_mib": program.rss_mib,
@@ -108,8 +117,8 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--us", required=True, metavar="COMMAND")
     p.add_argument("--peer", required=True, action="append", metavar="COMMAND", help="several: the fastest counts")
-    p.add_argument("--pairs", type=int, default=7)
-    p.add_argument("--steps", type=int, default=3, help="steps of a sample, whose time is their median")
+    p.add_argument("--pairs", type=int, default=11)
+    p.add_argument("--steps", type=int, help="steps of a sample, whose time is their median (default: a third of a second)")
     p.add_argument("--warmup", type=int, default=3, help="steps thrown away at the start")
     p.add_argument("--cpus", help="pin all to these, as taskset -c")
     p.add_argument("--patience", type=float, default=60, help="seconds to wait for an idle machine")
@@ -126,7 +135,8 @@ def main():
     trial = []
     for program in peers:
         idle &= wait_for_idle(patience)
-        trial.append(min(program.run(o.steps)))
+        trial.append(min(program.run(o.steps or 3)))
+    o.steps = o.steps or max(3, min(100, round(SAMPLE / min(trial))))
     best = peers[trial.index(min(trial))]
     for program in peers:
         if program is not best:
@@ -141,7 +151,7 @@ def main():
     best.end()
 
     pairs = [b / a for a, b in zip(us.seconds, best.seconds)]
-    spread = (max(pairs) - min(pairs)) / 2 / statistics.median(pairs)
+    spread = spread_of(pairs)
     result = {"us": figures(us), "peer": figures(best), "pairs": pairs, "spread": spread, "idle": idle,
               "tried": [{"command": q.command, "min": t} for q, t in zip(peers, trial)], "refused": []}
     result["ratio_median"] = result["peer"]["median"] / result["us"]["median"]

@@ -5,6 +5,7 @@
 
 #include "gradus/nn.h"
 #include "gradus/plan.h"
+#include "kernel/onednn.h"
 #include "op/op.h"
 
 static gr__safetensors *file;
@@ -255,6 +256,72 @@ static void refusals(void **state)
     }
 }
 
+/* ---- weights packed before the runs ---- */
+
+enum { PACK_ROWS = 3, PACK_STEPS = 5, PACK_WIDTH = 37, PACK_HIDDEN = 70 };
+
+static void expect_same_runs(gr_session *plain, gr_session *packed)
+{
+    gr_tensor a, b;
+    for (int k = 0; k < 2; k++) {
+        assert_ok(gr_session_run(plain));
+        assert_ok(gr_session_run(packed));
+        assert_ok(gr_session_output(plain, "y", &a));
+        assert_ok(gr_session_output(packed, "y", &b));
+        assert_memory_equal(a.data, b.data, gr_tensor_size_bytes(&a));
+    }
+}
+
+static void pack_case(kind k, const gr_rnn_options *options, bool bf16)
+{
+    gr_graph *g;
+    gr_store *store;
+    gr_plan *plan[2] = {NULL, NULL};
+    gr_session *s[2] = {NULL, NULL};
+    gr_value h_n = 0, c_n = 0;
+    gr_tensor x, w;
+    char *text;
+    assert_ok(gr_graph_new(&g));
+    assert_ok(gr_store_new(&store));
+    gr_value in = gr_input(g, "x", GR_F32, 3, (int64_t[]){PACK_ROWS, PACK_STEPS, PACK_WIDTH});
+    gr_output(g, "run", "y", layer(g, k, "cell", in, PACK_HIDDEN, options, &h_n, &c_n));
+    if (bf16) assert_ok(gr_autocast_bf16(g));
+    assert_ok(gr_store_prepare(store, g, 7));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(gr_plan_compile(g, "run", &(gr_plan_options){.no_fuse = i == 0}, &plan[i]));
+        assert_ok(gr_session_new(plan[i], store, &s[i]));
+        assert_ok(gr_session_input(s[i], "x", &x));
+        for (int64_t e = 0; e < gr_tensor_count(&x); e++) gr_tensor_set(&x, e, (double)((e * 37 + 11) % 101) / 50 - 1);
+        assert_ok(gr_plan_print(plan[i], &text));
+        assert_int_equal(strstr(text, "pack.scan") != NULL, i == 1);
+        gr_text_free(text);
+    }
+    expect_same_runs(s[0], s[1]);
+    assert_ok(gr_store_get(store, "cell.weight_hh_l0", &w));
+    for (int64_t e = 0; e < gr_tensor_count(&w); e++) gr_tensor_set(&w, e, -2 * gr_tensor_get(&w, e));
+    gr_store_touch(store);
+    expect_same_runs(s[0], s[1]);
+    for (int i = 0; i < 2; i++) {
+        gr_session_free(&s[i]);
+        gr_plan_free(&plan[i]);
+    }
+    gr_store_free(&store);
+    gr_graph_free(&g);
+}
+
+static void weights_are_packed_before_the_runs(void **state)
+{
+    (void)state;
+    gr__dnn_hide(true); /* W x by the same kernel in both plans */
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        pack_case(LSTM, &(gr_rnn_options){0}, bf16);
+        pack_case(GRU, &(gr_rnn_options){0}, bf16);
+        pack_case(GRU, &(gr_rnn_options){.reset_before = true}, bf16);
+        pack_case(RNN, &(gr_rnn_options){.bidirectional = true}, bf16);
+    }
+    gr__dnn_hide(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +329,7 @@ int main(void)
         cmocka_unit_test(layers_learn_in_a_plan),
         cmocka_unit_test(parameters_begin_as_pytorchs),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(weights_are_packed_before_the_runs),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

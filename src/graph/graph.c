@@ -41,6 +41,14 @@ gr_status gr_graph_status(const gr_graph *g)
     return g->status == GR_OK ? GR_OK : gr__fail(g->status, "%s", g->message);
 }
 
+gr__arg gr__arg_of(const gr__value *v)
+{
+    gr__arg a = {.dtype = v->dtype, .rank = v->rank};
+    memcpy(a.dim, v->dim, sizeof a.dim);
+    gr__arg_strides(&a);
+    return a;
+}
+
 gr_value gr__graph_fail(gr_graph *g, gr_status status, const char *format, ...)
 {
     if (g->status != GR_OK) return 0;

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/str.h"
+#include "tensor/args.h"
 
 #define GR__MAX_SCOPES 32
 
@@ -98,6 +99,9 @@ GR__INLINE const gr__node *gr__producer(const gr_graph *g, gr_value v)
     int32_t n = g->value[v - 1].producer;
     return n < 0 ? NULL : &g->node[n];
 }
+
+/* As an operand that lies contiguous; no data. */
+gr__arg gr__arg_of(const gr__value *v);
 
 /* Keeps the first error (with the scope) and returns 0. */
 gr_value gr__graph_fail(gr_graph *g, gr_status status, const char *format, ...) GR_PRINTF(3, 4);

@@ -15,7 +15,7 @@ typedef struct gr__kernel {
     bool (*applicable)(const gr__args *a, char *why);
     /* Bytes of scratch for this number of threads; NULL: none. */
     size_t (*scratch_bytes)(const gr__args *a);
-    /* Bytes of operand 1 in the order that the kernel reads fastest (op/pack.h); NULL: it reads it as it lies. */
+    /* Bytes of the weight in the order that the kernel reads fastest (op/pack.h); NULL: it reads it as it lies. */
     size_t (*packed_bytes)(const gr__args *a);
     /* Once per session, pointers final: what can be worked out before the runs. NULL: nothing. */
     gr_status (*prepare)(const gr__args *a, void **state);

@@ -9,7 +9,7 @@ static gr_status infer(gr__infer *c)
     GR_TRY(gr__want_given(c, 0));
     c->out[0].dtype = GR_U8;
     c->out[0].rank = 1;
-    c->out[0].dim[0] = (int64_t)a->product.packed_bytes;
+    c->out[0].dim[0] = (int64_t)a->bytes;
     return GR_OK;
 }
 

@@ -1,12 +1,16 @@
-/* A weight in the order in which the kernel of a product reads it. Made by a pass only, of weights that no run changes. */
+/* A weight in the order in which the kernel of a product, or of a recurrent layer, reads it. Made by passes only, of weights
+ * that no run changes. */
 #ifndef GR__OP_PACK_H
 #define GR__OP_PACK_H
 
 #include "op/fused_product.h"
 
 typedef struct gr__pack_attr {
-    gr__fused_product_attr product; /* that it is made for */
-    gr__value x;                    /* operand 0 of that */
+    gr__fused_product_attr product; /* that it is made for; or: */
+    const gr__op *scan;             /* gr__op_lstm, gr__op_gru or gr__op_rnn; NULL: a product */
+    gr__recurrent_attr scan_attr;
+    gr__value x; /* operand 0 of that */
+    size_t bytes;
 } gr__pack_attr;
 
 #endif

@@ -136,13 +136,13 @@ gr_value gr__recurrent_node(gr_graph *g, const gr__op *op, const gr_value *x_w_w
                             gr_value *out)
 {
     gr__recurrent_attr a = {0};
-    gr_value in[8] = {x_w_w[0], x_w_w[1], x_w_w[2]};
+    gr_value in[GR__RNN_C0 + 2] = {x_w_w[0], x_w_w[1], x_w_w[2]};
     if (o) {
         a = (gr__recurrent_attr){o->reverse, o->reset_before, o->relu};
         in[GR__RNN_B_IH] = o->bias_ih, in[GR__RNN_B_HH] = o->bias_hh, in[GR__RNN_LENGTHS] = o->lengths;
         in[GR__RNN_H0] = o->h0, in[GR__RNN_C0] = o->c0;
     }
-    if (in[GR__RNN_C0] && op->max_in <= GR__RNN_C0)
+    if (in[GR__RNN_C0] && op != &gr__op_lstm)
         return gr__graph_fail(g, GR_ERR_ARGUMENT, "%s: c0 is a state of lstm only", op->name);
     return gr__node_add(g, op, in, op->max_in, &a, out);
 }

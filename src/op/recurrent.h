@@ -19,8 +19,10 @@ enum { /* operands of the op */
        GR__RNN_B_HH,
        GR__RNN_LENGTHS,
        GR__RNN_H0,
-       GR__RNN_C0,
+       GR__RNN_C0, /* lstm only */
 };
+/* The operand behind these: weight_hh in the kernel's order (op/pack.h), made by a pass. */
+GR__INLINE int gr__recurrent_packed(const gr__op *op) { return op->max_in - 1; }
 enum { GR__RNN_Y, GR__RNN_H_N, GR__RNN_SAVED, GR__RNN_C_N }; /* its results */
 enum {                                                       /* operands of the gradient, after x, w_ih, w_hh */
        GR__RNN_GRAD_Y = 3,

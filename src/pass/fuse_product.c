@@ -21,14 +21,6 @@ static bool is_product(const gr__node *n)
     return plain || n->op == &gr__op_conv;
 }
 
-static gr__arg described(const gr__value *v)
-{
-    gr__arg a = {.dtype = v->dtype, .rank = v->rank};
-    memcpy(a.dim, v->dim, sizeof a.dim);
-    gr__arg_strides(&a);
-    return a;
-}
-
 /* A draft of a fused node. */
 typedef struct draft {
     gr__fused_product_attr attr;
@@ -42,7 +34,7 @@ static const gr__kernel *kernel_of(const fuser *f, const draft *d)
     gr__arg in[GR__MAX_IN], out[GR__MAP_MOST_OUTPUTS];
     char why[GR__WHY_BYTES];
     for (int i = 0; i < d->n_in; i++)
-        in[i] = d->in[i] ? described(gr__value_get(f->g, d->in[i])) : (gr__arg){.dtype = GR_DTYPE_NONE};
+        in[i] = d->in[i] ? gr__arg_of(gr__value_get(f->g, d->in[i])) : (gr__arg){.dtype = GR_DTYPE_NONE};
     for (int i = 0; i < d->attr.map.n_out; i++) {
         out[i] = (gr__arg){.dtype = d->attr.map.out_dtype[i], .rank = d->attr.map.rank};
         memcpy(out[i].dim, d->attr.map.dim, sizeof out[i].dim);
@@ -161,12 +153,12 @@ static gr_status pack_weight(fuser *f, int32_t node)
     const gr__kernel *row = kernel_of(f, &d);
     gr__arg in[GR__MAX_IN];
     for (int i = 0; i < d.n_in; i++)
-        in[i] = d.in[i] ? described(gr__value_get(g, d.in[i])) : (gr__arg){.dtype = GR_DTYPE_NONE};
+        in[i] = d.in[i] ? gr__arg_of(gr__value_get(g, d.in[i])) : (gr__arg){.dtype = GR_DTYPE_NONE};
     size_t bytes =
         row && row->packed_bytes ? row->packed_bytes(&(gr__args){.attr = &d.attr, .in = in, .n_in = d.n_in}) : 0;
     if (!bytes) return GR_OK;
     d.attr.packed_bytes = bytes;
-    gr__pack_attr pack = {.product = d.attr, .x = *gr__value_get(g, d.in[0])};
+    gr__pack_attr pack = {.product = d.attr, .x = *gr__value_get(g, d.in[0]), .bytes = bytes};
     gr__place outer = gr__place_enter(g, &n, n.order, n.flags);
     gr_value weight = d.in[1];
     gr__node_add(g, &gr__op_pack, &weight, 1, &pack, &d.in[1]);

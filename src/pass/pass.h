@@ -20,6 +20,9 @@ gr_status gr__pass_fuse(gr_graph *g);
 /* Products take the map behind them, and weights that stay as they are get packed, where a kernel of the backend does so. */
 gr_status gr__pass_fuse_product(gr_graph *g, const gr__backend *backend);
 
+/* So do the weights of recurrent layers. */
+gr_status gr__pass_pack_scan(gr_graph *g, const gr__backend *backend);
+
 /* What the gradient reads of the forward part is computed again instead of kept. */
 typedef enum gr__recompute {
     GR__RECOMPUTE_NONE,

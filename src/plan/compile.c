@@ -26,7 +26,10 @@ static gr_status run_passes(gr_graph *g, gr__recompute level, const gr_plan_opti
     GR_TRY(gr__pass_carry(g));
     GR_TRY(gr__pass_recompute(g, level));
     if (!o->no_fuse) GR_TRY(gr__pass_fuse(g));
-    if (!o->no_fuse && !o->reference) GR_TRY(gr__pass_fuse_product(g, &gr__cpu_backend));
+    if (!o->no_fuse && !o->reference) {
+        GR_TRY(gr__pass_fuse_product(g, &gr__cpu_backend));
+        GR_TRY(gr__pass_pack_scan(g, &gr__cpu_backend));
+    }
 #ifndef NDEBUG
     GR_TRY(gr__graph_check(g));
 #endif

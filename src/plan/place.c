@@ -37,14 +37,6 @@ static gr_status new_slot(gr__placer *p, gr__slot s, int32_t *out)
 
 static size_t value_bytes(const gr__value *v) { return (size_t)gr__value_count(v) * gr_dtype_size_bytes(v->dtype); }
 
-static gr__arg shape_of(const gr__value *v)
-{
-    gr__arg a = {.dtype = v->dtype, .rank = v->rank};
-    memcpy(a.dim, v->dim, sizeof a.dim);
-    gr__arg_strides(&a);
-    return a;
-}
-
 /* The value as it lies at its place. */
 static gr__operand operand_of(const gr__placer *p, gr_value v)
 {
@@ -52,7 +44,7 @@ static gr__operand operand_of(const gr__placer *p, gr_value v)
     const gr__value *x = gr__value_get(p->g, v);
     const gr__where *w = &p->plan->where[v - 1];
     gr__operand o = {
-        .arg = shape_of(x), .slot = w->slot, .offset_bytes = (size_t)w->offset * gr_dtype_size_bytes(x->dtype)};
+        .arg = gr__arg_of(x), .slot = w->slot, .offset_bytes = (size_t)w->offset * gr_dtype_size_bytes(x->dtype)};
     memcpy(o.arg.stride, w->stride, sizeof o.arg.stride);
     return o;
 }
@@ -61,7 +53,7 @@ static gr__operand operand_of(const gr__placer *p, gr_value v)
 static gr_status own_slot(gr__placer *p, gr_value v, int32_t first, int32_t last, bool pinned)
 {
     const gr__value *x = gr__value_get(p->g, v);
-    gr__arg a = shape_of(x);
+    gr__arg a = gr__arg_of(x);
     gr__where *w = &p->plan->where[v - 1];
     w->offset = 0;
     memcpy(w->stride, a.stride, sizeof w->stride);
@@ -220,7 +212,7 @@ static gr_status place_inside(gr__placer *p, gr_value v, int32_t time, bool *don
     int k = p->inside_operand[v - 1];
     GR_TRY(place_concat(p, concat->out[0], time));
     gr__operand part = concat_part(p, concat, k);
-    gr__arg target = shape_of(gr__value_get(p->g, v));
+    gr__arg target = gr__arg_of(gr__value_get(p->g, v));
     int64_t offset = 0, stride[GR_MAX_RANK] = {0};
     memcpy(stride, part.arg.stride, sizeof stride);
     if (concat->in[k] != v && !gr__op_reshape.view(&part.arg, NULL, &target, &offset, stride)) return GR_OK;
@@ -405,7 +397,7 @@ static gr_status place_view(gr__placer *p, int32_t index, int32_t time)
     const gr__node *n = &p->g->node[index];
     bool hoisted = p->hoisted[n->out[0] - 1];
     gr__operand in = operand_of(p, n->in[0]);
-    gr__arg out = shape_of(gr__value_get(p->g, n->out[0]));
+    gr__arg out = gr__arg_of(gr__value_get(p->g, n->out[0]));
     gr__where *w = &p->plan->where[n->out[0] - 1];
     int64_t offset = 0, stride[GR_MAX_RANK] = {0};
     if (!n->op->view(&in.arg, n->attr, &out, &offset, stride)) {

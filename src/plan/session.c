@@ -356,9 +356,8 @@ static gr_status check_states(const gr_session *s)
     for (size_t i = 0; i < p->n_slots; i++) {
         if (p->slot[i].kind != GR__SLOT_STATE) continue;
         const gr__value *v = gr__value_get(p->graph, p->slot[i].state);
-        gr__arg a = {.dtype = v->dtype, .rank = v->rank, .data = s->slot_data[i]};
-        memcpy(a.dim, v->dim, sizeof a.dim);
-        gr__arg_strides(&a);
+        gr__arg a = gr__arg_of(v);
+        a.data = s->slot_data[i];
         GR_FAIL_IF(!all_finite(&a), GR_ERR_NUMERIC, "state '%s' holds a number that is not finite", v->name);
     }
     return GR_OK;

@@ -221,4 +221,10 @@ static gr_status pack(const gr__args *a, void *state)
     return GR_OK;
 }
 
-const gr__kernel gr__cpu_pack = {.op = &gr__op_pack, .name = "pack", .scratch_bytes = pack_scratch, .run = pack};
+static bool packs(const gr__args *a, char *why)
+{
+    return !((const gr__pack_attr *)a->attr)->scan || gr__refuse(why, "a weight of a recurrent layer");
+}
+
+const gr__kernel gr__cpu_pack = {
+    .op = &gr__op_pack, .name = "pack", .applicable = packs, .scratch_bytes = pack_scratch, .run = pack};

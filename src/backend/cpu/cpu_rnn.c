@@ -8,6 +8,7 @@
 #include "kernel/copy.h"
 #include "kernel/reduce.h"
 #include "kernel/rnn.h"
+#include "op/pack.h"
 #include "op/recurrent.h"
 
 #include <string.h>
@@ -190,6 +191,8 @@ static size_t most_scratch(const products *p)
     return most;
 }
 
+static size_t packed_size(const gr__dense *d) { return (gr__dense_packed_bytes(d) + 63) & ~(size_t)63; }
+
 /* Weights that every step multiplies with, packed once a run where that pays; returns what runs borrow then. */
 static void *pack_once(gr__dense *first, const void *w, gr__dense *second, const void *w2, gr__room *r)
 {
@@ -206,6 +209,63 @@ static void *pack_once(gr__dense *first, const void *w, gr__dense *second, const
 static const char *candidate_of(const sizes *z, const void *w_hh)
 {
     return w_hh ? (const char *)w_hh + (size_t)(2 * z->h * z->h) * z->item : NULL;
+}
+
+/* ---- weights packed before the runs ---- */
+
+static bool packed_before(const gr__args *a) { return gr__has(a, gr__recurrent_packed(a->op)); }
+
+static void use_packed(const products *p, const char *packed)
+{
+    gr__dense_use_packed(p->of[STEP], packed);
+    if (packed_size(p->of[CANDIDATE])) gr__dense_use_packed(p->of[CANDIDATE], packed + packed_size(p->of[STEP]));
+}
+
+static size_t forward_packed(const gr__args *a)
+{
+    products *p = NULL;
+    if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
+    size_t bytes = packed_size(p->of[STEP]);
+    if (bytes) bytes += packed_size(p->of[CANDIDATE]);
+    release(p);
+    return bytes;
+}
+
+static bool packs(const gr__args *a, char *why)
+{
+    return ((const gr__pack_attr *)a->attr)->scan || gr__refuse(why, "a weight of a product");
+}
+
+static gr_status pack_prepare(const gr__args *a, void **state)
+{
+    const gr__pack_attr *o = a->attr;
+    const gr__arg in[] = {gr__arg_of(&o->x), {.dtype = GR_DTYPE_NONE}, a->in[0]};
+    products *p = NULL;
+    GR_TRY(make(&(gr__args){.op = o->scan, .in = in, .n_in = 3, .attr = &o->scan_attr}, make_forward, &p));
+    *state = p;
+    return GR_OK;
+}
+
+static size_t pack_scratch(const gr__args *a)
+{
+    void *state = NULL;
+    if (pack_prepare(a, &state) != GR_OK) return 0; /* then 'prepare' fails too */
+    size_t bytes = most_scratch(state);
+    release(state);
+    return bytes;
+}
+
+static gr_status pack(const gr__args *a, void *state)
+{
+    const products *p = state;
+    const char *w = a->in[0].data; /* (G*H, H) */
+    char *to = a->out[0].data;
+    int64_t h = a->in[0].dim[1];
+    gr__dense_pack(p->of[STEP], w, to, a->scratch);
+    if (packed_size(p->of[CANDIDATE]))
+        gr__dense_pack(p->of[CANDIDATE], w + (size_t)(2 * h * h) * gr_dtype_size_bytes(a->in[0].dtype),
+                       to + packed_size(p->of[STEP]), a->scratch);
+    return GR_OK;
 }
 
 /* ---- forward ---- */
@@ -243,7 +303,7 @@ static size_t forward_scratch(const gr__args *a)
     float *product;
     if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
     forward_job(a, &r, &product);
-    pack_once(p->of[STEP], NULL, p->of[CANDIDATE], NULL, &r);
+    if (!packed_before(a)) pack_once(p->of[STEP], NULL, p->of[CANDIDATE], NULL, &r);
     size_t bytes = r.used + most_scratch(p);
     release(p);
     return bytes;
@@ -266,7 +326,11 @@ static gr_status forward(const gr__args *a, void *state)
     float *product;
     gr__rnn job = forward_job(a, &r, &product);
     const void *w_hh = a->in[GR__RNN_W_HH].data, *w_candidate = candidate_of(&z, w_hh);
-    void *borrowed = pack_once(p->of[STEP], w_hh, p->of[CANDIDATE], w_candidate, &r);
+    void *borrowed = r.base + r.used;
+    if (packed_before(a))
+        use_packed(p, a->in[gr__recurrent_packed(a->op)].data);
+    else
+        borrowed = pack_once(p->of[STEP], w_hh, p->of[CANDIDATE], w_candidate, &r);
     const void *operand = job.low.data ? job.low.data : job.h;
     if (job.low.data) {
         if (z.dtype == GR_F32)
@@ -392,12 +456,19 @@ static gr_status backward(const gr__args *a, void *state)
     return over_all_steps(a, p, &job, borrowed);
 }
 
-#define FORWARD                                                                                                 \
-    .applicable = applicable, .scratch_bytes = forward_scratch, .prepare = forward_prepare, .release = release, \
-    .run = forward
+#define FORWARD                                                                                 \
+    .applicable = applicable, .scratch_bytes = forward_scratch, .packed_bytes = forward_packed, \
+    .prepare = forward_prepare, .release = release, .run = forward
 #define BACKWARD                                                                                                  \
     .applicable = applicable, .scratch_bytes = backward_scratch, .prepare = backward_prepare, .release = release, \
     .run = backward
+const gr__kernel gr__cpu_pack_scan = {.op = &gr__op_pack,
+                                      .name = "pack.scan",
+                                      .applicable = packs,
+                                      .scratch_bytes = pack_scratch,
+                                      .prepare = pack_prepare,
+                                      .release = release,
+                                      .run = pack};
 const gr__kernel gr__cpu_lstm = {.op = &gr__op_lstm, .name = "lstm", FORWARD};
 const gr__kernel gr__cpu_gru = {.op = &gr__op_gru, .name = "gru", FORWARD};
 const gr__kernel gr__cpu_rnn = {.op = &gr__op_rnn, .name = "rnn", FORWARD};
