@@ -16,9 +16,9 @@
 /* Of the largest element; PyTorch's own f32 is 2e-6 away. */
 #define LIMIT 1e-5
 
-static const char *const folders[] = {"bert-tiny",    "bert-old",        "bert-regression",
-                                      "roberta-tiny", "distilbert-tiny", "textcnn-tiny",
-                                      "textrnn-tiny", "textrnn-last",    "textrnn-mean"};
+static const char *const folders[] = {"bert-tiny",       "bert-old",     "bert-regression", "roberta-tiny",
+                                      "distilbert-tiny", "textcnn-tiny", "textrnn-tiny",    "textrnn-last",
+                                      "textrnn-mean",    "bag-tiny",     "bag-single"};
 
 typedef struct subject {
     const char *name;

@@ -1,4 +1,4 @@
-/* Classifiers of texts from nothing: words as tokens, noise, folds, the families textcnn and textrnn, rows that are left out. */
+/* Classifiers of texts from nothing: words as tokens, noise, folds, the families textcnn, textrnn and bag, rows that are left out. */
 #include "tests/run_rig.h"
 
 #include "data/split.h"
@@ -178,6 +178,7 @@ static void families_learn(void **state)
     learns((const char *const[]){"model.type=textrnn", "model.hidden=16", "model.head_dropout=0"}, 3);
     learns((const char *const[]){"model.type=textrnn", "model.hidden=16", "model.cell=gru", "model.pool=last"}, 4);
     learns((const char *const[]){"model.type=textrnn", "model.hidden=16", "model.pool=mean", "model.layers=2"}, 4);
+    learns((const char *const[]){"model.type=bag", "model.buckets=4096"}, 2);
 }
 
 static void folds_and_bad_rows(void **state)

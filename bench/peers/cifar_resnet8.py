@@ -74,10 +74,7 @@ def main():
     x, y, tx, ty = prepare(train), torch.tensor(labels), prepare(test), torch.tensor(answers)
     fill = torch.tensor(-mean / std, dtype=torch.float32).view(1, 3, 1, 1)
     net = resnet8()
-    plain = [p for p in net.parameters() if p.dim() < 2]
-    heavy = [p for p in net.parameters() if p.dim() > 1]
-    sgd = torch.optim.SGD([{"params": heavy, "weight_decay": 5e-4}, {"params": plain}], lr=PEAK, momentum=0.9,
-                          nesterov=True)
+    sgd = torch.optim.SGD(net.parameters(), lr=PEAK, momentum=0.9, nesterov=True, weight_decay=5e-4)
     steps = EPOCHS * (len(x) // BATCH)
     rate = torch.optim.lr_scheduler.OneCycleLR(sgd, PEAK, total_steps=steps + 1, cycle_momentum=False)
     begin = time.time()

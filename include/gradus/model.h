@@ -7,7 +7,7 @@
  *
  * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
  * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst,
- * textcnn, textrnn, rnn, linear, fm, mf, two_tower, next_item, kmeans, pca. */
+ * textcnn, textrnn, bag, rnn, linear, fm, mf, two_tower, next_item, kmeans, pca. */
 #ifndef GRADUS_MODEL_H
 #define GRADUS_MODEL_H
 

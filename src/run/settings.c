@@ -126,7 +126,8 @@ typedef struct gr__optimizer_rows {
     }
 static const gr__conf_row optimizer_rows[] = {
     OPTIMIZER_ROWS,
-    {"decay_all", GR__CONF_BOOL, AT(decay_all), 0, 0, NULL, "false", "weight decay on biases and norms too", 0},
+    {"decay_all", GR__CONF_BOOL, AT(decay_all), 0, 0, NULL, "false",
+     "weight decay on biases and norms too; tasks that are not on text always do it", 0},
 };
 static const gr__conf_row group_rows[] = {
     OPTIMIZER_ROWS,

@@ -59,7 +59,9 @@ static const gr__conf_row loss_rows[] = {
     {"smoothing", GR__CONF_DOUBLE, offsetof(gr__maker_task, smoothing), 0, 1, NULL, "0.1",
      "dcgan: real pictures are to be judged 1 less so much", GR__CONF_BELOW_MAX},
     {"penalty", GR__CONF_DOUBLE, offsetof(gr__maker_task, penalty), 0, 1e6, NULL, "0",
-     "dcgan without norm: of half the square of the judge's slope at real pictures, which holds it back", 0},
+     "dcgan without norm, against a judge that runs away from the generator: weight of half the square of its "
+     "slope at real pictures (R1, Mescheder et al. 2018); the example does not need it",
+     0},
 };
 static const gr__conf_section sections[] = {
     {"data", data_rows, GR__COUNT(data_rows), "a path alone is the source"},

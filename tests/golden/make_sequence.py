@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes folders of tests/golden/models/ for the families that are not Hugging Face's: textcnn, textrnn, rnn,
-forecasters and recommenders. The networks are those that src/model/NAME.c tells, in PyTorch; golden.safetensors holds what make_models.py
+"""Makes folders of tests/golden/models/ for the families that are not Hugging Face's: textcnn, textrnn, bag,
+rnn, forecasters and recommenders. The networks are those that src/model/NAME.c tells, in PyTorch; golden.safetensors holds what make_models.py
 says of encoders and of language models; of forecasters x (B, window, N), y and prediction (B, horizon, N), loss (squared
 errors) and grad.<name>; of recommenders their inputs, what they answer, loss and grad.<name>. All in float64 rounded once.
 
@@ -21,6 +21,8 @@ TEXT = {  # name: class and its configuration
     "textrnn-tiny": ("textrnn", {"cell": "lstm", "num_layers": 2, "rnn_size": 5, "bidirectional": True, "pool": "max"}),
     "textrnn-last": ("textrnn", {"cell": "gru", "num_layers": 1, "rnn_size": 6, "bidirectional": True, "pool": "last"}),
     "textrnn-mean": ("textrnn", {"cell": "rnn", "num_layers": 1, "rnn_size": 6, "bidirectional": False, "pool": "mean"}),
+    "bag-tiny": ("bag", {"ngrams": 3, "buckets": 23, "pool": "root"}),
+    "bag-single": ("bag", {"ngrams": 1, "buckets": 1, "pool": "mean"}),
 }
 LANGUAGE = {
     "rnn-tiny": {"cell": "lstm", "num_layers": 2, "rnn_size": 12, "hidden_size": 12, "tie_word_embeddings": True},
@@ -43,6 +45,35 @@ class TextCnn(torch.nn.Module):
             parts.append(torch.relu(conv(torch.nn.functional.pad(x, ((w - 1) // 2, w // 2)))))
         hidden = torch.cat(parts, 1).transpose(1, 2) * mask[:, :, None]
         pooled = hidden.amax(1)
+        return hidden, pooled, self.classifier(pooled)
+
+
+class Bag(torch.nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.c = c
+        self.embeddings = torch.nn.Embedding(c["vocab_size"], c["hidden_size"])
+        if c["ngrams"] > 1:
+            self.ngrams = torch.nn.EmbeddingBag(c["buckets"], c["hidden_size"], mode="sum")
+        self.classifier = torch.nn.Linear(c["hidden_size"], 3)
+
+    def forward(self, ids, mask):
+        hidden = self.embeddings(ids) * mask[:, :, None]
+        pooled = []
+        for text, x, length in zip(ids.tolist(), hidden, mask.sum(1).tolist()):
+            rows = []
+            for n in range(2, self.c["ngrams"] + 1):
+                for i in range(length - n + 1):
+                    h = text[i]
+                    for token in text[i + 1 : i + n]:
+                        h = (1000003 * h + 1 + token) % self.c["buckets"]
+                    rows.append(h)
+            total = x.sum(0)
+            if rows:
+                total = total + self.ngrams(torch.tensor([rows]))[0]
+            number = length + len(rows)
+            pooled.append(total / (number**0.5 if self.c["pool"] == "root" else number))
+        pooled = torch.stack(pooled)
         return hidden, pooled, self.classifier(pooled)
 
 
@@ -336,7 +367,8 @@ def text_answers(model, ids, mask, labels):
 
 
 def make_text(name, kind, more):
-    classes = {"textcnn": ("GradusTextCNN", TextCnn), "textrnn": ("GradusTextRNN", TextRnn)}
+    classes = {"textcnn": ("GradusTextCNN", TextCnn), "textrnn": ("GradusTextRNN", TextRnn),
+               "bag": ("GradusBag", Bag)}
     config = {"architectures": [classes[kind][0]], "model_type": "gradus_" + kind, "vocab_size": 19, "hidden_size": 6,
               "max_position_embeddings": 9, "id2label": {"0": "a", "1": "b", "2": "c"}} | more
     folder, single, exact = start(name, config, classes[kind][1])
