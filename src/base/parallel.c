@@ -33,6 +33,10 @@ int gr_threads(void)
     return n;
 }
 
+GR__THREAD bool gr__in_place;
+
+void gr__parallel_in_place(void) { gr__in_place = true; }
+
 int gr__parallel_width(void) { return gr_threads(); }
 
 int64_t gr__chunks(int64_t count, int64_t least, int64_t *per)

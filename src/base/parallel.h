@@ -14,6 +14,8 @@ void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context);
 /* The same, for work that comes again: a thread begins with the chunks that it had in the call before, which may still lie in
  * its cache, and takes those of others when it has no more. Chunks below 'first' are claimed in order, before all others. */
 void gr__parallel_home(int64_t first, int64_t chunks, gr__chunk_fn fn, void *context);
+/* From now on the calling thread runs its chunks in place: for a thread beside the pool. */
+void gr__parallel_in_place(void);
 /* Most threads that may run chunks at once (for scratch buffers). */
 int gr__parallel_width(void);
 /* 'openmp' or 'pthreads' */

@@ -6,6 +6,8 @@
 
 #define GR__MOST_THREADS 1024
 
+extern GR__THREAD bool gr__in_place; /* see gr__parallel_in_place() */
+
 void gr__pool_resize(int threads);
 
 #endif

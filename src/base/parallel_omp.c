@@ -12,7 +12,7 @@ void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context)
 {
     int threads = gr_threads();
     if (chunks < threads) threads = (int)chunks;
-    if (threads <= 1 || omp_in_parallel()) {
+    if (threads <= 1 || gr__in_place || omp_in_parallel()) {
         int thread = omp_in_parallel() ? omp_get_thread_num() : 0;
         for (int64_t i = 0; i < chunks; i++) fn(context, i, thread);
         return;

@@ -64,7 +64,7 @@ void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context)
 {
     int threads = gr_threads();
     if (chunks < threads) threads = (int)chunks;
-    if (threads <= 1 || inside >= 0) {
+    if (threads <= 1 || gr__in_place || inside >= 0) {
         for (int64_t i = 0; i < chunks; i++) fn(context, i, inside >= 0 ? inside : 0);
         return;
     }
