@@ -275,7 +275,7 @@ static void reading(void **state)
     write_clip(dir, "film.y4m", false, 0, true);
     snprintf(path, sizeof path, "%s/film.y4m", dir);
     assert_ok(gr__clip_look(path, &look));
-    assert_int_equal(look.frames, 6);
+    assert_true(look.height == 12 && look.width == 12);
     assert_int_equal(look.channels, 1);
     assert_ok(gr__clip_read(path, &(gr__clip_size){12, 12, 12, 1}, out));
     assert_memory_equal(out, out + 144, 144);

@@ -1,8 +1,7 @@
 /* Runs from end to end on small data: training, stopping and going on, broken checkpoints, bad data, numbers that
  * are not finite, full disks, memory, gradients of whole models. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
-#include "base/file.h"
 #include "gradus/store.h"
 #include "gradus/stories.h"
 #include "gradus/train.h"
@@ -132,47 +131,6 @@ static gr_status go(const char *source, const settings *s, const char *out, watc
     status = train(run, w);
     gr_run_close(&run);
     return status;
-}
-
-/* ---- comparing what runs left ---- */
-
-static char *read_all(const char *dir, const char *name, size_t *n)
-{
-    char path[4200], *text;
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    assert_ok(gr__file_read(path, (size_t)1 << 30, &text, n));
-    return text;
-}
-
-/* Lines without their times. */
-static void drop_times(char *text)
-{
-    char *to = text;
-    for (char *line = text; *line;) {
-        char *end = strchr(line, '\n'), *times = strstr(line, ", \"seconds\"");
-        if (!end) end = line + strlen(line) - 1;
-        size_t keep = (size_t)((times && times < end ? times : end) - line);
-        memmove(to, line, keep);
-        to += keep;
-        *to++ = '\n';
-        line = end + 1;
-    }
-    *to = 0;
-}
-
-static void assert_same_run(const char *a, const char *b)
-{
-    size_t n, m;
-    char *x = read_all(a, "model.safetensors", &n), *y = read_all(b, "model.safetensors", &m);
-    if (n != m || memcmp(x, y, n) != 0) fail_msg("the models of '%s' and '%s' differ", a, b);
-    gr_text_free(x);
-    gr_text_free(y);
-    x = read_all(a, "metrics.jsonl", &n), y = read_all(b, "metrics.jsonl", &m);
-    drop_times(x);
-    drop_times(y);
-    assert_string_equal(x, y);
-    gr_text_free(x);
-    gr_text_free(y);
 }
 
 static const char *sub(const char *name)

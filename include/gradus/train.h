@@ -81,7 +81,7 @@ typedef struct gr_progress {
     double seconds, seconds_left;
     double units_per_second; /* of the last steps */
     double flops_per_second;
-    double waiting;      /* share of the steps' time in which inputs were made and nothing was computed */
+    double waiting;      /* share of the steps' time in which inputs were made or waited for */
     double valid_loss;   /* the last one; NaN before the first */
     size_t memory_bytes; /* of the process, now */
     int64_t skipped;     /* steps left out because of numbers that are not finite */

@@ -1,9 +1,11 @@
 /* How many threads, the grid of chunks, and chunks that have a home. The threads themselves: pool.c. */
-#include "base/parallel_int.h"
+#include "base/parallel.h"
 
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+enum { MOST_THREADS = 1024 };
 
 static atomic_int wanted;
 
@@ -11,16 +13,16 @@ static int default_threads(void)
 {
     const char *env = getenv("OMP_NUM_THREADS");
     int n = env ? atoi(env) : 0;
-    if (n > 0 && n <= GR__MOST_THREADS) return n;
+    if (n > 0 && n <= MOST_THREADS) return n;
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
-    return n < 1 ? 1 : n > GR__MOST_THREADS ? GR__MOST_THREADS : n;
+    return n < 1 ? 1 : n > MOST_THREADS ? MOST_THREADS : n;
 }
 
 gr_status gr_set_threads(int threads)
 {
-    GR_FAIL_IF(threads < 0 || threads > GR__MOST_THREADS, GR_ERR_ARGUMENT,
-               "cannot use %d threads; give 0 (one per core) to %d", threads, GR__MOST_THREADS);
+    GR_FAIL_IF(threads < 0 || threads > MOST_THREADS, GR_ERR_ARGUMENT,
+               "cannot use %d threads; give 0 (one per core) to %d", threads, MOST_THREADS);
     wanted = threads ? threads : default_threads();
     return GR_OK;
 }

@@ -17,6 +17,8 @@ void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context);
 void gr__parallel_home(int64_t first, int64_t chunks, bool turned, gr__chunk_fn fn, void *context);
 /* Most threads that may run chunks at once (for scratch buffers). */
 int gr__parallel_width(void);
+/* From now on the calling thread runs its chunks in place: for a thread beside the pool. */
+void gr__parallel_in_place(void);
 /* Whether this thread runs a chunk. */
 bool gr__parallel_inside(void);
 

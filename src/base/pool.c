@@ -4,7 +4,6 @@
  * 'next' holds the number of the call and its next chunk, so that a worker which comes late cannot claim a chunk of the call
  * after the one that it has read. */
 #include "base/parallel.h"
-#include "base/parallel_int.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,6 +36,8 @@ static struct {
 static GR__THREAD int inside = -1; /* this thread's number while it runs chunks */
 
 bool gr__parallel_inside(void) { return inside >= 0; }
+
+void gr__parallel_in_place(void) { inside = 0; }
 
 static bool claim(uint32_t call, uint32_t chunks, uint32_t *chunk)
 {

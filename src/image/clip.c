@@ -2,22 +2,19 @@
 
 #include "base/file.h"
 #include "format/y4m.h"
+#include "image/ffmpeg.h"
 #include "image/transform.h"
 
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
+#include <strings.h>
 
 bool gr__clip_is_named(const char *name)
 {
-    static const char *const ends[] = {".y4m", ".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".gif"};
-    for (size_t i = 0; i < GR__COUNT(ends); i++)
-        if (gr__str_ends(name, ends[i])) return true;
+    static const char *const ends[] = {".y4m", ".mp4", ".m4v", ".avi",  ".mkv", ".mov", ".webm",
+                                       ".mpg", ".ogv", ".wmv", ".mpeg", ".3gp", ".flv", ".gif"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < GR__COUNT(ends); i++)
+        if (strcasecmp(dot, ends[i]) == 0) return true;
     return false;
 }
 
@@ -29,14 +26,12 @@ typedef struct source {
     size_t n;
     gr__mapping map;
     gr__y4m video;
-    char made[64]; /* the file that ffmpeg wrote; "": none */
 } source;
 
 static void release(source *s)
 {
     gr__names_free(s->names, s->n);
     gr__file_unmap(&s->map);
-    if (*s->made) unlink(s->made);
 }
 
 static gr_status open_folder(source *s)
@@ -53,43 +48,18 @@ static gr_status open_folder(source *s)
     return GR_OK;
 }
 
-static gr_status convert(source *s)
+/* wanted: what ffmpeg makes of a video; NULL: its first frame as it is */
+static gr_status open_source(const char *path, const gr__clip_size *wanted, source *s)
 {
-    char *input = gr__path_join("file:", s->path); /* no other protocol, and no option */
-    if (!input) return gr__fail_memory("a path", strlen(s->path));
-    memmove(input + 5, input + 6, strlen(input + 6) + 1);
-    snprintf(s->made, sizeof s->made, "/tmp/gradus-clip-XXXXXX");
-    int file = mkstemp(s->made), code = -1;
-    pid_t child;
-    gr_status status = GR_OK;
-    if (file < 0) {
-        *s->made = 0;
-        status = gr__fail(GR_ERR_IO, "cannot make a file in /tmp for the frames of '%s'", s->path);
-    } else {
-        close(file);
-        const char *const words[] = {"ffmpeg",   "-v",      "quiet", "-nostdin",     "-y",    "-i", input,
-                                     "-pix_fmt", "yuv444p", "-f",    "yuv4mpegpipe", s->made, NULL};
-        if (posix_spawnp(&child, "ffmpeg", NULL, NULL, (char *const *)(uintptr_t)words, environ) != 0)
-            status =
-                gr__fail(GR_ERR_UNSUPPORTED,
-                         "cannot read '%s': only folders of frames and .y4m are read without the program 'ffmpeg', "
-                         "which is not installed",
-                         s->path);
-        else if (waitpid(child, &code, 0) != child || code != 0)
-            status = gr__fail(GR_ERR_CORRUPT, "cannot read '%s': ffmpeg finds no video in it", s->path);
-    }
-    gr__free(input);
-    return status;
-}
-
-static gr_status open_source(const char *path, source *s)
-{
+    const char *dot = strrchr(path, '.');
     *s = (source){.path = path};
     s->map.data = (const unsigned char *)"";
     if (gr__file_is_dir(path)) return open_folder(s);
     GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist", path);
-    if (!gr__str_ends(path, ".y4m")) GR_TRY(convert(s));
-    GR_TRY(gr__file_map(*s->made ? s->made : path, &s->map));
+    if (dot && strcasecmp(dot, ".y4m") == 0)
+        GR_TRY(gr__file_map(path, &s->map));
+    else
+        GR_TRY(gr__ffmpeg_frames(path, wanted ? wanted->width : 0, wanted ? wanted->height : 0, &s->map));
     return gr__y4m_open(s->map.data, s->map.n, path, &s->video);
 }
 
@@ -141,11 +111,11 @@ gr_status gr__clip_look(const char *path, gr__clip_size *out)
 {
     source s;
     gr__image image;
-    gr_status status = open_source(path, &s);
+    gr_status status = open_source(path, NULL, &s);
     if (status == GR_OK) status = none_of(&s);
     if (status == GR_OK) status = picture(&s, 0, 0, &image);
     if (status == GR_OK) {
-        *out = (gr__clip_size){s.video.frames, image.height, image.width, image.channels == 1 ? 1 : 3};
+        *out = (gr__clip_size){0, image.height, image.width, image.channels == 1 ? 1 : 3};
         gr__image_release(&image);
     }
     release(&s);
@@ -155,7 +125,7 @@ gr_status gr__clip_look(const char *path, gr__clip_size *out)
 gr_status gr__clip_read(const char *path, const gr__clip_size *size, uint8_t *out)
 {
     source s;
-    gr_status status = open_source(path, &s);
+    gr_status status = open_source(path, size, &s);
     if (status == GR_OK) status = none_of(&s);
     size_t each = (size_t)(size->height * size->width * size->channels);
     for (int64_t f = 0; f < size->frames && status == GR_OK; f++) {

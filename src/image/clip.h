@@ -15,7 +15,7 @@ bool gr__clip_is_named(const char *name);
 /* out (frames, height, width, channels), pictures resized where they must be. A clip with fewer pictures shows some twice.
  * GR_ERR_DATA: there is none; GR_ERR_UNSUPPORTED: ffmpeg is needed; other status: as pictures. */
 gr_status gr__clip_read(const char *path, const gr__clip_size *size, uint8_t *out);
-/* Height, width and channels of its first picture. */
+/* Height, width and channels of its first picture; frames are not counted. */
 gr_status gr__clip_look(const char *path, gr__clip_size *out);
 
 #endif

@@ -66,6 +66,8 @@ struct gr_plan {
 
 /* session.c: a run that leaves the optimiser's updates out, for timing. */
 gr_status gr__session_run_dry(gr_session *session);
+/* The next input that the program reads, from *at = 0 on; false: there are no more. */
+bool gr__session_next_input(gr_session *session, size_t *at, const char **name, gr_tensor *out);
 
 /* order.c: before it: values of a state from before the run that are read after it. */
 gr_status gr__plan_keep_old_states(gr_graph *g, gr__program *p);

@@ -201,6 +201,19 @@ static gr_status find_leaf(gr_session *s, gr__role role, const char *what, const
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+bool gr__session_next_input(gr_session *s, size_t *at, const char **name, gr_tensor *out)
+{
+    const gr_graph *g = s->plan->graph;
+    for (size_t i = *at; i < g->n_values; i++) {
+        if (g->value[i].role != GR__ROLE_INPUT || !g->value[i].name || s->plan->where[i].slot < 0) continue;
+        *at = i + 1;
+        *name = g->value[i].name;
+        describe(s, (gr_value)(i + 1), out);
+        return true;
+    }
+    return false;
+}
+
 gr_status gr_session_input(gr_session *s, const char *name, gr_tensor *out)
 {
     return find_leaf(s, GR__ROLE_INPUT, "input", name, out);

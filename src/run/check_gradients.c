@@ -83,11 +83,10 @@ static gr_status copy_parameters(const gr_run *run, gr__checked *c)
 /* Inputs of the f64 session from the one that the task filled. */
 static gr_status copy_inputs(gr__checked *c, gr_session *to)
 {
-    for (size_t i = 0; i < c->wide->n_values; i++) {
-        const gr__value *v = &c->wide->value[i];
-        gr_tensor a, b;
-        if (v->role != GR__ROLE_INPUT || gr_session_input(to, v->name, &b) != GR_OK) continue; /* nobody reads it */
-        GR_TRY(gr_session_input(c->fill, v->name, &a));
+    const char *name;
+    gr_tensor a, b;
+    for (size_t at = 0; gr__session_next_input(to, &at, &name, &b);) {
+        GR_TRY(gr_session_input(c->fill, name, &a));
         convert(&a, &b);
     }
     return GR_OK;
@@ -102,7 +101,7 @@ static gr_status prepare(gr_run *run, gr__checked *c)
     GR_TRY(build(run, batch, false, &c->plain, &mean));
     GR_TRY(gr_plan_compile(c->plain, "loss", &naive, &c->batch));
     GR_TRY(gr_session_new(c->batch, run->store, &c->fill));
-    run->task->kind->fill(run->task, GR__SPLIT_TRAIN, 0, batch, c->fill);
+    GR_TRY(gr__task_fill(run->task, GR__SPLIT_TRAIN, 0, batch, c->fill));
     GR_TRY(build(run, batch, true, &c->wide, &mean));
     GR_TRY(differentiate(c, mean));
     GR_TRY(copy_parameters(run, c));

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "op/op.h"
 #include "plan/plan.h"
 
 #include <math.h>
@@ -210,6 +211,15 @@ static void state_sizes(const gr_graph *g, gr_run_plan *p)
     }
 }
 
+static size_t input_bytes(const gr_graph *g)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < g->n_values; i++)
+        if (g->value[i].role == GR__ROLE_INPUT)
+            sum += (size_t)gr__value_count(&g->value[i]) * gr_dtype_size_bytes(g->value[i].dtype);
+    return sum;
+}
+
 /* Forward passes of a step. */
 static double batches_of_step(const gr_run *run)
 {
@@ -251,6 +261,7 @@ gr_run_plan gr_run_describe(const gr_run *run)
     /* bound programs hold their weights and oneDNN's code already; the rest is touched by the first step */
     p.process_bytes =
         run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
+    if (s->loaders) p.process_bytes += input_bytes(run->graph);
     gr_model_info info = gr_model_describe(t->model);
     p.vocab = t->model->family->kind == GR_MODEL_LM ? info.vocab : 0;
     p.labels = t->kind->fit ? 0 : info.labels; /* clusters are no labels */
@@ -315,7 +326,7 @@ gr_status gr_run_time_step(gr_run *run, double *seconds)
     *seconds = INFINITY;
     for (int i = 0; i < 3; i++) {
         gr_run_control c = gr__run_control(run, 0);
-        run->task->kind->fill(run->task, GR__SPLIT_TRAIN, 0, run->set.batch, s);
+        GR_TRY(gr__task_fill(run->task, GR__SPLIT_TRAIN, 0, run->set.batch, s));
         gr_session_set_control(s, &c);
         double start = gr__now();
         GR_TRY(gr__session_run_dry(s));

@@ -31,6 +31,8 @@ static const gr__conf_row train_rows[] = {
     {"batch", GR__CONF_STRING, AT(batch), 0, 0, NULL, "auto", "samples of one forward pass; 'full': all rows", 0},
     {"accumulate", GR__CONF_INT, AT(s.accumulate), 1, 1e6, NULL, "1",
      "forward passes of one step; equals a larger batch", 0},
+    {"loaders", GR__CONF_INT, AT(s.loaders), 0, 1, NULL, "0",
+     "threads that make the next batch while a step computes; 0: all threads make it between steps", 0},
     {"lr", GR__CONF_SECTION, AT(lr), 0, 0, NULL, NULL, "peak, schedule, warmup, min, ...", 0},
     {"optimizer", GR__CONF_SECTION, AT(optimizer), 0, 0, NULL, NULL, "type and its numbers", 0},
     {"groups", GR__CONF_SECTION, AT(groups), 0, 0, NULL, NULL,

@@ -13,6 +13,7 @@ typedef struct gr__settings {
     int64_t batch;         /* INT64_MIN 'auto': chosen */
     bool full_batch;
     int64_t accumulate;
+    int64_t loaders; /* threads that make batches beside the step: 0 or 1 */
     int64_t seed;
     int dtype; /* 0 f32, 1 bf16 */
     int64_t checkpoint_every, keep, eval_every, eval_samples;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "run/loader.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,11 +14,12 @@ enum { MOST_SKIPS_IN_A_ROW = 100 };
 typedef struct gr__trainer {
     gr_run *run;
     const gr_train_hooks *hooks;
+    gr__loader *loader;
     gr__appender *log;
     gr__str line;
     gr_progress progress;
     double started, last_time, rate; /* seconds; units per second */
-    double filling, stepping;        /* seconds in which inputs were made; of all steps */
+    double filling, stepping;        /* seconds of waiting for inputs; of all steps */
     int64_t skips_in_a_row;
 } gr__trainer;
 
@@ -81,7 +83,7 @@ static gr_status run_program(gr__trainer *t, gr_session *s, int64_t micro, bool 
     gr_run *run = t->run;
     gr_run_control c = gr__run_control(run, micro);
     double begin = gr__now();
-    if (fill) run->task->kind->fill(run->task, GR__SPLIT_TRAIN, micro * run->set.batch, run->set.batch, s);
+    if (fill) gr__loader_take(t->loader, micro);
     t->filling += gr__now() - begin;
     gr_session_set_control(s, &c);
     t->progress.learning_rate = c.learning_rate;
@@ -198,6 +200,7 @@ static gr_status validate(gr__trainer *t, bool last, bool *best, bool *stop)
     gr_metric m[16];
     int n;
     int64_t samples = last ? 0 : run->set.eval_samples ? run->set.eval_samples : 4096;
+    gr__loader_rest(t->loader);
     GR_TRY(gr__run_validate(run, samples, &run->valid_loss, m, 16, &n));
     if (n == 0) return GR_OK;
     t->progress.valid_loss = run->valid_loss;
@@ -247,6 +250,8 @@ static gr_status loop(gr__trainer *t)
     gr_run *run = t->run;
     gr__settings *s = &run->set;
     if (s->patience && run->at.bad_validations >= s->patience) s->steps = run->at.step; /* it had stopped early */
+    GR_TRY(gr__loader_new(run->task, run->step ? run->step : run->micro, s->batch, run->at.step * s->accumulate,
+                          s->steps * s->accumulate, s->loaders > 0, &t->loader));
     while (run->at.step < s->steps) {
         bool best = false, early = false;
         GR_TRY(step(t));
@@ -368,6 +373,7 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
     t.progress = (gr_progress){
         .step = run->at.step, .steps = run->set.steps, .valid_loss = NAN, .grad_norm = NAN, .skipped = run->at.skipped};
     GR_TRY_DONE(run->task->kind->fit ? fit(&t) : loop(&t));
+    gr__loader_free(&t.loader); /* which may be ahead of a run that stopped early */
     GR_TRY_DONE(tune(run));
     if (run->out) {
         GR_TRY_DONE(gr__run_swap_averages(run));
@@ -376,6 +382,7 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
         if (status == GR_OK) status = back;
     }
 done:
+    gr__loader_free(&t.loader);
     gr__appender_close(&t.log);
     gr__str_release(&t.line);
     return status;

@@ -37,20 +37,25 @@ static gr_status validate(gr_run *run, int64_t samples, double *loss)
 {
     const gr__task_kind *kind = run->task->kind;
     double sum = 0, weight = 0;
+    gr_status status = GR_OK;
+    gr__inputs in;
     gr_tensor s, w;
     GR_TRY(gr_session_output(run->eval, "loss_sum", &s));
     GR_TRY(gr_session_output(run->eval, "weight", &w));
+    GR_TRY(gr__inputs_of(run->eval, &in));
     for (int64_t first = 0; first < samples; first += run->set.batch) {
         gr_run_control control = {.seed = (uint64_t)run->set.seed};
-        kind->fill(run->task, GR__SPLIT_VALID, first, run->set.batch, run->eval);
+        kind->fill(run->task, GR__SPLIT_VALID, first, run->set.batch, &in);
         gr_session_set_control(run->eval, &control);
-        GR_TRY(gr_session_run(run->eval));
+        GR_TRY_DONE(gr_session_run(run->eval));
         sum += gr_tensor_get(&s, 0);
         weight += gr_tensor_get(&w, 0);
         if (kind->score) kind->score(run->task, first, run->set.batch, run->eval);
     }
     *loss = weight > 0 ? sum / weight : NAN;
-    return GR_OK;
+done:
+    gr__inputs_release(&in);
+    return status;
 }
 
 gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric *metrics, int capacity, int *n)

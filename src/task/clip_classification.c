@@ -24,7 +24,7 @@ typedef struct film_options {
     const char *source, *labels, *valid_source, *valid_labels;
     double valid;
     gr__conf_ints size;
-    int64_t frames, channels;
+    int64_t frames, channels, cache_mib;
     bool skip_bad;
     const gr__conf *motion;
 } film_options;
@@ -40,6 +40,7 @@ typedef struct film_part {
     gr__labelled list;
     int32_t *index, *label; /* of the rows of a list; of the pictures */
     gr_tensor pictures;     /* u8 (N, H, W) */
+    uint8_t *kept;          /* (n, frames, H, W, C) of 'index'; NULL: clips are read again and again */
     int64_t n;
 } film_part;
 
@@ -75,6 +76,8 @@ static const gr__conf_row data_rows[] = {
      0},
     {"channels", GR__CONF_INT, AT(channels), 0, 3, NULL, "0", "1 gray, 3 colours; 0: as the first picture", 0},
     {"skip_bad", GR__CONF_BOOL, AT(skip_bad), 0, 0, NULL, "false", "leave clips out that cannot be read", 0},
+    {"cache_mib", GR__CONF_INT, AT(cache_mib), 0, 1 << 24, NULL, "1024",
+     "frames stay in memory where they take no more; else a clip is read again for each epoch", 0},
     {"motion", GR__CONF_SECTION, AT(motion), 0, 0, NULL, NULL, "make clips of pictures that move", 0},
 };
 #undef AT
@@ -178,21 +181,28 @@ static gr_status room_for(film_part *p, size_t n)
     return p->index && p->label ? GR_OK : gr__fail_memory("a list of clips", n * 8);
 }
 
+static int64_t frame_bytes(const gr__film_task *t) { return t->size.height * t->size.width * t->size.channels; }
+
+static int64_t clip_bytes(const gr__film_task *t) { return t->size.frames * frame_bytes(t); }
+
 /* Every clip is read once: a bad one is known before training. */
-static gr_status try_all(gr__film_task *t, film_part *p)
+static gr_status try_all(gr__film_task *t, film_part *p, bool keep)
 {
-    int64_t good = 0;
+    int64_t good = 0, each = clip_bytes(t);
     gr_status status = GR_OK;
-    uint8_t *pixels = gr__alloc((size_t)(t->size.frames * t->size.height * t->size.width * t->size.channels));
-    if (!pixels) return gr__fail_memory("a clip", 0);
+    uint8_t *pixels = gr__alloc((size_t)(each * (keep ? p->n : 1)) + 1);
+    if (!pixels) return gr__fail_memory("clips", (size_t)(each * (keep ? p->n : 1)));
     for (int64_t i = 0; i < p->n; i++) {
-        status = read_clip(t, p, i, pixels);
+        status = read_clip(t, p, i, pixels + (keep ? good * each : 0));
         if (status != GR_OK && (!t->o.skip_bad || status == GR_ERR_MEMORY)) break;
         if (status != GR_OK) gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
         if (status == GR_OK) p->index[good] = p->index[i], p->label[good++] = p->label[i];
         status = GR_OK;
     }
-    gr__free(pixels);
+    if (keep)
+        p->kept = pixels;
+    else
+        gr__free(pixels);
     GR_TRY(status);
     GR_FAIL_IF(p->n > 0 && good == 0, GR_ERR_DATA, "none of the clips can be read");
     p->n = good;
@@ -229,7 +239,8 @@ static gr_status open_folders(gr__film_task *t)
         }
     }
     if (!other) p[1].list = p[0].list; /* borrowed: close() frees the first alone */
-    for (int i = 0; i < 2; i++) GR_TRY(try_all(t, &p[i]));
+    bool keep = (double)(p[0].n + p[1].n) * (double)clip_bytes(t) <= (double)t->o.cache_mib * 1048576;
+    for (int i = 0; i < 2; i++) GR_TRY(try_all(t, &p[i], keep));
     return GR_OK;
 }
 
@@ -284,8 +295,6 @@ static gr_status open_motion(gr__film_task *t)
 
 /* ---- samples ---- */
 
-static int64_t frame_bytes(const gr__film_task *t) { return t->size.height * t->size.width * t->size.channels; }
-
 /* Clip number 'sample' of the stream into pixels; its label, or -1 where it could not be read. */
 static int32_t make(const gr__film_task *t, int split, int64_t sample, uint8_t *pixels)
 {
@@ -299,14 +308,15 @@ static int32_t make(const gr__film_task *t, int split, int64_t sample, uint8_t *
         return t->m.label == OF_DIRECTION ? way : p->label[i];
     }
     int64_t i = train ? gr__rng_row(t->seed, stream, p->n, sample) : sample;
-    return read_clip(t, p, i, pixels) == GR_OK ? p->label[i] : -1;
+    if (p->kept) memcpy(pixels, p->kept + i * clip_bytes(t), (size_t)clip_bytes(t));
+    return p->kept || read_clip(t, p, i, pixels) == GR_OK ? p->label[i] : -1;
 }
 
 /* Mean and deviation of each channel over the first training samples: integers, the order does not matter. */
 static gr_status fit(gr__film_task *t, double mean[3], double std[3])
 {
     uint64_t sum[3] = {0}, square[3] = {0}, n = 0;
-    int64_t bytes = t->size.frames * frame_bytes(t), c = t->size.channels;
+    int64_t bytes = clip_bytes(t), c = t->size.channels;
     uint8_t *pixels = gr__alloc((size_t)bytes);
     if (!pixels) return gr__fail_memory("a clip", (size_t)bytes);
     for (int64_t k = 0; k < GR__MIN(MOST_LOOK, t->part[0].n); k++) {
@@ -374,6 +384,7 @@ static void close(gr__task *base)
         gr__free(t->part[i].index);
         gr__free(t->part[i].label);
         gr__free(t->part[i].pictures.data);
+        gr__free(t->part[i].kept);
     }
 }
 
@@ -411,12 +422,10 @@ static void fill_one(void *context, int64_t b, int thread)
     gr__free(pixels);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr_tensor pictures, targets;
-    if (gr_session_input(session, "pictures", &pictures) != GR_OK ||
-        gr_session_input(session, "targets", &targets) != GR_OK)
-        return;
+    if (!gr__inputs_find(to, "pictures", &pictures) || !gr__inputs_find(to, "targets", &targets)) return;
     batch_fill f = {(gr__film_task *)base, split, first, pictures.data, targets.data};
     gr__parallel(batch, fill_one, &f);
 }

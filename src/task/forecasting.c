@@ -213,14 +213,12 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     return gr_graph_status(g);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr__forecast_task *t = (gr__forecast_task *)base;
     int64_t samples = base->samples[split], n = t->data.n, window = t->c->window * n, horizon = t->c->horizon * n;
     gr_tensor x, y, w;
-    if (gr_session_input(session, "x", &x) != GR_OK || gr_session_input(session, "y", &y) != GR_OK ||
-        gr_session_input(session, "weight", &w) != GR_OK)
-        return;
+    if (!gr__inputs_find(to, "x", &x) || !gr__inputs_find(to, "y", &y) || !gr__inputs_find(to, "weight", &w)) return;
     for (int64_t b = 0; b < batch; b++) {
         bool train = split == GR__SPLIT_TRAIN;
         int64_t i =

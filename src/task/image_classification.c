@@ -290,18 +290,15 @@ static void mix_one(void *context, int64_t b, int thread)
     f->others[b] = f->targets[pair], f->others[pair] = f->targets[b];
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr_tensor pictures, targets;
-    if (gr_session_input(session, "pictures", &pictures) != GR_OK ||
-        gr_session_input(session, "targets", &targets) != GR_OK)
-        return;
+    if (!gr__inputs_find(to, "pictures", &pictures) || !gr__inputs_find(to, "targets", &targets)) return;
     batch_fill f = {(gr__sight_task *)base, split, first, pictures.data, targets.data};
     gr__parallel(batch, fill_one, &f);
     gr_tensor others, share;
     if (split != GR__SPLIT_TRAIN || !mixes(f.t)) return;
-    if (gr_session_input(session, "others", &others) != GR_OK || gr_session_input(session, "share", &share) != GR_OK)
-        return;
+    if (!gr__inputs_find(to, "others", &others) || !gr__inputs_find(to, "share", &share)) return;
     f.batch = batch, f.others = others.data, f.share = share.data;
     gr__parallel((batch + 1) / 2, mix_one, &f);
 }

@@ -232,12 +232,12 @@ static void fill_one(void *context, int64_t b, int thread)
     for (int64_t k = 0; k < f->latent; k++) f->noise[b * f->latent + k] = (float)gr__rng_normal(&r);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr_tensor in[3];
     static const char *const names[] = {"pictures", "counts", "noise"};
     for (int i = 0; i < 3; i++)
-        if (gr_session_input(session, names[i], &in[i]) != GR_OK) return;
+        if (!gr__inputs_find(to, names[i], &in[i])) return;
     batch_fill f = {(gr__maker_task *)base, split, first, in[2].dim[1], in[0].data, in[1].data, in[2].data};
     gr__parallel(batch, fill_one, &f);
 }

@@ -365,12 +365,12 @@ static void fill_one(void *context, int64_t b, int thread)
     if (!real) memset(to.counts, 0, (size_t)places * sizeof *to.counts);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     static const char *const names[] = {"pictures", "targets", "counts", "labels"};
     gr_tensor in[GR__COUNT(names)];
     for (size_t i = 0; i < GR__COUNT(names); i++)
-        if (gr_session_input(session, names[i], &in[i]) != GR_OK) return;
+        if (!gr__inputs_find(to, names[i], &in[i])) return;
     batch_fill f = {(gr__boxes_task *)base, split, first, in[0].data, in[1].data, in[2].data, in[3].data};
     gr__parallel(batch, fill_one, &f);
 }

@@ -380,10 +380,10 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
 }
 
 /* NULL where the program has no such input. */
-static void *input(gr_session *s, const char *name)
+static void *input(const gr__inputs *in, const char *name)
 {
     gr_tensor t;
-    return gr_session_input(s, name, &t) == GR_OK ? t.data : NULL;
+    return gr__inputs_find(in, name, &t) ? t.data : NULL;
 }
 
 /* Items before place 'at' of the user's order, the latest last, then -1. */
@@ -394,15 +394,15 @@ static void fill_history(const gr__recommend_task *t, int64_t at, int32_t *out)
     for (int64_t k = 0; k < t->history; k++) out[k] = k < n ? d->item[d->order[from + k]] : -1;
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr__recommend_task *t = (gr__recommend_task *)base;
     const gr__ratings *d = &t->data;
     int64_t samples = base->samples[split];
     bool train = split == GR__SPLIT_TRAIN;
-    int32_t *user = input(session, "user"), *item = input(session, "item"), *sitting = input(session, "session"),
-            *history = input(session, "history"), *other = input(session, "other");
-    float *rating = input(session, "rating"), *weight = input(session, "weight"), *share = input(session, "share");
+    int32_t *user = input(to, "user"), *item = input(to, "item"), *sitting = input(to, "session"),
+            *history = input(to, "history"), *other = input(to, "other");
+    float *rating = input(to, "rating"), *weight = input(to, "weight"), *share = input(to, "share");
     for (int64_t b = 0; b < batch; b++) {
         int64_t i =
             train ? gr__rng_row(t->seed, 0x72656300000000u, samples, first + b) : GR__MIN(first + b, samples - 1);

@@ -120,12 +120,10 @@ static void fill_one(void *context, int64_t b, int thread)
     f->targets[b] = real ? f->t->class_of[f->split][row] : -1;
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr_tensor pictures, targets;
-    if (gr_session_input(session, "pictures", &pictures) != GR_OK ||
-        gr_session_input(session, "targets", &targets) != GR_OK)
-        return;
+    if (!gr__inputs_find(to, "pictures", &pictures) || !gr__inputs_find(to, "targets", &targets)) return;
     batch_fill f = {(gr__ear_task *)base, split, first, pictures.data, targets.data};
     gr__parallel(batch, fill_one, &f);
 }

@@ -342,12 +342,12 @@ static void fill_one(void *context, int64_t b, int thread)
     gr__free(samples);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     static const char *const names[] = {"bands", "lengths", "targets", "symbols", "counts"};
     gr_tensor in[5];
     for (int i = 0; i < 5; i++)
-        if (gr_session_input(session, names[i], &in[i]) != GR_OK) return;
+        if (!gr__inputs_find(to, names[i], &in[i])) return;
     batch_fill f = {(gr__say_task *)base, split, first, in[0].data, in[1].data, in[2].data, in[3].data, in[4].data};
     gr__parallel(batch, fill_one, &f);
 }

@@ -164,16 +164,14 @@ static void copy_row(const gr_tensor *to, int64_t b, const void *from, int64_t r
     memcpy((char *)to->data + (size_t)b * bytes, (const char *)from + (size_t)row * bytes, bytes);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr__table_task *t = (gr__table_task *)base;
     bool train = split == GR__SPLIT_TRAIN;
     const gr__table_part *p = &t->table.part[train ? 0 : t->scored];
     gr_tensor numbers, codes, target, weight;
-    bool has_numbers = gr_session_input(session, "numbers", &numbers) == GR_OK,
-         has_codes = gr_session_input(session, "codes", &codes) == GR_OK;
-    if (gr_session_input(session, t->classes > 2 ? "class" : "y", &target) != GR_OK ||
-        gr_session_input(session, "weight", &weight) != GR_OK)
+    bool has_numbers = gr__inputs_find(to, "numbers", &numbers), has_codes = gr__inputs_find(to, "codes", &codes);
+    if (!gr__inputs_find(to, t->classes > 2 ? "class" : "y", &target) || !gr__inputs_find(to, "weight", &weight))
         return;
     for (int64_t b = 0; b < batch; b++) {
         int64_t row = train ? training_row(t, first + b) : GR__MIN(first + b, p->n - 1);

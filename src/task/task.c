@@ -77,6 +77,15 @@ gr_status gr__task_open(const gr__task_in *in, gr__task **out)
     return s;
 }
 
+gr_status gr__task_fill(gr__task *t, gr__split split, int64_t first, int64_t batch, gr_session *session)
+{
+    gr__inputs in;
+    GR_TRY(gr__inputs_of(session, &in));
+    t->kind->fill(t, split, first, batch, &in);
+    gr__inputs_release(&in);
+    return GR_OK;
+}
+
 void gr__task_close(gr__task **t)
 {
     if (!t || !*t) return;

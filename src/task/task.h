@@ -9,6 +9,7 @@
 #include "gradus/nn.h"
 #include "gradus/plan.h"
 #include "gradus/train.h"
+#include "task/inputs.h"
 
 typedef enum gr__split { GR__SPLIT_TRAIN, GR__SPLIT_VALID } gr__split;
 
@@ -42,8 +43,9 @@ typedef struct gr__task_kind {
     /* Appends forward part and loss for a batch; inputs are declared here. Outputs for 'score' go to 'program'. */
     gr_status (*build)(gr__task *t, gr_graph *g, int64_t batch, bool train, const char *program, gr_loss *out);
     /* Fills the inputs of samples first .. first+batch-1: of the endless shuffled stream for training, in file order for
-     * validation, where samples past the end weigh nothing. */
-    void (*fill)(gr__task *t, gr__split split, int64_t first, int64_t batch, gr_session *session);
+     * validation, where samples past the end weigh nothing. A loader calls it beside a running step, but never beside any
+     * other function of the task. */
+    void (*fill)(gr__task *t, gr__split split, int64_t first, int64_t batch, const gr__inputs *to);
     /* In place of the steps of an optimiser: sets the model's values by an algorithm of its own, in so many passes over the
      * training part at most. GR_ERR_STOPPED where 'watch' said so: nothing is kept then. NULL: steps. */
     gr_status (*fit)(gr__task *t, int64_t passes, const gr__watch *watch);
@@ -85,5 +87,7 @@ extern const size_t gr__n_tasks;
 gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out);
 gr_status gr__task_open(const gr__task_in *in, gr__task **out);
 void gr__task_close(gr__task **t);
+/* A batch for one run of the session. */
+gr_status gr__task_fill(gr__task *t, gr__split split, int64_t first, int64_t batch, gr_session *session);
 
 #endif

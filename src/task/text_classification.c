@@ -391,15 +391,15 @@ static const int32_t *ids_of(const gr__class_task *t, gr__split split, int64_t i
     return t->room;
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr__class_task *t = (gr__class_task *)base;
     const gr__labelled_ids *p = &t->part[split];
     gr_tensor ids, mask, targets, types;
-    if (gr_session_input(session, "ids", &ids) != GR_OK || gr_session_input(session, "mask", &mask) != GR_OK ||
-        gr_session_input(session, "targets", &targets) != GR_OK)
+    if (!gr__inputs_find(to, "ids", &ids) || !gr__inputs_find(to, "mask", &mask) ||
+        !gr__inputs_find(to, "targets", &targets))
         return;
-    if (gr_session_input(session, "token_types", &types) == GR_OK) memset(types.data, 0, gr_tensor_size_bytes(&types));
+    if (gr__inputs_find(to, "token_types", &types)) memset(types.data, 0, gr_tensor_size_bytes(&types));
     for (int64_t b = 0; b < batch; b++) {
         bool real = split == GR__SPLIT_TRAIN || first + b < p->n;
         int64_t i = split == GR__SPLIT_TRAIN ? training_row(t, first + b) : real ? first + b : p->n - 1, n;

@@ -240,13 +240,12 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     return gr_graph_status(g);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr__text_task *t = (gr__text_task *)base;
     const gr__tokens *tokens = &t->tokens[split];
     gr_tensor ids, targets;
-    if (gr_session_input(session, "ids", &ids) != GR_OK || gr_session_input(session, "targets", &targets) != GR_OK)
-        return;
+    if (!gr__inputs_find(to, "ids", &ids) || !gr__inputs_find(to, "targets", &targets)) return;
     for (int64_t b = 0; b < batch; b++) {
         int32_t *x = (int32_t *)ids.data + b * t->time, *y = (int32_t *)targets.data + b * t->time;
         int64_t start = split == GR__SPLIT_TRAIN ? gr__window_start(&t->windows, first + b) : (first + b) * t->time;

@@ -79,13 +79,12 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     return gr_graph_status(g);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr__unsupervised *t = (gr__unsupervised *)base;
     const gr__points *p = &t->data.part[split == GR__SPLIT_TRAIN ? 0 : t->scored].points;
     gr_tensor x, weight;
-    if (gr_session_input(session, "numbers", &x) != GR_OK || gr_session_input(session, "weight", &weight) != GR_OK)
-        return;
+    if (!gr__inputs_find(to, "numbers", &x) || !gr__inputs_find(to, "weight", &weight)) return;
     for (int64_t b = 0; b < batch; b++) {
         int64_t row = GR__MIN(first + b, p->n - 1);
         memcpy((float *)x.data + b * p->width, p->x + row * p->width, (size_t)p->width * sizeof(float));

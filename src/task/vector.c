@@ -123,14 +123,12 @@ static int64_t training_row(const gr__vector_task *t, int64_t sample)
     return gr__rng_row(t->seed, 0x726f777300000000u, t->part[0].rows, sample);
 }
 
-static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, gr_session *session)
+static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, const gr__inputs *to)
 {
     gr__vector_task *t = (gr__vector_task *)base;
     const gr__matrix *m = &t->part[split == GR__SPLIT_VALID && t->has_valid];
     gr_tensor x, y, w;
-    if (gr_session_input(session, "x", &x) != GR_OK || gr_session_input(session, "y", &y) != GR_OK ||
-        gr_session_input(session, "weight", &w) != GR_OK)
-        return;
+    if (!gr__inputs_find(to, "x", &x) || !gr__inputs_find(to, "y", &y) || !gr__inputs_find(to, "weight", &w)) return;
     for (int64_t b = 0; b < batch; b++) {
         int64_t row = split == GR__SPLIT_TRAIN ? training_row(t, first + b) : GR__MIN(first + b, m->rows - 1);
         memcpy((float *)x.data + b * m->inputs, m->x + row * m->inputs, (size_t)m->inputs * sizeof(float));
