@@ -5,6 +5,7 @@
 #   bench/run.sh --quick           our cases against bench/baseline.json, as shares of the limits of this run
 #   bench/run.sh --quick --update  writes that file
 #   bench/run.sh threads [NAME...] what a second thread brings and a busy core costs, ours and the peer (eager)
+#   bench/run.sh skinny [ARGS]     few rows times packed weights from memory, beside oneDNN and OpenBLAS (skinny.py)
 #   bench/run.sh families [ROW...] trains examples/ on real data: reached beside wanted (families.py)
 #   bench/run.sh footprint         start-up, plan compile time, sizes, clean build
 #   bench/run.sh list              the names
@@ -307,6 +308,12 @@ list)
 --quick) need_program; need_python; shift; quick "$@"; exit ;;
 families) need_program; need_python; shift; GRADUS_PROGRAM=$program exec "$bench/families.py" "$@" ;;
 footprint) need_program; need_python; footprint; exit ;;
+skinny)
+    need_program; need_python; shift
+    python=$("$bench/env.sh") || die "no PyTorch (bench/env.sh failed)"
+    [ "$json" = 0 ] || driver+=(--json)
+    exec "$bench/skinny.py" --program "$program" --python "$python" --threads "$threads" "${driver[@]}" "$@"
+    ;;
 threads) need_program; need_python; shift; with_threads "$@"; exit ;;
 esac
 

@@ -1126,7 +1126,8 @@ static void take_block(void *context, const gr__gemm_block *b)
 /* A packed B gives what the plain one gives, up to the order of sums; blocks of any width the same bits. */
 static void gemm_packed(void)
 {
-    static const int64_t shapes[][3] = {{1, 130, 77}, {3, 64, 1100}, {40, 70, 5000}, {200, 70, 5000}, {70, 230, 96}};
+    static const int64_t shapes[][3] = {{1, 130, 77},   {3, 64, 1100},   {8, 130, 1101},  {13, 200, 520},
+                                        {40, 70, 5000}, {64, 130, 2050}, {200, 70, 5000}, {70, 230, 96}};
     for (size_t s = 0; s < 2 * GR__COUNT(shapes); s++) {
         const int64_t *size = shapes[s / 2], m = size[0], n = size[1], k = size[2];
         gr_dtype dtype = two_dtypes[s % 2];
@@ -1153,9 +1154,10 @@ static void gemm_packed(void)
         gr__gemm_run(&g);
         for (int finish = 0; finish < 2; finish++) {
             gr__gemm p = g;
-            if (finish) p.finish = take_block, p.finish_context = &got;
+            if (finish) p.finish = take_block, p.finish_context = &got, p.packed_b = &got; /* there or not */
             if (finish ? !gr__gemm_can_finish(&p) : !gr__gemm_can_pack(&p)) continue;
             void *packed = memory((int64_t)gr__gemm_packed_bytes(&p));
+            p.packed_b = NULL;
             gr__gemm_pack_b(&p, packed);
             p.b = NULL, p.packed_b = packed, p.c = finish ? NULL : got.c;
             p.scratch = memory((int64_t)gr__gemm_scratch_bytes(&p));

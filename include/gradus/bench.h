@@ -57,6 +57,7 @@ typedef struct gr_bench_options {
     int64_t m, n, k;            /* gemm: 1024 each */
     gr_bench_layout layout;     /* gemm: C = A·Bᵀ unless told */
     bool onednn;                /* gemm: by oneDNN, not by Gradus' own kernel */
+    bool packed;                /* gemm: B lies in the order that the engine likes best, made before the first run */
     bool cold;                  /* gemm: another B in each run, so that it comes from memory */
 } gr_bench_options;
 

@@ -287,6 +287,7 @@ static const cli_option options[] = {
     SIZE("k", k, "gemm: what is summed over"),
     {"layout", 0, CLI_CHOICE, &o.layout, NULL, 0, 0, layouts, "gemm: which of A, B is transposed (default nt)", false},
     {"engine", 0, CLI_CHOICE, &o.engine, NULL, 0, 0, engines, "gemm: own kernel (default) or oneDNN", false},
+    {"packed", 0, CLI_FLAG, &o.bench.packed, NULL, 0, 0, NULL, "gemm: B lies in the engine's own order", false},
     {"cold", 0, CLI_FLAG, &o.bench.cold, NULL, 0, 0, NULL, "gemm: B comes from memory in each run", false},
 };
 

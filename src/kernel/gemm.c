@@ -1,6 +1,7 @@
 #include "kernel/gemm_int.h"
 
 #include "base/parallel.h"
+#include "kernel/cpu.h"
 #include "kernel/gemm_amx.h"
 #include "kernel/simd.h"
 
@@ -52,7 +53,7 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g, float *pack_to)
     cut(p, simd);
     p->b_bytes = line((int64_t)GR__GEMM_UNITS * GR__GEMM_MOST_NR * 4);
     if (p->pack_a) p->a_bytes = line(p->mc * GR__GEMM_UNITS * 4);
-    if (g->c_dtype != GR_F32 && g->k > p->kc) p->c_bytes = line(p->mc * p->group * simd->nr * 4);
+    if (g->finish || (g->c_dtype != GR_F32 && g->k > p->kc)) p->c_bytes = line(p->mc * p->group * simd->nr * 4);
     if (p->thin) {
         p->pack_a = false;
         p->a_bytes = 0;
@@ -68,12 +69,17 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g, float *pack_to)
 /* A few rows with a packed B: vectors read it faster than tiles do. */
 bool gr__gemm_is_few(const gr__gemm *g)
 {
-    int64_t most = g->dtype == GR_F32 ? GR__GEMM_FEW_ROWS_F32 : g->dtype == GR_BF16 ? GR__GEMM_FEW_ROWS : 0;
-    return g->m <= most && g->batch <= 1 && !g->finish;
+    int64_t most = g->dtype == GR_F32 ? GR__GEMM_FEW_ROWS_F32 : 0;
+    if (g->dtype == GR_BF16) most = gr__cpu_has_tiles() ? GR__GEMM_FEW_ROWS_BESIDE_TILES : GR__GEMM_FEW_ROWS;
+    bool tiles_finish = g->finish && gr__gemm_amx_applicable(g);
+    return g->m <= most && g->batch <= 1 && !g->finish_columns && !tiles_finish;
 }
 static bool on_tiles(const gr__gemm *g) { return gr__gemm_amx_applicable(g) && !(g->packed_b && gr__gemm_is_few(g)); }
 
-bool gr__gemm_can_finish(const gr__gemm *g) { return gr__gemm_amx_applicable(g); }
+bool gr__gemm_can_finish(const gr__gemm *g)
+{
+    return gr__gemm_amx_applicable(g) || (g->packed_b && gr__gemm_is_few(g));
+}
 
 bool gr__gemm_can_pack(const gr__gemm *g) { return gr__gemm_is_few(g) || gr__gemm_amx_applicable(g); }
 

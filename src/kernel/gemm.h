@@ -38,18 +38,19 @@ typedef struct gr__gemm {
      * gr__gemm_can_finish(); without bias and accumulate. NULL: C is written. */
     gr__gemm_finish *finish;
     void *finish_context;
-    int64_t finish_columns; /* of a block, a multiple of 32 up to 256, but for the last one of a row; 0: any */
+    int64_t finish_columns; /* of a block, a multiple of 32 up to 256, but for the last one of a row; on tiles; 0: any */
     const void *packed_b;   /* instead of B: what gr__gemm_pack_b() made; only where gr__gemm_can_pack() */
     bool turned;            /* with packed_b: threads read it from the end, see gr__parallel_home() */
     void *scratch;          /* gr__gemm_scratch_bytes(), 64-byte aligned */
 } gr__gemm;
 
 void gr__gemm_run(const gr__gemm *g);
+/* On tiles; else few rows, where a 'packed_b' (there or not) is named. */
 bool gr__gemm_can_finish(const gr__gemm *g);
 
 /* B in the order that the kernel reads it, for many products with it: n, k, B's pointer and strides count, whether there
- * is a 'finish', and whether m is above GR__GEMM_FEW_ROWS (_F32). gr__gemm_pack_b() uses the scratch of a product of few rows. */
-enum { GR__GEMM_FEW_ROWS = 4, GR__GEMM_FEW_ROWS_F32 = 64 };
+ * is a 'finish', and whether gr__gemm_is_few(). gr__gemm_pack_b() uses the scratch of a product of few rows. */
+enum { GR__GEMM_FEW_ROWS = 4, GR__GEMM_FEW_ROWS_BESIDE_TILES = 1, GR__GEMM_FEW_ROWS_F32 = 64 };
 bool gr__gemm_is_few(const gr__gemm *g);
 bool gr__gemm_can_pack(const gr__gemm *g);
 size_t gr__gemm_packed_bytes(const gr__gemm *g);

@@ -69,7 +69,9 @@ static void make_plan(amx_plan *p, const gr__gemm *g)
     p->group = ceil_div(p->own_panels, ceil_div(p->own_panels, p->group));
     if (g->finish && g->finish_columns) p->group = g->finish_columns / GR__TILES_LINES;
     p->tasks = ceil_div(p->own_panels, p->group);
-    p->at_once = !p->own_b && p->shared_panels * panel_bytes(p->chunk) <= NEAR_BYTES ? 1 : p->group;
+    bool again = g->packed_b && p->own_b && p->shared_panels == 2; /* a packed panel is read twice: from cache then */
+    bool near = !p->own_b && p->shared_panels * panel_bytes(p->chunk) <= NEAR_BYTES;
+    p->at_once = again || near ? 1 : p->group;
     p->beside = p->at_once == 1 && !p->own_b ? GR__MIN(WIDE_STRIP, p->shared_panels) : 1;
     p->per_pack = GR__MAX(PACK_BYTES / panel_bytes(p->chunk), 1);
     p->packs = g->packed_b && !p->own_b ? 0 : ceil_div(p->shared_panels, p->per_pack);
@@ -158,6 +160,20 @@ static int tiles_of(int64_t lines) { return lines > 16 ? 2 : 1; }
 
 static int64_t lines_of(int64_t panel, int64_t all) { return GR__MIN(all - panel * GR__TILES_LINES, GR__TILES_LINES); }
 
+/* Packed panels of columns come from memory: a panel that is met once is fetched shortly before; one that shared panels meet
+ * one after the other, a share with each of them while they are busy with the panel before. */
+static void fetch_packed(const strip *s, int64_t i, gr__tiles_job *j)
+{
+    enum { LINES = GR__TILES_STEP_BYTES / 64, SOON = 4 * GR__TILES_STEP_BYTES };
+    int64_t meets = s->p->at_once == 1 ? s->p->shared_panels : 1;
+    int64_t at =
+        meets == 1 ? SOON : panel_bytes(s->p->chunk) + (s->shared + i) * j->steps * (GR__TILES_STEP_BYTES / meets);
+    if (meets > LINES || (meets == 1 && s->shared + i > 0)) return;
+    j->ahead = (const char *)j->b + at;
+    j->ahead_lines = (int)(LINES / meets);
+    j->ahead_step = j->ahead_lines * 64;
+}
+
 /* Panel o of the strip's own ones with panel i of its shared ones. */
 static void multiply_panel(const strip *s, int64_t i, int64_t o)
 {
@@ -175,6 +191,7 @@ static void multiply_panel(const strip *s, int64_t i, int64_t o)
                        .add = s->old,
                        .a_tiles = tiles_of(p->own_b ? shared_lines : own_lines),
                        .b_tiles = tiles_of(p->own_b ? own_lines : shared_lines)};
+    if (p->own_b && p->g.packed_b) fetch_packed(s, i, &j);
     gr__tiles_multiply(&j);
 }
 

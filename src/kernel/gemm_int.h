@@ -6,7 +6,7 @@
  *
  *     b panel: [unit of k][nr]          a block: panels of mr rows, each [unit of k][mr]
  *
- * Scratch of a thread: | b panel | a block | sums of a bf16 C | */
+ * Scratch of a thread: | b panel | a block | sums of a bf16 C, or of one that is given away | */
 #ifndef GR__GEMM_INT_H
 #define GR__GEMM_INT_H
 

@@ -22,6 +22,18 @@ size_t gr__dnn_matmul_scratch_bytes(const gr__dnn_matmul *mm)
     return 0;
 }
 
+size_t gr__dnn_matmul_ordered_bytes(const gr__dnn_matmul *mm)
+{
+    (void)mm;
+    return 0;
+}
+
+gr_status gr__dnn_matmul_order(gr__dnn_matmul *mm, const void *b, void *to)
+{
+    (void)mm, (void)b, (void)to;
+    return gr__fail(GR_ERR_UNSUPPORTED, "this build has no oneDNN");
+}
+
 const char *gr__dnn_matmul_name(const gr__dnn_matmul *mm)
 {
     (void)mm;

@@ -85,6 +85,11 @@ static void desc_release(held_desc *md)
 {
     if (*md) dnnl_memory_desc_destroy(*md);
 }
+static dnnl_status_t desc_free(held_desc *md, const matrix_desc *d)
+{
+    return dnnl_memory_desc_create_with_tag(md, d->rank, d->dims, d->type, dnnl_format_tag_any);
+}
+static gr__dnn_desc borrow(const held_desc *md) { return *md; }
 static dnnl_status_t append_sum(dnnl_post_ops_t ops)
 {
     return dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef);
@@ -93,10 +98,6 @@ static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, held_desc *a, held_
                                  const_dnnl_primitive_attr_t attr)
 {
     return dnnl_matmul_primitive_desc_create(out, engine, *a, *b, bias ? *bias : NULL, *c, attr);
-}
-static dnnl_status_t make_memory(dnnl_memory_t *out, held_desc *md)
-{
-    return dnnl_memory_create(out, *md, engine, DNNL_MEMORY_NONE);
 }
 static dnnl_status_t make_scratch(dnnl_memory_t *out, const_dnnl_primitive_desc_t desc, size_t *bytes)
 {
@@ -114,6 +115,11 @@ static dnnl_status_t desc_init(held_desc *md, const matrix_desc *d)
     return dnnl_memory_desc_init_by_strides(md, d->rank, d->dims, d->type, d->strides);
 }
 static void desc_release(held_desc *md) { (void)md; }
+static dnnl_status_t desc_free(held_desc *md, const matrix_desc *d)
+{
+    return dnnl_memory_desc_init_by_tag(md, d->rank, d->dims, d->type, dnnl_format_tag_any);
+}
+static gr__dnn_desc borrow(const held_desc *md) { return md; }
 static dnnl_status_t append_sum(dnnl_post_ops_t ops) { return dnnl_post_ops_append_sum(ops, 1.0f); }
 static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, held_desc *a, held_desc *b, held_desc *bias, held_desc *c,
                                  const_dnnl_primitive_attr_t attr)
@@ -121,10 +127,6 @@ static dnnl_status_t matmul_desc(dnnl_primitive_desc_t *out, held_desc *a, held_
     dnnl_matmul_desc_t op;
     dnnl_status_t status = dnnl_matmul_desc_init(&op, a, b, bias, c);
     return status == dnnl_success ? dnnl_primitive_desc_create(out, &op, attr, engine, NULL) : status;
-}
-static dnnl_status_t make_memory(dnnl_memory_t *out, held_desc *md)
-{
-    return dnnl_memory_create(out, md, engine, DNNL_MEMORY_NONE);
 }
 static dnnl_status_t make_scratch(dnnl_memory_t *out, const_dnnl_primitive_desc_t desc, size_t *bytes)
 {
@@ -154,6 +156,11 @@ static matrix_desc describe(gr_dtype dtype, int64_t batch, int64_t rows, int64_t
 
 enum { A, B, BIAS, C, SCRATCH };
 
+static gr__dnn_desc ordered(const gr__dnn_piece *mm)
+{
+    return dnnl_primitive_desc_query_md(mm->desc, dnnl_query_weights_md, 0);
+}
+
 static gr_status make_primitive(gr__dnn_piece *mm, held_desc md[4], const_dnnl_primitive_attr_t attr)
 {
     const gr__dnn_matmul_shape *s = &mm->shape;
@@ -166,7 +173,10 @@ static gr_status make_primitive(gr__dnn_piece *mm, held_desc md[4], const_dnnl_p
     DNN_TRY(dnnl_stream_create(&mm->stream, engine, dnnl_stream_default_flags), "make a stream");
     static const int arg[5] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD};
     for (int i = 0; i < 4; i++)
-        if (i != BIAS || s->bias) DNN_TRY(make_memory(&mm->memory[i], &md[i]), "make a memory object");
+        if (i != BIAS || s->bias)
+            DNN_TRY(dnnl_memory_create(&mm->memory[i], i == B && s->ordered_b ? ordered(mm) : borrow(&md[i]), engine,
+                                       DNNL_MEMORY_NONE),
+                    "make a memory object");
     if (s->scratchpad)
         DNN_TRY(make_scratch(&mm->memory[SCRATCH], mm->desc, &mm->scratch_bytes), "make a scratch memory object");
     for (int i = 0; i < 5; i++)
@@ -189,6 +199,11 @@ static gr_status make_attr(const gr__dnn_matmul_shape *s, dnnl_primitive_attr_t 
     return GR_OK;
 }
 
+static matrix_desc describe_b(const gr__dnn_matmul_shape *s)
+{
+    return describe(s->b_dtype, s->batch, s->k, s->n, s->b_row, s->b_col, s->b_batch);
+}
+
 static bool empty(const gr__dnn_matmul_shape *s) { return s->m == 0 || s->n == 0 || s->k == 0; }
 
 static gr_status build(gr__dnn_piece *mm)
@@ -196,7 +211,7 @@ static gr_status build(gr__dnn_piece *mm)
     const gr__dnn_matmul_shape *s = &mm->shape;
     matrix_desc d[4] = {
         describe(s->a_dtype, s->batch, s->m, s->k, s->a_row, s->a_col, s->a_batch),
-        describe(s->b_dtype, s->batch, s->k, s->n, s->b_row, s->b_col, s->b_batch),
+        describe_b(s),
         describe(GR_F32, s->batch, 1, s->n, s->n, 1, 0),
         describe(s->c_dtype, s->batch, s->m, s->n, s->c_row, s->c_col, s->c_batch),
     };
@@ -205,7 +220,7 @@ static gr_status build(gr__dnn_piece *mm)
     dnnl_primitive_attr_t attr = NULL;
     gr_status status = make_attr(s, &attr);
     for (int i = 0; i < 4 && status == GR_OK; i++) {
-        dnnl_status_t made = desc_init(&md[i], &d[i]);
+        dnnl_status_t made = i == B && s->ordered_b ? desc_free(&md[i], &d[i]) : desc_init(&md[i], &d[i]);
         if (made != dnnl_success) status = gr__dnn_failed(made, "describe a matrix");
     }
     if (status == GR_OK) status = make_primitive(mm, md, attr);
@@ -253,6 +268,36 @@ void gr__dnn_piece_free(gr__dnn_piece *mm)
 }
 
 size_t gr__dnn_piece_scratch_bytes(const gr__dnn_piece *mm) { return mm->scratch_bytes; }
+
+size_t gr__dnn_piece_ordered_bytes(const gr__dnn_piece *mm)
+{
+    return mm->shape.ordered_b && mm->desc ? dnnl_memory_desc_get_size(ordered(mm)) : 0;
+}
+
+gr_status gr__dnn_piece_order(gr__dnn_piece *mm, const void *b, void *to)
+{
+    matrix_desc d = describe_b(&mm->shape);
+    held_desc plain = {0};
+    dnnl_memory_t memory[2] = {NULL, NULL};
+    dnnl_primitive_desc_t desc = NULL;
+    dnnl_primitive_t reorder = NULL;
+    dnnl_status_t s = desc_init(&plain, &d);
+    if (s == dnnl_success) s = dnnl_memory_create(&memory[0], borrow(&plain), engine, (void *)(uintptr_t)b);
+    if (s == dnnl_success) s = dnnl_memory_create(&memory[1], ordered(mm), engine, to);
+    if (s == dnnl_success)
+        s = dnnl_reorder_primitive_desc_create(&desc, borrow(&plain), engine, ordered(mm), engine, NULL);
+    if (s == dnnl_success) s = dnnl_primitive_create(&reorder, desc);
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, memory[0]}, {DNNL_ARG_TO, memory[1]}};
+    if (s == dnnl_success) s = dnnl_primitive_execute(reorder, mm->stream, 2, args);
+    if (s == dnnl_success) s = dnnl_stream_wait(mm->stream);
+    if (reorder) dnnl_primitive_destroy(reorder);
+    if (desc) dnnl_primitive_desc_destroy(desc);
+    for (int i = 0; i < 2; i++)
+        if (memory[i]) dnnl_memory_destroy(memory[i]);
+    desc_release(&plain);
+    DNN_TRY(s, "order a matrix");
+    return GR_OK;
+}
 
 const char *gr__dnn_piece_name(const gr__dnn_piece *mm) { return mm->name; }
 

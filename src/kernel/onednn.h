@@ -20,6 +20,7 @@ typedef struct gr__dnn_matmul_shape {
     int64_t c_row, c_col, c_batch;
     bool accumulate; /* C += */
     bool bias;       /* f32 (n) */
+    bool ordered_b;  /* B in the order that the library likes best: what gr__dnn_matmul_order() made */
     bool scratchpad; /* the caller gives scratch in every run */
 } gr__dnn_matmul_shape;
 
@@ -35,6 +36,10 @@ void gr__dnn_matmul_free(gr__dnn_matmul *mm);
 
 /* Bytes of the scratch that run wants (0 where the library keeps its own). */
 size_t gr__dnn_matmul_scratch_bytes(const gr__dnn_matmul *mm);
+
+/* Where B is ordered: bytes of that, and the way there from B as the shape describes it (plain matrices alone). */
+size_t gr__dnn_matmul_ordered_bytes(const gr__dnn_matmul *mm);
+gr_status gr__dnn_matmul_order(gr__dnn_matmul *mm, const void *b, void *to);
 
 /* bias: NULL unless the shape says so; scratch: NULL unless bytes > 0. One run at a time per object. */
 gr_status gr__dnn_matmul_run(gr__dnn_matmul *mm, const void *a, const void *b, void *c, const float *bias,

@@ -25,6 +25,8 @@ typedef struct gr__dnn_piece gr__dnn_piece;
 gr_status gr__dnn_piece_new(const gr__dnn_matmul_shape *shape, gr__dnn_piece **out);
 void gr__dnn_piece_free(gr__dnn_piece *piece);
 size_t gr__dnn_piece_scratch_bytes(const gr__dnn_piece *piece);
+size_t gr__dnn_piece_ordered_bytes(const gr__dnn_piece *piece);
+gr_status gr__dnn_piece_order(gr__dnn_piece *piece, const void *b, void *to);
 const char *gr__dnn_piece_name(const gr__dnn_piece *piece);
 gr_status gr__dnn_piece_run(gr__dnn_piece *piece, const void *a, const void *b, void *c, const float *bias,
                             void *scratch);

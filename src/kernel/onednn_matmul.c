@@ -50,7 +50,7 @@ static cut cut_of(const gr__dnn_matmul_shape *s)
         c.all = c.axis == ROWS ? s->m : s->n;
         unit = c.axis == ROWS ? 16 : LINE;
     }
-    if (width == 1 || pieces < 2) pieces = 1;
+    if (width == 1 || pieces < 2 || s->ordered_b) pieces = 1;
     c.step = (c.all + pieces - 1) / pieces;
     if (pieces > 1) c.step = (c.step + unit - 1) / unit * unit;
     c.least = unit / 2;
@@ -79,6 +79,9 @@ static gr_status add_piece(gr__dnn_matmul *mm, const cut *c, int64_t first)
     return GR_OK;
 }
 
+/* A B in the library's own order is cut by the library. */
+static int threads_of(const gr__dnn_matmul_shape *s) { return s->ordered_b ? gr_threads() : 1; }
+
 gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul **out)
 {
     gr__dnn_matmul *mm = gr__calloc(1, sizeof *mm);
@@ -86,7 +89,7 @@ gr_status gr__dnn_matmul_new(const gr__dnn_matmul_shape *shape, gr__dnn_matmul *
     mm->shape = *shape;
     cut c = cut_of(shape);
     gr_status status = GR_OK;
-    gr__dnn_use_threads(1);
+    gr__dnn_use_threads(threads_of(shape));
     for (int64_t first = 0; status == GR_OK && (first == 0 || first < c.all); first += GR__MAX(from(&c, first), 1))
         status = add_piece(mm, &c, first);
     gr__dnn_use_threads(gr_threads());
@@ -105,6 +108,13 @@ void gr__dnn_matmul_free(gr__dnn_matmul *mm)
 
 size_t gr__dnn_matmul_scratch_bytes(const gr__dnn_matmul *mm) { return mm->scratch_bytes; }
 
+size_t gr__dnn_matmul_ordered_bytes(const gr__dnn_matmul *mm) { return gr__dnn_piece_ordered_bytes(mm->piece[0].dnn); }
+
+gr_status gr__dnn_matmul_order(gr__dnn_matmul *mm, const void *b, void *to)
+{
+    return gr__dnn_piece_order(mm->piece[0].dnn, b, to);
+}
+
 const char *gr__dnn_matmul_name(const gr__dnn_matmul *mm) { return gr__dnn_piece_name(mm->piece[0].dnn); }
 
 typedef struct run {
@@ -120,7 +130,7 @@ static void run_piece(void *context, int64_t chunk, int thread)
     (void)thread;
     run *r = context;
     const piece *p = &r->mm->piece[chunk];
-    gr__dnn_use_threads(1);
+    gr__dnn_use_threads(threads_of(&r->mm->shape));
     gr_status s =
         gr__dnn_piece_run(p->dnn, r->a + p->a, r->b + p->b, r->c + p->c, r->bias ? r->bias + p->bias / 4 : NULL,
                           r->scratch ? r->scratch + p->scratch : NULL);

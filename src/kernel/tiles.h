@@ -28,6 +28,11 @@ typedef struct gr__tiles_job {
     int64_t ldc;
     bool add;
     int a_tiles, b_tiles; /* 1 or 2 */
+    /* What is fetched beside each step, for it comes from memory: so many lines of 64 bytes from 'ahead' on, which moves by
+     * 'ahead_step' bytes a step. */
+    const char *ahead;
+    int64_t ahead_step;
+    int ahead_lines;
 } gr__tiles_job;
 
 /* A block of sums on its way to C. */

@@ -53,6 +53,13 @@ static const gr__kernel *kernel_of(const fuser *f, const draft *d)
     return NULL;
 }
 
+/* The product's weight is one that pack_weight() packs, where a kernel wants that. */
+static bool is_constant(const fuser *f, const gr__node *product)
+{
+    gr_value weight = product->in[1], out = product->out[0];
+    return (size_t)weight <= f->n_values && f->constant[weight - 1] && !f->constant[out - 1];
+}
+
 /* The program meets the product as others would have read it from memory. */
 static bool round_product(gr__fused_attr *map, int at)
 {
@@ -119,7 +126,10 @@ static gr_status fuse_map(fuser *f, int32_t node)
         const gr__value *whole = gr__value_get(f->g, map->out[0]), *product = gr__value_get(f->g, p->out[0]);
         bool alike = last->rank > 0 && gr__same_shape(last, whole) &&
                      product->dim[product->rank - 1] == last->dim[last->rank - 1];
-        if (!alike || !kernel_of(f, &d)) continue;
+        d.attr.packed_bytes = is_constant(f, p);
+        bool kernel = alike && kernel_of(f, &d);
+        d.attr.packed_bytes = 0;
+        if (!kernel) continue;
         return add_node(f, &d, map);
     }
     return GR_OK;
@@ -146,10 +156,10 @@ static gr_status pack_weight(fuser *f, int32_t node)
     gr_graph *g = f->g;
     gr__node n = g->node[node];
     if (!is_product(&n) && n.op != &gr__op_fused_product) return GR_OK;
-    if ((size_t)n.in[1] > f->n_values || !f->constant[n.in[1] - 1]) return GR_OK;
-    if (f->constant[n.out[0] - 1]) return GR_OK;
+    if (!is_constant(f, &n)) return GR_OK;
     draft d;
     draft_of(g, &n, &d);
+    d.attr.packed_bytes = 1; /* how many: the kernel says */
     const gr__kernel *row = kernel_of(f, &d);
     gr__arg in[GR__MAX_IN];
     for (int i = 0; i < d.n_in; i++)
@@ -189,10 +199,13 @@ static gr_status look(fuser *f)
     f->sorted = gr__calloc(g->n_nodes + 1, sizeof *f->sorted);
     f->uses = gr__calloc(g->n_values + 1, sizeof *f->uses);
     f->root = gr__calloc(g->n_values + 1, sizeof *f->root);
-    if (!f->live || !f->sorted || !f->uses || !f->root) return gr__fail_memory("fusion", g->n_nodes * 16);
+    f->constant = gr__calloc(g->n_values + 1, sizeof *f->constant);
+    if (!f->live || !f->sorted || !f->uses || !f->root || !f->constant)
+        return gr__fail_memory("fusion", g->n_nodes * 16);
     GR_TRY(gr__graph_reach(g, NULL, f->live));
     GR_TRY(gr__graph_sort(g, f->live, NULL, 0, f->sorted, &f->n_sorted));
     gr__graph_uses(g, f->live, f->uses);
+    gr__graph_hoisted(g, &g->program[0], f->sorted, f->n_sorted, f->constant);
     for (size_t p = 0; p < g->n_programs; p++) {
         const gr__program *pr = &g->program[p];
         for (size_t i = 0; i < pr->n_outputs; i++) f->root[pr->output[i].value - 1] = true;
@@ -209,9 +222,6 @@ gr_status gr__pass_fuse_product(gr_graph *g, const gr__backend *backend)
     GR_TRY_DONE(look(&f));
     for (size_t i = 0; i < f.n_sorted; i++) GR_TRY_DONE(fuse_map(&f, f.sorted[i]));
     GR_TRY_DONE(look(&f));
-    f.constant = gr__calloc(g->n_values + 1, sizeof *f.constant);
-    if (!f.constant) GR_TRY_DONE(gr__fail_memory("fusion", g->n_values));
-    gr__graph_hoisted(g, &g->program[0], f.sorted, f.n_sorted, f.constant);
     for (size_t i = 0; i < f.n_sorted; i++) GR_TRY_DONE(pack_weight(&f, f.sorted[i]));
 done:
     release(&f);

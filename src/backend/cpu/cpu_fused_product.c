@@ -1,9 +1,11 @@
-/* Products on tiles whose sums go through an element-wise program while they are in cache, and weights packed for them. */
+/* Products whose sums go through an element-wise program while they are in cache, and weights packed for them: bf16 on tiles,
+ * and few rows with packed weights on vectors. */
 #include "backend/cpu/product.h"
 #include "backend/cpu/table.h"
 
 #include "base/alloc.h"
 #include "kernel/conv.h"
+#include "kernel/gemm_amx.h"
 #include "kernel/map.h"
 #include "op/conv.h"
 #include "op/pack.h"
@@ -29,8 +31,10 @@ static void finish(void *context, const gr__gemm_block *b)
 
 /* ---- the product ---- */
 
-static bool fill_matmul(const gr__product_args *p, gr__gemm *g, char *why)
+/* packed: named where the weight is packed. */
+static bool fill_matmul(const gr__product_args *p, const void *packed, gr__gemm *g, char *why)
 {
+    enum { LEAST_COLUMNS = 48 }; /* packed panels of vectors are 64 columns wide */
     gr__product q;
     if (!gr__product_of(&p->args, &q, why)) return false;
     if (q.batch != 1) return gr__refuse(why, "a batch of products");
@@ -45,7 +49,11 @@ static bool fill_matmul(const gr__product_args *p, gr__gemm *g, char *why)
                     .a_col = q.a_col,
                     .b = p->in[1].data,
                     .b_row = q.b_row,
-                    .b_col = q.b_col};
+                    .b_col = q.b_col,
+                    .finish = finish,
+                    .packed_b = packed};
+    if ((g->n < LEAST_COLUMNS || g->m == 0 || g->k == 0) && !gr__gemm_amx_applicable(g))
+        return gr__refuse(why, "few columns");
     return gr__gemm_can_finish(g) || gr__refuse(why, "no kernel that finishes sums");
 }
 
@@ -62,25 +70,28 @@ static bool fill_conv(const gr__product_args *p, gr__conv *c, char *why)
     return gr__conv_can_finish(c) || gr__refuse(why, "no kernel that finishes sums");
 }
 
-/* All but the program. */
-static bool fill_product(const gr__args *a, job *j, char *why)
+/* All but the program. packed: the weight is or will be packed. */
+static bool fill_product(const gr__args *a, bool is_packed, job *j, char *why)
 {
     const gr__fused_product_attr *f = a->attr;
     gr__product_args p;
     gr__product_args_of(a, &p);
     j->is_conv = f->op == &gr__op_conv;
-    if (j->is_conv ? !fill_conv(&p, &j->conv, why) : !fill_matmul(&p, &j->gemm, why)) return false;
-    const void *packed = f->packed_bytes ? (a->in[1].data ? a->in[1].data : &gr__op_pack) : NULL; /* there or not */
+    const void *there = f->packed_bytes ? a->in[1].data : NULL;
+    const void *packed = !is_packed ? NULL : there ? there : &gr__op_pack; /* there or not */
+    if (j->is_conv ? !fill_conv(&p, &j->conv, why) : !fill_matmul(&p, packed, &j->gemm, why)) return false;
     if (j->is_conv) {
         j->conv.finish = finish, j->conv.finish_context = j;
         j->conv.packed_w = packed, j->conv.scratch = a->scratch;
         j->bias = p.args.n_in > 2 ? p.in[2].data : NULL;
     } else {
-        j->gemm.finish = finish, j->gemm.finish_context = j;
-        j->gemm.packed_b = packed, j->gemm.scratch = a->scratch;
+        j->gemm.finish_context = j;
+        j->gemm.scratch = a->scratch;
     }
     return true;
 }
+
+static bool is_packed(const gr__args *a) { return ((const gr__fused_product_attr *)a->attr)->packed_bytes != 0; }
 
 /* ---- its program ---- */
 
@@ -135,14 +146,14 @@ static bool fill_map(const gr__args *a, job *j, char *why)
 static bool applicable(const gr__args *a, char *why)
 {
     job j = {.is_conv = false};
-    return fill_product(a, &j, why) && fill_map(a, &j, why);
+    return fill_product(a, is_packed(a), &j, why) && fill_map(a, &j, why);
 }
 
 static size_t scratch(const gr__args *a)
 {
     job j = {.is_conv = false};
     char why[GR__WHY_BYTES];
-    if (!fill_product(a, &j, why)) return 0;
+    if (!fill_product(a, is_packed(a), &j, why)) return 0;
     return j.is_conv ? gr__conv_scratch_bytes(&j.conv) : gr__gemm_scratch_bytes(&j.gemm);
 }
 
@@ -150,7 +161,7 @@ static size_t packed_bytes(const gr__args *a)
 {
     job j = {.is_conv = false};
     char why[GR__WHY_BYTES];
-    if (!fill_product(a, &j, why)) return 0;
+    if (!fill_product(a, true, &j, why)) return 0;
     return j.is_conv ? gr__conv_packed_bytes(&j.conv) : gr__gemm_packed_bytes(&j.gemm);
 }
 
@@ -159,7 +170,7 @@ static gr_status prepare(const gr__args *a, void **state)
     char why[GR__WHY_BYTES];
     job *j = gr__calloc(1, sizeof *j);
     if (!j) return gr__fail_memory("a product", sizeof *j);
-    if (!fill_product(a, j, why) || !fill_map(a, j, why)) {
+    if (!fill_product(a, is_packed(a), j, why) || !fill_map(a, j, why)) {
         gr__free(j);
         return gr__fail(GR_ERR_INTERNAL, "fused_product: %s", why);
     }
@@ -200,13 +211,17 @@ static bool fill_packing(const gr__args *a, job *j)
     memcpy(in[0].dim, p->x.dim, sizeof in[0].dim);
     gr__arg_strides(&in[0]);
     char why[GR__WHY_BYTES];
-    return fill_product(&(gr__args){.attr = &plain, .in = in, .n_in = 2, .scratch = a->scratch}, j, why);
+    if (!fill_product(&(gr__args){.attr = &plain, .in = in, .n_in = 2, .scratch = a->scratch}, true, j, why))
+        return false;
+    j->conv.packed_w = j->gemm.packed_b = NULL;
+    return true;
 }
 
 static size_t pack_scratch(const gr__args *a)
 {
     job j = {.is_conv = false};
-    return fill_packing(a, &j) && j.is_conv ? gr__conv_scratch_bytes(&j.conv) : 0;
+    if (!fill_packing(a, &j)) return 0;
+    return j.is_conv ? gr__conv_scratch_bytes(&j.conv) : gr__gemm_scratch_bytes(&j.gemm);
 }
 
 static gr_status pack(const gr__args *a, void *state)

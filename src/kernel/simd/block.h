@@ -29,7 +29,7 @@ GR__INLINE void block_tile(const block_job *j, bool pairs, int64_t row, int64_t 
                 if (j->alpha) acc.v[i][v] = acc.v[i][v] * vload(j->alpha + column + v * GR__W);
             }
     tile_multiply(&acc, m, nv, pairs, j->k, (const char *)j->a + row * j->row, j->row, j->unit, j->b + column, j->ldb,
-                  false);
+                  (tile_ahead){.lines = 0});
     for (int i = 0; i < m; i++)
         for (int v = 0; v < nv; v++) vstore(c + i * j->ldc + v * GR__W, acc.v[i][v]);
 }

@@ -185,7 +185,7 @@ static void finish_row(const task *t, int64_t i, const float *acc)
     int64_t at = (t->i0 + i) * g->c_row + t->j0;
     float *sums = t->sums ? t->sums + i * t->p->group * GR__NR + (t->j0 - t->j_first) : NULL;
     for (int64_t j = 0; j < t->columns; j++) {
-        float *c32 = g->c_dtype == GR_F32 ? (float *)(void *)t->c + at + j : NULL;
+        float *c32 = g->c_dtype == GR_F32 && !g->finish ? (float *)(void *)t->c + at + j : NULL;
         uint16_t *c16 = (uint16_t *)(void *)t->c + at + j;
         float old = 0;
         if (!t->first)
@@ -196,7 +196,7 @@ static void finish_row(const task *t, int64_t i, const float *acc)
         if (t->last && g->bias) value += g->bias[t->j0 + j];
         if (c32)
             *c32 = value;
-        else if (t->last)
+        else if (t->last && !g->finish)
             *c16 = gr__f32_to_bf16(value);
         else
             sums[j] = value;
@@ -210,7 +210,8 @@ GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
         bool add = !t->first || g->accumulate;
         const float *bias = t->last && g->bias ? g->bias + t->j0 : NULL;
         for (int r = 0; r < m; r++) {
-            float *c = (float *)(void *)t->c + (t->i0 + i + r) * g->c_row + t->j0;
+            float *c = g->finish ? t->sums + (i + r) * t->p->group * GR__NR + (t->j0 - t->j_first)
+                                 : (float *)(void *)t->c + (t->i0 + i + r) * g->c_row + t->j0;
             for (int v = 0; v < GR__NV; v++) {
                 vf x = acc->v[r][v];
                 if (add) x = vload(c + v * GR__W) + x;
@@ -225,6 +226,33 @@ GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
         for (int v = 0; v < GR__NV; v++) vstore(row + v * GR__W, acc->v[r][v]);
         finish_row(t, i + r, row);
     }
+}
+
+/* ---- what is fetched while the tile is at work ---- */
+
+enum { UNIT_BYTES = GR__NR * 4, STREAM_BYTES = 4096 };
+
+/* B by rows, in steps that the machine does not see coming. */
+GR__INLINE tile_ahead rows_ahead(const task *t)
+{
+    return (tile_ahead){
+        .lines = UNIT_BYTES / 64, .near = true, .at = (const char *)(t->from + AHEAD * t->ldb), .step = 4 * t->ldb};
+}
+
+/* Packed B that is read once: it streams past. */
+GR__INLINE tile_ahead stream_ahead(const task *t)
+{
+    return (tile_ahead){
+        .lines = UNIT_BYTES / 64, .near = true, .at = (const char *)t->from + STREAM_BYTES, .step = UNIT_BYTES};
+}
+
+/* Packed B that several tiles of rows read from cache: each fetches its share of the part that comes next. */
+GR__INLINE tile_ahead part_ahead(const task *t, int64_t i)
+{
+    int64_t step = UNIT_BYTES / ((t->rows + GR__MR - 1) / GR__MR);
+    return (tile_ahead){.lines = UNIT_BYTES / 128,
+                        .at = (const char *)t->from + t->units * (UNIT_BYTES + i / GR__MR * step),
+                        .step = step};
 }
 
 GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
@@ -243,10 +271,14 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     }
     tile_acc acc;
     tile_zero(&acc, m, GR__NV);
-    if (t->from == t->panel)
-        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, false);
+    if (g->packed_b && t->rows <= GR__MR)
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, stream_ahead(t));
+    else if (g->packed_b)
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, part_ahead(t, i));
+    else if (t->from == t->panel)
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, (tile_ahead){.lines = 0});
     else
-        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, t->ldb, true);
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, t->ldb, rows_ahead(t));
     tile_to_c(t, i, m, &acc);
 }
 
@@ -263,6 +295,14 @@ GR__INLINE void run_panel(const task *t, bool pairs)
     case 5: run_rows(t, pairs, i, GR__MIN(5, GR__MR)); break;
     default: break;
     }
+}
+
+/* The panel's sums go to who asked for them. */
+static void give_away(const task *t)
+{
+    const gr__gemm *g = &t->p->g;
+    gr__gemm_block b = {t->i0, t->j0, t->rows, t->columns, t->sums + (t->j0 - t->j_first), t->p->group * GR__NR};
+    g->finish(g->finish_context, &b);
 }
 
 static void set_task(task *t, const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
@@ -298,7 +338,9 @@ GR__INLINE void run_task(const gr__gemm_plan *p, int64_t index, int thread, bool
         for (t.j0 = t.j_first; t.j0 < end; t.j0 += GR__NR) {
             t.columns = GR__MIN(GR__NR, g->n - t.j0);
             pack_b(&t);
-            if (!p->pack_to) run_panel(&t, pairs);
+            if (p->pack_to) continue;
+            run_panel(&t, pairs);
+            if (t.last && g->finish) give_away(&t);
         }
         t.l0 += p->kc;
     } while (t.l0 < g->k);

@@ -18,17 +18,28 @@ GR__INLINE void tile_zero(tile_acc *acc, int m, int nv)
         for (int v = 0; v < nv; v++) acc->v[i][v] = vset(0);
 }
 
-/* far: b comes from memory in large steps, fetch ahead.
- * a: rows 'row' bytes apart, units 'unit' bytes apart; b: k rows of 'ldb' words, nv vectors used. m and nv are
- * constants where this is inlined, so that the tile lives in registers. */
+/* What is fetched beside each unit of k: so many lines from 'at' on, 'step' bytes further for the next unit. */
+typedef struct tile_ahead {
+    int lines;
+    bool near; /* into the nearest cache; else into the one behind it */
+    const char *at;
+    int64_t step;
+} tile_ahead;
+
+/* a: rows 'row' bytes apart, units 'unit' bytes apart; b: k rows of 'ldb' words, nv vectors used. m, nv, ahead.lines and
+ * ahead.near are constants where this is inlined, so that the tile lives in registers. */
 GR__INLINE void tile_multiply(tile_acc *acc, int m, int nv, bool pairs, int64_t k, const char *a, int64_t row,
-                              int64_t unit, const float *b, int64_t ldb, bool far)
+                              int64_t unit, const float *b, int64_t ldb, tile_ahead ahead)
 {
-    for (int64_t l = 0; l < k; l++, a += unit, b += ldb) {
+    for (int64_t l = 0; l < k; l++, a += unit, b += ldb, ahead.at += ahead.step) {
         vf x[GR__NV];
         for (int v = 0; v < nv; v++) x[v] = vload(b + v * GR__W);
-        if (far)
-            for (int v = 0; v < nv; v++) vprefetch(b + 12 * ldb + v * GR__W);
+        for (int q = 0; q < ahead.lines; q++) {
+            if (ahead.near)
+                vprefetch(ahead.at + 64 * q);
+            else
+                vprefetch_far(ahead.at + 64 * q);
+        }
         for (int i = 0; i < m; i++) {
             if (pairs) {
                 int32_t word;

@@ -15,7 +15,10 @@ typedef struct tile_product {
     int64_t steps;
     float *c; /* (16*a_tiles, 16*b_tiles), rows ldc apart */
     int64_t ldc;
-    bool add; /* keep what is in C */
+    bool add;          /* keep what is in C */
+    const char *ahead; /* fetched beside the steps: tiles.h */
+    int64_t ahead_step;
+    int ahead_lines;
 } tile_product;
 
 /* a_tiles and b_tiles are constants where this is inlined. */
@@ -23,7 +26,7 @@ GR__INLINE void tiles_product(const tile_product *p, int a_tiles, int b_tiles)
 {
     float *c0 = p->c, *c1 = c0 + 16 * p->ldc;
     size_t ldc = (size_t)p->ldc * 4, a_row = (size_t)p->a.row, b_row = (size_t)p->b.row;
-    const char *a = p->a.at, *b = p->b.at;
+    const char *a = p->a.at, *b = p->b.at, *ahead = p->ahead;
     if (p->add) {
         _tile_loadd(0, c0, ldc);
         if (b_tiles == 2) _tile_loadd(1, c0 + 16, ldc);
@@ -35,7 +38,8 @@ GR__INLINE void tiles_product(const tile_product *p, int a_tiles, int b_tiles)
         if (a_tiles == 2) _tile_zero(2);
         if (a_tiles == 2 && b_tiles == 2) _tile_zero(3);
     }
-    for (int64_t s = 0; s < p->steps; s++, a += p->a.step, b += p->b.step) {
+    for (int64_t s = 0; s < p->steps; s++, a += p->a.step, b += p->b.step, ahead += p->ahead_step) {
+        for (int q = 0; q < p->ahead_lines; q++) vprefetch_far(ahead + 64 * q);
         _tile_loadd(6, b, b_row);
         _tile_loadd(4, a, a_row);
         _tile_dpbf16ps(0, 4, 6);

@@ -16,6 +16,7 @@ GR__INLINE vf vload(const float *p) { return _mm256_loadu_ps(p); }
 GR__INLINE void vstore(float *p, vf v) { _mm256_storeu_ps(p, v); }
 GR__INLINE void vstream(float *p, vf v) { _mm256_stream_ps(p, v); }
 GR__INLINE void vprefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+GR__INLINE void vprefetch_far(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 GR__INLINE void vstream_end(void) { _mm_sfence(); }
 GR__INLINE vi vbits(vf v) { return _mm256_castps_si256(v); }
 GR__INLINE vf vfrombits(vi v) { return _mm256_castsi256_ps(v); }

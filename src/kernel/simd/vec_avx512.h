@@ -16,6 +16,7 @@ GR__INLINE vf vload(const float *p) { return _mm512_loadu_ps(p); }
 GR__INLINE void vstore(float *p, vf v) { _mm512_storeu_ps(p, v); }
 GR__INLINE void vstream(float *p, vf v) { _mm512_stream_ps(p, v); }
 GR__INLINE void vprefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
+GR__INLINE void vprefetch_far(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T1); }
 GR__INLINE void vstream_end(void) { _mm_sfence(); }
 GR__INLINE vi vbits(vf v) { return _mm512_castps_si512(v); }
 GR__INLINE vf vfrombits(vi v) { return _mm512_castsi512_ps(v); }

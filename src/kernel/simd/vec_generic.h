@@ -23,6 +23,7 @@ GR__INLINE vf vload(const float *p)
 GR__INLINE void vstore(float *p, vf v) { memcpy(p, &v, sizeof v); }
 GR__INLINE void vstream(float *p, vf v) { vstore(p, v); }
 GR__INLINE void vprefetch(const void *p) { (void)p; }
+GR__INLINE void vprefetch_far(const void *p) { (void)p; }
 GR__INLINE void vstream_end(void) {}
 
 GR__INLINE vi vbits(vf v) { return (vi)v; }

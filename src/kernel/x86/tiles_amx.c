@@ -102,7 +102,10 @@ void gr__tiles_multiply(const gr__tiles_job *j)
                       .steps = j->steps,
                       .c = j->c,
                       .ldc = j->ldc,
-                      .add = j->add};
+                      .add = j->add,
+                      .ahead = j->ahead,
+                      .ahead_step = j->ahead_step,
+                      .ahead_lines = j->ahead_lines};
     switch (j->a_tiles * 2 + j->b_tiles) {
     case 3: tiles_product(&p, 1, 1); break;
     case 4: tiles_product(&p, 1, 2); break;
