@@ -140,7 +140,7 @@ static void cells(void **state)
         {"1 2", false, false, false, 0},  {"=1+1", false, false, false, 0},     {"007", false, true, true, 7},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        gr__cell cell = {rows[i].text, strlen(rows[i].text), false};
+        gr__cell cell = {rows[i].text, (uint32_t)strlen(rows[i].text), false};
         double v = 0;
         assert_int_equal(gr__cell_is_missing(&cell), rows[i].missing);
         assert_int_equal(gr__cell_number(&cell, false, &v), rows[i].number);
@@ -569,7 +569,7 @@ static void numbers_are_exact(void **state)
     for (int i = 0; i < 20000; i++) {
         double v = (gr__rng_uniform(&r) - 0.5) * pow(10, (double)(i % 20) - 4);
         snprintf(text, sizeof text, "%s%.*f", i % 7 ? "" : " ", i % 17, v);
-        gr__cell c = {text, strlen(text), false};
+        gr__cell c = {text, (uint32_t)strlen(text), false};
         assert_true(gr__cell_number(&c, false, &got));
         assert_true(got == strtod(text, NULL));
         for (char *p = text; *p; p++)
@@ -578,7 +578,7 @@ static void numbers_are_exact(void **state)
         assert_true(got == strtod((snprintf(text, sizeof text, "%.*f", i % 17, v), text), NULL));
     }
     for (size_t i = 0; i < GR__COUNT(none); i++)
-        assert_false(gr__cell_number(&(gr__cell){none[i], strlen(none[i]), false}, false, &got));
+        assert_false(gr__cell_number(&(gr__cell){none[i], (uint32_t)strlen(none[i]), false}, false, &got));
     assert_true(gr__cell_number(&(gr__cell){".5", 2, false}, false, &got) && got == 0.5);
     assert_true(gr__cell_number(&(gr__cell){"-7.", 2, false}, false, &got) && got == -7);
     assert_true(gr__cell_is_missing(&(gr__cell){"nA", 2, false}) &&

@@ -29,7 +29,7 @@ static bool trim(gr__cell *c)
     if (n && text[n - 1] == ' ') n--;
     bool changed = n != c->n;
     text[n] = 0;
-    c->n = n;
+    c->n = (uint32_t)n;
     return changed;
 }
 
@@ -77,7 +77,7 @@ static gr_status set_number(gr_records *r, gr__cell *c, double value)
     gr__format_double(text, value);
     char *own = gr__arena_strdup(&r->arena, text);
     if (!own) return gr__fail_memory("a number", 32);
-    *c = (gr__cell){own, strlen(own), false};
+    *c = (gr__cell){own, (uint32_t)strlen(own), false};
     return GR_OK;
 }
 
@@ -96,7 +96,7 @@ static gr_status clip(gr_records *r, int64_t column, const gr_column_stats *s, d
 
 static gr_status fill(gr_records *r, int64_t column, const gr_column_stats *s, gr_missing how, int64_t *n)
 {
-    gr__cell by = {s->often[0], s->often[0] ? strlen(s->often[0]) : 0, true};
+    gr__cell by = {s->often[0], s->often[0] ? (uint32_t)strlen(s->often[0]) : 0, true};
     if (s->type == GR_COLUMN_EMPTY || s->missing == 0) return GR_OK;
     if (s->type == GR_COLUMN_NUMBERS) GR_TRY(set_number(r, &by, how == GR_MISSING_MEAN ? s->mean : s->median));
     for (int64_t i = 0; i < r->rows; i++) {

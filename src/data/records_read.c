@@ -30,7 +30,7 @@ static gr_status put(gr_records *r, gr__cell *cell, const char *text, size_t n, 
 {
     char *own = gr__arena_strndup(&r->arena, text, n);
     if (!own) return gr__fail_memory("a text", n);
-    *cell = (gr__cell){own, n, quoted};
+    *cell = (gr__cell){own, (uint32_t)n, quoted};
     return GR_OK;
 }
 

@@ -48,7 +48,7 @@ static void add_cell(gr__str *s, const gr__cell *c, char separator)
 static void add_names(gr__str *s, const writing *w)
 {
     for (int64_t i = 0; i < w->r->columns; i++) {
-        const gr__cell c = {w->r->name[i], strlen(w->r->name[i]), false};
+        const gr__cell c = {w->r->name[i], (uint32_t)strlen(w->r->name[i]), false};
         if (i) gr__str_add_char(s, w->separator);
         add_cell(s, &c, w->separator);
     }

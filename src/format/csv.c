@@ -101,7 +101,7 @@ gr_status gr__csv_next_row(gr__csv *c, bool *more)
     GR_FAIL_IF(r->count != c->columns, GR_ERR_DATA, "%s:%lld: the row has %zu fields, expected %zu", r->path,
                (long long)r->line, r->count, c->columns);
     for (size_t i = 0; i < c->columns; i++)
-        c->cell[i] = (gr__cell){r->text + r->field[i].begin, r->field[i].n, r->field[i].quoted};
+        c->cell[i] = (gr__cell){r->text + r->field[i].begin, (uint32_t)r->field[i].n, r->field[i].quoted};
     return GR_OK;
 }
 
@@ -115,7 +115,7 @@ bool gr__csv_take_simple_row(gr__csv *c, char *room, size_t left, gr__cell *cell
     for (char *at = room, *end = room + n;;) {
         char *stop = memchr(at, r->separator, (size_t)(end - at));
         if (k == c->columns) return false;
-        cell[k++] = (gr__cell){at, (size_t)((stop ? stop : end) - at), false};
+        cell[k++] = (gr__cell){at, (uint32_t)((stop ? stop : end) - at), false};
         if (!stop) break;
         *stop = 0;
         at = stop + 1;

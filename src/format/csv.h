@@ -18,7 +18,7 @@ typedef struct gr__csv_options {
 
 typedef struct gr__cell {
     const char *text; /* n bytes and a 0 */
-    size_t n;
+    uint32_t n;       /* small, for a table has millions: writing them costs as much as reading the file */
     bool quoted;
 } gr__cell;
 

@@ -97,7 +97,7 @@ static gr_status sniff_separator(const gr__csv_records *sample, const gr__csv_op
 
 static gr__cell cell_of(const gr__csv_records *r, size_t i)
 {
-    return (gr__cell){r->text + r->field[i].begin, r->field[i].n, r->field[i].quoted};
+    return (gr__cell){r->text + r->field[i].begin, (uint32_t)r->field[i].n, r->field[i].quoted};
 }
 
 static bool looks_like_name(const gr__cell *cell)
