@@ -230,7 +230,7 @@ GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
 
 /* ---- what is fetched while the tile is at work ---- */
 
-enum { UNIT_BYTES = GR__NR * 4, STREAM_BYTES = 4096 };
+enum { UNIT_BYTES = GR__NR * 4, STREAM_BYTES = 8192 };
 
 /* B by rows, in steps that the machine does not see coming. */
 GR__INLINE tile_ahead rows_ahead(const task *t)
@@ -243,7 +243,7 @@ GR__INLINE tile_ahead rows_ahead(const task *t)
 GR__INLINE tile_ahead stream_ahead(const task *t)
 {
     return (tile_ahead){
-        .lines = UNIT_BYTES / 64, .near = true, .at = (const char *)t->from + STREAM_BYTES, .step = UNIT_BYTES};
+        .lines = UNIT_BYTES / 64, .near = false, .at = (const char *)t->from + STREAM_BYTES, .step = UNIT_BYTES};
 }
 
 /* Packed B that several tiles of rows read from cache: each fetches its share of the part that comes next. */
