@@ -230,7 +230,7 @@ GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
 
 /* ---- what is fetched while the tile is at work ---- */
 
-enum { UNIT_BYTES = GR__NR * 4, STREAM_BYTES = 4096 };
+enum { UNIT_BYTES = GR__NR * 4, STREAM_BYTES = 8192 };
 
 /* B by rows, in steps that the machine does not see coming. */
 GR__INLINE tile_ahead rows_ahead(const task *t)
@@ -243,16 +243,15 @@ GR__INLINE tile_ahead rows_ahead(const task *t)
 GR__INLINE tile_ahead stream_ahead(const task *t)
 {
     return (tile_ahead){
-        .lines = UNIT_BYTES / 64, .near = true, .at = (const char *)t->from + STREAM_BYTES, .step = UNIT_BYTES};
+        .lines = UNIT_BYTES / 64, .near = false, .at = (const char *)t->from + STREAM_BYTES, .step = UNIT_BYTES};
 }
 
-/* Packed B that several tiles of rows read from cache: each fetches its share of the part that comes next. */
-GR__INLINE tile_ahead part_ahead(const task *t, int64_t i)
+/* Packed B that several tiles of rows read from cache: each fetches its share of what comes a whole part later. */
+GR__INLINE tile_ahead part_ahead(const task *t, int64_t i, int m)
 {
-    int64_t step = UNIT_BYTES / ((t->rows + GR__MR - 1) / GR__MR);
     return (tile_ahead){.lines = UNIT_BYTES / 128,
-                        .at = (const char *)t->from + t->units * (UNIT_BYTES + i / GR__MR * step),
-                        .step = step};
+                        .at = (const char *)t->from + UNIT_BYTES * (GR__GEMM_UNITS + t->units * i / t->rows),
+                        .step = UNIT_BYTES * m / t->rows};
 }
 
 GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
@@ -274,7 +273,7 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     if (g->packed_b && t->rows <= GR__MR)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, stream_ahead(t));
     else if (g->packed_b)
-        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, part_ahead(t, i));
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, part_ahead(t, i, m));
     else if (t->from == t->panel)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, (tile_ahead){.lines = 0});
     else
@@ -282,18 +281,22 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     tile_to_c(t, i, m, &acc);
 }
 
-/* Each number of rows has its own code, so that the tile lives in registers. */
+/* Each number of rows has its own code, so that the tile lives in registers. Beside a packed B tiles are alike: a small one
+ * would wait for memory. */
 GR__INLINE void run_panel(const task *t, bool pairs)
 {
-    int64_t i = 0;
-    for (; i + GR__MR <= t->rows; i += GR__MR) run_rows(t, pairs, i, GR__MR);
-    switch (t->rows - i) {
-    case 1: run_rows(t, pairs, i, 1); break;
-    case 2: run_rows(t, pairs, i, 2); break;
-    case 3: run_rows(t, pairs, i, GR__MIN(3, GR__MR)); break;
-    case 4: run_rows(t, pairs, i, GR__MIN(4, GR__MR)); break;
-    case 5: run_rows(t, pairs, i, GR__MIN(5, GR__MR)); break;
-    default: break;
+    bool alike = t->p->g.packed_b && !t->p->pack_a;
+    int64_t left = (t->rows + GR__MR - 1) / GR__MR;
+    for (int64_t i = 0, m; i < t->rows; i += m, left--) {
+        m = alike ? (t->rows - i + left - 1) / left : GR__MIN(t->rows - i, (int64_t)GR__MR);
+        switch (m) {
+        case 1: run_rows(t, pairs, i, 1); break;
+        case 2: run_rows(t, pairs, i, 2); break;
+        case 3: run_rows(t, pairs, i, GR__MIN(3, GR__MR)); break;
+        case 4: run_rows(t, pairs, i, GR__MIN(4, GR__MR)); break;
+        case 5: run_rows(t, pairs, i, GR__MIN(5, GR__MR)); break;
+        default: run_rows(t, pairs, i, GR__MR); break;
+        }
     }
 }
 
