@@ -38,11 +38,10 @@ typedef struct gr__gemm {
      * gr__gemm_can_finish(); without bias and accumulate. NULL: C is written. */
     gr__gemm_finish *finish;
     void *finish_context;
-    int64_t
-        finish_columns;   /* of a block, a multiple of 32 up to 256, but for the last one of a row; on tiles; 0: any */
-    const void *packed_b; /* instead of B: what gr__gemm_pack_b() made; only where gr__gemm_can_pack() */
-    bool turned;          /* with packed_b: threads read it from the end, see gr__parallel_home() */
-    void *scratch;        /* gr__gemm_scratch_bytes(), 64-byte aligned */
+    int64_t finish_columns; /* of a block on tiles, a multiple of 32 up to 256, but for a row's last one; 0: any */
+    const void *packed_b;   /* instead of B: what gr__gemm_pack_b() made; only where gr__gemm_can_pack() */
+    bool turned;            /* with packed_b: threads read it from the end, see gr__parallel_home() */
+    void *scratch;          /* gr__gemm_scratch_bytes(), 64-byte aligned */
 } gr__gemm;
 
 void gr__gemm_run(const gr__gemm *g);
