@@ -121,49 +121,12 @@ static void run_tasks(const gr__gemm *g, float *pack_to)
         gr__parallel(tasks, run_task, &call);
 }
 
-enum { F64_ROWS = 4 };
-
-/* c (n) += x*b (n) */
-static void f64_add(double *restrict c, const double *restrict b, double x, int64_t n)
-{
-    int64_t j = 0;
-    for (; j + 8 <= n; j += 8) /* a constant, which the compiler makes vectors of */
-        for (int q = 0; q < 8; q++) c[j + q] += x * b[j + q];
-    for (; j < n; j++) c[j] += x * b[j];
-}
-
-/* Some rows of C, plain loops; a row of b that is contiguous is read once for all of them. */
-static void f64_group(const gr__gemm *g, int64_t rows, const double *a, const double *b, double *c)
-{
-    for (int64_t i = 0; i < rows && !g->accumulate; i++) memset(c + i * g->c_row, 0, (size_t)g->n * sizeof *c);
-    for (int64_t l = 0; l < g->k && g->b_col == 1; l++)
-        for (int64_t i = 0; i < rows; i++)
-            f64_add(c + i * g->c_row, b + l * g->b_row, a[i * g->a_row + l * g->a_col], g->n);
-    for (int64_t i = 0; i < rows && g->b_col != 1; i++)
-        for (int64_t l = 0; l < g->k; l++) {
-            double x = a[i * g->a_row + l * g->a_col], *to = c + i * g->c_row;
-            const double *row = b + l * g->b_row;
-            for (int64_t j = 0; j < g->n; j++) to[j] += x * row[j * g->b_col];
-        }
-}
-
-/* Groups first .. last-1 of rows, of all batches. */
-static void f64_groups(const void *args, int64_t first, int64_t last)
-{
-    const gr__gemm *g = args;
-    int64_t groups = ceil_div(g->m, F64_ROWS);
-    for (int64_t unit = first; unit < last; unit++) {
-        int64_t batch = unit / groups, i = unit % groups * F64_ROWS;
-        f64_group(g, GR__MIN(g->m - i, (int64_t)F64_ROWS), (const double *)g->a + batch * g->a_batch + i * g->a_row,
-                  (const double *)g->b + batch * g->b_batch, (double *)g->c + batch * g->c_batch + i * g->c_row);
-    }
-}
-
 void gr__gemm_run(const gr__gemm *g)
 {
     if (g->dtype == GR_F64) {
-        int64_t groups = GR__MAX(g->batch, 1) * ceil_div(g->m, F64_ROWS);
-        gr__run_range(f64_groups, g, groups, GR__MAX(16384 / F64_ROWS / GR__MAX(g->n * g->k, 1), 1), 1);
+        int64_t groups = GR__MAX(g->batch, 1) * ceil_div(g->m, GR__GEMM_F64_ROWS);
+        gr__run_range(gr__simd_get()->gemm_f64, g, groups,
+                      GR__MAX(16384 / GR__GEMM_F64_ROWS / GR__MAX(g->n * g->k, 1), 1), 1);
         return;
     }
     if (on_tiles(g))

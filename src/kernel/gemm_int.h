@@ -13,7 +13,8 @@
 #include "kernel/gemm.h"
 
 enum {
-    GR__GEMM_UNITS = 512, /* units of k in a packed panel: fixes the order of summation */
+    GR__GEMM_F64_ROWS = 8, /* of a tile of doubles */
+    GR__GEMM_UNITS = 512,  /* units of k in a packed panel: fixes the order of summation */
     GR__GEMM_MOST_NR = 64,
     GR__GEMM_MOST_ROWS = 1024 /* of a block */
 };
