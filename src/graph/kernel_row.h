@@ -29,4 +29,15 @@ typedef struct gr__backend {
     int n_rows;
 } gr__backend;
 
+/* The first row of a->op that takes such operands, all of them contiguous; NULL: none. */
+GR__INLINE const gr__kernel *gr__kernel_for(const gr__backend *backend, const gr__args *a)
+{
+    char why[GR__WHY_BYTES];
+    for (int i = 0; i < backend->n_rows; i++) {
+        const gr__kernel *row = backend->rows[i];
+        if (row->op == a->op && (!row->applicable || row->applicable(a, why))) return row;
+    }
+    return NULL;
+}
+
 #endif

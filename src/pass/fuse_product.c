@@ -32,7 +32,6 @@ typedef struct draft {
 static const gr__kernel *kernel_of(const fuser *f, const draft *d)
 {
     gr__arg in[GR__MAX_IN], out[GR__MAP_MOST_OUTPUTS];
-    char why[GR__WHY_BYTES];
     for (int i = 0; i < d->n_in; i++)
         in[i] = d->in[i] ? gr__arg_of(gr__value_get(f->g, d->in[i])) : (gr__arg){.dtype = GR_DTYPE_NONE};
     for (int i = 0; i < d->attr.map.n_out; i++) {
@@ -46,11 +45,7 @@ static const gr__kernel *kernel_of(const fuser *f, const draft *d)
                   .n_in = d->n_in,
                   .n_out = d->attr.map.n_out,
                   .attr = &d->attr};
-    for (int i = 0; i < f->backend->n_rows; i++) {
-        const gr__kernel *row = f->backend->rows[i];
-        if (row->op == &gr__op_fused_product && (!row->applicable || row->applicable(&a, why))) return row;
-    }
-    return NULL;
+    return gr__kernel_for(f->backend, &a);
 }
 
 /* The product's weight is one that pack_weight() packs, where a kernel wants that. */

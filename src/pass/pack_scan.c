@@ -11,17 +11,12 @@ static bool is_scan(const gr__node *n) { return n->op == &gr__op_lstm || n->op =
 static size_t packed_bytes(const gr_graph *g, const gr__backend *backend, const gr__node *n)
 {
     gr__arg in[GR__MAX_IN], out[GR__MAX_OUT];
-    char why[GR__WHY_BYTES];
     for (int i = 0; i < n->n_in; i++)
         in[i] = n->in[i] ? gr__arg_of(gr__value_get(g, n->in[i])) : (gr__arg){.dtype = GR_DTYPE_NONE};
     for (int i = 0; i < n->op->n_out; i++) out[i] = gr__arg_of(gr__value_get(g, n->out[i]));
     gr__args a = {.op = n->op, .in = in, .out = out, .n_in = n->n_in, .n_out = n->op->n_out, .attr = n->attr};
-    for (int i = 0; i < backend->n_rows; i++) {
-        const gr__kernel *row = backend->rows[i];
-        if (row->op == n->op && (!row->applicable || row->applicable(&a, why)))
-            return row->packed_bytes ? row->packed_bytes(&a) : 0;
-    }
-    return 0;
+    const gr__kernel *row = gr__kernel_for(backend, &a);
+    return row && row->packed_bytes ? row->packed_bytes(&a) : 0;
 }
 
 static gr_status pack_weight(gr_graph *g, const gr__backend *backend, int32_t node)

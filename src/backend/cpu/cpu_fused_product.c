@@ -52,9 +52,8 @@ static bool fill_matmul(const gr__product_args *p, const void *packed, gr__gemm 
                     .b_col = q.b_col,
                     .finish = finish,
                     .packed_b = packed};
-    if (g->m == 1 &&
-        g->dtype == GR_F32) /* memory sets the pace, and a second copy of all weights would only take more */
-        return gr__refuse(why, "one row");
+    /* Memory sets the pace of one row, and a second copy of all weights would only take more. */
+    if (g->m == 1 && g->dtype == GR_F32) return gr__refuse(why, "one row");
     if ((g->n < LEAST_COLUMNS || g->m == 0 || g->k == 0) && !gr__gemm_amx_applicable(g))
         return gr__refuse(why, "few columns");
     return gr__gemm_can_finish(g) || gr__refuse(why, "no kernel that finishes sums");

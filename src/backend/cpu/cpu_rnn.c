@@ -258,13 +258,12 @@ static size_t pack_scratch(const gr__args *a)
 static gr_status pack(const gr__args *a, void *state)
 {
     const products *p = state;
-    const char *w = a->in[0].data; /* (G*H, H) */
+    const void *w = a->in[0].data; /* (G*H, H) */
     char *to = a->out[0].data;
-    int64_t h = a->in[0].dim[1];
+    const sizes z = {.h = a->in[0].dim[1], .item = gr_dtype_size_bytes(a->in[0].dtype)};
     gr__dense_pack(p->of[STEP], w, to, a->scratch);
     if (packed_size(p->of[CANDIDATE]))
-        gr__dense_pack(p->of[CANDIDATE], w + (size_t)(2 * h * h) * gr_dtype_size_bytes(a->in[0].dtype),
-                       to + packed_size(p->of[STEP]), a->scratch);
+        gr__dense_pack(p->of[CANDIDATE], candidate_of(&z, w), to + packed_size(p->of[STEP]), a->scratch);
     return GR_OK;
 }
 
