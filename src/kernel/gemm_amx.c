@@ -287,18 +287,18 @@ static void compute_task(amx_plan *p, int64_t task, int thread)
     bool packed = p->own_b && p->g.packed_b;
     strip s = {.p = p, .own = mine, .first = task * p->group, .sums = (float *)(void *)(mine + p->own_bytes)};
     int64_t end = GR__MIN(s.first + p->group, p->own_panels);
+    gr__tiles_begin();
     for (; s.first < end; s.first += s.n) {
         s.n = GR__MIN(p->at_once, end - s.first);
         if (packed) s.own = packed_panels(p) + s.first * panel_bytes(p->chunk);
         for (int64_t o = 0; !packed && o < s.n; o++) pack(p, p->own_b, s.first + o, mine + o * panel_bytes(p->chunk));
         wait_for_packs(p);
-        gr__tiles_begin();
         for (s.shared = 0; s.shared < p->shared_panels; s.shared += s.n_shared) {
             s.n_shared = GR__MIN(p->beside, p->shared_panels - s.shared);
             run_strip(&s);
         }
-        gr__tiles_end();
     }
+    gr__tiles_end();
 }
 
 static void run_task(void *context, int64_t task, int thread)
