@@ -4,7 +4,10 @@
 #include "tests/rig.h"
 
 #include "gradus/nn.h"
+#include "base/rng.h"
 #include "gradus/plan.h"
+#include "kernel/conv.h"
+#include "kernel/onednn.h"
 #include "op/op.h"
 
 #include <stdatomic.h>
@@ -236,6 +239,76 @@ static void batch_norm_remembers(void **state)
     rig_close(&r);
 }
 
+/* ---- oneDNN's in pieces ---- */
+
+static float *noise(int64_t count, uint64_t stream)
+{
+    float *x = aligned_alloc(64, ((size_t)count * sizeof *x + 63) & ~(size_t)63);
+    gr__rng r = gr__rng_make(5, stream);
+    for (int64_t i = 0; i < count; i++) x[i] = (float)gr__rng_uniform(&r) - 0.5f;
+    return x;
+}
+
+static int64_t size_of(const int64_t *size) { return size[0] * size[1] * size[2]; }
+
+/* The result by oneDNN's pieces and by our own kernel. */
+static void compare_pieces(const gr__conv_shape *s, gr__conv_result result)
+{
+    int64_t count[] = {[GR__CONV_Y] = s->batch * size_of(s->out) * s->cout,
+                       [GR__CONV_X] = s->batch * size_of(s->in) * s->cin,
+                       [GR__CONV_W] = s->cout * s->cin / s->groups * size_of(s->window)};
+    float *x = noise(count[GR__CONV_X], 1), *w = noise(count[GR__CONV_W], 2), *y = noise(count[GR__CONV_Y], 3),
+          *bias = noise(s->cout, 4), *made[] = {y, x, w}, *ours = noise(count[result], 5);
+    gr__dnn_conv_job j = {*s, result, GR_F32, GR_F32, result == GR__CONV_Y};
+    gr__dnn_conv *c;
+    assert_ok(gr__dnn_conv_new(&j, &c));
+    void *scratch = aligned_alloc(64, (gr__dnn_conv_scratch_bytes(c) + 127) & ~(size_t)63);
+    gr__conv own = {.shape = *s,
+                    .result = result,
+                    .dtype = GR_F32,
+                    .out_dtype = GR_F32,
+                    .x = result == GR__CONV_X ? ours : x,
+                    .w = result == GR__CONV_W ? ours : w,
+                    .y = result == GR__CONV_Y ? ours : y,
+                    .bias = j.bias ? bias : NULL};
+    own.scratch = aligned_alloc(64, (gr__conv_scratch_bytes(&own) + 127) & ~(size_t)63);
+    gr__conv_run(&own);
+    for (int again = 0; again < 2; again++) {
+        for (int64_t i = 0; i < count[result]; i++) made[result][i] = NAN;
+        assert_ok(gr__dnn_conv_run(c, x, w, y, j.bias ? bias : NULL, scratch));
+        for (int64_t i = 0; i < count[result]; i++)
+            if (!(fabs((double)made[result][i] - (double)ours[i]) < 2e-3))
+                fail_msg("result %d, batch %lld, element %lld: %g, not %g", (int)result, (long long)s->batch,
+                         (long long)i, (double)made[result][i], (double)ours[i]);
+    }
+    gr__dnn_conv_free(c);
+    void *all[] = {x, w, y, bias, ours, scratch, own.scratch};
+    for (size_t i = 0; i < GR__COUNT(all); i++) free(all[i]);
+}
+
+/* Large enough to be cut: a batch, one picture by its rows, with borders that only some pieces see. */
+static void pieces_are_the_whole(void **state)
+{
+    (void)state;
+    static const gr__conv_shape shapes[] = {
+        {2, 5, 1, 16, 24, {1, 19, 17}, {1, 3, 3}, {1, 19, 17}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+        {2, 1, 1, 16, 32, {1, 37, 21}, {1, 5, 3}, {1, 19, 21}, {1, 2, 1}, {1, 1, 1}, {0, 3, 1}, {0, 1, 1}},
+        {2, 1, 1, 16, 32, {1, 40, 30}, {1, 1, 1}, {1, 14, 10}, {1, 3, 3}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
+        {2, 1, 1, 24, 32, {1, 40, 12}, {1, 3, 3}, {1, 40, 12}, {1, 1, 1}, {1, 4, 1}, {0, 4, 1}, {0, 4, 1}},
+        {2, 3, 4, 32, 64, {1, 24, 24}, {1, 3, 3}, {1, 12, 12}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {0, 0, 0}},
+        {1, 1, 1, 32, 64, {1, 1, 900}, {1, 1, 9}, {1, 1, 900}, {1, 1, 1}, {1, 1, 1}, {0, 0, 4}, {0, 0, 4}},
+        {3, 1, 1, 16, 32, {18, 12, 12}, {3, 3, 3}, {18, 12, 12}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+    };
+    if (!gr__dnn_available()) skip();
+    for (int threads = 1; threads <= 3; threads++) {
+        assert_ok(gr_set_threads(threads));
+        for (size_t i = 0; i < GR__COUNT(shapes); i++)
+            for (int result = 0; result < GR__CONV_RESULT_COUNT; result++)
+                compare_pieces(&shapes[i], (gr__conv_result)result);
+    }
+    assert_ok(gr_set_threads(0));
+}
+
 /* ---- mixed precision, plans ---- */
 
 /* A small network: convolution, batch norm, pooling, a transposed convolution, interpolation. */
@@ -397,9 +470,13 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch),         cmocka_unit_test(layers_are_pytorchs),
-        cmocka_unit_test(batch_norm_remembers),    cmocka_unit_test(a_network_learns_in_a_plan),
-        cmocka_unit_test(survives_without_memory), cmocka_unit_test(refusals),
+        cmocka_unit_test(matches_pytorch),
+        cmocka_unit_test(layers_are_pytorchs),
+        cmocka_unit_test(pieces_are_the_whole),
+        cmocka_unit_test(batch_norm_remembers),
+        cmocka_unit_test(a_network_learns_in_a_plan),
+        cmocka_unit_test(survives_without_memory),
+        cmocka_unit_test(refusals),
     };
     gr_set_allocator(&(gr_allocator){.resize = fragile});
     return cmocka_run_group_tests(tests, open_golden, close_golden);
