@@ -53,11 +53,15 @@ bool gr__gemm_amx_applicable(const gr__gemm *g)
     return gr__cpu_has_tiles() && g->dtype == GR_BF16 && g->batch <= 1 && g->m > 0 && g->n > 0 && g->k > 0;
 }
 
+int64_t gr__gemm_amx_chunk(const gr__gemm *g)
+{
+    return gr__tiles_steps(ceil_div(g->k, ceil_div(g->k, CHUNK))) * GR__TILES_STEP;
+}
+
 static void make_plan(amx_plan *p, const gr__gemm *g)
 {
     *p = (amx_plan){.g = *g, .own_b = g->n >= g->m || g->finish_columns};
-    p->chunks = ceil_div(g->k, CHUNK);
-    p->chunk = gr__tiles_steps(ceil_div(g->k, p->chunks)) * GR__TILES_STEP;
+    p->chunk = gr__gemm_amx_chunk(g);
     p->chunks = ceil_div(g->k, p->chunk);
     p->shared_lines = p->own_b ? g->m : g->n;
     p->own_lines = p->own_b ? g->n : g->m;
@@ -84,6 +88,7 @@ static void make_plan(amx_plan *p, const gr__gemm *g)
 
 size_t gr__gemm_amx_scratch_bytes(const gr__gemm *g)
 {
+    if (gr__gemm_amx_rows_applicable(g)) return gr__gemm_amx_rows_scratch_bytes(g);
     amx_plan p;
     make_plan(&p, g);
     return p.shared_bytes + p.wide_bytes + (p.own_bytes + p.sums_bytes) * (size_t)gr__parallel_width();
@@ -312,6 +317,10 @@ static void run_task(void *context, int64_t task, int thread)
 
 void gr__gemm_amx_run(const gr__gemm *g)
 {
+    if (gr__gemm_amx_rows_applicable(g)) {
+        gr__gemm_amx_rows_run(g);
+        return;
+    }
     amx_plan p;
     make_plan(&p, g);
     for (p.l0 = 0; p.l0 < g->k; p.l0 += p.chunk) {
