@@ -25,7 +25,7 @@ enum {
     TILE_ROWS = 16,
     TASKS_A_THREAD = 3,
     LEAST_ROWS = 64,
-    MOST_COLUMNS = 1024 /* of a product without a window */
+    MOST_COLUMNS = 256 /* of a product without a window */
 };
 
 typedef struct rows_plan {
@@ -283,6 +283,28 @@ static void give_rows(const part *t, int64_t tile, int64_t n, int64_t column, in
     }
 }
 
+/* Plain rows come from memory: those of the next two tiles are fetched, a share beside each step. */
+static void fetch_next(const part *t, int64_t tile, int64_t i, gr__tiles_rows_job *j)
+{
+    const rows_plan *p = t->p;
+    int64_t steps = p->w.channels / GR__TILES_STEP, lines = ceil_div(GR__TILES_STEP, p->panels);
+    if (p->copies || tile + 3 >= t->tiles || p->a_row != p->w.channels * 2) return;
+    j->ahead_lines = (int)lines;
+    j->ahead_step = lines * 64;
+    j->ahead = row_of(t, tile + 2) + i * steps * j->ahead_step;
+}
+
+/* Sums of plain rows go straight to C where nothing is done to them. */
+static bool set_direct(const part *t, int64_t tile, bool alone, int64_t first, int64_t end, gr__tiles_rows_job *j)
+{
+    const gr__gemm *g = &t->p->g;
+    if (t->p->copies || alone || g->finish || g->bias || g->c_dtype != GR_F32) return false;
+    if (end * GR__TILES_LINES > g->n || place_of(t, tile + 1) != place_of(t, tile) + TILE_ROWS) return false;
+    j->c = (float *)g->c + position_of(t, 0, place_of(t, tile)) * g->c_row + first * GR__TILES_LINES;
+    j->ldc = g->c_row;
+    return true;
+}
+
 /* Two tiles of rows beside panels first .. end-1 of columns; 'alone': the first one only. */
 static void run_strip(const part *t, int64_t tile, bool alone, int64_t first, int64_t end)
 {
@@ -293,13 +315,16 @@ static void run_strip(const part *t, int64_t tile, bool alone, int64_t first, in
                             .a_row = p->a_row,
                             .run = p->run,
                             .runs = p->runs,
+                            .c = t->sums,
                             .ldc = ld};
-    for (int64_t i = first; i < end; i++) {
+    bool direct = set_direct(t, tile, alone, first, end, &j);
+    for (int64_t i = first; i < end; i++, j.c += GR__TILES_LINES) {
         j.b = p->b + i * p->chunk_bytes;
-        j.c = t->sums + (i - first) * GR__TILES_LINES;
         j.b_tiles = p->g.n - i * GR__TILES_LINES > 16 ? 2 : 1;
+        fetch_next(t, tile, i, &j);
         gr__tiles_multiply_rows(&j);
     }
+    if (direct) return;
     bool together =
         !alone && tile / t->tiles == (tile + 1) / t->tiles && place_of(t, tile + 1) == place_of(t, tile) + TILE_ROWS;
     give_rows(t, tile, together ? 2 : 1, column, columns, t->sums, ld);
