@@ -284,7 +284,7 @@ static void give_rows(const part *t, int64_t tile, int64_t n, int64_t column, in
 }
 
 /* Plain rows come from memory: those of the next two tiles are fetched, a share beside each step. */
-static void fetch_next(const part *t, int64_t tile, int64_t i, gr__tiles_rows_job *j)
+static void fetch_next(const part *t, int64_t tile, int64_t i, gr__tiles_seen_job *j)
 {
     const rows_plan *p = t->p;
     int64_t steps = p->w.channels / GR__TILES_STEP, lines = ceil_div(GR__TILES_STEP, p->panels);
@@ -295,7 +295,7 @@ static void fetch_next(const part *t, int64_t tile, int64_t i, gr__tiles_rows_jo
 }
 
 /* Sums of plain rows go straight to C where nothing is done to them. */
-static bool set_direct(const part *t, int64_t tile, bool alone, int64_t first, int64_t end, gr__tiles_rows_job *j)
+static bool set_direct(const part *t, int64_t tile, bool alone, int64_t first, int64_t end, gr__tiles_seen_job *j)
 {
     const gr__gemm *g = &t->p->g;
     if (t->p->copies || alone || g->finish || g->bias || g->c_dtype != GR_F32) return false;
@@ -311,7 +311,7 @@ static void run_strip(const part *t, int64_t tile, bool alone, int64_t first, in
     const rows_plan *p = t->p;
     int64_t ld = (end - first) * GR__TILES_LINES, column = first * GR__TILES_LINES;
     int64_t columns = GR__MIN(ld, p->g.n - column);
-    gr__tiles_rows_job j = {.tile = {row_of(t, tile), row_of(t, alone ? tile : tile + 1)},
+    gr__tiles_seen_job j = {.tile = {row_of(t, tile), row_of(t, alone ? tile : tile + 1)},
                             .a_row = p->a_row,
                             .run = p->run,
                             .runs = p->runs,
@@ -322,7 +322,7 @@ static void run_strip(const part *t, int64_t tile, bool alone, int64_t first, in
         j.b = p->b + i * p->chunk_bytes;
         j.b_tiles = p->g.n - i * GR__TILES_LINES > 16 ? 2 : 1;
         fetch_next(t, tile, i, &j);
-        gr__tiles_multiply_rows(&j);
+        gr__tiles_multiply_seen(&j);
     }
     if (direct) return;
     bool together =

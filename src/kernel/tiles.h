@@ -42,7 +42,7 @@ typedef struct gr__tiles_run {
     int64_t steps;
 } gr__tiles_run;
 
-typedef struct gr__tiles_rows_job {
+typedef struct gr__tiles_seen_job {
     const char *tile[2], *b;
     int64_t a_row;
     const gr__tiles_run *run;
@@ -53,7 +53,7 @@ typedef struct gr__tiles_rows_job {
     const char *ahead; /* fetched beside each step, as above */
     int64_t ahead_step;
     int ahead_lines;
-} gr__tiles_rows_job;
+} gr__tiles_seen_job;
 
 /* A block of sums on its way to C. */
 typedef struct gr__tiles_block {
@@ -71,7 +71,7 @@ void gr__tiles_end(void);
 void gr__tiles_pack_a(const gr__tiles_source *s, void *panel);
 void gr__tiles_pack_b(const gr__tiles_source *s, void *panel);
 void gr__tiles_multiply(const gr__tiles_job *j);
-void gr__tiles_multiply_rows(const gr__tiles_rows_job *j);
+void gr__tiles_multiply_seen(const gr__tiles_seen_job *j);
 void gr__tiles_load_sums(const gr__tiles_block *b);  /* sums = C */
 void gr__tiles_store_sums(const gr__tiles_block *b); /* C = sums + bias */
 

@@ -114,7 +114,7 @@ void gr__tiles_multiply(const gr__tiles_job *j)
     }
 }
 
-GR__INLINE void multiply_rows(const gr__tiles_rows_job *j, int b_tiles)
+GR__INLINE void multiply_seen(const gr__tiles_seen_job *j, int b_tiles)
 {
     enum { ROW = 64, TILE = 1024 };
     float *c1 = j->c + 16 * j->ldc;
@@ -151,12 +151,12 @@ GR__INLINE void multiply_rows(const gr__tiles_rows_job *j, int b_tiles)
     }
 }
 
-void gr__tiles_multiply_rows(const gr__tiles_rows_job *j)
+void gr__tiles_multiply_seen(const gr__tiles_seen_job *j)
 {
     if (j->b_tiles == 2)
-        multiply_rows(j, 2);
+        multiply_seen(j, 2);
     else
-        multiply_rows(j, 1);
+        multiply_seen(j, 1);
 }
 
 /* ---- sums and C ---- */
