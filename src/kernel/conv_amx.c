@@ -26,6 +26,7 @@ static int64_t volume(const int64_t *size) { return size[0] * size[1] * size[2];
 
 bool gr__conv_amx_applicable(const gr__conv *c)
 {
+    if (gr__conv_amx_steps_applicable(c)) return true;
     const gr__conv_shape *s = &c->shape;
     gr__gemm like = {.dtype = c->dtype, .m = 1, .n = 1, .k = 1};
     bool ones = volume(s->stride) == 1, whole = s->window[2] * s->cout % GR__TILES_STEP == 0;
@@ -91,6 +92,7 @@ static void bind(amx_conv *p)
 
 bool gr__conv_amx_packs_rows(const gr__conv *c)
 {
+    if (gr__conv_amx_steps_applicable(c)) return false; /* for the most part */
     amx_conv p;
     make_plan(&p, c);
     bind(&p);
@@ -99,6 +101,7 @@ bool gr__conv_amx_packs_rows(const gr__conv *c)
 
 size_t gr__conv_amx_scratch_bytes(const gr__conv *c)
 {
+    if (gr__conv_amx_steps_applicable(c)) return gr__conv_amx_steps_scratch_bytes(c);
     amx_conv p;
     make_plan(&p, c);
     bind(&p);
@@ -127,18 +130,16 @@ static void order_for_y(const amx_conv *p, uint16_t *to)
     }
 }
 
-/* to (K from the last to the first, Cout, Cin) */
-static void order_for_x(const amx_conv *p, uint16_t *to)
+void gr__conv_amx_order_for_x(const gr__conv_shape *s, const void *w, void *to)
 {
-    const gr__conv_shape *s = &p->c->shape;
-    int64_t each = s->cout * s->cin;
+    int64_t each = s->cout * s->cin, taps = volume(s->window);
     gr__transpose t = {.batch = s->cout,
                        .rows = s->cin,
-                       .cols = p->taps,
-                       .src = p->c->w,
-                       .src_ld = p->taps,
-                       .src_batch = p->taps * s->cin,
-                       .dst = to + (p->taps - 1) * each,
+                       .cols = taps,
+                       .src = w,
+                       .src_ld = taps,
+                       .src_batch = taps * s->cin,
+                       .dst = (uint16_t *)to + (taps - 1) * each,
                        .dst_ld = -each,
                        .dst_batch = s->cin,
                        .size_bytes = 2};
@@ -171,6 +172,10 @@ static void give_w(const amx_conv *p, char *sums)
 
 void gr__conv_amx_run(const gr__conv *c)
 {
+    if (gr__conv_amx_steps_applicable(c)) {
+        gr__conv_amx_steps_run(c);
+        return;
+    }
     amx_conv p;
     make_plan(&p, c);
     bind(&p);
@@ -184,7 +189,7 @@ void gr__conv_amx_run(const gr__conv *c)
     if (!c->packed_w && c->result == GR__CONV_Y)
         order_for_y(&p, c->scratch);
     else if (!c->packed_w)
-        order_for_x(&p, c->scratch);
+        gr__conv_amx_order_for_x(&c->shape, c->w, c->scratch);
     p.g.b = c->scratch;
     gr__gemm_amx_run(&p.g);
 }

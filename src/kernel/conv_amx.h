@@ -4,7 +4,8 @@
 
 #include "kernel/conv.h"
 
-/* bf16, one group, no gaps between taps on the last axis; x: steps of one. And a processor that has tiles. */
+/* bf16, one group, no gaps between taps on the last axis; x: whole steps of k, with steps no gaps at all. And a processor that
+ * has tiles. */
 bool gr__conv_amx_applicable(const gr__conv *c);
 /* What the window sees is packed row by row, not read where it lies (gemm_amx_rows.c). */
 bool gr__conv_amx_packs_rows(const gr__conv *c);
@@ -12,5 +13,13 @@ size_t gr__conv_amx_scratch_bytes(const gr__conv *c);
 void gr__conv_amx_run(const gr__conv *c);
 size_t gr__conv_amx_packed_bytes(const gr__conv *c);
 void gr__conv_amx_pack_w(const gr__conv *c, void *to);
+
+/* Weights by taps, the last one first: (K, Cout, Cin). */
+void gr__conv_amx_order_for_x(const gr__conv_shape *s, const void *w, void *to);
+
+/* conv_amx_steps.c: x where the window moves by more than one. */
+bool gr__conv_amx_steps_applicable(const gr__conv *c);
+size_t gr__conv_amx_steps_scratch_bytes(const gr__conv *c);
+void gr__conv_amx_steps_run(const gr__conv *c);
 
 #endif
