@@ -47,6 +47,9 @@ static const char script[] =
     "printf '%s\\n' \"$@\" > \"$FAKE_WORDS\"\n"
     "for to; do :; done\n"
     "case $FAKE_MODE in\n"
+    "itself) for word; do case $was in -i) from=${word#file:} ;; esac; was=$word; done\n"
+    "    head -c 9 \"$from\" | grep -q YUV4MPEG2 || { echo 'moov atom not found' >&2; exit 1; }\n"
+    "    cp \"$from\" \"$to\" ;;\n"
     "fine) cp \"$FAKE_FILM\" \"$to\" ;;\n"
     "short) head -c 290 \"$FAKE_FILM\" > \"$to\" ;;\n"
     "damaged) cp \"$FAKE_FILM\" \"$to\"; echo '[h264 @ 0x55aa] no frame at 7' >&2 ;;\n"
@@ -110,6 +113,57 @@ static void faults_are_told(void **state)
     expect("nothing", GR_ERR_CORRUPT, "is not a YUV4MPEG2 video");
 }
 
+/* What 'gradus WORDS' prints; it must end with 'code'. */
+static const char *program(int code, const char *words)
+{
+    static char text[1 << 14];
+    char self[4000], line[5000];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    assert_true(n > 0);
+    self[n] = 0;
+    *strrchr(self, '/') = 0;
+    snprintf(line, sizeof line, "exec '%s/../gradus' %s 2>&1", self, words);
+    FILE *pipe = popen(line, "r");
+    assert_non_null(pipe);
+    text[fread(text, 1, sizeof text - 1, pipe)] = 0;
+    int status = pclose(pipe);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != code) fail_msg("'%s' ended with %d: %s", words, status, text);
+    return text;
+}
+
+/* A folder of classes of .mp4 files: train, predict and eval, by the command. */
+static void program_learns_films(void **state)
+{
+    (void)state;
+    char path[400], name[40];
+    setenv("FAKE_MODE", "itself", 1);
+    assert_int_equal(chdir(folder), 0);
+    for (int i = 0; i < 24; i++) {
+        snprintf(path, sizeof path, "%s/films/%s", folder, i % 2 ? "right" : "down");
+        if (i < 2) assert_ok(gr__dir_make(path));
+        snprintf(name, sizeof name, "films/%s/%d.mp4", i % 2 ? "right" : "down", i);
+        write_film(name, i % 2 == 0, i);
+    }
+    write_film("new film.mp4", false, 5);
+    write_film("other.MOV", true, 9);
+    assert_non_null(strstr(program(3, "train films --out m"), "task=clip-classification"));
+#define FILMS                                                                                 \
+    "train films task=clip-classification data.frames=4 data.channels=1 'model.maps=[4, 8]' " \
+    "model.hidden=16 train.batch=6 train.epochs=12 train.lr=1e-2 --seed 2 --out m --fresh"
+    program(0, FILMS " -q");
+    const char *said = program(0, "predict m 'new film.mp4' other.MOV");
+    assert_true(strncmp(said, "right\t0.", 8) == 0 && strstr(said, "\ndown\t0."));
+    assert_non_null(
+        strstr(program(0, "predict m 'new film.mp4' --json"), "\"clip\": \"new film.mp4\", \"label\": \"right\""));
+    program(0, "eval m --min accuracy=1");
+    test_write(folder, "films/down/bad.mp4", "x", 1);
+    said = program(3, FILMS);
+    assert_true(strstr(said, "films/down/bad.mp4") && strstr(said, "moov atom not found"));
+    assert_non_null(strstr(program(0, FILMS " data.skip_bad=true"), "left out: cannot read 'films/down/bad.mp4'"));
+    said = program(3, "predict m films/down/bad.mp4");
+    assert_non_null(strstr(said, "moov atom not found"));
+}
+
 static int files_in(const char *dir)
 {
     char **names;
@@ -152,6 +206,18 @@ static void script_fails(void **state)
 {
     (void)state;
     with_a_script(faults_are_told);
+}
+
+static void program_asks_it(void **state)
+{
+    (void)state;
+    char self[4000];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 20);
+    assert_true(n > 0);
+    self[n] = 0;
+    strcpy(strrchr(self, '/'), "/../gradus");
+    if (access(self, X_OK) != 0) test_skip("the program was not built");
+    with_a_script(program_learns_films);
 }
 
 static void is_missed(void **state)
@@ -269,8 +335,8 @@ static void real_films_are_told_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(script_is_asked), cmocka_unit_test(script_fails),
-                                       cmocka_unit_test(is_missed), cmocka_unit_test(real_one_reads),
-                                       cmocka_unit_test(real_films_are_told_apart)};
+                                       cmocka_unit_test(program_asks_it), cmocka_unit_test(is_missed),
+                                       cmocka_unit_test(real_one_reads),  cmocka_unit_test(real_films_are_told_apart)};
     folder = test_tmpdir();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,7 +92,9 @@ GR_API void gr_text_free(void *memory);
 
 /* ---- threads ----------------------------------------------------------------------- */
 
-/* Number of threads that kernels use; 0: one per usable core (or OMP_NUM_THREADS).
+/* Number of threads that kernels use; 0: one per usable core (or OMP_NUM_THREADS). They leave signals to the application's
+ * threads. A handler that may run while its thread is inside the library needs SA_ONSTACK and sigaltstack(): oneDNN's
+ * code keeps data where the stack seems free.
  * Status: GR_ERR_ARGUMENT below 0 or above 1024. */
 GR_API gr_status gr_set_threads(int threads);
 GR_API int gr_threads(void);

@@ -19,6 +19,9 @@ void gr__parallel_home(int64_t first, int64_t chunks, bool turned, gr__chunk_fn 
 int gr__parallel_width(void);
 /* From now on the calling thread runs its chunks in place: for a thread beside the pool. */
 void gr__parallel_in_place(void);
+/* The calling thread takes no signals but those of its own faults: they are for the application's threads, and one that came
+ * while oneDNN computes would write over data (cli/signals.c). */
+void gr__leave_signals(void);
 /* Whether this thread runs a chunk. */
 bool gr__parallel_inside(void);
 

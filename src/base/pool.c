@@ -6,6 +6,7 @@
 #include "base/parallel.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 enum { WORKER_LOOKS = 2000, CALLER_LOOKS = 1000 }; /* before sleeping */
@@ -81,9 +82,19 @@ static uint32_t next_call(uint32_t seen)
     return (uint32_t)(next >> 32);
 }
 
+void gr__leave_signals(void)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF};
+    sigset_t all;
+    sigfillset(&all);
+    for (size_t i = 0; i < GR__COUNT(faults); i++) sigdelset(&all, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
 static void *worker_main(void *arg)
 {
     int me = (int)(intptr_t)arg;
+    gr__leave_signals();
     for (uint32_t call = 0;;) {
         call = next_call(call);
         gr__chunk_fn fn = atomic_load_explicit(&pool.fn, memory_order_acquire);

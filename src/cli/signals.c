@@ -16,10 +16,20 @@ static void on_signal(int number)
     if (!cli.quiet && write(STDERR_FILENO, again, sizeof again - 1) < 0) return;
 }
 
+/* Code that oneDNN generates has the stack pointer among its data: what a signal puts on the stack would overwrite some. */
+static void take_another_stack(void)
+{
+    static _Alignas(64) char room[1 << 16]; /* wide registers and tiles are 12 KiB of it */
+    stack_t before;
+    if (sigaltstack(NULL, &before) == 0 && !(before.ss_flags & SS_DISABLE)) return; /* a sanitizer's */
+    sigaltstack(&(stack_t){.ss_sp = room, .ss_size = sizeof room}, NULL);
+}
+
 void signals_watch(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+    take_another_stack();
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < COUNT(numbers); i++) sigaction(numbers[i], &action, NULL);
 }

@@ -26,6 +26,7 @@ static void make(gr__loader *l, int64_t k, const gr__inputs *to)
 static void *work(void *user)
 {
     gr__loader *l = user;
+    gr__leave_signals();
     gr__parallel_in_place(); /* the pool is the step's */
     pthread_mutex_lock(&l->lock);
     while (!l->closing) {
