@@ -71,6 +71,7 @@ bool gr__gemm_is_few(const gr__gemm *g)
 {
     int64_t most = g->dtype == GR_F32 ? GR__GEMM_FEW_ROWS_F32 : 0;
     if (g->dtype == GR_BF16) most = gr__cpu_has_tiles() ? GR__GEMM_FEW_ROWS_BESIDE_TILES : GR__GEMM_FEW_ROWS;
+    if (g->dtype == GR_BF16 && g->near && gr__gemm_amx_applicable(g)) return false; /* tiles read cache faster */
     bool tiles_finish = g->finish && gr__gemm_amx_applicable(g);
     return g->m <= most && g->batch <= 1 && !g->finish_columns && !tiles_finish;
 }
@@ -133,6 +134,23 @@ void gr__gemm_run(const gr__gemm *g)
         gr__gemm_amx_run(g);
     else
         run_tasks(g, NULL);
+}
+
+void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int thread)
+{
+    gr__gemm_plan p;
+    gr__gemm some = *g;
+    if (on_tiles(g)) {
+        gr__gemm_amx_run_columns(g, first, columns);
+        return;
+    }
+    int64_t units = g->dtype == GR_BF16 ? (g->k + 1) / 2 : g->k;
+    some.n = columns;
+    some.packed_b = (const float *)g->packed_b + first * units;
+    some.c = (float *)g->c + first;
+    if (!make_plan(&p, &some, NULL)) return;
+    gr__task_kernel *fn = g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm;
+    for (int64_t i = 0; i < p.row_blocks * p.column_blocks; i++) fn(&p, i, thread);
 }
 
 void gr__gemm_pack_b(const gr__gemm *g, void *to)

@@ -270,7 +270,9 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     }
     tile_acc acc;
     tile_zero(&acc, m, GR__NV);
-    if (g->packed_b && t->rows <= GR__MR)
+    if (g->packed_b && g->near && t->rows <= GR__MR)
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, (tile_ahead){.lines = 0});
+    else if (g->packed_b && t->rows <= GR__MR)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, stream_ahead(t));
     else if (g->packed_b)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, part_ahead(t, i, m));
