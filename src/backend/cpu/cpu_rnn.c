@@ -238,12 +238,17 @@ static const char *candidate_of(const sizes *z, const void *w_hh)
 
 static bool packed_before(const gr__args *a) { return gr__has(a, gr__recurrent_packed(a->op)); }
 
+/* Packed weights: W_ih, then the gates of W_hh. */
+static size_t in_bytes(const products *p) { return (gr__dense_packed_bytes(p->of[IN]) + 63) & ~(size_t)63; }
+
 static size_t forward_packed(const gr__args *a)
 {
-    products p = {0};
+    products *p = NULL;
     sizes z = sizes_of(a);
-    make_gate(&z, &p);
-    return (size_t)z.g * p.gate_bytes;
+    if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
+    size_t bytes = p->gate_bytes ? in_bytes(p) + (size_t)z.g * p->gate_bytes : 0;
+    release(p);
+    return bytes;
 }
 
 static void pack_gates(const products *p, const void *w_hh, int64_t gates, char *to, void *scratch)
@@ -261,28 +266,31 @@ static bool packs(const gr__args *a, char *why)
     return ((const gr__pack_attr *)a->attr)->scan || gr__refuse(why, "a weight of a product");
 }
 
-static sizes pack_sizes(const gr__args *a)
+static gr_status pack_prepare(const gr__args *a, void **state)
 {
     const gr__pack_attr *o = a->attr;
-    const gr__arg in[] = {gr__arg_of(&o->x), {.dtype = GR_DTYPE_NONE}, a->in[0]};
-    return sizes_of(&(gr__args){.op = o->scan, .in = in, .n_in = 3, .attr = &o->scan_attr});
+    const gr__arg in[] = {gr__arg_of(&o->x), a->in[0], a->in[1]};
+    products *p = NULL;
+    GR_TRY(make(&(gr__args){.op = o->scan, .in = in, .n_in = 3, .attr = &o->scan_attr}, make_forward, &p));
+    *state = p;
+    return GR_OK;
 }
 
 static size_t pack_scratch(const gr__args *a)
 {
-    products p = {0};
-    sizes z = pack_sizes(a);
-    make_gate(&z, &p);
-    return most_scratch(&p);
+    void *state = NULL;
+    if (pack_prepare(a, &state) != GR_OK) return 0; /* then 'prepare' fails too */
+    size_t bytes = most_scratch(state);
+    release(state);
+    return bytes;
 }
 
 static gr_status pack(const gr__args *a, void *state)
 {
-    (void)state;
-    products p = {0};
-    sizes z = pack_sizes(a);
-    make_gate(&z, &p);
-    pack_gates(&p, a->in[0].data, z.g, a->out[0].data, a->scratch);
+    const products *p = state;
+    char *to = a->out[0].data;
+    if (in_bytes(p)) gr__dense_pack(p->of[IN], a->in[0].data, to, a->scratch);
+    pack_gates(p, a->in[1].data, a->in[1].dim[0] / a->in[1].dim[1], to + in_bytes(p), a->scratch);
     return GR_OK;
 }
 
@@ -406,10 +414,12 @@ static gr_status forward(const gr__args *a, void *state)
     const sizes *z = &s.z;
     const void *w_hh = a->in[GR__RNN_W_HH].data;
     s.p = state;
-    char *own = packed_before(a) ? NULL : gr__room_take(&r, z->g, s.p->gate_bytes);
+    const char *before_runs = packed_before(a) ? a->in[gr__recurrent_packed(a->op)].data : NULL;
+    char *own = before_runs ? NULL : gr__room_take(&r, z->g, s.p->gate_bytes);
     s.scratch = r.base + r.used;
-    s.packed = own ? own : a->in[gr__recurrent_packed(a->op)].data;
-    if (own && s.p->gate_bytes) pack_gates(s.p, w_hh, z->g, own, s.scratch);
+    s.packed = before_runs ? before_runs + in_bytes(s.p) : own;
+    if (before_runs && in_bytes(s.p)) gr__dense_use_packed(s.p->of[IN], before_runs);
+    if (!before_runs && s.p->gate_bytes) pack_gates(s.p, w_hh, z->g, own, s.scratch);
     fill_operands(&s);
     GR_TRY(gr__dense_run(s.p->of[IN], a->in[GR__RNN_X].data, a->in[GR__RNN_W_IH].data, s.job.saved, s.scratch));
     if (!s.p->gate_bytes) return run_steps(&s, w_hh);
@@ -529,8 +539,13 @@ static gr_status backward(const gr__args *a, void *state)
 #define BACKWARD                                                                                                  \
     .applicable = applicable, .scratch_bytes = backward_scratch, .prepare = backward_prepare, .release = release, \
     .run = backward
-const gr__kernel gr__cpu_pack_scan = {
-    .op = &gr__op_pack, .name = "pack.scan", .applicable = packs, .scratch_bytes = pack_scratch, .run = pack};
+const gr__kernel gr__cpu_pack_scan = {.op = &gr__op_pack,
+                                      .name = "pack.scan",
+                                      .applicable = packs,
+                                      .scratch_bytes = pack_scratch,
+                                      .prepare = pack_prepare,
+                                      .release = release,
+                                      .run = pack};
 const gr__kernel gr__cpu_lstm = {.op = &gr__op_lstm, .name = "lstm", FORWARD};
 const gr__kernel gr__cpu_gru = {.op = &gr__op_gru, .name = "gru", FORWARD};
 const gr__kernel gr__cpu_rnn = {.op = &gr__op_rnn, .name = "rnn", FORWARD};

@@ -85,6 +85,8 @@ void gr__dense_pack(gr__dense *d, const void *b, void *to, void *scratch)
     d->own.packed_b = to;
 }
 
+void gr__dense_use_packed(gr__dense *d, const void *packed) { d->own.packed_b = packed; }
+
 gr_status gr__dense_run(gr__dense *d, const void *a, const void *b, void *c, void *scratch)
 {
     if (d->dnn && !d->own.packed_b) return gr__dnn_matmul_run(d->dnn, a, b, c, NULL, scratch);

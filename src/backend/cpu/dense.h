@@ -20,6 +20,8 @@ size_t gr__dense_scratch_bytes(const gr__dense *d);
 size_t gr__dense_packed_bytes(const gr__dense *d);
 /* Runs read 'to' instead of their b from here on. scratch: as of a run. */
 void gr__dense_pack(gr__dense *d, const void *b, void *to, void *scratch);
+/* The same of a B that was packed before. */
+void gr__dense_use_packed(gr__dense *d, const void *packed);
 gr_status gr__dense_run(gr__dense *d, const void *a, const void *b, void *c, void *scratch);
 
 #endif
