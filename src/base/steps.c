@@ -7,10 +7,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
-enum {
-    MOST_HOMES = 64,
-    PATIENCE = 200
-}; /* looks before a part of another thread is taken: its data lie in that one's cache */
+/* PATIENCE: looks before a part of another thread is taken, some 50 us. Its data lie in that one's cache: who takes it too soon is late
+ * with its own next part, which is then taken too, and so on. */
+enum { MOST_HOMES = 64, PATIENCE = 1000 };
 
 typedef struct home {
     _Atomic int64_t claimed GR__ALIGNED(64);

@@ -85,7 +85,7 @@ static float *state_of(const gr__args *a, int in, int out, int64_t n, gr__room *
 
 /* ---- products ---- */
 
-enum { BLOCK = 128 }; /* units of a part of a step: a multiple of 64 */
+enum { LEAST_BLOCK = 64 }; /* units of a part of a step: so many or a multiple, see gr__gemm_run_columns() */
 enum { MOST = 6 };
 enum { IN, STEP, CANDIDATE };                                       /* forward */
 enum { BACK_STEP, BACK_CANDIDATE, DX, DW_IH, DW_HH, DW_CANDIDATE }; /* backward */
@@ -423,8 +423,9 @@ static gr_status forward(const gr__args *a, void *state)
     fill_operands(&s);
     GR_TRY(gr__dense_run(s.p->of[IN], a->in[GR__RNN_X].data, a->in[GR__RNN_W_IH].data, s.job.saved, s.scratch));
     if (!s.p->gate_bytes) return run_steps(&s, w_hh);
-    s.job.block = BLOCK;
-    gr__parallel_steps(z->t * stages(z), (z->h + BLOCK - 1) / BLOCK, scan_block, &s);
+    int64_t some = z->h / (2 * gr__parallel_width()); /* parts enough for every thread */
+    s.job.block = GR__MAX(some / LEAST_BLOCK, 1) * LEAST_BLOCK;
+    gr__parallel_steps(z->t * stages(z), gr__rnn_blocks(&s.job), scan_block, &s);
     return GR_OK;
 }
 
