@@ -71,7 +71,6 @@ bool gr__gemm_is_few(const gr__gemm *g)
 {
     int64_t most = g->dtype == GR_F32 ? GR__GEMM_FEW_ROWS_F32 : 0;
     if (g->dtype == GR_BF16) most = gr__cpu_has_tiles() ? GR__GEMM_FEW_ROWS_BESIDE_TILES : GR__GEMM_FEW_ROWS;
-    if (g->dtype == GR_BF16 && g->near && gr__gemm_amx_applicable(g)) return false; /* tiles read cache faster */
     bool tiles_finish = g->finish && gr__gemm_amx_applicable(g);
     return g->m <= most && g->batch <= 1 && !g->finish_columns && !tiles_finish;
 }
