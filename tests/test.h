@@ -41,6 +41,19 @@ void test_rmtree(const char *path);
 /* dir/name, the file written with n bytes; the text is valid for the next 15 calls. */
 const char *test_write(const char *dir, const char *name, const void *bytes, size_t n);
 
+/* How many of a are in b; n each. */
+static inline size_t test_in_both(const uint64_t *a, const uint64_t *b, size_t n)
+{
+    size_t both = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            if (a[i] == b[k]) {
+                both++;
+                break;
+            }
+    return both;
+}
+
 /* expr must succeed; else the test fails with the sentence of gr_message(). */
 #define assert_ok(expr)                                                                                      \
     do {                                                                                                     \

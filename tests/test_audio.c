@@ -448,6 +448,13 @@ static void augment(void **state)
         }
         assert_true(by != -N);
     }
+    static uint64_t heard[2][512]; /* of two epochs */
+    for (uint64_t i = 0; i < 1024; i++) {
+        memcpy(y, x, sizeof x);
+        gr__sound_augment(y, 32, &noise, 1, 1 + i / 512, i % 512);
+        memcpy(&heard[i / 512][i % 512], y, sizeof(uint64_t));
+    }
+    assert_int_equal(test_in_both(heard[0], heard[1], 512), 0);
     static float f[50 * 40];
     gr__mask_options m = {.n_time = 2, .most_time = 10, .n_bands = 1, .most_bands = 8, .fill = -7};
     size_t masked = 0;

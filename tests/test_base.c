@@ -426,6 +426,23 @@ static void generators(void **state)
     assert_int_equal(gr__rng_below(&a, 1), 0);
 }
 
+/* Two epochs change their samples by other numbers, not by the same ones dealt out anew. */
+static void streams_of_samples(void **state)
+{
+    (void)state;
+    enum { N = 512, EPOCHS = 4 };
+    static uint64_t first[EPOCHS][N];
+    for (uint64_t e = 0; e < EPOCHS; e++)
+        for (uint64_t i = 0; i < N; i++) {
+            gr__rng r = gr__rng_sample(7, e, i), again = gr__rng_sample(7, e, i), other = gr__rng_sample(8, e, i);
+            first[e][i] = gr__rng_u64(&r);
+            assert_true(gr__rng_u64(&again) == first[e][i] && gr__rng_u64(&other) != first[e][i]);
+            for (uint64_t k = 0; k < i; k++) assert_true(first[e][k] != first[e][i]);
+        }
+    for (int e = 0; e < EPOCHS; e++)
+        for (int k = 0; k < e; k++) assert_int_equal(test_in_both(first[e], first[k], N), 0);
+}
+
 static void permute_is_a_permutation(void **state)
 {
     (void)state;
@@ -614,6 +631,7 @@ int main(void)
         cmocka_unit_test(the_stable_hash_is_stable),
         cmocka_unit_test(philox_gives_the_published_numbers),
         cmocka_unit_test(generators),
+        cmocka_unit_test(streams_of_samples),
         cmocka_unit_test(permute_is_a_permutation),
         cmocka_unit_test(every_chunk_runs_once),
         cmocka_unit_test(several_callers),

@@ -169,6 +169,15 @@ static void motion_keeps_its_way(void **state)
         assert_memory_equal(clip, again, sizeof clip);
     }
     assert_int_equal(seen, 255);
+    static uint64_t way[2][512]; /* of two streams: those of training and validation */
+    gr__motion wide = {3, 256, 1, 1, 2, 100};
+    static uint8_t room[3 * 256 * 256];
+    for (uint64_t i = 0; i < 1024; i++) {
+        gr__motion_draw(&wide, &dot, 5, 0x100 + i / 512, i % 512, room);
+        for (uint64_t k = 0; k < sizeof room; k++)
+            if (room[k]) way[i / 512][i % 512] = way[i / 512][i % 512] << 20 | k;
+    }
+    assert_true(test_in_both(way[0], way[1], 512) < 10);
     m.speed_most = 6;
     assert_fails(gr__motion_check(&m), GR_ERR_CONFIG, "do not stay in a field of 20");
 }

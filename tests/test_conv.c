@@ -4,8 +4,13 @@
 #include "tests/rig.h"
 
 #include "gradus/nn.h"
+#include "base/rng.h"
 #include "gradus/plan.h"
+#include "kernel/conv.h"
+#include "kernel/cpu.h"
+#include "kernel/onednn.h"
 #include "op/op.h"
+#include "tensor/convert.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -236,6 +241,182 @@ static void batch_norm_remembers(void **state)
     rig_close(&r);
 }
 
+/* ---- oneDNN's in pieces ---- */
+
+static float *noise(int64_t count, uint64_t stream)
+{
+    float *x = aligned_alloc(64, ((size_t)count * sizeof *x + 63) & ~(size_t)63);
+    gr__rng r = gr__rng_make(5, stream);
+    for (int64_t i = 0; i < count; i++) x[i] = (float)gr__rng_uniform(&r) - 0.5f;
+    return x;
+}
+
+static int64_t size_of(const int64_t *size) { return size[0] * size[1] * size[2]; }
+
+/* The result by oneDNN's pieces and by our own kernel. */
+static void compare_pieces(const gr__conv_shape *s, gr__conv_result result)
+{
+    int64_t count[] = {[GR__CONV_Y] = s->batch * size_of(s->out) * s->cout,
+                       [GR__CONV_X] = s->batch * size_of(s->in) * s->cin,
+                       [GR__CONV_W] = s->cout * s->cin / s->groups * size_of(s->window)};
+    float *x = noise(count[GR__CONV_X], 1), *w = noise(count[GR__CONV_W], 2), *y = noise(count[GR__CONV_Y], 3),
+          *bias = noise(s->cout, 4), *made[] = {y, x, w}, *ours = noise(count[result], 5);
+    gr__dnn_conv_job j = {*s, result, GR_F32, GR_F32, result == GR__CONV_Y};
+    gr__dnn_conv *c;
+    assert_ok(gr__dnn_conv_new(&j, &c));
+    void *scratch = aligned_alloc(64, (gr__dnn_conv_scratch_bytes(c) + 127) & ~(size_t)63);
+    gr__conv own = {.shape = *s,
+                    .result = result,
+                    .dtype = GR_F32,
+                    .out_dtype = GR_F32,
+                    .x = result == GR__CONV_X ? ours : x,
+                    .w = result == GR__CONV_W ? ours : w,
+                    .y = result == GR__CONV_Y ? ours : y,
+                    .bias = j.bias ? bias : NULL};
+    own.scratch = aligned_alloc(64, (gr__conv_scratch_bytes(&own) + 127) & ~(size_t)63);
+    gr__conv_run(&own);
+    for (int again = 0; again < 2; again++) {
+        for (int64_t i = 0; i < count[result]; i++) made[result][i] = NAN;
+        assert_ok(gr__dnn_conv_run(c, x, w, y, j.bias ? bias : NULL, scratch));
+        for (int64_t i = 0; i < count[result]; i++)
+            if (!(fabs((double)made[result][i] - (double)ours[i]) < 2e-3))
+                fail_msg("result %d, batch %lld, element %lld: %g, not %g", (int)result, (long long)s->batch,
+                         (long long)i, (double)made[result][i], (double)ours[i]);
+    }
+    gr__dnn_conv_free(c);
+    void *all[] = {x, w, y, bias, ours, scratch, own.scratch};
+    for (size_t i = 0; i < GR__COUNT(all); i++) free(all[i]);
+}
+
+/* Large enough to be cut: a batch, one picture by its rows, with borders that only some pieces see. */
+static void pieces_are_the_whole(void **state)
+{
+    (void)state;
+    static const gr__conv_shape shapes[] = {
+        {2, 5, 1, 16, 24, {1, 19, 17}, {1, 3, 3}, {1, 19, 17}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+        {2, 1, 1, 16, 32, {1, 37, 21}, {1, 5, 3}, {1, 19, 21}, {1, 2, 1}, {1, 1, 1}, {0, 3, 1}, {0, 1, 1}},
+        {2, 1, 1, 16, 32, {1, 40, 30}, {1, 1, 1}, {1, 14, 10}, {1, 3, 3}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
+        {2, 1, 1, 24, 32, {1, 40, 12}, {1, 3, 3}, {1, 40, 12}, {1, 1, 1}, {1, 4, 1}, {0, 4, 1}, {0, 4, 1}},
+        {2, 3, 4, 32, 64, {1, 24, 24}, {1, 3, 3}, {1, 12, 12}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {0, 0, 0}},
+        {1, 1, 1, 32, 64, {1, 1, 900}, {1, 1, 9}, {1, 1, 900}, {1, 1, 1}, {1, 1, 1}, {0, 0, 4}, {0, 0, 4}},
+        {3, 1, 1, 16, 32, {18, 12, 12}, {3, 3, 3}, {18, 12, 12}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+    };
+    if (!gr__dnn_available()) skip();
+    for (int threads = 1; threads <= 3; threads++) {
+        assert_ok(gr_set_threads(threads));
+        for (size_t i = 0; i < GR__COUNT(shapes); i++)
+            for (int result = 0; result < GR__CONV_RESULT_COUNT; result++)
+                compare_pieces(&shapes[i], (gr__conv_result)result);
+    }
+    assert_ok(gr_set_threads(0));
+}
+
+/* ---- tiles whose rows are read where they lie ---- */
+
+static uint16_t *narrow(const float *x, int64_t count)
+{
+    uint16_t *y = aligned_alloc(64, ((size_t)count * sizeof *y + 63) & ~(size_t)63);
+    for (int64_t i = 0; i < count; i++) y[i] = gr__f32_to_bf16(x[i]);
+    return y;
+}
+
+/* y[n, o, co] of kernel/conv.h, or x[n, i, ci]; one group, no depth. */
+static double sum_at(const gr__conv_shape *s, bool to_x, const uint16_t *from, const uint16_t *w, int64_t at)
+{
+    const int64_t *mine = to_x ? s->in : s->out, *other = to_x ? s->out : s->in;
+    int64_t inner = to_x ? s->cin : s->cout, outer = to_x ? s->cout : s->cin, c = at % inner;
+    int64_t i2 = at / inner % mine[2], i1 = at / inner / mine[2] % mine[1], n = at / inner / mine[2] / mine[1];
+    double sum = 0;
+    for (int64_t k1 = 0; k1 < s->window[1]; k1++)
+        for (int64_t k2 = 0; k2 < s->window[2]; k2++) {
+            int64_t p1 =
+                to_x ? i1 + s->before[1] - k1 * s->dilation[1] : i1 * s->stride[1] + k1 * s->dilation[1] - s->before[1];
+            int64_t p2 =
+                to_x ? i2 + s->before[2] - k2 * s->dilation[2] : i2 * s->stride[2] + k2 * s->dilation[2] - s->before[2];
+            if (p1 < 0 || p2 < 0 || p1 >= other[1] || p2 >= other[2]) continue;
+            const uint16_t *row = from + ((n * other[1] + p1) * other[2] + p2) * outer;
+            for (int64_t d = 0; d < outer; d++) {
+                int64_t co = to_x ? d : c, ci = to_x ? c : d;
+                sum += (double)gr__bf16_to_f32(row[d]) *
+                       (double)gr__bf16_to_f32(w[((co * s->cin + ci) * s->window[1] + k1) * s->window[2] + k2]);
+            }
+        }
+    return sum;
+}
+
+/* What 'c' gives is as wanted, whether its weights were packed before or not. */
+static void check_rows(gr__conv *c, bool packed, const double *wanted, int64_t count)
+{
+    float *out = c->result == GR__CONV_X ? c->x : c->y;
+    size_t bytes = (gr__conv_scratch_bytes(c) + 127) & ~(size_t)63;
+    void *panels = packed ? aligned_alloc(64, (gr__conv_packed_bytes(c) + 63) & ~(size_t)63) : NULL;
+    c->scratch = aligned_alloc(64, bytes);
+    if (packed) gr__conv_pack_w(c, panels);
+    c->packed_w = panels;
+    memset(c->scratch, 0xff, bytes);
+    for (int64_t i = 0; i < count; i++) out[i] = NAN;
+    gr__conv_run(c);
+    for (int64_t i = 0; i < count; i++)
+        if (!(fabs((double)out[i] - wanted[i]) < 2e-3))
+            fail_msg("result %d, batch %lld, element %lld: %g, not %g", (int)c->result, (long long)c->shape.batch,
+                     (long long)i, (double)out[i], wanted[i]);
+    free(c->scratch);
+    free(panels);
+    c->scratch = NULL;
+    c->packed_w = NULL;
+}
+
+static void compare_rows(const gr__conv_shape *s, bool to_x)
+{
+    int64_t n_x = s->batch * size_of(s->in) * s->cin, n_y = s->batch * size_of(s->out) * s->cout,
+            n_w = s->cout * s->cin * size_of(s->window), n_out = to_x ? n_x : n_y;
+    float *wide[] = {noise(n_x, 1), noise(n_w, 2), noise(n_y, 3)}, *bias = noise(s->cout, 4), *out = noise(n_out, 5);
+    uint16_t *x = narrow(wide[0], n_x), *w = narrow(wide[1], n_w), *y = narrow(wide[2], n_y);
+    double *wanted = malloc((size_t)n_out * sizeof *wanted);
+    for (int64_t i = 0; i < n_out; i++)
+        wanted[i] = sum_at(s, to_x, to_x ? y : x, w, i) + (to_x ? 0 : (double)bias[i % s->cout]);
+    gr__conv c = {.shape = *s,
+                  .result = to_x ? GR__CONV_X : GR__CONV_Y,
+                  .dtype = GR_BF16,
+                  .out_dtype = GR_F32,
+                  .x = to_x ? (void *)out : x,
+                  .w = w,
+                  .y = to_x ? (void *)y : out,
+                  .bias = to_x ? NULL : bias};
+    for (int threads = 1; threads <= 3; threads++) {
+        assert_ok(gr_set_threads(threads));
+        check_rows(&c, false, wanted, n_out);
+        if (!to_x) check_rows(&c, true, wanted, n_out);
+    }
+    void *all[] = {wide[0], wide[1], wide[2], bias, out, x, w, y, wanted};
+    for (size_t i = 0; i < GR__COUNT(all); i++) free(all[i]);
+}
+
+/* Lines that end within a tile, steps, gaps and borders, pictures smaller than two tiles, more columns than stay near, rows of
+ * one place with a rest, one line. */
+static void tiles_read_rows_where_they_lie(void **state)
+{
+    (void)state;
+    static const gr__conv_shape shapes[] = {
+        {2, 3, 1, 32, 40, {1, 13, 11}, {1, 3, 3}, {1, 13, 11}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+        {2, 2, 1, 64, 32, {1, 17, 15}, {1, 3, 3}, {1, 9, 8}, {1, 2, 2}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+        {2, 2, 1, 32, 16, {1, 19, 14}, {1, 3, 2}, {1, 7, 15}, {1, 3, 1}, {1, 4, 1}, {0, 5, 1}, {0, 5, 1}},
+        {2, 5, 1, 512, 160, {1, 3, 3}, {1, 3, 3}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+        {2, 1, 1, 160, 288, {1, 8, 8}, {1, 3, 3}, {1, 8, 8}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1}, {0, 1, 1}},
+        {2, 1, 1, 64, 33, {1, 60, 50}, {1, 3, 1}, {1, 60, 50}, {1, 1, 1}, {1, 1, 1}, {0, 1, 0}, {0, 1, 0}},
+        {2, 1, 1, 96, 33, {1, 9, 9}, {1, 1, 1}, {1, 9, 9}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
+        {2, 1, 1, 32, 20, {1, 97, 10}, {1, 1, 1}, {1, 97, 10}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
+        {2, 2, 1, 32, 48, {1, 20, 20}, {1, 1, 1}, {1, 10, 10}, {1, 2, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
+        {1, 2, 1, 32, 24, {1, 1, 150}, {1, 1, 5}, {1, 1, 75}, {1, 1, 2}, {1, 1, 1}, {0, 0, 2}, {0, 0, 1}},
+    };
+    if (!gr__cpu_has_tiles()) skip();
+    for (size_t i = 0; i < GR__COUNT(shapes); i++) {
+        compare_rows(&shapes[i], false);
+        if (shapes[i].stride[1] * shapes[i].stride[2] == 1 && shapes[i].cout % 32 == 0) compare_rows(&shapes[i], true);
+    }
+    assert_ok(gr_set_threads(0));
+}
+
 /* ---- mixed precision, plans ---- */
 
 /* A small network: convolution, batch norm, pooling, a transposed convolution, interpolation. */
@@ -398,6 +579,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_pytorch),         cmocka_unit_test(layers_are_pytorchs),
+        cmocka_unit_test(pieces_are_the_whole),    cmocka_unit_test(tiles_read_rows_where_they_lie),
         cmocka_unit_test(batch_norm_remembers),    cmocka_unit_test(a_network_learns_in_a_plan),
         cmocka_unit_test(survives_without_memory), cmocka_unit_test(refusals),
     };

@@ -206,6 +206,16 @@ static void augment(void **state)
         gr__image_release(&b);
     }
     assert_int_equal(equal, 0);
+    enum { N = 512 };
+    static uint64_t crop[2][N]; /* of two epochs */
+    static const gr__augment_options cut = {.scale_least = 1, .scale_most = 2};
+    for (uint64_t i = 0; i < 2 * N; i++) {
+        gr__moved m;
+        assert_ok(gr__image_augment(&rgb, &cut, 1, 1 + i / N, i % N, &m, &a));
+        crop[i / N][i % N] = (uint64_t)a.width << 40 | (uint64_t)(-m.shift_x) << 20 | (uint64_t)(-m.shift_y);
+        gr__image_release(&a);
+    }
+    assert_true(test_in_both(crop[0], crop[1], N) < N / 2);
     gr__augment_options flip = {.flip_x = 0.3};
     size_t flipped = 0;
     for (uint64_t i = 0; i < 2000; i++) {

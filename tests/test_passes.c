@@ -461,6 +461,27 @@ static void simplified(void **state)
     gr_graph_free(&g);
 }
 
+static void sums_of_pool_gradients(void **state)
+{
+    (void)state;
+    gr_graph *g;
+    assert_ok(gr_graph_new(&g));
+    gr_value x = gr_input(g, "x", GR_F32, 4, (int64_t[]){2, 6, 6, 3}), dx[2];
+    const gr_pool_options pools[] = {{.size = {3}, .stride = {2}, .padding = 1}, {.size = {2}, .dilation = {2}}};
+    for (int i = 0; i < 2; i++) {
+        gr_value y = gr_max_pool(g, x, &pools[i], NULL);
+        assert_ok(gr_grad(g, gr_sum(g, gr_square(g, y), 0, false), &x, 1, &dx[i]));
+        gr_output(g, "run", (const char *[]){"all", "gaps"}[i], gr_sum(g, dx[i], 0x7, true));
+        gr_output(g, "run", (const char *[]){"lines", "of_gaps"}[i], gr_sum(g, dx[i], 0x5, true)); /* not all places */
+    }
+    assert_ok(gr__pass_simplify(g));
+    assert_ok(gr__graph_check(g));
+    bool spread[4];
+    for (int i = 0; i < 4; i++) spread[i] = gr__producer(g, made_by(g, i)->in[0])->op == &gr__op_max_pool_grad;
+    assert_true(!spread[0] && spread[1] && spread[2] && spread[3]);
+    gr_graph_free(&g);
+}
+
 static void fused(void **state)
 {
     (void)state;
@@ -504,10 +525,9 @@ static void stable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_stay),   cmocka_unit_test(values_stay_in_bf16),
-        cmocka_unit_test(recomputation), cmocka_unit_test(budget),
-        cmocka_unit_test(side_by_side),  cmocka_unit_test(folded_additions),
-        cmocka_unit_test(simplified),    cmocka_unit_test(fused),
+        cmocka_unit_test(values_stay), cmocka_unit_test(values_stay_in_bf16),    cmocka_unit_test(recomputation),
+        cmocka_unit_test(budget),      cmocka_unit_test(side_by_side),           cmocka_unit_test(folded_additions),
+        cmocka_unit_test(simplified),  cmocka_unit_test(sums_of_pool_gradients), cmocka_unit_test(fused),
         cmocka_unit_test(stable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

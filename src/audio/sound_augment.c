@@ -1,15 +1,9 @@
 #include "audio/sound_augment.h"
 
-#include "base/map.h"
 #include "base/rng.h"
 
 #include <math.h>
 #include <string.h>
-
-static gr__rng draw(uint64_t seed, uint64_t stream, uint64_t sample)
-{
-    return gr__rng_make(seed, gr__hash_stable(&sample, sizeof sample, stream));
-}
 
 static double between(gr__rng *r, double low, double high) { return low + (high - low) * gr__rng_uniform(r); }
 
@@ -23,7 +17,7 @@ static void shift_by(float *x, int64_t n, int64_t by)
 void gr__sound_augment(float *x, int64_t n, const gr__sound_augment_options *o, uint64_t seed, uint64_t stream,
                        uint64_t sample)
 {
-    gr__rng r = draw(seed, stream, sample);
+    gr__rng r = gr__rng_sample(seed, stream, sample);
     if (n < 1) return;
     if (o->shift > 0) shift_by(x, n, llround(between(&r, -o->shift, o->shift) * (double)n));
     if (o->gain_db > 0) {
@@ -40,7 +34,7 @@ void gr__sound_augment(float *x, int64_t n, const gr__sound_augment_options *o, 
 void gr__feature_mask(float *features, int64_t frames, int64_t bands, const gr__mask_options *o, uint64_t seed,
                       uint64_t stream, uint64_t sample)
 {
-    gr__rng r = draw(seed, stream, sample);
+    gr__rng r = gr__rng_sample(seed, stream, sample);
     for (int64_t i = 0; i < o->n_time + o->n_bands; i++) {
         bool time = i < o->n_time;
         int64_t size = time ? frames : bands, most = GR__MIN(time ? o->most_time : o->most_bands, size);

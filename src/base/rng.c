@@ -59,6 +59,11 @@ uint64_t gr__rng_key(uint64_t seed, uint64_t stream)
     return gr__rng_u64(&r);
 }
 
+gr__rng gr__rng_sample(uint64_t seed, uint64_t stream, uint64_t sample)
+{
+    return gr__rng_make(gr__rng_key(seed, stream), sample);
+}
+
 int64_t gr__rng_row(uint64_t seed, uint64_t stream, int64_t n, int64_t sample)
 {
     uint64_t rows = (uint64_t)n, epoch = (uint64_t)sample / rows;

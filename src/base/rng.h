@@ -31,6 +31,8 @@ typedef struct gr__rng {
 } gr__rng;
 
 gr__rng gr__rng_make(uint64_t seed, uint64_t stream);
+/* For the changes of one sample: streams of two epochs, or of two purposes, have no generator in common. */
+gr__rng gr__rng_sample(uint64_t seed, uint64_t stream, uint64_t sample);
 uint32_t gr__rng_u32(gr__rng *r);
 uint64_t gr__rng_u64(gr__rng *r);
 uint64_t gr__rng_below(gr__rng *r, uint64_t n); /* 0 .. n-1, unbiased; n > 0 */

@@ -1,6 +1,5 @@
 #include "data/motion.h"
 
-#include "base/map.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -31,7 +30,7 @@ static double begin(gr__rng *r, int step, double path, double room)
 int32_t gr__motion_draw(const gr__motion *m, const uint8_t *picture, uint64_t seed, uint64_t stream, uint64_t sample,
                         uint8_t *out)
 {
-    gr__rng r = gr__rng_make(seed, gr__hash_stable(&sample, sizeof sample, stream));
+    gr__rng r = gr__rng_sample(seed, stream, sample);
     int32_t d = (int32_t)gr__rng_below(&r, GR__DIRECTIONS);
     double speed = m->speed_least + (m->speed_most - m->speed_least) * gr__rng_uniform(&r);
     double path = speed * (double)(m->frames - 1);

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 128, COLUMNS = 32, MOST_CANDIDATES = 32 };
+enum { ROWS = 64, LEAST_COLUMNS = 64, PANEL = 8, MOST_CANDIDATES = 32 };
 
 typedef struct work {
     const gr__points *p;
@@ -22,29 +22,45 @@ typedef struct work {
     double *candidate, *offered; /* (candidates, width); (candidates, n): squared distances with each */
     /* of a pass over blocks of rows */
     const double *with; /* (many, width) */
+    double *panel;      /* the same as products read it: (many / PANEL, width, PANEL), zeros at the end */
     int64_t many, room_bytes;
-    char *room; /* room_bytes for each thread */
+    int64_t columns; /* that are summed together: a column's rows come in their order, whoever has it */
+    char *room;      /* room_bytes for each thread */
     void (*take)(struct work *w, int64_t first, int64_t rows, const double *x, const double *products);
 } work;
 
 /* ---- products of all rows with a few vectors ---- */
 
-static gr__gemm gemm_of(const work *w, int64_t rows, const double *x, double *c, void *scratch)
+static int64_t padded(int64_t many) { return (many + PANEL - 1) / PANEL * PANEL; }
+
+/* c: (rows, padded(many)) */
+static void multiply_rows(const work *w, int64_t rows, const double *x, double *c)
 {
-    return (gr__gemm){.m = rows,
-                      .n = w->many,
-                      .k = w->p->width,
-                      .dtype = GR_F64,
-                      .c_dtype = GR_F64,
-                      .a = x,
-                      .a_row = w->p->width,
-                      .a_col = 1,
-                      .b = w->with,
-                      .b_row = 1,
-                      .b_col = w->p->width,
-                      .c = c,
-                      .c_row = w->many,
-                      .scratch = scratch};
+    int64_t width = w->p->width;
+    gr__gemm_run(&(gr__gemm){.batch = padded(w->many) / PANEL,
+                             .m = rows,
+                             .n = PANEL,
+                             .k = width,
+                             .dtype = GR_F64,
+                             .c_dtype = GR_F64,
+                             .a = x,
+                             .a_row = width,
+                             .a_col = 1,
+                             .b = w->panel,
+                             .b_row = PANEL,
+                             .b_col = 1,
+                             .b_batch = width * PANEL,
+                             .c = c,
+                             .c_row = padded(w->many),
+                             .c_batch = PANEL});
+}
+
+static void widen(const float *from, int64_t n, double *to)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int k = 0; k < 8; k++) to[i + k] = (double)from[i + k];
+    for (; i < n; i++) to[i] = (double)from[i];
 }
 
 static void multiply_block(void *context, int64_t chunk, int thread)
@@ -52,11 +68,8 @@ static void multiply_block(void *context, int64_t chunk, int thread)
     work *w = context;
     int64_t width = w->p->width, first = chunk * ROWS, rows = GR__MIN((int64_t)ROWS, w->p->n - first);
     double *x = (double *)(void *)(w->room + thread * w->room_bytes), *c = x + ROWS * width;
-    const float *from = w->p->x + first * width;
-    for (int64_t i = 0; i < rows * width; i++) x[i] = (double)from[i];
-    size_t before = (size_t)(ROWS * (width + w->many)) * sizeof *x;
-    gr__gemm g = gemm_of(w, rows, x, c, (char *)x + (before + 63) / 64 * 64);
-    gr__gemm_run(&g);
+    widen(w->p->x + first * width, rows * width, x);
+    multiply_rows(w, rows, x, c);
     w->take(w, first, rows, x, c);
 }
 
@@ -64,19 +77,22 @@ static void multiply_block(void *context, int64_t chunk, int thread)
 static gr_status multiply(work *w, const double *with, int64_t many,
                           void (*take)(work *w, int64_t first, int64_t rows, const double *x, const double *products))
 {
+    int64_t width = w->p->width, need = ROWS * (width + padded(many)) * (int64_t)sizeof(double);
     w->with = with, w->many = many, w->take = take;
-    gr__gemm g = gemm_of(w, ROWS, w->centre, w->centre, NULL);
-    int64_t need = ROWS * (w->p->width + many) * (int64_t)sizeof(double) + (int64_t)gr__gemm_scratch_bytes(&g) + 128;
-    need = (need + 63) / 64 * 64;
     if (need > w->room_bytes) {
         gr__free(w->room);
         w->room = gr__alloc((size_t)need * (size_t)gr__parallel_width());
         w->room_bytes = w->room ? need : 0;
         if (!w->room) return gr__fail_memory("distances", (size_t)need * (size_t)gr__parallel_width());
     }
+    memset(w->panel, 0, (size_t)(padded(many) * width) * sizeof *w->panel);
     for (int64_t k = 0; k < many; k++) {
         w->length[k] = 0;
-        for (int64_t j = 0; j < w->p->width; j++) w->length[k] += with[k * w->p->width + j] * with[k * w->p->width + j];
+        for (int64_t j = 0; j < width; j++) {
+            double v = with[k * width + j];
+            w->length[k] += v * v;
+            w->panel[(k / PANEL * width + j) * PANEL + k % PANEL] = v;
+        }
     }
     gr__parallel((w->p->n + ROWS - 1) / ROWS, multiply_block, w);
     return GR_OK;
@@ -106,10 +122,13 @@ static void take_squares(work *w, int64_t first, int64_t rows, const double *x, 
 static void take_nearest(work *w, int64_t first, int64_t rows, const double *x, const double *products)
 {
     for (int64_t i = 0; i < rows; i++) {
-        const double *dot = products + i * w->many;
+        const double *dot = products + i * padded(w->many);
         int64_t best = 0;
-        for (int64_t k = 1; k < w->many; k++)
-            if (w->length[k] - 2 * dot[k] < w->length[best] - 2 * dot[best]) best = k;
+        double least = w->length[0] - 2 * dot[0];
+        for (int64_t k = 1; k < w->many; k++) {
+            double d = w->length[k] - 2 * dot[k];
+            if (d < least) least = d, best = k;
+        }
         w->label[first + i] = (int32_t)best;
         w->distance[first + i] = apart(x + i * w->p->width, w->with + best * w->p->width, w->p->width);
     }
@@ -121,7 +140,7 @@ static void take_candidates(work *w, int64_t first, int64_t rows, const double *
 {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t k = 0; k < w->many; k++) {
-            double all = w->square[first + i] + w->length[k], d = all - 2 * products[i * w->many + k];
+            double all = w->square[first + i] + w->length[k], d = all - 2 * products[i * padded(w->many) + k];
             if (d < 1e-6 * all) d = apart(x + i * w->p->width, w->with + k * w->p->width, w->p->width);
             w->offered[k * w->p->n + first + i] = fmin(d, w->distance[first + i]);
         }
@@ -182,16 +201,24 @@ static gr_status draw_centres(work *w, int64_t start)
 
 /* ---- Lloyd ---- */
 
+static void add_row(const float *row, int64_t n, double *sum)
+{
+    int64_t j = 0;
+    for (; j + 8 <= n; j += 8)
+        for (int k = 0; k < 8; k++) sum[j + k] += (double)row[j + k];
+    for (; j < n; j++) sum[j] += (double)row[j];
+}
+
 static void add_columns(void *context, int64_t chunk, int thread)
 {
     (void)thread;
     work *w = context;
-    int64_t width = w->p->width, from = chunk * COLUMNS, to = GR__MIN(from + COLUMNS, width);
+    int64_t width = w->p->width, from = chunk * w->columns, to = GR__MIN(from + w->columns, width);
     for (int64_t k = 0; k < w->o->clusters; k++)
         for (int64_t j = from; j < to; j++) w->fresh[k * width + j] = 0;
     for (int64_t i = 0; i < w->p->n; i++) {
         double *sum = w->fresh + w->label[i] * width;
-        for (int64_t j = from; j < to; j++) sum[j] += (double)w->p->x[i * width + j];
+        add_row(w->p->x + i * width + from, to - from, sum + from);
     }
 }
 
@@ -219,7 +246,8 @@ static double move_centres(work *w)
     int64_t width = w->p->width;
     double moved = 0;
     fill_empty(w);
-    gr__parallel((width + COLUMNS - 1) / COLUMNS, add_columns, w);
+    w->columns = GR__MAX((width / gr__parallel_width() + PANEL) / PANEL * PANEL, (int64_t)LEAST_COLUMNS);
+    gr__parallel((width + w->columns - 1) / w->columns, add_columns, w);
     for (int64_t k = 0; k < w->o->clusters; k++)
         for (int64_t j = 0; j < width; j++) {
             double *c = &w->centre[k * width + j], v = w->count[k] ? w->fresh[k * width + j] / (double)w->count[k] : *c;
@@ -312,15 +340,16 @@ gr_status gr__kmeans_fit(const gr__points *p, const gr__kmeans_options *o, const
               .centre = gr__calloc(k * width, sizeof(double)),
               .fresh = gr__calloc(k * width, sizeof(double)),
               .length = gr__calloc(most, sizeof(double)),
+              .panel = gr__calloc((size_t)padded((int64_t)most) * width, sizeof(double)),
               .count = gr__calloc(k, sizeof(int64_t)),
               .candidate = gr__calloc(candidates * width, sizeof(double)),
               .offered = gr__calloc(candidates * n, sizeof(double))};
-    gr_status status = w.square && w.distance && w.label && w.before && w.centre && w.fresh && w.length && w.count &&
-                               w.candidate && w.offered
+    gr_status status = w.square && w.distance && w.label && w.before && w.centre && w.fresh && w.length && w.panel &&
+                               w.count && w.candidate && w.offered
                            ? run_starts(&w, watch, centre, out)
                            : gr__fail_memory("clusters", (candidates + 4) * n * sizeof(double));
     void *all[] = {w.square, w.distance, w.label,     w.before,  w.centre, w.fresh,
-                   w.length, w.count,    w.candidate, w.offered, w.room};
+                   w.length, w.count,    w.candidate, w.offered, w.panel,  w.room};
     for (size_t i = 0; i < GR__COUNT(all); i++) gr__free(all[i]);
     return status;
 }

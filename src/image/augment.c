@@ -1,6 +1,5 @@
 #include "image/augment.h"
 
-#include "base/map.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -104,7 +103,7 @@ static void change_colour(gr__image *image, const gr__augment_options *o, gr__rn
 gr_status gr__image_augment(const gr__image *in, const gr__augment_options *o, uint64_t seed, uint64_t stream,
                             uint64_t sample, gr__moved *moved, gr__image *out)
 {
-    gr__rng r = gr__rng_make(seed, gr__hash_stable(&sample, sizeof sample, stream));
+    gr__rng r = gr__rng_sample(seed, stream, sample);
     gr__image image;
     int64_t box[4] = {0, 0, in->width, in->height};
     if (o->area_most > 0)

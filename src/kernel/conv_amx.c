@@ -89,6 +89,14 @@ static void bind(amx_conv *p)
         p->g.a_window = &p->window;
 }
 
+bool gr__conv_amx_packs_rows(const gr__conv *c)
+{
+    amx_conv p;
+    make_plan(&p, c);
+    bind(&p);
+    return !gr__gemm_amx_rows_applicable(&p.g);
+}
+
 size_t gr__conv_amx_scratch_bytes(const gr__conv *c)
 {
     amx_conv p;

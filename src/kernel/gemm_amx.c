@@ -52,11 +52,15 @@ bool gr__gemm_amx_applicable(const gr__gemm *g)
     return gr__cpu_has_tiles() && g->dtype == GR_BF16 && g->batch <= 1 && g->m > 0 && g->n > 0 && g->k > 0;
 }
 
+int64_t gr__gemm_amx_chunk(const gr__gemm *g)
+{
+    return gr__tiles_steps(ceil_div(g->k, ceil_div(g->k, CHUNK))) * GR__TILES_STEP;
+}
+
 static void make_plan(amx_plan *p, const gr__gemm *g)
 {
     *p = (amx_plan){.g = *g, .own_b = g->n >= g->m || g->finish_columns};
-    p->chunks = ceil_div(g->k, CHUNK);
-    p->chunk = gr__tiles_steps(ceil_div(g->k, p->chunks)) * GR__TILES_STEP;
+    p->chunk = gr__gemm_amx_chunk(g);
     p->chunks = ceil_div(g->k, p->chunk);
     p->shared_lines = p->own_b ? g->m : g->n;
     p->own_lines = p->own_b ? g->n : g->m;
@@ -83,6 +87,7 @@ static void make_plan(amx_plan *p, const gr__gemm *g)
 
 size_t gr__gemm_amx_scratch_bytes(const gr__gemm *g)
 {
+    if (gr__gemm_amx_rows_applicable(g)) return gr__gemm_amx_rows_scratch_bytes(g);
     amx_plan p;
     make_plan(&p, g);
     return p.shared_bytes + p.wide_bytes + (p.own_bytes + p.sums_bytes) * (size_t)gr__parallel_width();
@@ -283,18 +288,18 @@ static void compute_task(amx_plan *p, int64_t task, int thread)
     bool packed = p->own_b && p->g.packed_b;
     strip s = {.p = p, .own = mine, .first = task * p->group, .sums = (float *)(void *)(mine + p->own_bytes)};
     int64_t end = GR__MIN(s.first + p->group, p->own_panels);
+    gr__tiles_begin();
     for (; s.first < end; s.first += s.n) {
         s.n = GR__MIN(p->at_once, end - s.first);
         if (packed) s.own = packed_panels(p) + s.first * panel_bytes(p->chunk);
         for (int64_t o = 0; !packed && o < s.n; o++) pack(p, p->own_b, s.first + o, mine + o * panel_bytes(p->chunk));
         wait_for_packs(p);
-        gr__tiles_begin();
         for (s.shared = 0; s.shared < p->shared_panels; s.shared += s.n_shared) {
             s.n_shared = GR__MIN(p->beside, p->shared_panels - s.shared);
             run_strip(&s);
         }
-        gr__tiles_end();
     }
+    gr__tiles_end();
 }
 
 static void run_task(void *context, int64_t task, int thread)
@@ -308,6 +313,10 @@ static void run_task(void *context, int64_t task, int thread)
 
 void gr__gemm_amx_run(const gr__gemm *g)
 {
+    if (gr__gemm_amx_rows_applicable(g)) {
+        gr__gemm_amx_rows_run(g);
+        return;
+    }
     amx_plan p;
     make_plan(&p, g);
     for (p.l0 = 0; p.l0 < g->k; p.l0 += p.chunk) {

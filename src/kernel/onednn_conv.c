@@ -1,329 +1,206 @@
-/* Convolutions by oneDNN: activations stay channels-last, weights are reordered between PyTorch's layout and the one that
- * the library asks for. What differs between 2.6 and 3.x stands first. */
+/* A convolution by oneDNN in pieces that our own pool runs, each by one thread, as in onednn_matmul.c: of the batch, or, where it
+ * is one picture, of y's rows. Pieces of a gradient of weights have sums of their own, which are added in their order.
+ *
+ * Scratch: | weights as the library wants them, or sums of each piece | of each piece | */
 #include "kernel/onednn_int.h"
 
 #include "base/alloc.h"
+#include "base/parallel.h"
+#include "kernel/reduce.h"
 
-#include <string.h>
+#include <stdatomic.h>
 
-enum { X, W, Y, BIAS, SCRATCH, N_MEMORIES };
+enum { MOST_PIECES = 64, PIECES_A_THREAD = 2, LINE = 64, LEAST_ROWS = 4 };
+#define LEAST_WORK 1e6 /* operations of a piece */
+
+typedef struct piece {
+    gr__dnn_conv_piece *dnn;
+    int64_t x, y; /* where it begins: bytes */
+    size_t scratch;
+} piece;
 
 struct gr__dnn_conv {
     gr__dnn_conv_job job;
-    dnnl_primitive_desc_t desc, reorder_desc;
-    dnnl_primitive_t primitive, reorder; /* reorder NULL: the weights lie as the library wants them */
-    dnnl_stream_t stream;
-    dnnl_memory_t memory[N_MEMORIES]; /* W: as the library wants it */
-    dnnl_memory_t plain;              /* the weights as they are stored */
-    dnnl_exec_arg_t args[N_MEMORIES];
-    int n_args;
-    size_t blocked_bytes, scratch_bytes; /* of the weights in blocks, of what the primitive borrows */
-    const char *name;
+    int n;
+    bool own_threads;     /* one piece, cut by the library */
+    size_t weight_bytes;  /* of the weights, or of one piece's sums; 0: as they are stored */
+    size_t scratch_bytes; /* all */
+    piece piece[MOST_PIECES];
 };
 
-/* Sizes and strides as the library names them: batch (group), channels, spatial axes. */
-typedef struct array_desc {
-    int rank;
-    dnnl_dims_t dims, strides;
-    dnnl_data_type_t type;
-} array_desc;
+static size_t line(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
+static int64_t volume(const int64_t *size) { return size[0] * size[1] * size[2]; }
 
-/* What a convolution is made from. */
-typedef struct conv_args {
-    gr__conv_result result;
-    gr__dnn_desc x, w, y, bias;
-    dnnl_dims_t stride, dilation, before, after;
-    const_dnnl_primitive_attr_t attr;
-} conv_args;
+/* The slowest axis of space. */
+static int rows_axis(const gr__conv_shape *s) { return GR__SPATIAL - s->axes; }
 
-#if DNNL_VERSION_MAJOR >= 3
-
-static gr__dnn_desc borrow(const dnnl_memory_desc_t *md) { return *md; }
-static dnnl_status_t plain_desc(dnnl_memory_desc_t *md, const array_desc *d)
+/* As many as the work is good for. */
+static int64_t most_pieces(const gr__conv_shape *s)
 {
-    return dnnl_memory_desc_create_with_strides(md, d->rank, d->dims, d->type, d->strides);
-}
-static dnnl_status_t free_desc(dnnl_memory_desc_t *md, const array_desc *d)
-{
-    return dnnl_memory_desc_create_with_tag(md, d->rank, d->dims, d->type, dnnl_format_tag_any);
-}
-static void desc_release(dnnl_memory_desc_t *md)
-{
-    if (*md) dnnl_memory_desc_destroy(*md);
-}
-static dnnl_status_t forward_desc(dnnl_primitive_desc_t *out, const conv_args *c)
-{
-    return dnnl_convolution_forward_primitive_desc_create(out, gr__dnn_engine(), dnnl_forward_training,
-                                                          dnnl_convolution_direct, c->x, c->w, c->bias, c->y, c->stride,
-                                                          c->dilation, c->before, c->after, c->attr);
-}
-/* The forward convolution is a hint. */
-static dnnl_status_t backward_desc(dnnl_primitive_desc_t *out, const conv_args *c, const_dnnl_primitive_desc_t hint)
-{
-    if (c->result == GR__CONV_X)
-        return dnnl_convolution_backward_data_primitive_desc_create(out, gr__dnn_engine(), dnnl_convolution_direct,
-                                                                    c->x, c->w, c->y, c->stride, c->dilation, c->before,
-                                                                    c->after, hint, c->attr);
-    return dnnl_convolution_backward_weights_primitive_desc_create(out, gr__dnn_engine(), dnnl_convolution_direct, c->x,
-                                                                   c->w, NULL, c->y, c->stride, c->dilation, c->before,
-                                                                   c->after, hint, c->attr);
+    double work = 2.0 * (double)(s->batch * volume(s->out)) * (double)(s->cout * (s->cin / s->groups)) *
+                  (double)volume(s->window);
+    return gr__parallel_width() == 1 ? 1 : GR__MIN((int64_t)(work / LEAST_WORK), (int64_t)MOST_PIECES);
 }
 
-#else
-
-static gr__dnn_desc borrow(const dnnl_memory_desc_t *md) { return md; }
-static dnnl_status_t plain_desc(dnnl_memory_desc_t *md, const array_desc *d)
+static int64_t pieces_of(const gr__dnn_conv_job *j)
 {
-    return dnnl_memory_desc_init_by_strides(md, d->rank, d->dims, d->type, d->strides);
-}
-static dnnl_status_t free_desc(dnnl_memory_desc_t *md, const array_desc *d)
-{
-    return dnnl_memory_desc_init_by_tag(md, d->rank, d->dims, d->type, dnnl_format_tag_any);
-}
-static void desc_release(dnnl_memory_desc_t *md) { (void)md; }
-static dnnl_status_t forward_desc(dnnl_primitive_desc_t *out, const conv_args *c)
-{
-    dnnl_convolution_desc_t op;
-    dnnl_status_t status =
-        dnnl_dilated_convolution_forward_desc_init(&op, dnnl_forward_training, dnnl_convolution_direct, c->x, c->w,
-                                                   c->bias, c->y, c->stride, c->dilation, c->before, c->after);
-    return status == dnnl_success ? dnnl_primitive_desc_create(out, &op, c->attr, gr__dnn_engine(), NULL) : status;
-}
-/* The forward convolution is a hint. */
-static dnnl_status_t backward_desc(dnnl_primitive_desc_t *out, const conv_args *c, const_dnnl_primitive_desc_t hint)
-{
-    dnnl_convolution_desc_t op;
-    dnnl_status_t status =
-        c->result == GR__CONV_X
-            ? dnnl_dilated_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, c->x, c->w, c->y,
-                                                               c->stride, c->dilation, c->before, c->after)
-            : dnnl_dilated_convolution_backward_weights_desc_init(&op, dnnl_convolution_direct, c->x, c->w, NULL, c->y,
-                                                                  c->stride, c->dilation, c->before, c->after);
-    return status == dnnl_success ? dnnl_primitive_desc_create(out, &op, c->attr, gr__dnn_engine(), hint) : status;
-}
-
-#endif
-
-static dnnl_data_type_t type_of(gr_dtype t) { return t == GR_BF16 ? dnnl_bf16 : dnnl_f32; }
-
-/* (batch, spatial..., c) */
-static array_desc activations(const gr__conv_shape *s, const int64_t *size, int64_t c, gr_dtype dtype)
-{
-    array_desc d = {.rank = s->axes + 2, .type = type_of(dtype)};
-    int64_t step = c;
-    d.dims[0] = s->batch;
-    d.dims[1] = c;
-    d.strides[1] = 1;
-    for (int i = s->axes - 1; i >= 0; i--) {
-        d.dims[2 + i] = size[GR__SPATIAL - s->axes + i];
-        d.strides[2 + i] = step;
-        step *= d.dims[2 + i];
-    }
-    d.strides[0] = step;
-    return d;
-}
-
-/* (cout, cin/groups, window...), with an axis of groups in front where there are some */
-static array_desc weights(const gr__conv_shape *s, gr_dtype dtype)
-{
-    bool grouped = s->groups > 1;
-    array_desc d = {.rank = s->axes + 2 + grouped, .type = type_of(dtype)};
-    int64_t step = 1;
-    d.dims[0] = s->groups;
-    d.dims[grouped] = s->cout / s->groups;
-    d.dims[grouped + 1] = s->cin / s->groups;
-    for (int i = 0; i < s->axes; i++) d.dims[grouped + 2 + i] = s->window[GR__SPATIAL - s->axes + i];
-    for (int i = d.rank - 1; i >= 0; i--) {
-        d.strides[i] = step;
-        step *= d.dims[i];
-    }
-    return d;
-}
-
-static gr_dtype dtype_of(const gr__dnn_conv_job *j, gr__conv_result which)
-{
-    return which == j->result ? j->out_dtype : j->dtype;
-}
-
-/* The forward convolution that a gradient's plan is derived from: all arrays in the operands' dtype. */
-static gr_status make_hint(const gr__dnn_conv_job *job, const conv_args *a, dnnl_primitive_desc_t *out)
-{
-    const gr__conv_shape *s = &job->shape;
-    array_desc x = activations(s, s->in, s->cin, job->dtype), w = weights(s, job->dtype),
-               y = activations(s, s->out, s->cout, job->dtype);
-    dnnl_memory_desc_t md[3];
-    memset(md, 0, sizeof md);
-    dnnl_status_t made = plain_desc(&md[X], &x);
-    if (made == dnnl_success) made = free_desc(&md[W], &w);
-    if (made == dnnl_success) made = plain_desc(&md[Y], &y);
-    if (made == dnnl_success) {
-        conv_args forward = *a;
-        forward.x = borrow(&md[X]), forward.w = borrow(&md[W]), forward.y = borrow(&md[Y]), forward.bias = NULL;
-        made = forward_desc(out, &forward);
-    }
-    for (int i = 0; i < 3; i++) desc_release(&md[i]);
-    DNN_TRY(made, "plan a convolution");
-    return GR_OK;
-}
-
-static gr_status make_desc(gr__dnn_conv *c, const conv_args *a)
-{
-    if (a->result == GR__CONV_Y) {
-        DNN_TRY(forward_desc(&c->desc, a), "plan a convolution");
-    } else {
-        dnnl_primitive_desc_t hint = NULL;
-        GR_TRY(make_hint(&c->job, a, &hint));
-        dnnl_status_t status = backward_desc(&c->desc, a, hint);
-        dnnl_primitive_desc_destroy(hint);
-        DNN_TRY(status, "plan a convolution's gradient");
-    }
-    if (dnnl_primitive_desc_query(c->desc, dnnl_query_impl_info_str, 0, &c->name) != dnnl_success) c->name = "?";
-    const gr__conv_shape *s = &c->job.shape;
-    GR_FAIL_IF(strncmp(c->name, "ref", 3) == 0, GR_ERR_UNSUPPORTED,
-               "%s has only its reference code for a convolution of %lld to %lld channels", gr__dnn_version(),
-               (long long)s->cin, (long long)s->cout);
-    return GR_OK;
-}
-
-/* The weights' way between the two layouts. */
-static gr_status make_reorder(gr__dnn_conv *c, gr__dnn_desc plain, gr__dnn_desc blocked)
-{
-    if (dnnl_memory_desc_equal(plain, blocked)) return GR_OK;
-    bool out = c->job.result == GR__CONV_W;
-    c->blocked_bytes = (dnnl_memory_desc_get_size(blocked) + 63) / 64 * 64;
-    DNN_TRY(dnnl_memory_create(&c->plain, plain, gr__dnn_engine(), DNNL_MEMORY_NONE), "make a memory object");
-    DNN_TRY(dnnl_reorder_primitive_desc_create(&c->reorder_desc, out ? blocked : plain, gr__dnn_engine(),
-                                               out ? plain : blocked, gr__dnn_engine(), NULL),
-            "plan a change of layout");
-    DNN_TRY(dnnl_primitive_create(&c->reorder, c->reorder_desc), "make a change of layout");
-    return GR_OK;
-}
-
-static gr__dnn_desc wanted(const gr__dnn_conv *c)
-{
-    return dnnl_primitive_desc_query_md(
-        c->desc, c->job.result == GR__CONV_W ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-}
-
-static gr_status make_primitive(gr__dnn_conv *c, const conv_args *a, gr__dnn_desc plain)
-{
-    static const int arg[GR__CONV_RESULT_COUNT][N_MEMORIES] = {
-        [GR__CONV_Y] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS, DNNL_ARG_SCRATCHPAD},
-        [GR__CONV_X] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, 0, DNNL_ARG_SCRATCHPAD},
-        [GR__CONV_W] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, 0, DNNL_ARG_SCRATCHPAD},
-    };
-    GR_TRY(make_desc(c, a));
-    GR_TRY(make_reorder(c, plain, wanted(c)));
-    DNN_TRY(dnnl_primitive_create(&c->primitive, c->desc), "make a convolution");
-    DNN_TRY(dnnl_stream_create(&c->stream, gr__dnn_engine(), dnnl_stream_default_flags), "make a stream");
-    gr__dnn_desc scratch = dnnl_primitive_desc_query_md(c->desc, dnnl_query_scratchpad_md, 0);
-    c->scratch_bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
-    gr__dnn_desc md[N_MEMORIES] = {a->x, wanted(c), a->y, a->bias, c->scratch_bytes ? scratch : NULL};
-    for (int i = 0; i < N_MEMORIES; i++) {
-        if (!md[i]) continue;
-        DNN_TRY(dnnl_memory_create(&c->memory[i], md[i], gr__dnn_engine(), DNNL_MEMORY_NONE), "make a memory object");
-        c->args[c->n_args++] = (dnnl_exec_arg_t){arg[a->result][i], c->memory[i]};
-    }
-    return GR_OK;
-}
-
-static gr_status build(gr__dnn_conv *c)
-{
-    const gr__dnn_conv_job *j = &c->job;
     const gr__conv_shape *s = &j->shape;
-    array_desc x = activations(s, s->in, s->cin, dtype_of(j, GR__CONV_X)), w = weights(s, dtype_of(j, GR__CONV_W)),
-               y = activations(s, s->out, s->cout, dtype_of(j, GR__CONV_Y)),
-               bias = {.rank = 1, .dims = {s->cout}, .strides = {1}, .type = dnnl_f32};
-    dnnl_memory_desc_t md[5];
-    memset(md, 0, sizeof md);
-    dnnl_primitive_attr_t attr = NULL;
-    dnnl_status_t made = dnnl_primitive_attr_create(&attr);
-    if (made == dnnl_success) made = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
-    if (made == dnnl_success) made = plain_desc(&md[X], &x);
-    if (made == dnnl_success) made = free_desc(&md[W], &w);
-    if (made == dnnl_success) made = plain_desc(&md[Y], &y);
-    if (made == dnnl_success) made = plain_desc(&md[BIAS], &bias);
-    if (made == dnnl_success) made = plain_desc(&md[4], &w);
-    gr_status status = made == dnnl_success ? GR_OK : gr__dnn_failed(made, "describe a convolution");
-    if (status == GR_OK) {
-        conv_args a = {.result = j->result,
-                       .x = borrow(&md[X]),
-                       .w = borrow(&md[W]),
-                       .y = borrow(&md[Y]),
-                       .bias = j->bias ? borrow(&md[BIAS]) : NULL,
-                       .attr = attr};
-        for (int i = 0; i < s->axes; i++) {
-            int k = GR__SPATIAL - s->axes + i;
-            a.stride[i] = s->stride[k];
-            a.dilation[i] = s->dilation[k] - 1; /* the library counts what lies between two taps */
-            a.before[i] = s->before[k];
-            a.after[i] = s->after[k];
-        }
-        status = make_primitive(c, &a, borrow(&md[4]));
+    int64_t width = gr__parallel_width(), most = most_pieces(s);
+    bool sums = j->result == GR__CONV_W; /* each piece costs a copy of them */
+    int64_t parts = s->batch > 1 ? s->batch : j->result == GR__CONV_Y ? s->out[rows_axis(s)] / LEAST_ROWS : 1;
+    if (sums && j->out_dtype != GR_F32) return 1;
+    return GR__MAX(GR__MIN(GR__MIN(most, sums ? width : PIECES_A_THREAD * width), parts), 1);
+}
+
+/* Rows first .. end-1 of y, and the rows of x that they see. */
+static void cut_rows(gr__conv_shape *s, int64_t first, int64_t end, int64_t *x_row)
+{
+    int axis = rows_axis(s);
+    int64_t low = first * s->stride[axis] - s->before[axis],
+            high = (end - 1) * s->stride[axis] - s->before[axis] + (s->window[axis] - 1) * s->dilation[axis] + 1;
+    int64_t in = s->in[axis];
+    *x_row = GR__MIN(GR__MAX(low, 0), in - 1);
+    s->before[axis] = *x_row - low;
+    s->after[axis] = GR__MAX(high - in, 0);
+    s->in[axis] = GR__MIN(high, in) - *x_row;
+    s->out[axis] = end - first;
+}
+
+static gr_status add_piece(gr__dnn_conv *c, int64_t first, int64_t end)
+{
+    gr__dnn_conv_job j = c->job;
+    gr__conv_shape *s = &j.shape;
+    piece *p = &c->piece[c->n++];
+    int64_t x_item = (int64_t)gr_dtype_size_bytes(j.result == GR__CONV_X ? j.out_dtype : j.dtype),
+            y_item = (int64_t)gr_dtype_size_bytes(j.result == GR__CONV_Y ? j.out_dtype : j.dtype);
+    if (s->batch > 1) {
+        *p = (piece){.x = first * volume(s->in) * s->cin * x_item, .y = first * volume(s->out) * s->cout * y_item};
+        s->batch = end - first;
+    } else if (end - first < s->out[rows_axis(s)]) {
+        int axis = rows_axis(s);
+        int64_t row, x_bytes = volume(s->in) / s->in[axis] * s->cin * x_item,
+                     y_bytes = volume(s->out) / s->out[axis] * s->cout * y_item;
+        cut_rows(s, first, end, &row);
+        *p = (piece){.x = row * x_bytes, .y = first * y_bytes};
     }
-    for (int i = 0; i < 5; i++) desc_release(&md[i]);
-    if (attr) dnnl_primitive_attr_destroy(attr);
+    return gr__dnn_conv_piece_new(&j, &p->dnn);
+}
+
+static gr_status cut(gr__dnn_conv *c, int64_t pieces)
+{
+    const gr__conv_shape *s = &c->job.shape;
+    int64_t all = s->batch > 1 ? s->batch : s->out[rows_axis(s)];
+    c->own_threads = pieces == 1 && most_pieces(s) > 1;
+    gr__dnn_use_threads(c->own_threads ? gr_threads() : 1);
+    gr_status status = GR_OK;
+    for (int64_t i = 0; i < pieces && status == GR_OK; i++)
+        status = add_piece(c, all * i / pieces, all * (i + 1) / pieces);
+    gr__dnn_use_threads(gr_threads());
     return status;
+}
+
+static void drop_pieces(gr__dnn_conv *c)
+{
+    for (int i = 0; i < c->n; i++) gr__dnn_conv_piece_free(c->piece[i].dnn);
+    c->n = 0;
+}
+
+static bool pieces_agree(const gr__dnn_conv *c)
+{
+    for (int i = 1; i < c->n; i++)
+        if (!gr__dnn_conv_piece_fits(c->piece[i].dnn, c->piece[0].dnn)) return false;
+    return true;
+}
+
+/* Several pieces' sums lie in the scratch, whatever their order. */
+static bool adds_sums(const gr__dnn_conv *c) { return c->job.result == GR__CONV_W && c->n > 1; }
+
+static void place_scratch(gr__dnn_conv *c)
+{
+    const gr__conv_shape *s = &c->job.shape;
+    c->weight_bytes = line(gr__dnn_conv_piece_blocked_bytes(c->piece[0].dnn));
+    if (adds_sums(c) && c->weight_bytes == 0)
+        c->weight_bytes = (size_t)(s->cout * (s->cin / s->groups) * volume(s->window)) * sizeof(float);
+    c->scratch_bytes = line(c->weight_bytes * (size_t)(adds_sums(c) ? c->n : 1));
+    for (int i = 0; i < c->n; i++) {
+        c->piece[i].scratch = c->scratch_bytes;
+        c->scratch_bytes += line(gr__dnn_conv_piece_scratch_bytes(c->piece[i].dnn));
+    }
 }
 
 gr_status gr__dnn_conv_new(const gr__dnn_conv_job *job, gr__dnn_conv **out)
 {
-    GR_FAIL_IF(!gr__dnn_available(), GR_ERR_UNSUPPORTED, "%s found no usable processor", gr__dnn_version());
-    bool dtypes = (job->dtype == GR_F32 && job->out_dtype == GR_F32) ||
-                  (job->dtype == GR_BF16 && (job->out_dtype == GR_F32 || job->out_dtype == GR_BF16));
-    GR_FAIL_IF(!dtypes, GR_ERR_UNSUPPORTED, "no oneDNN convolution %s -> %s", gr_dtype_name(job->dtype),
-               gr_dtype_name(job->out_dtype));
     gr__dnn_conv *c = gr__calloc(1, sizeof *c);
     if (!c) return gr__fail_memory("a convolution", sizeof *c);
     c->job = *job;
-    gr__dnn_use_threads(gr_threads());
-    gr_status status = build(c);
+    int64_t pieces = pieces_of(job);
+    gr_status status = cut(c, pieces);
+    if (pieces > 1 && (status != GR_OK || !pieces_agree(c))) { /* rows of padding alone, say */
+        drop_pieces(c);
+        status = cut(c, 1);
+    }
     if (status != GR_OK) {
         gr__dnn_conv_free(c);
         return status;
     }
+    place_scratch(c);
     *out = c;
     return GR_OK;
 }
 
 void gr__dnn_conv_free(gr__dnn_conv *c)
 {
-    if (!c) return;
-    for (int i = 0; i < N_MEMORIES; i++)
-        if (c->memory[i]) dnnl_memory_destroy(c->memory[i]);
-    if (c->plain) dnnl_memory_destroy(c->plain);
-    if (c->stream) dnnl_stream_destroy(c->stream);
-    if (c->primitive) dnnl_primitive_destroy(c->primitive);
-    if (c->reorder) dnnl_primitive_destroy(c->reorder);
-    if (c->desc) dnnl_primitive_desc_destroy(c->desc);
-    if (c->reorder_desc) dnnl_primitive_desc_destroy(c->reorder_desc);
+    if (c) drop_pieces(c);
     gr__free(c);
 }
 
-size_t gr__dnn_conv_scratch_bytes(const gr__dnn_conv *c) { return c->blocked_bytes + c->scratch_bytes; }
+size_t gr__dnn_conv_scratch_bytes(const gr__dnn_conv *c) { return c->scratch_bytes; }
 
-const char *gr__dnn_conv_name(const gr__dnn_conv *c) { return c->name; }
+const char *gr__dnn_conv_name(const gr__dnn_conv *c) { return gr__dnn_conv_piece_name(c->piece[0].dnn); }
 
-static gr_status run_reorder(const gr__dnn_conv *c)
+typedef struct run {
+    const gr__dnn_conv *c;
+    char *x, *y, *w, *scratch;
+    const float *bias;
+    _Atomic int failed; /* a piece's status */
+} run;
+
+static void run_piece(void *context, int64_t chunk, int thread)
 {
-    bool out = c->job.result == GR__CONV_W;
-    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, out ? c->memory[W] : c->plain},
-                              {DNNL_ARG_TO, out ? c->plain : c->memory[W]}};
-    DNN_TRY(dnnl_primitive_execute(c->reorder, c->stream, 2, args), "change the layout of weights");
-    return GR_OK;
+    (void)thread;
+    run *r = context;
+    const piece *p = &r->c->piece[chunk];
+    char *w = r->w + (adds_sums(r->c) ? (size_t)chunk * r->c->weight_bytes : 0);
+    gr__dnn_use_threads(r->c->own_threads ? gr_threads() : 1);
+    gr_status s = gr__dnn_conv_piece_run(p->dnn, r->x + p->x, w, r->y + p->y, r->bias, r->scratch + p->scratch);
+    if (s != GR_OK) atomic_store(&r->failed, (int)s);
+}
+
+/* Of all pieces, in the place of the first one's, or in w. */
+static void add_sums(const gr__dnn_conv *c, float *sums, float *to, int64_t count)
+{
+    gr__reduce r = {.kind = GR__REDUCE_SUM,
+                    .outer = 1,
+                    .n = c->n,
+                    .inner = count,
+                    .x = sums,
+                    .x_dtype = GR_F32,
+                    .y = to,
+                    .y_dtype = GR_F32};
+    gr__reduce_run(&r);
 }
 
 gr_status gr__dnn_conv_run(gr__dnn_conv *c, void *x, void *w, void *y, const float *bias, void *scratch)
 {
-    void *handle[N_MEMORIES] = {x, c->reorder ? scratch : w, y, (void *)(uintptr_t)bias,
-                                (char *)scratch + c->blocked_bytes};
-    for (int i = 0; i < N_MEMORIES; i++)
-        if (c->memory[i]) DNN_TRY(dnnl_memory_set_data_handle(c->memory[i], handle[i]), "set a pointer");
-    if (c->plain) DNN_TRY(dnnl_memory_set_data_handle(c->plain, w), "set a pointer");
+    gr__dnn_conv_piece *first = c->piece[0].dnn;
+    bool blocked = gr__dnn_conv_piece_blocked_bytes(first) > 0, gives_w = c->job.result == GR__CONV_W;
+    run r = {.c = c, .x = x, .y = y, .w = c->weight_bytes ? scratch : w, .scratch = scratch, .bias = bias};
     gr__dnn_use_threads(gr_threads());
-    if (c->reorder && c->job.result != GR__CONV_W) GR_TRY(run_reorder(c));
-    DNN_TRY(dnnl_primitive_execute(c->primitive, c->stream, c->n_args, c->args), "run a convolution");
-    if (c->reorder && c->job.result == GR__CONV_W) GR_TRY(run_reorder(c));
-    DNN_TRY(dnnl_stream_wait(c->stream), "wait for a convolution");
-    return GR_OK;
+    if (blocked && !gives_w) GR_TRY(gr__dnn_conv_piece_reorder(first, w, scratch));
+    gr__parallel_home(0, c->n, false, run_piece, &r);
+    gr_status s = (gr_status)atomic_load(&r.failed);
+    GR_FAIL_IF(s != GR_OK, s, "oneDNN could not run a convolution of %lld to %lld channels",
+               (long long)c->job.shape.cin, (long long)c->job.shape.cout);
+    if (adds_sums(c)) add_sums(c, scratch, blocked ? scratch : w, (int64_t)(c->weight_bytes / sizeof(float)));
+    return blocked && gives_w ? gr__dnn_conv_piece_reorder(first, w, scratch) : GR_OK;
 }

@@ -1,4 +1,4 @@
-/* What onednn.c and onednn_conv.c share: the only files that see oneDNN. */
+/* What onednn.c, onednn_conv_piece.c and the files that cut work into their pieces share: the only files that see oneDNN. */
 #ifndef GR__ONEDNN_INT_H
 #define GR__ONEDNN_INT_H
 
@@ -30,6 +30,21 @@ gr_status gr__dnn_piece_order(gr__dnn_piece *piece, const void *b, void *to);
 const char *gr__dnn_piece_name(const gr__dnn_piece *piece);
 gr_status gr__dnn_piece_run(gr__dnn_piece *piece, const void *a, const void *b, void *c, const float *bias,
                             void *scratch);
+
+/* A convolution or a part of one, by the calling thread alone, with weights as the library wants them. */
+typedef struct gr__dnn_conv_piece gr__dnn_conv_piece;
+gr_status gr__dnn_conv_piece_new(const gr__dnn_conv_job *job, gr__dnn_conv_piece **out);
+void gr__dnn_conv_piece_free(gr__dnn_conv_piece *piece);
+size_t gr__dnn_conv_piece_scratch_bytes(const gr__dnn_conv_piece *piece);
+/* Of the weights as the library wants them; 0: as they are stored. */
+size_t gr__dnn_conv_piece_blocked_bytes(const gr__dnn_conv_piece *piece);
+/* From stored weights to those, or back where they are the result; only with blocked bytes. */
+gr_status gr__dnn_conv_piece_reorder(gr__dnn_conv_piece *piece, void *w, void *blocked);
+/* Both want the same. */
+bool gr__dnn_conv_piece_fits(const gr__dnn_conv_piece *piece, const gr__dnn_conv_piece *other);
+const char *gr__dnn_conv_piece_name(const gr__dnn_conv_piece *piece);
+gr_status gr__dnn_conv_piece_run(gr__dnn_conv_piece *piece, void *x, void *w, void *y, const float *bias,
+                                 void *scratch);
 
 #define DNN_TRY(expr, what)                                                        \
     do {                                                                           \

@@ -49,6 +49,26 @@ typedef struct gr__tiles_rows_job {
     bool add;
 } gr__tiles_rows_job;
 
+/* The same where rows of A lie in memory as they are: 16 from each 'tile' on, a_row bytes apart. A run is some steps of k: of A
+ * 32 elements of a row each, of B panels as above. */
+typedef struct gr__tiles_run {
+    int64_t a, b; /* where it begins: bytes */
+    int64_t steps;
+} gr__tiles_run;
+
+typedef struct gr__tiles_seen_job {
+    const char *tile[2], *b;
+    int64_t a_row;
+    const gr__tiles_run *run;
+    int64_t runs;
+    float *c;
+    int64_t ldc;
+    int b_tiles;       /* 1 or 2 */
+    const char *ahead; /* fetched beside each step, as above */
+    int64_t ahead_step;
+    int ahead_lines;
+} gr__tiles_seen_job;
+
 /* A block of sums on its way to C. */
 typedef struct gr__tiles_block {
     int64_t rows, columns;
@@ -67,6 +87,7 @@ void gr__tiles_pack_a(const gr__tiles_source *s, void *panel);
 void gr__tiles_pack_b(const gr__tiles_source *s, void *panel);
 void gr__tiles_multiply(const gr__tiles_job *j);
 void gr__tiles_multiply_rows(const gr__tiles_rows_job *j);
+void gr__tiles_multiply_seen(const gr__tiles_seen_job *j);
 void gr__tiles_load_sums(const gr__tiles_block *b);  /* sums = C */
 void gr__tiles_store_sums(const gr__tiles_block *b); /* C = sums + bias */
 

@@ -187,6 +187,24 @@ static gr_value tile(gr__simplifier *s, const gr__node *n)
     return out;
 }
 
+/* ---- sums of a pooling's gradient ---- */
+
+/* Each element of dy falls on one place: their sum over all places is that of dy. With gaps a window may see nothing. */
+static gr_value unspread(gr__simplifier *s, const gr__node *n)
+{
+    if (n->op != &gr__op_sum) return 0;
+    const gr__node *spread = producer_is(s->g, n->in[0], &gr__op_max_pool_grad);
+    if (!spread) return 0;
+    const gr__pool_attr *pool = spread->attr;
+    int rank = gr__value_get(s->g, n->in[0])->rank, axes = pool->window.axes;
+    uint32_t places = ((1u << axes) - 1u) << 1;
+    bool gaps = pool->adaptive;
+    for (int i = 0; i < axes; i++) gaps = gaps || pool->window.dilation[i] != 1;
+    if (gaps || (gr__reduce_mask(n->attr, rank) & places) != places) return 0;
+    gr_value sum = gr__node_add(s->g, &gr__op_sum, spread->in, 1, n->attr, NULL);
+    return sum && same_type(s->g, sum, n->out[0]) ? sum : 0;
+}
+
 static gr_value pointwise(gr__simplifier *s, const gr__node *n) { return gr__pointwise(s->g, n); }
 
 /* ---- repeated nodes ---- */
@@ -218,8 +236,8 @@ static gr_status repeated(gr__simplifier *s, const gr__node *n, gr_value *found)
 
 static gr_status simplify_node(gr__simplifier *s, int32_t index)
 {
-    static gr_value (*const rules[])(gr__simplifier *, const gr__node *) = {neutral,   reshapes,   casts,    tile,
-                                                                            pointwise, accumulate, fold_cast};
+    static gr_value (*const rules[])(gr__simplifier *, const gr__node *) = {neutral,  reshapes,  casts,      tile,
+                                                                            unspread, pointwise, accumulate, fold_cast};
     gr_graph *g = s->g;
     gr__node n = g->node[index]; /* rules append nodes */
     gr_value to;

@@ -282,7 +282,7 @@ static void mix_one(void *context, int64_t b, int thread)
     batch_fill *f = context;
     const gr__sight_task *t = f->t;
     int64_t pair = f->batch - 1 - b, each = gr__pictures_each(&t->part[0]);
-    gr__rng r = gr__rng_make(t->seed ^ 0x6d69780000000000u, (uint64_t)(f->first + b));
+    gr__rng r = gr__rng_sample(t->seed, 0x6d69780000000000u, (uint64_t)(f->first + b));
     double share = pair == b ? 1
                              : gr__mix_pair(&r, t->change.mixup, t->change.cutmix, t->shape.height, t->shape.width,
                                             t->shape.channels, f->pictures + b * each, f->pictures + pair * each);

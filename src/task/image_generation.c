@@ -225,7 +225,7 @@ static void fill_one(void *context, int64_t b, int thread)
     int64_t sample = f->first + b;
     bool train = f->split == GR__SPLIT_TRAIN, real = train || sample < p->n;
     int64_t row = train ? gr__rng_row(t->seed, 0x6d616b6573000000u, p->n, sample) : real ? sample : p->n - 1;
-    gr__rng r = gr__rng_make(t->seed ^ 0x6e6f697365000000u, (uint64_t)sample << 1 | train);
+    gr__rng r = gr__rng_sample(t->seed, 0x6e6f697365000000u + train, (uint64_t)sample);
     real &= gr__pictures_put(p, row, train && t->changes ? &t->change.o : NULL, t->seed, (uint64_t)(sample / p->n),
                              NULL, NULL, NULL, f->pictures + b * gr__pictures_each(p));
     f->counts[b] = real;

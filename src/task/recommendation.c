@@ -414,7 +414,7 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
         if (share) memcpy(share + 3 * b, t->share + 3 * row, 3 * sizeof *share);
         if (history) fill_history(t, at, history + b * t->history);
         if (other) {
-            gr__rng r = gr__rng_make(t->seed ^ 0x6e65676174u, (uint64_t)(first + b));
+            gr__rng r = gr__rng_sample(t->seed, 0x6e65676174u, (uint64_t)(first + b));
             other[b] = (int32_t)gr__rng_below(&r, d->items.n);
         }
         if (weight) weight[b] = train || first + b < samples ? 1.0f : 0.0f;

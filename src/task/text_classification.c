@@ -386,7 +386,7 @@ static const int32_t *ids_of(const gr__class_task *t, gr__split split, int64_t i
     size_t before, after;
     gr_tokenizer_template(t->base.model->tokenizer, &before, &after);
     memcpy(t->room, from, (size_t)*n * sizeof *from);
-    gr__rng r = gr__rng_make(t->seed ^ 0x6e6f697365u, (uint64_t)sample);
+    gr__rng r = gr__rng_sample(t->seed, 0x6e6f697365u, (uint64_t)sample);
     *n = gr__token_noise_apply(&t->noise, &r, t->room, *n, (int64_t)before, (int64_t)after);
     return t->room;
 }

@@ -132,10 +132,10 @@ def distance(a, b):
     return d.item() if d == d else float("inf")
 
 
-def near(name, got, truth, single=None):
+def near(name, got, truth, single=None, whose="PyTorch's f32"):
     """Dictionaries of tensors. single: the same by PyTorch in f32; where PyTorch itself is further than LIMIT from the
     truth, which is in f64, twice its distance is allowed, and the distance of its worst tensor in all of them: rounding
-    grows along a long run and does not choose the same tensors twice."""
+    grows along a long run and does not choose the same tensors twice. whose: what 'single' is, where it is not that."""
     if got.keys() != truth.keys():
         return line("FAILED", name, f"other names: {sorted(got.keys() ^ truth.keys())[:6]}")
     worst, worst_name, peer, failed = 0.0, "", 0.0, []
@@ -147,7 +147,7 @@ def near(name, got, truth, single=None):
             failed.append(key)
         if d >= worst:
             worst, worst_name, peer = d, key, own
-    text = f"{worst:.1e} in {worst_name}" + (f" (PyTorch's f32: {peer:.1e})" if single else "")
+    text = f"{worst:.1e} in {worst_name}" + (f" ({whose}: {peer:.1e})" if single else "")
     if failed:
         text += f"; {len(failed)} of {len(truth)} tensors too far"
     line("FAILED" if failed else "ok", name, text)

@@ -19,7 +19,7 @@ GR__INLINE void store_any(void *dst, gr_dtype dtype, int64_t i, vf v, bool strea
     else if (dtype == GR_F16)
         vstore_f16((uint16_t *)dst + i, v);
     else if (stream)
-        istream16((uint16_t *)dst + i, vround_bf16(v));
+        vstream_high16((uint16_t *)dst + i, vround_high16(v));
     else
         vstore_bf16((uint16_t *)dst + i, v);
 }

@@ -6,12 +6,13 @@
 
 #include <string.h>
 
-enum { ROWS = GR__GEMM_F64_ROWS, COLUMNS = 4 };
+enum { ROWS = GR__GEMM_F64_ROWS, COLUMNS = GR__W / 2 };
 
-typedef double columns_of GR__VECTOR(32); /* COLUMNS of a row */
+typedef double columns_of GR__VECTOR(4 * GR__W); /* COLUMNS of a row */
 
-/* Rows and columns past the end of C are the last ones again. */
-static void tile(const gr__gemm *g, int64_t rows, int64_t columns, const double *a, const double *b, double *c)
+/* Rows and columns past the end of C are the last ones again. whole: there are all columns, beside each other in B. */
+GR__INLINE void tile(const gr__gemm *g, bool whole, int64_t rows, int64_t columns, const double *a, const double *b,
+                     double *c)
 {
     const double *x[ROWS], *y[COLUMNS];
     columns_of sum[ROWS] = {0};
@@ -21,7 +22,11 @@ static void tile(const gr__gemm *g, int64_t rows, int64_t columns, const double 
     columns_of s0 = sum[0], s1 = sum[1], s2 = sum[2], s3 = sum[3], s4 = sum[4], s5 = sum[5], s6 = sum[6], s7 = sum[7];
     for (int64_t l = 0; l < g->k; l++) {
         int64_t at = l * g->a_col, from = l * g->b_row;
-        columns_of row = {y[0][from], y[1][from], y[2][from], y[3][from]};
+        columns_of row;
+        if (whole)
+            memcpy(&row, b + from, sizeof row);
+        else
+            for (int q = 0; q < COLUMNS; q++) row[q] = y[q][from];
         s0 += row * x[0][at];
         s1 += row * x[1][at];
         s2 += row * x[2][at];
@@ -44,7 +49,9 @@ void GR__KERNEL(gemm_f64)(const void *args, int64_t first, int64_t last)
         const double *a = (const double *)g->a + batch * g->a_batch + i * g->a_row,
                      *b = (const double *)g->b + batch * g->b_batch;
         double *c = (double *)g->c + batch * g->c_batch + i * g->c_row;
-        for (int64_t j = 0; j < g->n; j += COLUMNS)
-            tile(g, GR__MIN(g->m - i, (int64_t)ROWS), GR__MIN(g->n - j, (int64_t)COLUMNS), a, b + j * g->b_col, c + j);
+        int64_t rows = GR__MIN(g->m - i, (int64_t)ROWS), j = 0;
+        for (; g->b_col == 1 && j + COLUMNS <= g->n; j += COLUMNS) tile(g, true, rows, COLUMNS, a, b + j, c + j);
+        for (; j < g->n; j += COLUMNS)
+            tile(g, false, rows, GR__MIN(g->n - j, (int64_t)COLUMNS), a, b + j * g->b_col, c + j);
     }
 }

@@ -223,7 +223,7 @@ static void unary(const gr__map_code *code, float *d, const float *ra, int64_t n
         MAP_CASE(GELU, map_gelu(a))
         MAP_CASE(GELU_TANH, map_gelu_tanh(a))
         MAP_CASE(SILU, a * vsigmoid(a))
-        MAP_CASE(ROUND_BF16, vfrombits(ishl(vround_bf16(a), 16)))
+        MAP_CASE(ROUND_BF16, vround_bf16(a))
     default: break;
     }
 }
@@ -265,9 +265,13 @@ static void run_tile(machine *m)
 void GR__KERNEL(map)(const void *args, int64_t first, int64_t last)
 {
     const gr__map_plan *p = args;
-    machine m = {.plan = p};
+    machine m; /* not cleared as a whole: that takes longer than a small program */
+    m.plan = p;
     for (int i = 0; i < GR__MAP_REGISTERS; i++) m.reg[i] = m.tile[i];
-    for (int i = 0; i < p->map->n_inputs; i++) m.repeats[i] = repeats(p, i);
+    for (int i = 0; i < p->map->n_inputs; i++) {
+        m.repeats[i] = repeats(p, i);
+        m.held[i] = 0;
+    }
     for (int64_t unit = first; unit < last; unit++) {
         if (p->tiles_per_row > 1) {
             m.row = unit / p->tiles_per_row;

@@ -11,15 +11,17 @@
 
 enum { GR__TILE = 1024 };
 
-/* To nearest, ties to even; NaN stays NaN. The bits are in the low half. */
-GR__INLINE vi vround_bf16(vf v)
+/* The high halves of the result are v in bf16, to nearest, ties to even; NaN stays NaN. The low halves are anything. */
+#ifndef GR__OWN_ROUND_BF16
+GR__INLINE vf vround_high16(vf v)
 {
     vi bits = vbits(v), odd = iand(isar(bits, 16), iset(1));
     vi rounded = iadd(bits, iadd(odd, iset(0x7fff)));
-    vf fixed = vselect(vunordered(v), vfrombits(ior(bits, iset(0x400000))), vfrombits(rounded));
-    return isar(vbits(fixed), 16);
+    return vselect(vunordered(v), vfrombits(ior(bits, iset(0x400000))), vfrombits(rounded));
 }
-GR__INLINE void vstore_bf16(uint16_t *p, vf v) { istore16(p, vround_bf16(v)); }
+#endif
+GR__INLINE vf vround_bf16(vf v) { return vfrombits(iand(vbits(vround_high16(v)), iset((int32_t)0xffff0000u))); }
+GR__INLINE void vstore_bf16(uint16_t *p, vf v) { vstore_high16(p, vround_high16(v)); }
 
 /* n floats that end in a whole number of 16 lanes. */
 GR__INLINE int64_t round16(int64_t n) { return (n + 15) & ~(int64_t)15; }

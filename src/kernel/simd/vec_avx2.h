@@ -63,13 +63,13 @@ GR__INLINE vf vload_bf16(const uint16_t *p)
     return vfrombits(ishl(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
 
-GR__INLINE __m128i low_halves(vi v)
+GR__INLINE __m128i high_halves(vf v)
 {
-    vi packed = _mm256_packus_epi32(_mm256_and_si256(v, iset(0xffff)), _mm256_setzero_si256());
+    vi packed = _mm256_packus_epi32(_mm256_srli_epi32(vbits(v), 16), _mm256_setzero_si256());
     return _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
 }
-GR__INLINE void istore16(uint16_t *p, vi v) { _mm_storeu_si128((__m128i *)p, low_halves(v)); }
-GR__INLINE void istream16(uint16_t *p, vi v) { _mm_stream_si128((__m128i *)p, low_halves(v)); }
+GR__INLINE void vstore_high16(uint16_t *p, vf v) { _mm_storeu_si128((__m128i *)p, high_halves(v)); }
+GR__INLINE void vstream_high16(uint16_t *p, vf v) { _mm_stream_si128((__m128i *)p, high_halves(v)); }
 
 /* acc + a.lo*b.lo + a.hi*b.hi, operands are pairs of bf16 in 32 bits. */
 GR__INLINE vf vdot_bf16(vf acc, vi a, vi b)

@@ -101,11 +101,12 @@ GR__INLINE vf vload_bf16(const uint16_t *p)
 }
 
 /* The low 16 bits of each lane. */
-GR__INLINE void istore16(uint16_t *p, vi v)
+GR__INLINE void vstore_high16(uint16_t *p, vf v)
 {
-    for (int i = 0; i < GR__W; i++) p[i] = (uint16_t)v[i];
+    vi bits = vbits(v);
+    for (int i = 0; i < GR__W; i++) p[i] = (uint16_t)((uint32_t)bits[i] >> 16);
 }
-GR__INLINE void istream16(uint16_t *p, vi v) { istore16(p, v); }
+GR__INLINE void vstream_high16(uint16_t *p, vf v) { vstore_high16(p, v); }
 
 /* acc + a.lo*b.lo + a.hi*b.hi, operands are pairs of bf16 in 32 bits. */
 GR__INLINE vf vdot_bf16(vf acc, vi a, vi b)
