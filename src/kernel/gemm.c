@@ -148,8 +148,9 @@ void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int
     some.packed_b = (const float *)g->packed_b + first * units;
     some.c = (float *)g->c + first;
     if (!make_plan(&p, &some, NULL)) return;
+    p.group = ceil_div(columns, simd_of(g)->nr);
     gr__task_kernel *fn = g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm;
-    for (int64_t i = 0; i < p.row_blocks * p.column_blocks; i++) fn(&p, i, thread);
+    for (int64_t i = 0; i < p.row_blocks; i++) fn(&p, i, thread);
 }
 
 void gr__gemm_pack_b(const gr__gemm *g, void *to)
