@@ -15,6 +15,16 @@ void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context);
  * its cache, and takes those of others when it has no more. Chunks below 'first' are claimed in order, before all others. turned: each begins
  * with its last one, so that calls which take turns find in a cache that is a little too small what they left there. */
 void gr__parallel_home(int64_t first, int64_t chunks, bool turned, gr__chunk_fn fn, void *context);
+typedef void (*gr__step_fn)(void *context, int64_t step, int64_t part, int thread);
+
+/* Runs fn(context, step, part, thread) for every part of every step; no part begins before all parts of the step before are
+ * done. Much cheaper than a call a step: threads stay, and a part comes to the same thread at each step, in turned order at
+ * every second one, so that what it reads may lie in its cache. A thread waits only for parts that others are at work on. */
+void gr__parallel_steps(int64_t steps, int64_t parts, gr__step_fn fn, void *context);
+
+/* While (look = 0, 1, ...) something that another thread is at work on is not there: looks again soon at first. That thread may have
+ * lost its core to another process: a core that sleeps takes it over, one that spins does not. */
+void gr__parallel_wait(int look);
 /* Most threads that may run chunks at once (for scratch buffers). */
 int gr__parallel_width(void);
 /* From now on the calling thread runs its chunks in place: for a thread beside the pool. */

@@ -135,6 +135,24 @@ void gr__gemm_run(const gr__gemm *g)
         run_tasks(g, NULL);
 }
 
+void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int thread)
+{
+    gr__gemm_plan p;
+    gr__gemm some = *g;
+    if (on_tiles(g)) {
+        gr__gemm_amx_run_columns(g, first, columns);
+        return;
+    }
+    int64_t units = g->dtype == GR_BF16 ? (g->k + 1) / 2 : g->k;
+    some.n = columns;
+    some.packed_b = (const float *)g->packed_b + first * units;
+    some.c = (float *)g->c + first;
+    if (!make_plan(&p, &some, NULL)) return;
+    p.group = ceil_div(columns, simd_of(g)->nr);
+    gr__task_kernel *fn = g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm;
+    for (int64_t i = 0; i < p.row_blocks; i++) fn(&p, i, thread);
+}
+
 void gr__gemm_pack_b(const gr__gemm *g, void *to)
 {
     if (gr__gemm_is_few(g))

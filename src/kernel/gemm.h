@@ -41,6 +41,7 @@ typedef struct gr__gemm {
     int64_t finish_columns; /* of a block on tiles, a multiple of 32 up to 256, but for a row's last one; 0: any */
     const void *packed_b;   /* instead of B: what gr__gemm_pack_b() made; only where gr__gemm_can_pack() */
     bool turned;            /* with packed_b: threads read it from the end, see gr__parallel_home() */
+    bool near;              /* packed B is read again and again, from cache: see gr__gemm_run_columns() */
     void *scratch;          /* gr__gemm_scratch_bytes(), 64-byte aligned */
 } gr__gemm;
 
@@ -55,6 +56,11 @@ bool gr__gemm_is_few(const gr__gemm *g);
 bool gr__gemm_can_pack(const gr__gemm *g);
 size_t gr__gemm_packed_bytes(const gr__gemm *g);
 void gr__gemm_pack_b(const gr__gemm *g, void *to);
+
+/* Some columns of a product with packed B, on the calling thread of the pool, for work that is shared out otherwise: 'near', C in f32,
+ * no bias, nothing to finish. 'first' is a multiple of 64. Rows of A (a_col = 1) can be read up to a multiple of 32
+ * elements, zeros beyond k. */
+void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int thread);
 
 /* Depends on shapes, strides, dtypes, whether there are a 'finish' and a 'packed_b', and the number of threads (ask again after
  * gr_set_threads). */

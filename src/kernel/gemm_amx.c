@@ -17,7 +17,6 @@
 #include "kernel/window.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 enum {
     CHUNK = 2048,            /* most elements of k of a chunk */
@@ -140,12 +139,9 @@ static void pack_task(amx_plan *p, int64_t task)
     atomic_fetch_add_explicit(&p->packed, 1, memory_order_release);
 }
 
-/* Whoever packs may have lost its core to another process: a core that sleeps takes it over, one that spins does not. */
 static void wait_for_packs(amx_plan *p)
 {
-    enum { SPINS = 2000, SLEEP_NS = 20000 };
-    for (int i = 0; atomic_load_explicit(&p->packed, memory_order_acquire) < p->packs; i++)
-        if (i > SPINS) nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
+    for (int i = 0; atomic_load_explicit(&p->packed, memory_order_acquire) < p->packs; i++) gr__parallel_wait(i);
 }
 
 /* What a task computes beside one shared panel. */
@@ -334,6 +330,33 @@ void gr__gemm_amx_run(const gr__gemm *g)
     }
 }
 
+void gr__gemm_amx_run_columns(const gr__gemm *g, int64_t first, int64_t columns)
+{
+    amx_plan p;
+    make_plan(&p, g);
+    int64_t panels = ceil_div(g->n, GR__TILES_LINES), size = panel_bytes(p.chunk);
+    for (int64_t i = 0; i < g->m; i += GR__TILES_LINES) {
+        int64_t rows = GR__MIN(g->m - i, GR__TILES_LINES);
+        gr__tiles_begin_rows(rows);
+        for (int64_t j = first; j < first + columns; j += 2 * GR__TILES_LINES)
+            for (int64_t c = 0; c < p.chunks; c++) {
+                int64_t l = c * p.chunk;
+                gr__tiles_rows_job job = {.rows = rows,
+                                          .columns = GR__MIN(first + columns - j, 2 * GR__TILES_LINES),
+                                          .a = (const uint16_t *)g->a + i * g->a_row + l,
+                                          .a_row = g->a_row,
+                                          .b = (const char *)g->packed_b + (c * panels + j / GR__TILES_LINES) * size,
+                                          .b_panel = size,
+                                          .steps = gr__tiles_steps(GR__MIN(g->k - l, p.chunk)),
+                                          .c = (float *)g->c + i * g->c_row + j,
+                                          .ldc = g->c_row,
+                                          .add = c > 0 || g->accumulate};
+                gr__tiles_multiply_rows(&job);
+            }
+        gr__tiles_end();
+    }
+}
+
 /* ---- B packed before ---- */
 
 typedef struct pack_call {
@@ -362,5 +385,9 @@ void gr__gemm_amx_pack_b(const gr__gemm *g, void *to)
 
 #else
 void gr__gemm_amx_run(const gr__gemm *g) { (void)g; }
+void gr__gemm_amx_run_columns(const gr__gemm *g, int64_t first, int64_t columns)
+{
+    (void)g, (void)first, (void)columns;
+}
 void gr__gemm_amx_pack_b(const gr__gemm *g, void *to) { (void)g, (void)to; }
 #endif

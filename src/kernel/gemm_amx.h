@@ -8,6 +8,7 @@
 bool gr__gemm_amx_applicable(const gr__gemm *g);
 size_t gr__gemm_amx_scratch_bytes(const gr__gemm *g);
 void gr__gemm_amx_run(const gr__gemm *g);
+void gr__gemm_amx_run_columns(const gr__gemm *g, int64_t first, int64_t columns);
 size_t gr__gemm_amx_packed_bytes(const gr__gemm *g);
 void gr__gemm_amx_pack_b(const gr__gemm *g, void *to);
 /* Elements of k of a chunk: packed B lies in [chunk][panel of 32 columns], panels of whole chunks also in the last one. */

@@ -44,15 +44,18 @@ typedef struct gr__rnn {
     const float *product;    /* forward (B, G*H): W h; backward (B, H): gru_before, candidate's d·W in stage 1 */
     int64_t t;               /* the step */
     int stage;               /* 0; gru_before: 0 and 1 */
+    int64_t block;           /* columns of a unit of the kernels: of one row */
 } gr__rnn;
 
 void gr__rnn_forward(const gr__rnn *r);
 void gr__rnn_backward(const gr__rnn *r);
+/* One block of columns in all rows, on the calling thread. */
+void gr__rnn_forward_block(const gr__rnn *r, int64_t block);
 
 GR__INLINE int64_t gr__rnn_gates(gr__rnn_kind k) { return k == GR__RNN_LSTM ? 4 : k <= GR__RNN_GRU_BEFORE ? 3 : 1; }
 GR__INLINE int64_t gr__rnn_saved(gr__rnn_kind k) { return k == GR__RNN_LSTM ? 5 : k <= GR__RNN_GRU_BEFORE ? 4 : 1; }
 
-/* A unit of the range kernels is a block of this many columns of one row. */
-enum { GR__RNN_BLOCK = 128 };
+GR__INLINE int64_t gr__rnn_blocks(const gr__rnn *r) { return (r->hidden + r->block - 1) / r->block; }
+enum { GR__RNN_BLOCK = 128 }; /* where nothing asks for another 'block' */
 
 #endif

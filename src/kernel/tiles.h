@@ -35,6 +35,20 @@ typedef struct gr__tiles_job {
     int ahead_lines;
 } gr__tiles_job;
 
+/* C (rows, columns) [+]= A*B, as many as 32 by 64, between gr__tiles_begin_rows(rows) and gr__tiles_end(): rows of A as they lie, elements
+ * of k up to a whole step, panels of B that follow each other. */
+typedef struct gr__tiles_rows_job {
+    int64_t rows, columns;
+    const uint16_t *a;
+    int64_t a_row; /* elements from row to row */
+    const char *b;
+    int64_t b_panel; /* bytes from panel to panel */
+    int64_t steps;
+    float *c;
+    int64_t ldc;
+    bool add;
+} gr__tiles_rows_job;
+
 /* The same where rows of A lie in memory as they are: 16 from each 'tile' on, a_row bytes apart. A run is some steps of k: of A
  * 32 elements of a row each, of B panels as above. */
 typedef struct gr__tiles_run {
@@ -67,10 +81,12 @@ typedef struct gr__tiles_block {
 } gr__tiles_block;
 
 void gr__tiles_begin(void);
+void gr__tiles_begin_rows(int64_t rows);
 void gr__tiles_end(void);
 void gr__tiles_pack_a(const gr__tiles_source *s, void *panel);
 void gr__tiles_pack_b(const gr__tiles_source *s, void *panel);
 void gr__tiles_multiply(const gr__tiles_job *j);
+void gr__tiles_multiply_rows(const gr__tiles_rows_job *j);
 void gr__tiles_multiply_seen(const gr__tiles_seen_job *j);
 void gr__tiles_load_sums(const gr__tiles_block *b);  /* sums = C */
 void gr__tiles_store_sums(const gr__tiles_block *b); /* C = sums + bias */

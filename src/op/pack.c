@@ -22,7 +22,7 @@ static gr_status reference(const gr__args *a)
 const gr__op gr__op_pack = {
     .name = "pack",
     .min_in = 1,
-    .max_in = 1,
+    .max_in = 2,
     .n_out = 1,
     .attr_bytes = sizeof(gr__pack_attr),
     .flags = GR__OP_OPAQUE,

@@ -7,7 +7,7 @@
 
 typedef struct gr__pack_attr {
     gr__fused_product_attr product; /* that it is made for; or: */
-    const gr__op *scan;             /* gr__op_lstm, gr__op_gru or gr__op_rnn; NULL: a product */
+    const gr__op *scan;             /* gr__op_lstm, gr__op_gru or gr__op_rnn, its w_ih and w_hh; NULL: a product */
     gr__recurrent_attr scan_attr;
     gr__value x; /* operand 0 of that */
     size_t bytes;

@@ -21,7 +21,7 @@ enum { /* operands of the op */
        GR__RNN_H0,
        GR__RNN_C0, /* lstm only */
 };
-/* The operand behind these: weight_hh in the kernel's order (op/pack.h), made by a pass. */
+/* The operand behind these: both weights in the kernel's order (op/pack.h), made by a pass. */
 GR__INLINE int gr__recurrent_packed(const gr__op *op) { return op->max_in - 1; }
 enum { GR__RNN_Y, GR__RNN_H_N, GR__RNN_SAVED, GR__RNN_C_N }; /* its results */
 enum {                                                       /* operands of the gradient, after x, w_ih, w_hh */

@@ -1,4 +1,4 @@
-/* Weights of recurrent layers that no run changes, in the order in which their kernel reads them at each step. */
+/* Weights of recurrent layers that no run changes, in the order in which their kernel reads them. */
 #include "op/pack.h"
 #include "op/recurrent.h"
 #include "pass/pass.h"
@@ -7,7 +7,7 @@
 
 static bool is_scan(const gr__node *n) { return n->op == &gr__op_lstm || n->op == &gr__op_gru || n->op == &gr__op_rnn; }
 
-/* Bytes that the backend's kernel of node n wants for its weight; 0: it reads the weight as it lies. */
+/* Bytes that the backend's kernel of node n wants for its weights; 0: it reads them as they lie. */
 static size_t packed_bytes(const gr_graph *g, const gr__backend *backend, const gr__node *n)
 {
     gr__arg in[GR__MAX_IN], out[GR__MAX_OUT];
@@ -19,7 +19,7 @@ static size_t packed_bytes(const gr_graph *g, const gr__backend *backend, const 
     return row && row->packed_bytes ? row->packed_bytes(&a) : 0;
 }
 
-static gr_status pack_weight(gr_graph *g, const gr__backend *backend, int32_t node)
+static gr_status pack_weights(gr_graph *g, const gr__backend *backend, int32_t node)
 {
     gr__node n = g->node[node]; /* adding moves nodes */
     size_t bytes = packed_bytes(g, backend, &n);
@@ -29,7 +29,7 @@ static gr_status pack_weight(gr_graph *g, const gr__backend *backend, int32_t no
     gr_value in[GR__MAX_IN] = {0}, out[GR__MAX_OUT] = {0};
     memcpy(in, n.in, (size_t)n.n_in * sizeof *in);
     gr__place outer = gr__place_enter(g, &n, n.order, n.flags);
-    gr__node_add(g, &gr__op_pack, &n.in[GR__RNN_W_HH], 1, &pack, &in[gr__recurrent_packed(n.op)]);
+    gr__node_add(g, &gr__op_pack, &n.in[GR__RNN_W_IH], 2, &pack, &in[gr__recurrent_packed(n.op)]);
     gr__node_add(g, n.op, in, n.op->max_in, n.attr, out);
     gr__place_leave(g, &outer);
     GR_TRY(gr_graph_status(g));
@@ -49,8 +49,9 @@ gr_status gr__pass_pack_scan(gr_graph *g, const gr__backend *backend)
     gr__graph_hoisted(g, &g->program[0], sorted, n_sorted, constant);
     for (size_t i = 0; i < n_sorted; i++) {
         const gr__node *n = &g->node[sorted[i]];
-        if (!is_scan(n) || !constant[n->in[GR__RNN_W_HH] - 1] || constant[n->out[GR__RNN_Y] - 1]) continue;
-        GR_TRY_DONE(pack_weight(g, backend, sorted[i]));
+        if (!is_scan(n) || !constant[n->in[GR__RNN_W_IH] - 1] || !constant[n->in[GR__RNN_W_HH] - 1]) continue;
+        if (constant[n->out[GR__RNN_Y] - 1]) continue;
+        GR_TRY_DONE(pack_weights(g, backend, sorted[i]));
     }
 done:
     gr__free(live);

@@ -1,10 +1,14 @@
 /* lstm, gru, rnn and their gradients: products over all steps at once where nothing waits for them, one product a step for
- * the state. W x is made where the step then saves its gates. */
+ * the state. W x is made where the step then saves its gates.
+ *
+ * Forward, where W_hh can be packed, each gate's rows for themselves: a thread makes a block of units of a step, its columns of the
+ * product and then its gates; see gr__parallel_steps(). Else the steps are calls one after the other. */
 #include "backend/cpu/dense.h"
 #include "backend/cpu/room.h"
 #include "backend/cpu/table.h"
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "kernel/copy.h"
 #include "kernel/reduce.h"
 #include "kernel/rnn.h"
@@ -81,11 +85,14 @@ static float *state_of(const gr__args *a, int in, int out, int64_t n, gr__room *
 
 /* ---- products ---- */
 
+enum { LEAST_BLOCK = 64 }; /* units of a part of a step: so many or a multiple, see gr__gemm_run_columns() */
 enum { MOST = 6 };
 enum { IN, STEP, CANDIDATE };                                       /* forward */
 enum { BACK_STEP, BACK_CANDIDATE, DX, DW_IH, DW_HH, DW_CANDIDATE }; /* backward */
 typedef struct products {
     gr__dense *of[MOST];
+    gr__gemm gate;     /* forward: h times a packed gate of W_hh */
+    size_t gate_bytes; /* 0: STEP and CANDIDATE instead */
 } products;
 
 static void release(void *state)
@@ -142,6 +149,17 @@ static gr__gemm over_steps(const sizes *z, int64_t m, int64_t n)
                       .c_row = n};
 }
 
+/* Elements from row to row of what W_hh is multiplied with: gr__gemm_run_columns(). */
+static int64_t operand_row(const sizes *z) { return (z->h + 31) / 32 * 32; }
+
+static void make_gate(const sizes *z, products *p)
+{
+    p->gate = times_weight(z, z->b, z->h, z->h, z->g * z->h);
+    p->gate.a_row = operand_row(z);
+    p->gate.near = true;
+    if (gr__gemm_can_pack(&p->gate)) p->gate_bytes = (gr__gemm_packed_bytes(&p->gate) + 63) & ~(size_t)63;
+}
+
 static gr_status make_forward(const gr__args *a, products *p)
 {
     sizes z = sizes_of(a);
@@ -150,6 +168,9 @@ static gr_status make_forward(const gr__args *a, products *p)
     gr__gemm step = times_weight(&z, z.b, before(&z) ? 2 * h : z.g * h, h, z.g * h);
     gr__gemm candidate = times_weight(&z, z.b, h, h, z.g * h);
     GR_TRY(gr__dense_new(&in, &p->of[IN]));
+    make_gate(&z, p);
+    if (p->gate_bytes) return GR_OK;
+    step.a_row = candidate.a_row = operand_row(&z);
     GR_TRY(gr__dense_new(&step, &p->of[STEP]));
     return before(&z) ? gr__dense_new(&candidate, &p->of[CANDIDATE]) : GR_OK;
 }
@@ -188,10 +209,12 @@ static size_t most_scratch(const products *p)
 {
     size_t most = 0;
     for (int k = 0; k < MOST; k++) most = GR__MAX(most, gr__dense_scratch_bytes(p->of[k]));
-    return most;
+    if (!p->gate_bytes) return most;
+    gr__gemm packing = p->gate, packed = p->gate;
+    packed.packed_b = p; /* there or not */
+    most = GR__MAX(most, gr__gemm_scratch_bytes(&packing));
+    return GR__MAX(most, gr__gemm_scratch_bytes(&packed));
 }
-
-static size_t packed_size(const gr__dense *d) { return (gr__dense_packed_bytes(d) + 63) & ~(size_t)63; }
 
 /* Weights that every step multiplies with, packed once a run where that pays; returns what runs borrow then. */
 static void *pack_once(gr__dense *first, const void *w, gr__dense *second, const void *w2, gr__room *r)
@@ -215,20 +238,27 @@ static const char *candidate_of(const sizes *z, const void *w_hh)
 
 static bool packed_before(const gr__args *a) { return gr__has(a, gr__recurrent_packed(a->op)); }
 
-static void use_packed(const products *p, const char *packed)
-{
-    gr__dense_use_packed(p->of[STEP], packed);
-    if (packed_size(p->of[CANDIDATE])) gr__dense_use_packed(p->of[CANDIDATE], packed + packed_size(p->of[STEP]));
-}
+/* Packed weights: W_ih, then the gates of W_hh. */
+static size_t in_bytes(const products *p) { return (gr__dense_packed_bytes(p->of[IN]) + 63) & ~(size_t)63; }
 
 static size_t forward_packed(const gr__args *a)
 {
     products *p = NULL;
+    sizes z = sizes_of(a);
     if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
-    size_t bytes = packed_size(p->of[STEP]);
-    if (bytes) bytes += packed_size(p->of[CANDIDATE]);
+    size_t bytes = p->gate_bytes ? in_bytes(p) + (size_t)z.g * p->gate_bytes : 0;
     release(p);
     return bytes;
+}
+
+static void pack_gates(const products *p, const void *w_hh, int64_t gates, char *to, void *scratch)
+{
+    gr__gemm g = p->gate; /* w_hh (G*H, H) */
+    g.scratch = scratch;
+    for (int64_t j = 0; j < gates; j++) {
+        g.b = (const char *)w_hh + (size_t)(j * g.n * g.k) * gr_dtype_size_bytes(g.dtype);
+        gr__gemm_pack_b(&g, to + (size_t)j * p->gate_bytes);
+    }
 }
 
 static bool packs(const gr__args *a, char *why)
@@ -239,7 +269,7 @@ static bool packs(const gr__args *a, char *why)
 static gr_status pack_prepare(const gr__args *a, void **state)
 {
     const gr__pack_attr *o = a->attr;
-    const gr__arg in[] = {gr__arg_of(&o->x), {.dtype = GR_DTYPE_NONE}, a->in[0]};
+    const gr__arg in[] = {gr__arg_of(&o->x), a->in[0], a->in[1]};
     products *p = NULL;
     GR_TRY(make(&(gr__args){.op = o->scan, .in = in, .n_in = 3, .attr = &o->scan_attr}, make_forward, &p));
     *state = p;
@@ -258,51 +288,59 @@ static size_t pack_scratch(const gr__args *a)
 static gr_status pack(const gr__args *a, void *state)
 {
     const products *p = state;
-    const void *w = a->in[0].data; /* (G*H, H) */
     char *to = a->out[0].data;
-    const sizes z = {.h = a->in[0].dim[1], .item = gr_dtype_size_bytes(a->in[0].dtype)};
-    gr__dense_pack(p->of[STEP], w, to, a->scratch);
-    if (packed_size(p->of[CANDIDATE]))
-        gr__dense_pack(p->of[CANDIDATE], candidate_of(&z, w), to + packed_size(p->of[STEP]), a->scratch);
+    if (in_bytes(p)) gr__dense_pack(p->of[IN], a->in[0].data, to, a->scratch);
+    pack_gates(p, a->in[1].data, a->in[1].dim[0] / a->in[1].dim[1], to + in_bytes(p), a->scratch);
     return GR_OK;
 }
 
 /* ---- forward ---- */
 
+typedef struct scan {
+    sizes z;
+    const products *p;
+    gr__rnn job;
+    const char *packed;
+    char *operand[2]; /* (B, operand_row): read by a step, by the next one */
+    float *product;   /* (B, G*H) */
+    void *scratch;
+} scan;
+
 /* The job, and the memory of what the products give and take. */
-static gr__rnn forward_job(const gr__args *a, gr__room *r, float **product)
+static scan forward_scan(const gr__args *a, gr__room *r)
 {
     sizes z = sizes_of(a);
     int64_t n = z.b * z.h;
     bool lstm = z.kind == GR__RNN_LSTM;
-    gr__rnn job = {.kind = z.kind,
-                   .blocks = z.s,
-                   .keeps = z.keeps,
-                   .batch = z.b,
-                   .steps = z.t,
-                   .hidden = z.h,
-                   .reverse = ((const gr__recurrent_attr *)a->attr)->reverse,
-                   .lengths = gr__has(a, GR__RNN_LENGTHS) ? a->in[GR__RNN_LENGTHS].data : NULL,
-                   .bias_ih = floats(a, GR__RNN_B_IH, r),
-                   .bias_hh = floats(a, GR__RNN_B_HH, r),
-                   .h = state_of(a, GR__RNN_H0, GR__RNN_H_N, n, r),
-                   .c = lstm ? state_of(a, GR__RNN_C0, GR__RNN_C_N, n, r) : NULL};
-    job.saved = z.keeps ? a->out[GR__RNN_SAVED].data : gr__room_take(r, z.b * z.t * z.s * z.h, sizeof(float));
-    if (gr__wanted(a, GR__RNN_Y)) job.y = rows_of(a->out[GR__RNN_Y].data, z.dtype, z.h);
-    if (z.dtype == GR_BF16 || before(&z)) job.low = rows_of(gr__room_take(r, n, z.item), z.dtype, z.h);
-    *product = gr__room_take(r, z.b * z.g * z.h, sizeof(float));
-    job.product = *product;
-    return job;
+    scan s = {.z = z,
+              .job = {.kind = z.kind,
+                      .blocks = z.s,
+                      .keeps = z.keeps,
+                      .batch = z.b,
+                      .steps = z.t,
+                      .hidden = z.h,
+                      .reverse = ((const gr__recurrent_attr *)a->attr)->reverse,
+                      .lengths = gr__has(a, GR__RNN_LENGTHS) ? a->in[GR__RNN_LENGTHS].data : NULL,
+                      .bias_ih = floats(a, GR__RNN_B_IH, r),
+                      .bias_hh = floats(a, GR__RNN_B_HH, r),
+                      .h = state_of(a, GR__RNN_H0, GR__RNN_H_N, n, r),
+                      .c = lstm ? state_of(a, GR__RNN_C0, GR__RNN_C_N, n, r) : NULL,
+                      .block = GR__RNN_BLOCK}};
+    s.job.saved = z.keeps ? a->out[GR__RNN_SAVED].data : gr__room_take(r, z.b * z.t * z.s * z.h, sizeof(float));
+    if (gr__wanted(a, GR__RNN_Y)) s.job.y = rows_of(a->out[GR__RNN_Y].data, z.dtype, z.h);
+    for (int k = 0; k < 2; k++) s.operand[k] = gr__room_take(r, z.b * operand_row(&z), z.item);
+    s.product = gr__room_take(r, z.b * z.g * z.h, sizeof(float));
+    s.job.product = s.product;
+    return s;
 }
 
 static size_t forward_scratch(const gr__args *a)
 {
     products *p = NULL;
     gr__room r = {0};
-    float *product;
     if (make(a, make_forward, &p) != GR_OK) return 0; /* then 'prepare' fails too */
-    forward_job(a, &r, &product);
-    if (!packed_before(a)) pack_once(p->of[STEP], NULL, p->of[CANDIDATE], NULL, &r);
+    scan s = forward_scan(a, &r);
+    if (!packed_before(a)) gr__room_take(&r, s.z.g, p->gate_bytes);
     size_t bytes = r.used + most_scratch(p);
     release(p);
     return bytes;
@@ -317,37 +355,77 @@ static gr_status forward_prepare(const gr__args *a, void **state)
     return GR_OK;
 }
 
+/* Zeros behind each row of both, h before the first step in the one that this reads. */
+static void fill_operands(const scan *s)
+{
+    const sizes *z = &s->z;
+    int64_t row = operand_row(z);
+    for (int k = 0; k < 2; k++) memset(s->operand[k], 0, (size_t)(z->b * row) * z->item);
+    for (int64_t b = 0; b < z->b; b++)
+        gr__cast(s->operand[0] + (size_t)(b * row) * z->item, z->dtype, s->job.h + b * z->h, GR_F32, z->h);
+}
+
+static int64_t stages(const sizes *z) { return before(z) ? 2 : 1; }
+
+/* Stage 'at' of all the steps' stages. */
+static gr__rnn stage_job(const scan *s, int64_t at)
+{
+    gr__rnn job = s->job;
+    int64_t step = at / stages(&s->z);
+    job.t = job.reverse ? s->z.t - 1 - step : step;
+    job.stage = (int)(at % stages(&s->z));
+    job.low = rows_of(s->operand[(at + 1) % 2], s->z.dtype, operand_row(&s->z));
+    return job;
+}
+
+static void scan_block(void *context, int64_t at, int64_t block, int thread)
+{
+    const scan *s = context;
+    gr__rnn job = stage_job(s, at);
+    gr__gemm g = s->p->gate;
+    int64_t first = job.stage ? 2 : 0, gates = before(&s->z) ? 2 - job.stage : s->z.g, column = block * job.block;
+    g.a = s->operand[at % 2];
+    g.scratch = s->scratch;
+    for (int64_t k = 0; k < gates; k++) {
+        int64_t j = first + (at % 2 ? gates - 1 - k : k); /* in turned order, like the blocks */
+        g.packed_b = s->packed + (size_t)j * s->p->gate_bytes;
+        g.c = s->product + j * g.n;
+        gr__gemm_run_columns(&g, column, GR__MIN(job.block, g.n - column), thread);
+    }
+    gr__rnn_forward_block(&job, block);
+}
+
+static gr_status run_steps(scan *s, const void *w_hh)
+{
+    for (int64_t at = 0; at < s->z.t * stages(&s->z); at++) {
+        gr__rnn job = stage_job(s, at);
+        const void *w = job.stage ? candidate_of(&s->z, w_hh) : w_hh, *operand = s->operand[at % 2];
+        float *product = s->product + (job.stage ? 2 * s->z.h : 0);
+        GR_TRY(gr__dense_run(s->p->of[job.stage ? CANDIDATE : STEP], operand, w, product, s->scratch));
+        gr__rnn_forward(&job);
+    }
+    return GR_OK;
+}
+
 static gr_status forward(const gr__args *a, void *state)
 {
-    const products *p = state;
-    sizes z = sizes_of(a);
     gr__room r = {.base = a->scratch};
-    float *product;
-    gr__rnn job = forward_job(a, &r, &product);
-    const void *w_hh = a->in[GR__RNN_W_HH].data, *w_candidate = candidate_of(&z, w_hh);
-    void *borrowed = r.base + r.used;
-    if (packed_before(a))
-        use_packed(p, a->in[gr__recurrent_packed(a->op)].data);
-    else
-        borrowed = pack_once(p->of[STEP], w_hh, p->of[CANDIDATE], w_candidate, &r);
-    const void *operand = job.low.data ? job.low.data : job.h;
-    if (job.low.data) {
-        if (z.dtype == GR_F32)
-            memcpy(job.low.data, job.h, (size_t)(z.b * z.h) * sizeof(float));
-        else
-            gr__cast(job.low.data, GR_BF16, job.h, GR_F32, z.b * z.h);
-    }
-    GR_TRY(gr__dense_run(p->of[IN], a->in[GR__RNN_X].data, a->in[GR__RNN_W_IH].data, job.saved, borrowed));
-    for (int64_t s = 0; s < z.t; s++) {
-        job.t = job.reverse ? z.t - 1 - s : s;
-        job.stage = 0;
-        GR_TRY(gr__dense_run(p->of[STEP], operand, w_hh, product, borrowed));
-        gr__rnn_forward(&job);
-        if (!before(&z)) continue;
-        job.stage = 1;
-        GR_TRY(gr__dense_run(p->of[CANDIDATE], operand, w_candidate, product + 2 * z.h, borrowed));
-        gr__rnn_forward(&job);
-    }
+    scan s = forward_scan(a, &r);
+    const sizes *z = &s.z;
+    const void *w_hh = a->in[GR__RNN_W_HH].data;
+    s.p = state;
+    const char *before_runs = packed_before(a) ? a->in[gr__recurrent_packed(a->op)].data : NULL;
+    char *own = before_runs ? NULL : gr__room_take(&r, z->g, s.p->gate_bytes);
+    s.scratch = r.base + r.used;
+    s.packed = before_runs ? before_runs + in_bytes(s.p) : own;
+    if (before_runs && in_bytes(s.p)) gr__dense_use_packed(s.p->of[IN], before_runs);
+    if (!before_runs && s.p->gate_bytes) pack_gates(s.p, w_hh, z->g, own, s.scratch);
+    fill_operands(&s);
+    GR_TRY(gr__dense_run(s.p->of[IN], a->in[GR__RNN_X].data, a->in[GR__RNN_W_IH].data, s.job.saved, s.scratch));
+    if (!s.p->gate_bytes) return run_steps(&s, w_hh);
+    int64_t some = z->h / (2 * gr__parallel_width()); /* parts enough for every thread */
+    s.job.block = GR__MAX(some / LEAST_BLOCK, 1) * LEAST_BLOCK;
+    gr__parallel_steps(z->t * stages(z), gr__rnn_blocks(&s.job), scan_block, &s);
     return GR_OK;
 }
 
@@ -363,6 +441,7 @@ static gr__rnn backward_job(const gr__args *a, gr__room *r, float **product)
                    .batch = z.b,
                    .steps = z.t,
                    .hidden = z.h,
+                   .block = GR__RNN_BLOCK,
                    .reverse = ((const gr__recurrent_attr *)a->attr)->reverse,
                    .lengths = gr__has(a, GR__RNN_GRAD_LENGTHS) ? a->in[GR__RNN_GRAD_LENGTHS].data : NULL,
                    .y = rows_of(a->in[GR__RNN_GRAD_Y].data, z.dtype, z.h),

@@ -270,7 +270,9 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     }
     tile_acc acc;
     tile_zero(&acc, m, GR__NV);
-    if (g->packed_b && t->rows <= GR__MR)
+    if (g->packed_b && g->near && t->rows <= GR__MR)
+        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, (tile_ahead){.lines = 0});
+    else if (g->packed_b && t->rows <= GR__MR)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, stream_ahead(t));
     else if (g->packed_b)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, part_ahead(t, i, m));
@@ -279,6 +281,26 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     else
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, t->ldb, rows_ahead(t));
     tile_to_c(t, i, m, &acc);
+}
+
+/* One row and two panels of a packed B that lie in cache, at once: a sum waits less for the one before. */
+GR__INLINE void run_pair(const task *t, bool pairs)
+{
+    const gr__gemm *g = &t->p->g;
+    int64_t per = pairs ? 2 : 1, next = (g->k + per - 1) / per * GR__NR;
+    const char *a = t->a + (t->i0 * g->a_row + t->l0) * t->size;
+    tile_acc one, two;
+    tile_zero(&one, 1, GR__NV);
+    tile_zero(&two, 1, GR__NV);
+    for (int64_t l = 0; l < t->units; l++) {
+        tile_multiply(&one, 1, GR__NV, pairs, 1, a + 4 * l, 0, 0, t->from + l * GR__NR, 0, (tile_ahead){.lines = 0});
+        tile_multiply(&two, 1, GR__NV, pairs, 1, a + 4 * l, 0, 0, t->from + next + l * GR__NR, 0,
+                      (tile_ahead){.lines = 0});
+    }
+    task second = *t;
+    second.j0 += GR__NR;
+    tile_to_c(t, 0, 1, &one);
+    tile_to_c(&second, 0, 1, &two);
 }
 
 /* Each number of rows has its own code, so that the tile lives in registers. Beside a packed B tiles are alike: a small one
@@ -342,6 +364,11 @@ GR__INLINE void run_task(const gr__gemm_plan *p, int64_t index, int thread, bool
             t.columns = GR__MIN(GR__NR, g->n - t.j0);
             pack_b(&t);
             if (p->pack_to) continue;
+            if (g->near && t.rows == 1 && !p->pack_a && t.j0 + 2 * GR__NR <= end) {
+                run_pair(&t, pairs);
+                t.j0 += GR__NR;
+                continue;
+            }
             run_panel(&t, pairs);
             if (t.last && g->finish) give_away(&t);
         }

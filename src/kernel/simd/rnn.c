@@ -60,9 +60,9 @@ typedef struct place {
 
 GR__INLINE place place_of(const gr__rnn *r, int64_t unit, int64_t gates)
 {
-    int64_t blocks = (r->hidden + GR__RNN_BLOCK - 1) / GR__RNN_BLOCK;
-    place p = {.b = unit / blocks, .k = unit % blocks * GR__RNN_BLOCK};
-    p.n = GR__MIN(GR__RNN_BLOCK, r->hidden - p.k);
+    int64_t blocks = gr__rnn_blocks(r);
+    place p = {.b = unit / blocks, .k = unit % blocks * r->block};
+    p.n = GR__MIN(r->block, r->hidden - p.k);
     if (r->saved) p.saved = r->saved + (p.b * r->steps + r->t) * r->blocks * r->hidden + p.k;
     p.product = r->product ? r->product + p.b * gates * r->hidden + p.k : NULL;
     p.real = !r->lengths || r->t < r->lengths[p.b];
@@ -93,7 +93,7 @@ GR__INLINE void finish(const gr__rnn *r, const place *p, vf h)
 {
     int64_t at = p->b * r->hidden + p->k;
     put(r->h + at, p->n, h);
-    put_row(&r->low, at, p->n, h);
+    put_row(&r->low, p->b * r->low.ld + p->k, p->n, h);
     put_row(&r->y, (p->b * r->steps + r->t) * r->hidden + p->k, p->n, h);
 }
 
@@ -131,7 +131,7 @@ GR__INLINE void gru_forward(const gr__rnn *r, const place *p)
         gru_gate(r, p, 1);
         seen = gru_gate(r, p, 0) * was;
         if (r->keeps) put(p->saved + 3 * h, p->n, seen);
-        put_row(&r->low, at, p->n, seen);
+        put_row(&r->low, p->b * r->low.ld + p->k, p->n, seen);
         return;
     }
     if (before) {
@@ -154,7 +154,7 @@ GR__INLINE void rest_forward(const gr__rnn *r, const place *p)
     int64_t at = p->b * r->hidden + p->k;
     if (r->kind == GR__RNN_GRU_BEFORE && r->stage == 0) return;
     for (int64_t j = 0; j < r->blocks; j++) put(p->saved + j * r->hidden, p->n, vzero());
-    put_row(&r->low, at, p->n, get(r->h + at, p->n));
+    put_row(&r->low, p->b * r->low.ld + p->k, p->n, get(r->h + at, p->n));
     put_row(&r->y, (p->b * r->steps + r->t) * r->hidden + p->k, p->n, vzero());
 }
 

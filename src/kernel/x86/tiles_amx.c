@@ -14,6 +14,20 @@ static const tile_config config = {
     .palette = 1, .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
 
 void gr__tiles_begin(void) { _tile_loadconfig(&config); }
+
+void gr__tiles_begin_rows(int64_t rows)
+{
+    tile_config some = config;
+    uint8_t first = (uint8_t)GR__MIN(rows, 16), second = (uint8_t)GR__MAX(rows - 16, 1);
+    if (rows <= 16) { /* tiles of one_a() */
+        for (int t = 0; t <= 4; t++) some.rows[t] = first;
+    } else { /* of product_amx.h */
+        some.rows[2] = some.rows[3] = some.rows[5] = second;
+    }
+    __asm__ volatile("" : : "r"(&some) : "memory"); /* gcc's intrinsic names 8 of the bytes that it reads */
+    _tile_loadconfig(&some);
+}
+
 void gr__tiles_end(void) { _tile_release(); }
 
 /* ---- packing ---- */
@@ -112,6 +126,70 @@ void gr__tiles_multiply(const gr__tiles_job *j)
     case 5: tiles_product(&p, 2, 1); break;
     default: tiles_product(&p, 2, 2); break;
     }
+}
+
+/* Rows of A in one tile: four tiles of B at once, so that no product waits for the one before. Tiles 0-3 are sums, 4 is A. */
+static void one_a(const gr__tiles_rows_job *j, float *c, int64_t ldc)
+{
+    const char *a = (const char *)j->a, *b = j->b, *b1 = j->b + j->b_panel;
+    size_t row = (size_t)ldc * 4, a_row = (size_t)j->a_row * 2;
+    if (j->add) {
+        _tile_loadd(0, c, row);
+        _tile_loadd(1, c + 16, row);
+        _tile_loadd(2, c + 32, row);
+        _tile_loadd(3, c + 48, row);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    for (int64_t s = 0; s < j->steps; s++, a += 64, b += GR__TILES_STEP_BYTES, b1 += GR__TILES_STEP_BYTES) {
+        _tile_loadd(4, a, a_row);
+        _tile_loadd(5, b, 64);
+        _tile_dpbf16ps(0, 4, 5);
+        _tile_loadd(6, b + 1024, 64);
+        _tile_dpbf16ps(1, 4, 6);
+        _tile_loadd(7, b1, 64);
+        _tile_dpbf16ps(2, 4, 7);
+        _tile_loadd(5, b1 + 1024, 64);
+        _tile_dpbf16ps(3, 4, 5);
+    }
+    _tile_stored(0, c, row);
+    _tile_stored(1, c + 16, row);
+    _tile_stored(2, c + 32, row);
+    _tile_stored(3, c + 48, row);
+}
+
+static void two_a(const gr__tiles_rows_job *j, float *c, int64_t ldc)
+{
+    tile_product p = {.a = {(const char *)j->a, j->a_row * 2, 16 * 2 * j->a_row, 64},
+                      .b = {j->b, 64, 1024, GR__TILES_STEP_BYTES},
+                      .steps = j->steps,
+                      .c = c,
+                      .ldc = ldc,
+                      .add = j->add};
+    tiles_product(&p, 2, 2);
+    if (j->columns <= GR__TILES_LINES) return;
+    p.b.at += j->b_panel;
+    p.c += GR__TILES_LINES;
+    tiles_product(&p, 2, 2);
+}
+
+void gr__tiles_multiply_rows(const gr__tiles_rows_job *j)
+{
+    enum { WIDE = 2 * GR__TILES_LINES };
+    float sums[GR__TILES_LINES * WIDE] GR__ALIGNED(64);
+    bool whole = j->columns == WIDE || (j->columns == GR__TILES_LINES && j->rows > 16);
+    gr__tiles_rows_job all = *j;
+    if (j->columns <= GR__TILES_LINES) all.b_panel = 0; /* there is no second one */
+    for (int64_t i = 0; !whole && j->add && i < j->rows; i++)
+        memcpy(sums + i * WIDE, j->c + i * j->ldc, (size_t)j->columns * 4);
+    if (j->rows > 16)
+        two_a(&all, whole ? j->c : sums, whole ? j->ldc : WIDE);
+    else
+        one_a(&all, whole ? j->c : sums, whole ? j->ldc : WIDE);
+    for (int64_t i = 0; !whole && i < j->rows; i++) memcpy(j->c + i * j->ldc, sums + i * WIDE, (size_t)j->columns * 4);
 }
 
 GR__INLINE void multiply_seen(const gr__tiles_seen_job *j, int b_tiles)
