@@ -93,10 +93,7 @@ gr_status gr__corpus_read(const char *path, bool any_bytes, gr__corpus *out)
     gr_status s = gr__file_is_dir(path) ? add_folder(out, path, any_bytes) : add_file(out, path, any_bytes, true);
     if (s == GR_OK && out->bytes == 0)
         s = gr__fail(GR_ERR_DATA, "'%s' holds no text%s", path,
-                     gr__file_is_dir(path)
-                         ? " (.txt and .md files are read; what is in it besides needs the name of a task, "
-                           "like task=image-classification or task=clip-classification)"
-                         : ": the file is empty");
+                     gr__file_is_dir(path) ? " (.txt and .md files are read)" : ": the file is empty");
     if (s != GR_OK) gr__corpus_release(out);
     return s;
 }

@@ -8,6 +8,7 @@
 
 #include <omp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,4 +332,27 @@ gr_status gr__dnn_piece_run(gr__dnn_piece *mm, const void *a, const void *b, voi
     DNN_TRY(dnnl_primitive_execute(mm->primitive, mm->stream, mm->n_args, mm->args), "run a matrix product");
     DNN_TRY(dnnl_stream_wait(mm->stream), "wait for a matrix product");
     return GR_OK;
+}
+
+/* ---- pieces on the pool ---- */
+
+typedef struct pieces_run {
+    gr_status (*run)(void *context, int64_t piece);
+    void *context;
+    _Atomic int failed; /* a status */
+} pieces_run;
+
+static void run_one(void *context, int64_t chunk, int thread)
+{
+    (void)thread;
+    pieces_run *r = context;
+    gr_status s = r->run(r->context, chunk);
+    if (s != GR_OK) atomic_store(&r->failed, (int)s);
+}
+
+gr_status gr__dnn_run_pieces(int n, gr_status (*run)(void *context, int64_t piece), void *context)
+{
+    pieces_run r = {run, context, GR_OK};
+    gr__parallel_home(0, n, false, run_one, &r);
+    return (gr_status)atomic_load(&r.failed);
 }

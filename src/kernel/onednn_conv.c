@@ -8,8 +8,6 @@
 #include "base/parallel.h"
 #include "kernel/reduce.h"
 
-#include <stdatomic.h>
-
 enum { MOST_PIECES = 64, PIECES_A_THREAD = 2, LINE = 64, LEAST_ROWS = 4 };
 #define LEAST_WORK 1e6 /* operations of a piece */
 
@@ -162,18 +160,15 @@ typedef struct run {
     const gr__dnn_conv *c;
     char *x, *y, *w, *scratch;
     const float *bias;
-    _Atomic int failed; /* a piece's status */
 } run;
 
-static void run_piece(void *context, int64_t chunk, int thread)
+static gr_status run_piece(void *context, int64_t chunk)
 {
-    (void)thread;
-    run *r = context;
+    const run *r = context;
     const piece *p = &r->c->piece[chunk];
     char *w = r->w + (adds_sums(r->c) ? (size_t)chunk * r->c->weight_bytes : 0);
     gr__dnn_use_threads(r->c->own_threads ? gr_threads() : 1);
-    gr_status s = gr__dnn_conv_piece_run(p->dnn, r->x + p->x, w, r->y + p->y, r->bias, r->scratch + p->scratch);
-    if (s != GR_OK) atomic_store(&r->failed, (int)s);
+    return gr__dnn_conv_piece_run(p->dnn, r->x + p->x, w, r->y + p->y, r->bias, r->scratch + p->scratch);
 }
 
 /* Of all pieces, in the place of the first one's, or in w. */
@@ -195,10 +190,9 @@ gr_status gr__dnn_conv_run(gr__dnn_conv *c, void *x, void *w, void *y, const flo
     gr__dnn_conv_piece *first = c->piece[0].dnn;
     bool blocked = gr__dnn_conv_piece_blocked_bytes(first) > 0, gives_w = c->job.result == GR__CONV_W;
     run r = {.c = c, .x = x, .y = y, .w = c->weight_bytes ? scratch : w, .scratch = scratch, .bias = bias};
-    gr__dnn_use_threads(gr_threads());
+    gr__dnn_use_threads(c->own_threads ? gr_threads() : 1); /* for the weights' way, too */
     if (blocked && !gives_w) GR_TRY(gr__dnn_conv_piece_reorder(first, w, scratch));
-    gr__parallel_home(0, c->n, false, run_piece, &r);
-    gr_status s = (gr_status)atomic_load(&r.failed);
+    gr_status s = gr__dnn_run_pieces(c->n, run_piece, &r);
     GR_FAIL_IF(s != GR_OK, s, "oneDNN could not run a convolution of %lld to %lld channels",
                (long long)c->job.shape.cin, (long long)c->job.shape.cout);
     if (adds_sums(c)) add_sums(c, scratch, blocked ? scratch : w, (int64_t)(c->weight_bytes / sizeof(float)));

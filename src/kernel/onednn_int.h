@@ -46,6 +46,9 @@ const char *gr__dnn_conv_piece_name(const gr__dnn_conv_piece *piece);
 gr_status gr__dnn_conv_piece_run(gr__dnn_conv_piece *piece, void *x, void *w, void *y, const float *bias,
                                  void *scratch);
 
+/* Runs pieces 0 .. n-1 on the pool; the status of one that failed, or GR_OK. */
+gr_status gr__dnn_run_pieces(int n, gr_status (*run)(void *context, int64_t piece), void *context);
+
 #define DNN_TRY(expr, what)                                                        \
     do {                                                                           \
         dnnl_status_t dnn_status = (expr);                                         \

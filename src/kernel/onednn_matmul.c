@@ -5,8 +5,6 @@
 #include "base/alloc.h"
 #include "base/parallel.h"
 
-#include <stdatomic.h>
-
 enum { MOST_PIECES = 64, PIECES_A_THREAD = 2, LINE = 64 };
 #define LEAST_WORK 1e6 /* operations of a piece */
 
@@ -122,27 +120,22 @@ typedef struct run {
     const char *a, *b;
     char *c, *scratch;
     const float *bias;
-    _Atomic int failed; /* a piece's status */
 } run;
 
-static void run_piece(void *context, int64_t chunk, int thread)
+static gr_status run_piece(void *context, int64_t chunk)
 {
-    (void)thread;
-    run *r = context;
+    const run *r = context;
     const piece *p = &r->mm->piece[chunk];
     gr__dnn_use_threads(threads_of(&r->mm->shape));
-    gr_status s =
-        gr__dnn_piece_run(p->dnn, r->a + p->a, r->b + p->b, r->c + p->c, r->bias ? r->bias + p->bias / 4 : NULL,
-                          r->scratch ? r->scratch + p->scratch : NULL);
-    if (s != GR_OK) atomic_store(&r->failed, (int)s);
+    return gr__dnn_piece_run(p->dnn, r->a + p->a, r->b + p->b, r->c + p->c, r->bias ? r->bias + p->bias / 4 : NULL,
+                             r->scratch ? r->scratch + p->scratch : NULL);
 }
 
 gr_status gr__dnn_matmul_run(gr__dnn_matmul *mm, const void *a, const void *b, void *c, const float *bias,
                              void *scratch)
 {
     run r = {.mm = mm, .a = a, .b = b, .c = c, .bias = bias, .scratch = scratch};
-    gr__parallel_home(0, mm->n, false, run_piece, &r);
-    gr_status s = (gr_status)atomic_load(&r.failed);
+    gr_status s = gr__dnn_run_pieces(mm->n, run_piece, &r);
     return s == GR_OK
                ? s
                : gr__fail(s, "oneDNN could not run a (%lld, %lld) x (%lld, %lld) product", (long long)mm->shape.m,

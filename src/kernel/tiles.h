@@ -49,8 +49,8 @@ typedef struct gr__tiles_rows_job {
     bool add;
 } gr__tiles_rows_job;
 
-/* The same where rows of A lie in memory as they are: 16 from each 'tile' on, a_row bytes apart. A run is some steps of k: of A
- * 32 elements of a row each, of B panels as above. */
+/* C (32, 32) = A*B with 16 rows of A from each 'tile' on, a_row bytes apart, as they lie. A run is some steps of k that follow each
+ * other in both: of A 32 elements of a row each, of B panels. */
 typedef struct gr__tiles_run {
     int64_t a, b; /* where it begins: bytes */
     int64_t steps;

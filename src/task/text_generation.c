@@ -165,7 +165,12 @@ static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, 
         GR_TRY(gr_stories_write(&(gr_stories_options){.bytes = (size_t)o->story_bytes}, &text, &n));
         GR_TRY(gr__corpus_of_text(text, n, true, train));
     } else {
-        GR_TRY(gr__corpus_read(o->source, any, train));
+        gr_status status = gr__corpus_read(o->source, any, train);
+        if (status == GR_ERR_DATA && gr__file_is_dir(o->source))
+            return gr__fail_prefix(status,
+                                   "as text, for pictures or clips name a task, like task=image-classification or "
+                                   "task=clip-classification");
+        GR_TRY(status);
     }
     return o->valid_source ? gr__corpus_read(o->valid_source, any, valid) : GR_OK;
 }

@@ -21,12 +21,11 @@ typedef struct tile_product {
     int ahead_lines;
 } tile_product;
 
-/* a_tiles and b_tiles are constants where this is inlined. */
-GR__INLINE void tiles_product(const tile_product *p, int a_tiles, int b_tiles)
+/* a_tiles and b_tiles are constants where these are inlined. */
+GR__INLINE void tiles_open(const tile_product *p, int a_tiles, int b_tiles)
 {
     float *c0 = p->c, *c1 = c0 + 16 * p->ldc;
-    size_t ldc = (size_t)p->ldc * 4, a_row = (size_t)p->a.row, b_row = (size_t)p->b.row;
-    const char *a = p->a.at, *b = p->b.at, *ahead = p->ahead;
+    size_t ldc = (size_t)p->ldc * 4;
     if (p->add) {
         _tile_loadd(0, c0, ldc);
         if (b_tiles == 2) _tile_loadd(1, c0 + 16, ldc);
@@ -38,7 +37,14 @@ GR__INLINE void tiles_product(const tile_product *p, int a_tiles, int b_tiles)
         if (a_tiles == 2) _tile_zero(2);
         if (a_tiles == 2 && b_tiles == 2) _tile_zero(3);
     }
-    for (int64_t s = 0; s < p->steps; s++, a += p->a.step, b += p->b.step, ahead += p->ahead_step) {
+}
+
+/* Steps that begin at a and b; what is fetched beside them from 'ahead' on. */
+GR__INLINE void tiles_steps(const tile_product *p, int a_tiles, int b_tiles, const char *a, const char *b,
+                            int64_t steps, const char *ahead)
+{
+    size_t a_row = (size_t)p->a.row, b_row = (size_t)p->b.row;
+    for (int64_t s = 0; s < steps; s++, a += p->a.step, b += p->b.step, ahead += p->ahead_step) {
         for (int q = 0; q < p->ahead_lines; q++) vprefetch_far(ahead + 64 * q);
         _tile_loadd(6, b, b_row);
         _tile_loadd(4, a, a_row);
@@ -53,10 +59,23 @@ GR__INLINE void tiles_product(const tile_product *p, int a_tiles, int b_tiles)
             if (b_tiles == 2) _tile_dpbf16ps(3, 5, 7);
         }
     }
+}
+
+GR__INLINE void tiles_close(const tile_product *p, int a_tiles, int b_tiles)
+{
+    float *c0 = p->c, *c1 = c0 + 16 * p->ldc;
+    size_t ldc = (size_t)p->ldc * 4;
     _tile_stored(0, c0, ldc);
     if (b_tiles == 2) _tile_stored(1, c0 + 16, ldc);
     if (a_tiles == 2) _tile_stored(2, c1, ldc);
     if (a_tiles == 2 && b_tiles == 2) _tile_stored(3, c1 + 16, ldc);
+}
+
+GR__INLINE void tiles_product(const tile_product *p, int a_tiles, int b_tiles)
+{
+    tiles_open(p, a_tiles, b_tiles);
+    tiles_steps(p, a_tiles, b_tiles, p->a.at, p->b.at, p->steps, p->ahead);
+    tiles_close(p, a_tiles, b_tiles);
 }
 
 #endif

@@ -194,39 +194,19 @@ void gr__tiles_multiply_rows(const gr__tiles_rows_job *j)
 
 GR__INLINE void multiply_seen(const gr__tiles_seen_job *j, int b_tiles)
 {
-    enum { ROW = 64, TILE = 1024 };
-    float *c1 = j->c + 16 * j->ldc;
-    size_t a_row = (size_t)j->a_row, ldc = (size_t)j->ldc * 4;
+    tile_product p = {.a = {j->tile[0], j->a_row, j->tile[1] - j->tile[0], 64},
+                      .b = {j->b, 64, 1024, GR__TILES_STEP_BYTES},
+                      .c = j->c,
+                      .ldc = j->ldc,
+                      .ahead_step = j->ahead_step,
+                      .ahead_lines = j->ahead_lines};
     const char *ahead = j->ahead;
-    _tile_zero(0);
-    _tile_zero(2);
-    if (b_tiles == 2) {
-        _tile_zero(1);
-        _tile_zero(3);
+    tiles_open(&p, 2, b_tiles);
+    for (const gr__tiles_run *r = j->run; r < j->run + j->runs; r++) {
+        tiles_steps(&p, 2, b_tiles, p.a.at + r->a, j->b + r->b, r->steps, ahead);
+        ahead += r->steps * j->ahead_step;
     }
-    for (int64_t r = 0; r < j->runs; r++) {
-        const char *a0 = j->tile[0] + j->run[r].a, *a1 = j->tile[1] + j->run[r].a, *b = j->b + j->run[r].b;
-        for (int64_t s = 0; s < j->run[r].steps; s++, a0 += ROW, a1 += ROW, b += GR__TILES_STEP_BYTES) {
-            for (int q = 0; q < j->ahead_lines; q++) vprefetch_far(ahead + 64 * q);
-            ahead += j->ahead_step;
-            _tile_loadd(6, b, ROW);
-            _tile_loadd(4, a0, a_row);
-            _tile_dpbf16ps(0, 4, 6);
-            if (b_tiles == 2) {
-                _tile_loadd(7, b + TILE, ROW);
-                _tile_dpbf16ps(1, 4, 7);
-            }
-            _tile_loadd(5, a1, a_row);
-            _tile_dpbf16ps(2, 5, 6);
-            if (b_tiles == 2) _tile_dpbf16ps(3, 5, 7);
-        }
-    }
-    _tile_stored(0, j->c, ldc);
-    _tile_stored(2, c1, ldc);
-    if (b_tiles == 2) {
-        _tile_stored(1, j->c + 16, ldc);
-        _tile_stored(3, c1 + 16, ldc);
-    }
+    tiles_close(&p, 2, b_tiles);
 }
 
 void gr__tiles_multiply_seen(const gr__tiles_seen_job *j)
