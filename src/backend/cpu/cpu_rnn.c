@@ -149,8 +149,9 @@ static gr__gemm over_steps(const sizes *z, int64_t m, int64_t n)
                       .c_row = n};
 }
 
-/* Elements from row to row of what W_hh is multiplied with: gr__gemm_run_columns(). */
-static int64_t operand_row(const sizes *z) { return (z->h + 31) / 32 * 32; }
+/* Elements from row to row of what W_hh is multiplied with: zeros behind them, see gr__gemm_run_columns(), and rows do not lie a power
+ * of two apart, where they would share a few lines of the cache. */
+static int64_t operand_row(const sizes *z) { return (z->h + 31) / 32 * 32 + 32; }
 
 static void make_gate(const sizes *z, products *p)
 {
@@ -423,8 +424,9 @@ static gr_status forward(const gr__args *a, void *state)
     fill_operands(&s);
     GR_TRY(gr__dense_run(s.p->of[IN], a->in[GR__RNN_X].data, a->in[GR__RNN_W_IH].data, s.job.saved, s.scratch));
     if (!s.p->gate_bytes) return run_steps(&s, w_hh);
-    int64_t some = z->h / (2 * gr__parallel_width()); /* parts enough for every thread */
-    s.job.block = GR__MAX(some / LEAST_BLOCK, 1) * LEAST_BLOCK;
+    int64_t least =
+        LEAST_BLOCK * gr__parallel_width(); /* as large as gives each thread one: rows of few columns cost more */
+    s.job.block = (z->h + least - 1) / least * LEAST_BLOCK;
     gr__parallel_steps(z->t * stages(z), gr__rnn_blocks(&s.job), scan_block, &s);
     return GR_OK;
 }

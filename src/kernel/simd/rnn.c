@@ -33,8 +33,10 @@ GR__INLINE vf get_row(const gr__rows *x, int64_t at, int64_t n)
 {
     if (!x->data) return vzero();
     if (x->dtype == GR_F32) return get((const float *)x->data + at, n);
+    const uint16_t *from = (const uint16_t *)x->data + at;
+    if (n >= GR__W) return vload_bf16(from);
     float some[GR__W] = {0};
-    widen_bf16(some, (const uint16_t *)x->data + at, GR__MIN(n, GR__W));
+    widen_bf16(some, from, n);
     return vload(some);
 }
 
@@ -45,9 +47,14 @@ GR__INLINE void put_row(const gr__rows *x, int64_t at, int64_t n, vf v)
         put((float *)x->data + at, n, v);
         return;
     }
+    uint16_t *to = (uint16_t *)x->data + at;
+    if (n >= GR__W) {
+        vstore_bf16(to, v);
+        return;
+    }
     float some[GR__W];
     vstore(some, v);
-    narrow_bf16((uint16_t *)x->data + at, some, GR__MIN(n, GR__W));
+    narrow_bf16(to, some, n);
 }
 
 /* One vector: its row, its first column, how many columns are left. */
