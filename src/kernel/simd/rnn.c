@@ -84,6 +84,23 @@ GR__INLINE void step_on(place *p)
     if (p->product) p->product += GR__W;
 }
 
+/* Runs 'one' on each vector of the units, or 'rest' where a row has ended. Whole vectors have code of their own, without a test of
+ * what is left. */
+typedef void part_fn(const gr__rnn *r, const place *p);
+GR__INLINE void walk(const gr__rnn *r, int64_t first, int64_t last, int64_t gates, part_fn *one, part_fn *rest)
+{
+    for (int64_t unit = first; unit < last; unit++) {
+        place p = place_of(r, unit, gates);
+        for (; !p.real && p.n > 0; step_on(&p)) rest(r, &p);
+        for (; p.n >= GR__W; step_on(&p)) {
+            place whole = p;
+            whole.n = GR__W;
+            one(r, &whole);
+        }
+        if (p.n > 0) one(r, &p);
+    }
+}
+
 /* ---- forward ---- */
 
 /* W x + b + W h + b of gate j; without the products of h: W x + b. */
@@ -165,22 +182,22 @@ GR__INLINE void rest_forward(const gr__rnn *r, const place *p)
     put_row(&r->y, (p->b * r->steps + r->t) * r->hidden + p->k, p->n, vzero());
 }
 
+GR__INLINE void plain_forward(const gr__rnn *r, const place *p)
+{
+    vf sum = sum_x(r, p, 0) + sum_h(r, p, 0), h = vtanh(sum);
+    if (r->kind == GR__RNN_RELU) h = vmax(sum, vzero());
+    finish(r, p, h);
+}
+
 void GR__KERNEL(rnn_forward)(const void *args, int64_t first, int64_t last)
 {
     const gr__rnn *r = args;
-    for (int64_t unit = first; unit < last; unit++)
-        for (place p = place_of(r, unit, gr__rnn_gates(r->kind)); p.n > 0; step_on(&p)) {
-            if (!p.real)
-                rest_forward(r, &p);
-            else if (r->kind == GR__RNN_LSTM)
-                lstm_forward(r, &p);
-            else if (r->kind == GR__RNN_TANH)
-                finish(r, &p, vtanh(sum_x(r, &p, 0) + sum_h(r, &p, 0)));
-            else if (r->kind == GR__RNN_RELU)
-                finish(r, &p, vmax(sum_x(r, &p, 0) + sum_h(r, &p, 0), vzero()));
-            else
-                gru_forward(r, &p);
-        }
+    if (r->kind == GR__RNN_LSTM)
+        walk(r, first, last, 4, lstm_forward, rest_forward);
+    else if (r->kind == GR__RNN_GRU || r->kind == GR__RNN_GRU_BEFORE)
+        walk(r, first, last, 3, gru_forward, rest_forward);
+    else
+        walk(r, first, last, 1, plain_forward, rest_forward);
 }
 
 /* ---- backward ---- */
@@ -215,9 +232,24 @@ GR__INLINE int64_t gate_at(const gr__rnn *r, const place *p, int64_t j)
 GR__INLINE vf slope_sigmoid(vf y) { return y * (vset(1.0f) - y); }
 GR__INLINE vf slope_tanh(vf y) { return vset(1.0f) - y * y; }
 
-GR__INLINE void lstm_backward(const gr__rnn *r, const place *p, vf dh)
+/* The gradient of the state that the step leaves, and the state before it, which is kept for the gradient of W_hh. */
+GR__INLINE vf dh_after(const gr__rnn *r, const place *p)
+{
+    return get(r->dh + p->b * r->hidden + p->k, p->n) +
+           get_row(&r->dy, (p->b * r->steps + r->t) * r->hidden + p->k, p->n);
+}
+GR__INLINE vf keep_before(const gr__rnn *r, const place *p)
+{
+    vf was = h_before(r, p);
+    put_row(&r->before, (p->b * r->steps + r->t) * r->hidden + p->k, p->n, was);
+    return was;
+}
+
+GR__INLINE void lstm_backward(const gr__rnn *r, const place *p)
 {
     int64_t h = r->hidden, at = p->b * h + p->k;
+    vf dh = dh_after(r, p);
+    keep_before(r, p);
     vf i = get(p->saved, p->n), f = get(p->saved + h, p->n), g = get(p->saved + 2 * h, p->n);
     vf o = get(p->saved + 3 * h, p->n), bent = vtanh(get(p->saved + 4 * h, p->n));
     vf dc = get(r->dc + at, p->n) + dh * o * slope_tanh(bent);
@@ -229,9 +261,10 @@ GR__INLINE void lstm_backward(const gr__rnn *r, const place *p, vf dh)
     put(r->dh + at, p->n, vzero());
 }
 
-GR__INLINE void gru_backward(const gr__rnn *r, const place *p, vf dh, vf was)
+GR__INLINE void gru_backward(const gr__rnn *r, const place *p)
 {
     int64_t h = r->hidden, at = p->b * h + p->k;
+    vf dh = dh_after(r, p), was = keep_before(r, p);
     vf reset = get(p->saved, p->n), z = get(p->saved + h, p->n), n = get(p->saved + 2 * h, p->n);
     vf seen = get(p->saved + 3 * h, p->n);
     vf dn = dh * (vset(1.0f) - z) * slope_tanh(n), dz = dh * (was - n) * slope_sigmoid(z);
@@ -269,35 +302,27 @@ GR__INLINE void rest_backward(const gr__rnn *r, const place *p)
     put_row(&r->seen, at, p->n, vzero());
 }
 
-GR__INLINE void one_backward(const gr__rnn *r, const place *p)
+GR__INLINE void nothing(const gr__rnn *r, const place *p) { (void)r, (void)p; }
+
+GR__INLINE void plain_backward(const gr__rnn *r, const place *p)
 {
-    int64_t state = p->b * r->hidden + p->k, at = (p->b * r->steps + r->t) * r->hidden + p->k;
-    vf dh = get(r->dh + state, p->n) + get_row(&r->dy, at, p->n), was = h_before(r, p);
-    put_row(&r->before, at, p->n, was);
-    if (r->kind == GR__RNN_LSTM) {
-        lstm_backward(r, p, dh);
-        return;
-    }
-    if (r->kind == GR__RNN_GRU || r->kind == GR__RNN_GRU_BEFORE) {
-        gru_backward(r, p, dh, was);
-        return;
-    }
-    vf y = get_row(&r->y, at, p->n), d = dh * slope_tanh(y);
+    vf dh = dh_after(r, p), y = get_row(&r->y, (p->b * r->steps + r->t) * r->hidden + p->k, p->n);
+    keep_before(r, p);
+    vf d = dh * slope_tanh(y);
     if (r->kind == GR__RNN_RELU) d = vselect(vgt(y, vzero()), dh, vzero());
     put_row(&r->from_x, gate_at(r, p, 0), p->n, d);
-    put(r->dh + state, p->n, vzero());
+    put(r->dh + p->b * r->hidden + p->k, p->n, vzero());
 }
 
 void GR__KERNEL(rnn_backward)(const void *args, int64_t first, int64_t last)
 {
     const gr__rnn *r = args;
-    for (int64_t unit = first; unit < last; unit++)
-        for (place p = place_of(r, unit, 1); p.n > 0; step_on(&p)) {
-            if (!p.real && r->stage == 0)
-                rest_backward(r, &p);
-            else if (p.real && r->stage == 0)
-                one_backward(r, &p);
-            else if (p.real)
-                reset_backward(r, &p);
-        }
+    if (r->stage == 1)
+        walk(r, first, last, 1, reset_backward, nothing);
+    else if (r->kind == GR__RNN_LSTM)
+        walk(r, first, last, 1, lstm_backward, rest_backward);
+    else if (r->kind == GR__RNN_GRU || r->kind == GR__RNN_GRU_BEFORE)
+        walk(r, first, last, 1, gru_backward, rest_backward);
+    else
+        walk(r, first, last, 1, plain_backward, rest_backward);
 }

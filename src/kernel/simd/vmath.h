@@ -26,13 +26,19 @@ GR__INLINE vf exp_reduce(vf x, vf *r)
     return shifted;
 }
 
+/* |x| <= 87: neither denormal nor infinite. */
+GR__INLINE vf exp_normal(vf x)
+{
+    vf r;
+    vf n = exp_reduce(x, &r);
+    return vfrombits(iadd(vbits(exp_small(r)), ishl(vbits(n), 23)));
+}
+
 /* For x <= 0 that may flush to zero below -87: softmax. NaN stays. */
 GR__INLINE vf vexp_negative(vf x)
 {
-    vf r, low = vset(-87.0f);
-    vf n = exp_reduce(vmax(low, x), &r);
-    vf y = vfrombits(iadd(vbits(exp_small(r)), ishl(vbits(n), 23)));
-    return vselect(vgt(low, x), vzero(), y);
+    vf low = vset(-87.0f);
+    return vselect(vgt(low, x), vzero(), exp_normal(vmax(low, x)));
 }
 
 /* The whole range: infinity above 88.72, denormals and zero below -87.3, NaN stays. */
@@ -100,7 +106,7 @@ GR__INLINE vf vtanh(vf x)
     p = p * s + vset(1.333149128e-01f);
     p = p * s + vset(-3.333328393e-01f);
     vf small = p * s * x + x;
-    vf e = vexp(vmin(vset(20.0f), a) * vset(2.0f));
+    vf e = exp_normal(vmin(vset(20.0f), a) * vset(2.0f));
     vf large = vset(1.0f) - vset(2.0f) / (e + vset(1.0f));
     vf y = vselect(vgt(vset(0.625f), a), small, vcopysign(large, x));
     return vselect(vunordered(x), x, y);
