@@ -5,7 +5,7 @@
  *
  *   saved   (B, T, S*H)  lstm: i, f, g, o, c; gru: r, z, n, seen (op/recurrent.h); rnn: forward only, W x.
  *                        Forward without 'keeps' it is W x, (B, T, G*H), of which nothing is kept
- *   from_x  (B, T, G*H)  gradients of W x + b;  from_h: of W h + b, the same array but for GR__RNN_GRU */
+ *   from_x  (B*T, G*H)   gradients of W x + b;  from_h: of W h + b, the same array but for GR__RNN_GRU, rows as far apart */
 #ifndef GR__RNN_H
 #define GR__RNN_H
 

@@ -226,7 +226,7 @@ GR__INLINE vf c_before(const gr__rnn *r, const place *p)
 
 GR__INLINE int64_t gate_at(const gr__rnn *r, const place *p, int64_t j)
 {
-    return ((p->b * r->steps + r->t) * gr__rnn_gates(r->kind) + j) * r->hidden + p->k;
+    return (p->b * r->steps + r->t) * r->from_x.ld + j * r->hidden + p->k; /* from_h's rows lie alike */
 }
 
 GR__INLINE vf slope_sigmoid(vf y) { return y * (vset(1.0f) - y); }
