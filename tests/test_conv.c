@@ -301,7 +301,7 @@ static void pieces_are_the_whole(void **state)
         {1, 1, 1, 32, 64, {1, 1, 900}, {1, 1, 9}, {1, 1, 900}, {1, 1, 1}, {1, 1, 1}, {0, 0, 4}, {0, 0, 4}},
         {3, 1, 1, 16, 32, {18, 12, 12}, {3, 3, 3}, {18, 12, 12}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
     };
-    if (!gr__dnn_available()) skip();
+    if (!gr__dnn_available()) test_skip("there is no oneDNN");
     for (int threads = 1; threads <= 3; threads++) {
         assert_ok(gr_set_threads(threads));
         for (size_t i = 0; i < GR__COUNT(shapes); i++)
@@ -415,7 +415,7 @@ static void tiles_read_rows_where_they_lie(void **state)
         {2, 1, 1, 32, 96, {1, 30, 28}, {1, 1, 1}, {1, 15, 14}, {1, 2, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
         {1, 2, 1, 32, 24, {1, 1, 150}, {1, 1, 5}, {1, 1, 75}, {1, 1, 2}, {1, 1, 1}, {0, 0, 2}, {0, 0, 1}},
     };
-    if (!gr__cpu_has_tiles()) skip();
+    if (!gr__cpu_has_tiles()) test_skip("this processor has no tiles");
     for (size_t i = 0; i < GR__COUNT(shapes); i++) {
         compare_rows(&shapes[i], false);
         if (shapes[i].cout % 32 == 0) compare_rows(&shapes[i], true);

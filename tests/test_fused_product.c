@@ -120,7 +120,7 @@ static void check(bool bf16, int n_products)
 static void on_tiles(void **state)
 {
     (void)state;
-    if (!gr__cpu_has_tiles()) skip();
+    if (!gr__cpu_has_tiles()) test_skip("this processor has no tiles");
     check(true, 4);
 }
 

@@ -1276,7 +1276,7 @@ static void check_dnn(product q, bool scratchpad, int64_t gap)
 static void onednn_products(void **state)
 {
     (void)state;
-    if (!gr__dnn_available()) skip();
+    if (!gr__dnn_available()) test_skip("there is no oneDNN");
     for (int way = 0; way < 64; way++) {
         gr_dtype dtype = two_dtypes[way >> 5], c = dtype == GR_F32 ? GR_F32 : two_dtypes[way >> 4 & 1];
         check_dnn((product){20, 48, 33, 1 + 2 * (way & 1), dtype, c, way & 2, way & 4, way & 8, way & 16}, way & 1, 0);
