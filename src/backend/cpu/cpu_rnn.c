@@ -134,8 +134,12 @@ static gr__gemm back_through(const sizes *z, int64_t m, int64_t n, int64_t k, in
                       .c_row = n};
 }
 
-/* Elements from row to row of the gates' gradients: not a power of two, which costs products over them a quarter. */
-static int64_t gradient_row(const sizes *z) { return z->g * z->h + 32; }
+/* Elements from row to row where a row has k: an odd multiple of 32. Rows a power of two apart share a few lines of the cache. */
+static int64_t row_for(int64_t k) { return ((k + 31) / 32 | 1) * 32; }
+
+static int64_t gradient_row(const sizes *z) { return row_for(z->g * z->h); } /* of the gates' gradients */
+/* Of what W_hh is multiplied with: zeros lie behind it, see gr__gemm_run_columns(). */
+static int64_t operand_row(const sizes *z) { return row_for(z->h); }
 
 /* M columns of d (B*T, G*H), transposed, times x (B*T, N): a gradient of a weight. */
 static gr__gemm over_steps(const sizes *z, int64_t m, int64_t n)
@@ -151,10 +155,6 @@ static gr__gemm over_steps(const sizes *z, int64_t m, int64_t n)
                       .b_col = 1,
                       .c_row = n};
 }
-
-/* Elements from row to row of what W_hh is multiplied with: zeros behind them, see gr__gemm_run_columns(), and rows do not lie a power
- * of two apart, where they would share a few lines of the cache. */
-static int64_t operand_row(const sizes *z) { return (z->h + 31) / 32 * 32 + 32; }
 
 static void make_gate(const sizes *z, products *p)
 {
@@ -428,8 +428,8 @@ static gr_status forward(const gr__args *a, void *state)
     fill_operands(&s);
     GR_TRY(gr__dense_run(s.p->of[IN], a->in[GR__RNN_X].data, a->in[GR__RNN_W_IH].data, s.job.saved, s.scratch));
     if (!s.p->gate_bytes) return run_steps(&s, w_hh);
-    int64_t least =
-        LEAST_BLOCK * gr__parallel_width(); /* as large as gives each thread one: rows of few columns cost more */
+    /* As large as gives each thread one: pieces of few columns cost more. */
+    int64_t least = LEAST_BLOCK * gr__parallel_width();
     s.job.block = (z->h + least - 1) / least * LEAST_BLOCK;
     gr__parallel_steps(z->t * stages(z), gr__rnn_blocks(&s.job), scan_block, &s);
     return GR_OK;

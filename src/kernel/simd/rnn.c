@@ -192,12 +192,13 @@ GR__INLINE void plain_forward(const gr__rnn *r, const place *p)
 void GR__KERNEL(rnn_forward)(const void *args, int64_t first, int64_t last)
 {
     const gr__rnn *r = args;
+    int64_t gates = gr__rnn_gates(r->kind);
     if (r->kind == GR__RNN_LSTM)
-        walk(r, first, last, 4, lstm_forward, rest_forward);
+        walk(r, first, last, gates, lstm_forward, rest_forward);
     else if (r->kind == GR__RNN_GRU || r->kind == GR__RNN_GRU_BEFORE)
-        walk(r, first, last, 3, gru_forward, rest_forward);
+        walk(r, first, last, gates, gru_forward, rest_forward);
     else
-        walk(r, first, last, 1, plain_forward, rest_forward);
+        walk(r, first, last, gates, plain_forward, rest_forward);
 }
 
 /* ---- backward ---- */
