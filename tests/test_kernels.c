@@ -1348,8 +1348,9 @@ static void build(world *w, look l)
     if (!l.mask) gr__free(mask);
     int threads = gr_threads();
     assert_ok(gr_set_threads(4));
-    a->scratch =
-        memory((int64_t)(gr__attention_forward_scratch_bytes(a) + 8 * gr__attention_backward_scratch_bytes(a)));
+    size_t bytes = gr__attention_forward_scratch_bytes(a) + 8 * gr__attention_backward_scratch_bytes(a);
+    a->scratch = memory((int64_t)bytes);
+    memset(a->scratch, 0xff, bytes); /* NaN: what is passed over is never read */
     assert_ok(gr_set_threads(threads));
 }
 
@@ -1439,6 +1440,9 @@ static void attention_level(void)
         {1, 2, 1, 130, 300, 80, 0, GR_F32, GR_F32, false, false, false, true},
         {1, 2, 2, 5, 5, 128, 0, GR_F32, GR_F32, false, false, false, false},
         {2, 4, 1, 1, 200, 64, 0, GR_F32, GR_F32, true, true, true, false},
+        {1, 2, 2, 64, 64, 32, 0, GR_F32, GR_F32, true, false, false, false},
+        {2, 2, 1, 192, 195, 16, 0, GR_F32, GR_F32, true, true, true, false},
+        {1, 2, 1, 96, 160, 16, 50, GR_F32, GR_F32, true, true, false, true},
         {2, 2, 2, 3, 40, 7, 9, GR_F32, GR_F32, true, true, false, true},
         {1, 1, 1, 1, 1, 1, 0, GR_F32, GR_F32, true, false, false, false},
     };

@@ -1,13 +1,14 @@
 /* linear_cross_entropy in chunks of rows: the logits of a chunk are made, turned into their own gradient in place, and used
- * for dx and dweight. Each chunk reads and writes the whole dweight: 8 Mi logits a chunk (16 MiB in bf16) cost about a
- * tenth of the time over 50,257 words that chunks of any size would. */
+ * for dx and dweight. Each chunk reads the whole weight twice and reads and writes dweight: 8 Mi logits a chunk (16 MiB in
+ * bf16) cost about a tenth of the time over 50,257 words that chunks of any size would; in f32, where a step needs more
+ * memory and time anyway, a chunk has twice as many. */
 #include "backend/cpu/dense.h"
 #include "backend/cpu/table.h"
 
 #include "kernel/softmax.h"
 #include "op/op.h"
 
-enum { LOGITS = 8 << 20, MOST_SIZES = 2 }; /* full chunks and the last one */
+enum { LOGITS_F32 = 16 << 20, LOGITS_BF16 = 8 << 20, MOST_SIZES = 2 }; /* full chunks and the last one */
 
 typedef struct gr__chunk_products {
     int64_t rows;
@@ -21,7 +22,8 @@ typedef struct gr__linear_ce {
 
 static int64_t chunk_rows(const gr__args *a)
 {
-    int64_t n = a->in[0].dim[0], most = GR__MAX(LOGITS / a->in[1].dim[0], 32), chunks = (n + most - 1) / most;
+    int64_t n = a->in[0].dim[0], logits = a->in[0].dtype == GR_F32 ? LOGITS_F32 : LOGITS_BF16;
+    int64_t most = GR__MAX(logits / a->in[1].dim[0], 32), chunks = (n + most - 1) / most;
     return (n + chunks - 1) / chunks;
 }
 

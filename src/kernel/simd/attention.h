@@ -110,32 +110,56 @@ GR__INLINE void store_row(char *dst, gr_dtype dtype, const float *src, int64_t d
         narrow_bf16((uint16_t *)(void *)dst, src, d);
 }
 
+/* Rows of floats, ld apart. */
+typedef struct float_rows {
+    float *at;
+    int64_t ld;
+} float_rows;
+
 /* dst (words, GR__BQ) = transpose of src (GR__BQ, words); words is a multiple of 16 */
-GR__INLINE void transpose_block(float *dst, const float *src, int64_t columns, int64_t words)
+GR__INLINE void transpose_block(float *dst, float_rows src, int64_t columns, int64_t words)
 {
     for (int64_t w = 0; w < words; w += GR__W)
         for (int64_t i = 0; i < columns; i += GR__W)
-            transpose_words(dst + w * GR__BQ + i, GR__BQ, (const char *)(src + i * words + w), words * 4);
+            transpose_words(dst + w * GR__BQ + i, GR__BQ, (const char *)(src.at + i * src.ld + w), src.ld * 4);
 }
 
 /* src (words, GR__BQ) -> dst (GR__BQ, words) */
-GR__INLINE void transpose_back(float *dst, const float *src, int64_t columns, int64_t words)
+GR__INLINE void transpose_back(float_rows dst, const float *src, int64_t columns, int64_t words)
 {
     for (int64_t w = 0; w < words; w += GR__W)
         for (int64_t i = 0; i < columns; i += GR__W)
-            transpose_words(dst + i * words + w, words, (const char *)(src + w * GR__BQ + i), GR__BQ * 4);
+            transpose_words(dst.at + i * dst.ld + w, dst.ld, (const char *)(src + w * GR__BQ + i), GR__BQ * 4);
 }
 
-/* Rows of a block of queries (q, o or dout) as floats: dst (GR__BQ, dp), zeros where there is no query. */
-GR__INLINE void gather_rows(const head *x, float *dst, const void *base, const int64_t stride[3])
+/* A block of queries (of q, o, dout or dq) where it lies, if it is made of whole vectors of floats; else 'tile' (GR__BQ, dp). */
+GR__INLINE float_rows query_rows(const head *x, float *tile, const void *base, const int64_t stride[3])
 {
+    const gr__attention *a = x->a;
+    if (a->dtype != GR_F32 || a->d != x->p->dp || x->rows != x->columns) return (float_rows){tile, x->p->dp};
+    return (float_rows){(float *)(uintptr_t)at_const(base, stride, GR_F32, x->b, x->q0, x->h), stride[1]};
+}
+
+/* The rows to read; in the tile they have zeros where there is no query. */
+GR__INLINE float_rows gather_rows(const head *x, float *tile, const void *base, const int64_t stride[3])
+{
+    float_rows r = query_rows(x, tile, base, stride);
     int64_t d = x->a->d, dp = x->p->dp;
-    for (int64_t i = 0; i < x->columns; i++) {
+    for (int64_t i = 0; i < x->columns && r.at == tile; i++) {
         if (i < x->rows)
-            load_row(dst + i * dp, at_const(base, stride, x->a->dtype, x->b, x->q0 + i, x->h), x->a->dtype, d, dp);
+            load_row(tile + i * dp, at_const(base, stride, x->a->dtype, x->b, x->q0 + i, x->h), x->a->dtype, d, dp);
         else
-            memset(dst + i * dp, 0, (size_t)dp * 4);
+            memset(tile + i * dp, 0, (size_t)dp * 4);
     }
+    return r;
+}
+
+/* What was made in the tile goes to where it belongs. */
+GR__INLINE void scatter_rows(const head *x, float_rows r, const float *tile, void *base, const int64_t stride[3])
+{
+    for (int64_t i = 0; i < x->rows && r.at == tile; i++)
+        store_row((char *)(uintptr_t)at_const(base, stride, x->a->dtype, x->b, x->q0 + i, x->h), x->a->dtype,
+                  tile + i * x->p->dp, x->a->d);
 }
 
 /* The same as pairs of bf16: dst (GR__BQ, dp/2 words rounded up to 16). */
@@ -208,6 +232,24 @@ GR__INLINE void set_turned(block_job *j, const float *turned, int64_t n)
     j->a = turned;
     j->row = GR__BK / 2 * 4;
     j->unit = 4;
+}
+
+/* (keys, queries) from key k0 on, as far as causality goes: query i sees key k0+j where i >= j + diagonal. */
+typedef struct triangle {
+    bool upper;
+    int64_t diagonal;
+} triangle;
+
+GR__INLINE triangle triangle_of(const head *x, int64_t k0, int64_t n, bool pairs)
+{
+    int64_t start = x->a->q_start ? x->a->q_start[x->b] : 0, diagonal = k0 - start - x->q0;
+    return (triangle){x->a->causal && !pairs && diagonal + n > 1, diagonal};
+}
+
+GR__INLINE void set_upper(block_job *j, const triangle *t, block_upper which)
+{
+    j->upper = t->upper ? which : BLOCK_NONE;
+    j->diagonal = t->diagonal;
 }
 
 GR__INLINE void multiply(const block_job *j, bool pairs)

@@ -7,12 +7,13 @@
 
 typedef struct backward {
     head x;
-    float *qt, *dot;      /* (d, GR__BQ) Q^T and dO^T, or pairs (d/2, GR__BQ) */
-    float *q, *dout;      /* (GR__BQ, dp) rows, or pairs of queries (GR__BQ/2, dp) */
-    float *dqt;           /* (d, GR__BQ) */
-    float *st, *dpt;      /* (GR__BK, GR__BQ): S^T then P^T; dP^T then dS^T */
-    uint16_t *p16, *ds16; /* (GR__BK, GR__BQ) bf16 of P^T, dS^T */
-    float *ds_pairs;      /* (GR__BK/2, GR__BQ) dS^T as pairs of keys */
+    float *qt, *dot;              /* (d, GR__BQ) Q^T and dO^T, or pairs (d/2, GR__BQ) */
+    float *q, *dout;              /* (GR__BQ, dp) rows, or pairs of queries (GR__BQ/2, dp) */
+    float_rows q_rows, dout_rows; /* there, or where they lie */
+    float *dqt;                   /* (d, GR__BQ) */
+    float *st, *dpt;              /* (GR__BK, GR__BQ): S^T then P^T; dP^T then dS^T */
+    uint16_t *p16, *ds16;         /* (GR__BK, GR__BQ) bf16 of P^T, dS^T */
+    float *ds_pairs;              /* (GR__BK/2, GR__BQ) dS^T as pairs of keys */
     float *k_tile, *v_tile, *k_pairs;
     float *lse, *delta; /* (GR__BQ); lse in units of log 2 */
     float *dk, *dv;     /* (keys, dp) sums from key 'k_base' on */
@@ -54,14 +55,14 @@ static void load_statistics(const backward *w)
     const head *x = &w->x;
     const gr__attention *a = x->a;
     int64_t dp = x->p->dp;
-    gather_rows(x, w->dqt, a->o, a->o_stride);
+    float_rows out = gather_rows(x, w->dqt, a->o, a->o_stride);
     for (int64_t i = 0; i < GR__BQ; i++) {
         float l = i < x->rows ? a->lse[(x->b * a->heads + x->h) * a->tq + x->q0 + i] : -INFINITY;
         w->lse[i] = l == -INFINITY ? INFINITY : l * 1.44269504f; /* no visible key: P = 0 */
         w->delta[i] = 0;
         if (i >= x->rows) continue;
         lanes sum = lanes_set(0);
-        const float *o = w->dqt + i * dp, *d = w->dout + i * dp;
+        const float *o = out.at + i * out.ld, *d = w->dout_rows.at + i * w->dout_rows.ld;
         for (int64_t j = 0; j < dp; j += GR__LANES)
             for (int p = 0; p < GR__PARTS; p++)
                 sum.part[p] = sum.part[p] + vload(o + j + p * GR__W) * vload(d + j + p * GR__W);
@@ -74,32 +75,35 @@ static void load_queries(backward *w, bool pairs, int64_t q0, int64_t rows)
     head *x = &w->x;
     const gr__attention *a = x->a;
     head_set_queries(x, q0, rows);
-    gather_rows(x, w->dout, a->dout, a->dout_stride);
+    w->dout_rows = gather_rows(x, w->dout, a->dout, a->dout_stride);
     load_statistics(w);
     if (pairs) {
         int64_t words = pair_words(a->d), step_q = a->q_stride[1] * 2, step_o = a->dout_stride[1] * 2;
         gather_pairs(x, w->dqt, a->q, a->q_stride);
-        transpose_block(w->qt, w->dqt, x->columns, words);
+        float_rows rows_of_pairs = {w->dqt, words};
+        transpose_block(w->qt, rows_of_pairs, x->columns, words);
         gather_pairs(x, w->dqt, a->dout, a->dout_stride);
-        transpose_block(w->dot, w->dqt, x->columns, words);
+        transpose_block(w->dot, rows_of_pairs, x->columns, words);
         interleave_rows(w->q, at_const(a->q, a->q_stride, GR_BF16, x->b, q0, x->h), step_q, rows, a->d, x->p->dp);
         interleave_rows(w->dout, at_const(a->dout, a->dout_stride, GR_BF16, x->b, q0, x->h), step_o, rows, a->d,
                         x->p->dp);
+        w->q_rows = (float_rows){w->q, x->p->dp};
+        w->dout_rows = (float_rows){w->dout, x->p->dp};
     } else {
-        gather_rows(x, w->q, a->q, a->q_stride);
-        transpose_block(w->qt, w->q, x->columns, x->p->dp);
-        transpose_block(w->dot, w->dout, x->columns, x->p->dp);
+        w->q_rows = gather_rows(x, w->q, a->q, a->q_stride);
+        transpose_block(w->qt, w->q_rows, x->columns, x->p->dp);
+        transpose_block(w->dot, w->dout_rows, x->columns, x->p->dp);
     }
     if (w->want_q) memset(w->dqt, 0, (size_t)(x->p->dp * GR__BQ) * 4);
 }
 
 /* S^T -> P^T, dP^T -> dS^T for vectors i of rows j and j+1 */
-GR__INLINE void gradient_vectors(const backward *w, bool pairs, int64_t n)
+GR__INLINE void gradient_vectors(const backward *w, bool pairs, int64_t n, const triangle *t)
 {
     const gr__attention *a = w->x.a;
     vf c = vset(a->scale * 1.44269504f), scale = vset(a->scale);
     for (int64_t j = 0; j < n; j += 2)
-        for (int64_t i = 0; i < w->x.columns; i += GR__W) {
+        for (int64_t i = t->upper ? block_first(j, t->diagonal, w->x.columns) : 0; i < w->x.columns; i += GR__W) {
             vf lse = vset(0) - vload(w->lse + i), delta = vload(w->delta + i), ds[2] = {vset(0), vset(0)};
             for (int64_t r = 0; r < 2 && j + r < n; r++) {
                 int64_t at = (j + r) * GR__BQ + i;
@@ -117,7 +121,7 @@ GR__INLINE void gradient_vectors(const backward *w, bool pairs, int64_t n)
         }
 }
 
-GR__INLINE void add_kv(const backward *w, bool pairs, int64_t k0, int64_t n)
+GR__INLINE void add_kv(const backward *w, bool pairs, int64_t k0, int64_t n, const triangle *t)
 {
     int64_t dp = w->x.p->dp, at = (k0 - w->k_base) * dp, queries = w->x.rows;
     block_job v = {.m = n,
@@ -126,14 +130,16 @@ GR__INLINE void add_kv(const backward *w, bool pairs, int64_t k0, int64_t n)
                    .a = (const char *)w->st,
                    .row = GR__BQ * 4,
                    .unit = 4,
-                   .b = w->dout,
-                   .ldb = dp,
+                   .b = w->dout_rows.at,
+                   .ldb = w->dout_rows.ld,
                    .c = w->dv + at,
                    .ldc = dp,
                    .add = true};
+    set_upper(&v, t, BLOCK_A);
     block_job k = v;
     k.a = (const char *)w->dpt;
-    k.b = w->q;
+    k.b = w->q_rows.at;
+    k.ldb = w->q_rows.ld;
     k.c = w->dk + at;
     if (pairs) {
         v.a = (const char *)w->p16;
@@ -162,6 +168,8 @@ GR__INLINE void backward_pair(const backward *w, bool pairs, int64_t k0, int64_t
                    .ldb = GR__BQ,
                    .c = w->st,
                    .ldc = GR__BQ};
+    triangle t = triangle_of(&w->x, k0, n, pairs);
+    set_upper(&s, &t, BLOCK_C);
     block_job d = s;
     d.a = v.base;
     d.row = v.step;
@@ -170,8 +178,8 @@ GR__INLINE void backward_pair(const backward *w, bool pairs, int64_t k0, int64_t
     multiply(&s, pairs);
     multiply(&d, pairs);
     mask_scores(&w->x, w->st, k0, n);
-    gradient_vectors(w, pairs, n);
-    if (w->want_kv) add_kv(w, pairs, k0, n);
+    gradient_vectors(w, pairs, n, &t);
+    if (w->want_kv) add_kv(w, pairs, k0, n, &t);
     if (!w->want_q) return;
     block_job q = {.m = a->d,
                    .n = w->x.columns,
@@ -184,6 +192,7 @@ GR__INLINE void backward_pair(const backward *w, bool pairs, int64_t k0, int64_t
                    .c = w->dqt,
                    .ldc = GR__BQ,
                    .add = true};
+    set_upper(&q, &t, BLOCK_B);
     if (pairs) {
         interleave_rows(w->k_pairs, k.base, k.step, n, a->d, dp);
         set_pairs(&q, w->k_pairs, n, dp);
@@ -206,11 +215,9 @@ GR__INLINE void backward_queries(backward *w, bool pairs, int64_t block, int64_t
     for (int64_t k0 = GR__MAX(from, w->x.k_first); k0 < end; k0 += GR__BK)
         backward_pair(w, pairs, k0, GR__MIN(GR__BK, end - k0));
     if (!w->want_q) return;
-    transpose_back(w->q, w->dqt, w->x.columns, w->x.p->dp);
-    for (int64_t i = 0; i < w->x.rows; i++) {
-        char *to_row = (char *)(uintptr_t)at_const(a->dq, a->dq_stride, a->dtype, w->x.b, w->x.q0 + i, w->x.h);
-        store_row(to_row, a->dtype, w->q + i * w->x.p->dp, a->d);
-    }
+    float_rows dq = query_rows(&w->x, w->q, a->dq, a->dq_stride);
+    transpose_back(dq, w->dqt, w->x.columns, w->x.p->dp);
+    scatter_rows(&w->x, dq, w->q, a->dq, a->dq_stride);
 }
 
 /* Does a block of queries see keys from .. to-1? Saves loading it. */

@@ -33,12 +33,49 @@ static forward carve(const gr__attention_plan *p, int thread)
 
 enum { GROUP = 4 }; /* vectors of queries side by side: independent chains; GR__BQ and 16*k are multiples of GR__W */
 
-GR__INLINE void softmax_vectors(const forward *f, bool pairs, int64_t n, int64_t i, int group)
+/* Rows from .. to-1 of the scores, vectors v0 .. group-1: 'most' grows. */
+GR__INLINE void most_of_rows(const float *st, int64_t from, int64_t to, int v0, int group, vf *most)
+{
+    for (int64_t j = from; j < to; j++)
+        for (int g = v0; g < group; g++) most[g] = vmax(most[g], vload(st + j * GR__BQ + g * GR__W));
+}
+
+/* p = exp of rows from .. to-1 ('from' is even where there are pairs), and their sum. */
+GR__INLINE void exp_of_rows(const forward *f, bool pairs, int64_t i, int64_t from, int64_t to, int v0, int group, vf c,
+                            const vf *base, vf *sum)
+{
+    for (int64_t j = from; j < to; j += 2) {
+        float *row = f->st + j * GR__BQ + i, *next = row + GR__BQ;
+        for (int g = v0; g < group; g++) {
+            vf p = vexp2(vfma(vload(row + g * GR__W), c, base[g])), q = vset(0);
+            sum[g] = sum[g] + p;
+            if (j + 1 < to) {
+                q = vexp2(vfma(vload(next + g * GR__W), c, base[g]));
+                sum[g] = sum[g] + q;
+            }
+            if (pairs) {
+                vstore(f->pt + j / 2 * GR__BQ + i + g * GR__W, vfrombits(vpair_bf16(p, q)));
+            } else {
+                vstore(row + g * GR__W, p);
+                if (j + 1 < to) vstore(next + g * GR__W, q);
+            }
+        }
+    }
+}
+
+/* Vectors i .. of the scores (n, GR__BQ); vector g of a triangle ends at row end[g]. */
+GR__INLINE void softmax_vectors(const forward *f, bool pairs, int64_t n, const triangle *t, int64_t i, int group)
 {
     vf c = vset(f->x.a->scale * 1.44269504f), most[GROUP], base[GROUP], sum[GROUP];
-    for (int g = 0; g < group; g++) most[g] = vload(f->most + i + g * GR__W);
-    for (int64_t j = 0; j < n; j++)
-        for (int g = 0; g < group; g++) most[g] = vmax(most[g], vload(f->st + j * GR__BQ + i + g * GR__W));
+    int64_t end[GROUP];
+    for (int g = 0; g < group; g++) {
+        most[g] = vload(f->most + i + g * GR__W);
+        end[g] = t->upper ? block_end(i + g * GR__W, t->diagonal, n) : n;
+    }
+    most_of_rows(f->st + i, 0, end[0], 0, group, most);
+    if (group > 1) most_of_rows(f->st + i, end[0], end[1], 1, group, most);
+    if (group > 2) most_of_rows(f->st + i, end[1], end[2], 2, group, most);
+    if (group > 3) most_of_rows(f->st + i, end[2], end[3], 3, group, most);
     for (int g = 0; g < group; g++) {
         int64_t at = i + g * GR__W;
         base[g] = vselect(veq(most[g], vset(-INFINITY)), vset(0), most[g] * c);
@@ -48,31 +85,18 @@ GR__INLINE void softmax_vectors(const forward *f, bool pairs, int64_t n, int64_t
         sum[g] = vload(f->sum + at) * alpha;
         base[g] = vset(0) - base[g];
     }
-    for (int64_t j = 0; j < n; j += 2) {
-        float *row = f->st + j * GR__BQ + i, *next = row + GR__BQ;
-        for (int g = 0; g < group; g++) {
-            vf p = vexp2(vfma(vload(row + g * GR__W), c, base[g])), q = vset(0);
-            sum[g] = sum[g] + p;
-            if (j + 1 < n) {
-                q = vexp2(vfma(vload(next + g * GR__W), c, base[g]));
-                sum[g] = sum[g] + q;
-            }
-            if (pairs) {
-                vstore(f->pt + j / 2 * GR__BQ + i + g * GR__W, vfrombits(vpair_bf16(p, q)));
-            } else {
-                vstore(row + g * GR__W, p);
-                if (j + 1 < n) vstore(next + g * GR__W, q);
-            }
-        }
-    }
+    exp_of_rows(f, pairs, i, 0, end[0], 0, group, c, base, sum);
+    if (group > 1) exp_of_rows(f, pairs, i, end[0], end[1], 1, group, c, base, sum);
+    if (group > 2) exp_of_rows(f, pairs, i, end[1], end[2], 2, group, c, base, sum);
+    if (group > 3) exp_of_rows(f, pairs, i, end[2], end[3], 3, group, c, base, sum);
     for (int g = 0; g < group; g++) vstore(f->sum + i + g * GR__W, sum[g]);
 }
 
-GR__INLINE void softmax_block(const forward *f, bool pairs, int64_t n)
+GR__INLINE void softmax_block(const forward *f, bool pairs, int64_t n, const triangle *t)
 {
     int64_t i = 0;
-    for (; i + GROUP * GR__W <= f->x.columns; i += GROUP * GR__W) softmax_vectors(f, pairs, n, i, GROUP);
-    for (; i < f->x.columns; i += GR__W) softmax_vectors(f, pairs, n, i, 1);
+    for (; i + GROUP * GR__W <= f->x.columns; i += GROUP * GR__W) softmax_vectors(f, pairs, n, t, i, GROUP);
+    for (; i < f->x.columns; i += GR__W) softmax_vectors(f, pairs, n, t, i, 1);
 }
 
 /* On tiles: v of the keys from k0 on, as GR__PASS_TURN left it. */
@@ -109,9 +133,11 @@ GR__INLINE void forward_keys(const forward *f, bool pairs, int64_t k0, int64_t n
                         .ldb = GR__BQ,
                         .c = f->st,
                         .ldc = GR__BQ};
+    triangle t = triangle_of(&f->x, k0, n, pairs);
+    set_upper(&scores, &t, BLOCK_C);
     multiply(&scores, pairs);
     mask_scores(&f->x, f->st, k0, n);
-    softmax_block(f, pairs, n);
+    softmax_block(f, pairs, n, &t);
     block_job values = {.m = a->d,
                         .n = f->x.columns,
                         .k = n,
@@ -124,6 +150,7 @@ GR__INLINE void forward_keys(const forward *f, bool pairs, int64_t k0, int64_t n
                         .ldc = GR__BQ,
                         .add = !first,
                         .alpha = f->alpha};
+    set_upper(&values, &t, BLOCK_B);
     if (pairs) {
         if (GR__BLOCK_TILES) {
             set_turned(&values, turned_block(&f->x, k0), n);
@@ -141,7 +168,8 @@ static void write_output(const forward *f)
     const head *x = &f->x;
     const gr__attention *a = x->a;
     float c = a->scale * 1.44269504f, lse[GR__BQ];
-    transpose_back(f->qt, f->ot, x->columns, x->p->dp);
+    float_rows out = query_rows(x, f->qt, a->o, a->o_stride);
+    transpose_back(out, f->ot, x->columns, x->p->dp);
     for (int64_t i = 0; i < x->columns; i += GR__W) {
         vf sum = vload(f->sum + i), none = vset(0);
         vf l = vload(f->most + i) * vset(c) * vset(0.69314718f) + vlog(sum);
@@ -149,12 +177,11 @@ static void write_output(const forward *f)
         vstore(f->alpha + i, vselect(veq(sum, none), none, vset(1) / sum));
     }
     for (int64_t i = 0; i < x->rows; i++) {
-        float *o = f->qt + i * x->p->dp;
+        float *o = out.at + i * out.ld;
         vf s = vset(f->alpha[i]);
         for (int64_t j = 0; j < x->p->dp; j += GR__W) vstore(o + j, vload(o + j) * s);
-        char *to = (char *)(uintptr_t)at_const(a->o, a->o_stride, a->dtype, x->b, x->q0 + i, x->h);
-        store_row(to, a->dtype, o, a->d);
     }
+    scatter_rows(x, out, f->qt, a->o, a->o_stride);
     if (a->lse) memcpy(a->lse + (x->b * a->heads + x->h) * a->tq + x->q0, lse, (size_t)x->rows * 4);
 }
 
@@ -177,10 +204,9 @@ GR__INLINE void run_forward(const gr__attention_plan *p, int64_t task, int threa
     head_set_queries(&f.x, block * GR__BQ, GR__MIN(GR__BQ, a->tq - block * GR__BQ));
     if (pairs) {
         gather_pairs(&f.x, f.ot, a->q, a->q_stride);
-        transpose_block(f.qt, f.ot, f.x.columns, pair_words(a->d));
+        transpose_block(f.qt, (float_rows){f.ot, pair_words(a->d)}, f.x.columns, pair_words(a->d));
     } else {
-        gather_rows(&f.x, f.ot, a->q, a->q_stride);
-        transpose_block(f.qt, f.ot, f.x.columns, p->dp);
+        transpose_block(f.qt, gather_rows(&f.x, f.ot, a->q, a->q_stride), f.x.columns, p->dp);
     }
     memset(f.ot, 0, (size_t)(p->dp * GR__BQ) * 4);
     for (int64_t i = 0; i < GR__BQ; i++) f.most[i] = -INFINITY, f.sum[i] = 0;
