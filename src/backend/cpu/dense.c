@@ -11,8 +11,10 @@ struct gr__dense {
 
 bool gr__dense_own_is_faster(const gr__gemm *g)
 {
-    enum { LARGE = 8192 };
+    enum { LARGE = 8192, TALL = 600, NARROW = 384, LANES = 64 };
     if (gr__gemm_amx_applicable(g)) return true;
+    bool narrow = g->n > LANES && g->n <= NARROW && g->n % LANES == 0;
+    if (g->dtype == GR_F32 && g->batch <= 1 && g->a_col == 1 && g->m >= TALL && narrow) return true;
     if (g->dtype == GR_F32) return g->n >= LARGE && g->b_row == 1;
     return g->m >= LARGE && g->a_row == 1;
 }
