@@ -1,17 +1,15 @@
-/* src/base: statuses and messages, memory and its hook, arena, strings and numbers, map, random numbers, threads. */
+/* src/base: statuses and messages, memory and its hook, arena, strings and numbers, map, random numbers, log, clock. */
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "base/parallel.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "tests/test.h"
 
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -469,148 +467,7 @@ static void permute_is_a_permutation(void **state)
     assert_true(far < UINT64_MAX && far == gr__permute(5, UINT64_MAX, UINT64_MAX - 1));
 }
 
-/* ---- threads, log, clock ------------------------------------------------------------------------------- */
-
-enum { CHUNKS = 5000 };
-
-typedef struct counts {
-    int runs[CHUNKS];
-    double part[CHUNKS];
-    int width, out_of_range;
-} counts;
-
-static void count_chunk(void *context, int64_t chunk, int thread)
-{
-    counts *c = context;
-    c->runs[chunk]++;
-    if (thread < 0 || thread >= c->width) __atomic_store_n(&c->out_of_range, 1, __ATOMIC_RELAXED);
-    for (int k = 1; k < 20; k++) c->part[chunk] += 1.0 / (double)(chunk * 20 + k);
-}
-
-static void nested_chunk(void *context, int64_t chunk, int thread)
-{
-    (void)thread;
-    counts *c = context;
-    gr__parallel(1, count_chunk, &c[chunk]);
-}
-
-static double run_chunks(int threads, int64_t chunks, bool home)
-{
-    counts *c = calloc(1, sizeof *c);
-    assert_non_null(c);
-    assert_ok(gr_set_threads(threads));
-    c->width = gr__parallel_width();
-    if (home)
-        gr__parallel_home(chunks / 3, chunks, chunks % 2, count_chunk, c);
-    else
-        gr__parallel(chunks, count_chunk, c);
-    double total = 0;
-    for (int i = 0; i < CHUNKS; i++) {
-        assert_int_equal(c->runs[i], i < chunks);
-        total += c->part[i];
-    }
-    assert_false(c->out_of_range);
-    free(c);
-    return total;
-}
-
-static void every_chunk_runs_once(void **state)
-{
-    (void)state;
-    double one = run_chunks(1, CHUNKS, false);
-    static const int threads[] = {2, 3, 4, 8, 2, 0};
-    for (size_t i = 0; i < GR__COUNT(threads); i++) {
-        for (int home = 0; home < 2; home++) {
-            double many = run_chunks(threads[i], CHUNKS, home);
-            assert_memory_equal(&one, &many, sizeof one); /* same bits for any number of threads */
-            run_chunks(threads[i], 0, home);
-            run_chunks(threads[i], 1, home);
-        }
-    }
-    assert_true(gr_threads() >= 1);
-    assert_fails(gr_set_threads(-1), GR_ERR_ARGUMENT, "threads");
-    assert_fails(gr_set_threads(100000), GR_ERR_ARGUMENT, "threads");
-
-    counts *c = calloc(8, sizeof *c);
-    assert_non_null(c);
-    assert_ok(gr_set_threads(4));
-    for (int i = 0; i < 8; i++) c[i].width = gr__parallel_width();
-    gr__parallel(8, nested_chunk, c);
-    for (int i = 0; i < 8; i++) assert_true(c[i].runs[0] == 1 && !c[i].out_of_range);
-    free(c);
-    assert_ok(gr_set_threads(0));
-}
-
-typedef struct {
-    _Atomic int by_others, taking;
-} signal_counts;
-
-static void look_at_signals(void *context, int64_t chunk, int thread)
-{
-    (void)chunk;
-    signal_counts *c = context;
-    sigset_t blocked;
-    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    if (thread == 0)
-        nanosleep(&(struct timespec){0, 1000000}, NULL);
-    else {
-        c->by_others++;
-        if (!sigismember(&blocked, SIGTERM) || sigismember(&blocked, SIGSEGV)) c->taking++;
-    }
-}
-
-/* A signal that came while oneDNN computes would break the heap; the caller's thread has a stack for it (cli/signals.c). */
-static void helpers_leave_signals(void **state)
-{
-    (void)state;
-    signal_counts c = {0};
-    assert_ok(gr_set_threads(3));
-    for (int i = 0; i < 1000 && c.by_others == 0; i++) gr__parallel(20, look_at_signals, &c);
-    assert_true(c.by_others > 0);
-    assert_int_equal(c.taking, 0);
-    assert_ok(gr_set_threads(0));
-}
-
-static void *call_in_turn(void *arg)
-{
-    counts *c = arg;
-    for (int i = 0; i < 50; i++) gr__parallel(100, count_chunk, c);
-    return NULL;
-}
-
-static void several_callers(void **state)
-{
-    (void)state;
-    enum { CALLERS = 4 };
-    counts *c = calloc(CALLERS, sizeof *c);
-    pthread_t t[CALLERS];
-    assert_non_null(c);
-    assert_ok(gr_set_threads(3));
-    for (int i = 0; i < CALLERS; i++) {
-        c[i].width = gr__parallel_width();
-        assert_int_equal(pthread_create(&t[i], NULL, call_in_turn, &c[i]), 0);
-    }
-    for (int i = 0; i < CALLERS; i++) assert_int_equal(pthread_join(t[i], NULL), 0);
-    for (int i = 0; i < CALLERS; i++)
-        for (int k = 0; k < 100; k++) assert_int_equal(c[i].runs[k], 50);
-    free(c);
-    assert_ok(gr_set_threads(0));
-}
-
-static void the_grid_covers_everything(void **state)
-{
-    (void)state;
-    static const int64_t counts_[] = {0, 1, 7, 255, 256, 257, 1000, 123457, (int64_t)1 << 40};
-    static const int64_t least[] = {0, 1, 3, 64, 100000};
-    for (size_t i = 0; i < GR__COUNT(counts_); i++)
-        for (size_t k = 0; k < GR__COUNT(least); k++) {
-            int64_t per = 0, n = gr__chunks(counts_[i], least[k], &per);
-            assert_true(per >= 1 && n >= 0 && n <= 256);
-            assert_true(n * per >= counts_[i]);
-            assert_true(counts_[i] == 0 ? n <= 1 : (n - 1) * per < counts_[i]); /* no empty chunk */
-            assert_true(n <= 1 || per >= least[k]);
-        }
-}
+/* ---- log, clock ------------------------------------------------------------------------------- */
 
 static char logged[100];
 static void keep_line(void *user, gr_log_level level, const char *line)
@@ -664,10 +521,6 @@ int main(void)
         cmocka_unit_test(generators),
         cmocka_unit_test(streams_of_samples),
         cmocka_unit_test(permute_is_a_permutation),
-        cmocka_unit_test(every_chunk_runs_once),
-        cmocka_unit_test(several_callers),
-        cmocka_unit_test(helpers_leave_signals),
-        cmocka_unit_test(the_grid_covers_everything),
         cmocka_unit_test(log_and_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,16 +1,19 @@
 /* The threads behind gr__parallel. A call's chunks are claimed one by one by whoever runs; the caller waits for chunks that were
- * claimed, never for threads: a worker that got no core costs nothing, and who waits sleeps soon and leaves its core.
+ * claimed, never for threads: a worker that got no core costs nothing, and who waits lends its core (core.h), and sleeps soon.
  *
  * 'next' holds the number of the call and its next chunk, so that a worker which comes late cannot claim a chunk of the call
  * after the one that it has read. */
+#include "base/core.h"
 #include "base/parallel.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
-enum { WORKER_LOOKS = 2000, CALLER_LOOKS = 1000 }; /* before sleeping */
-#define CLOSED UINT32_MAX                          /* no chunk: the call is being described */
+enum { WORKER_LOOKS = 2000, CALLER_LOOKS = 1000, LEND_LOOKS = 500 }; /* before sleeping; between two chances to lend */
+enum { SLEEP_NS = 300000 };
+#define CLOSED UINT32_MAX /* no chunk: the call is being described */
 
 static struct {
     _Atomic uint64_t next; /* call << 32 | chunk */
@@ -68,9 +71,10 @@ static bool is_new(uint64_t next, uint32_t seen) { return next >> 32 != seen && 
 
 static uint32_t next_call(uint32_t seen)
 {
-    for (int i = 0; i < WORKER_LOOKS; i++) {
+    for (int i = 1; i <= WORKER_LOOKS; i++) {
         uint64_t next = atomic_load_explicit(&pool.next, memory_order_acquire);
         if (is_new(next, seen)) return (uint32_t)(next >> 32);
+        if (i > WORKER_LOOKS / 2 && i % LEND_LOOKS == 0) gr__core_lend();
         GR__PAUSE();
     }
     uint64_t next;
@@ -101,13 +105,15 @@ static void *worker_main(void *arg)
         void *context = atomic_load_explicit(&pool.context, memory_order_acquire);
         uint32_t chunks = atomic_load_explicit(&pool.chunks, memory_order_acquire);
         if (me >= atomic_load_explicit(&pool.threads, memory_order_acquire)) continue;
+        gr__core_enter(me);
         uint32_t ran = work(call, fn, context, chunks, me);
-        if (ran == 0) continue;
-        atomic_fetch_add(&pool.done, ran);
-        if (!atomic_load(&pool.caller_sleeps)) continue;
-        pthread_mutex_lock(&pool.lock);
-        pthread_cond_signal(&pool.ended);
-        pthread_mutex_unlock(&pool.lock);
+        if (ran > 0) atomic_fetch_add(&pool.done, ran);
+        if (ran > 0 && atomic_load(&pool.caller_sleeps)) {
+            pthread_mutex_lock(&pool.lock);
+            pthread_cond_signal(&pool.ended);
+            pthread_mutex_unlock(&pool.lock);
+        }
+        gr__core_leave(true);
     }
     return NULL;
 }
@@ -117,6 +123,7 @@ static void forget_workers(void)
 {
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+    gr__core_forget();
     pool.workers = 0;
     pool.sleeping = 0;
     pool.lock = pool.one_caller = lock;
@@ -159,15 +166,28 @@ static uint32_t open_call(gr__chunk_fn fn, void *context, uint32_t chunks, int t
     return call;
 }
 
+static void sleep_for_workers(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += SLEEP_NS;
+    if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
+    pthread_cond_clockwait(&pool.ended, &pool.lock, CLOCK_MONOTONIC, &until);
+}
+
 static void wait_for_workers(uint32_t chunks)
 {
-    for (int i = 0; i < CALLER_LOOKS; i++) {
+    for (int i = 1; i <= CALLER_LOOKS; i++) {
         if (atomic_load_explicit(&pool.done, memory_order_acquire) == chunks) return;
+        if (i % LEND_LOOKS == 0) gr__core_lend();
         GR__PAUSE();
     }
     pthread_mutex_lock(&pool.lock);
     atomic_store(&pool.caller_sleeps, true);
-    while (atomic_load(&pool.done) != chunks) pthread_cond_wait(&pool.ended, &pool.lock);
+    while (atomic_load(&pool.done) != chunks) {
+        sleep_for_workers();
+        if (atomic_load(&pool.done) != chunks) gr__core_lend();
+    }
     atomic_store(&pool.caller_sleeps, false);
     pthread_mutex_unlock(&pool.lock);
 }
@@ -190,8 +210,10 @@ void gr__parallel(int64_t chunks, gr__chunk_fn fn, void *context)
         return;
     }
     start_workers(threads - 1);
+    gr__core_enter(0);
     uint32_t call = open_call(fn, context, (uint32_t)chunks, threads);
     uint32_t ran = work(call, fn, context, (uint32_t)chunks, 0);
+    gr__core_leave(false);
     if (ran < (uint32_t)chunks) wait_for_workers((uint32_t)chunks - ran);
     pthread_mutex_unlock(&pool.one_caller);
 }

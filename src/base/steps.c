@@ -2,6 +2,7 @@
  * step, then those of a thread that does not come, and waits until the step is done. One thread alone does everything.
  *
  * Counts only grow: of a home with n parts, n*s are claimed and done when step s begins. */
+#include "base/core.h"
 #include "base/parallel.h"
 
 #include <stdatomic.h>
@@ -27,7 +28,8 @@ typedef struct walk {
 
 void gr__parallel_wait(int look)
 {
-    enum { SPINS = 2000, SLEEP_NS = 20000 };
+    enum { SPINS = 2000, LEND_LOOKS = 500, SLEEP_NS = 20000 };
+    if (look > SPINS || (look > 0 && look % LEND_LOOKS == 0)) gr__core_lend();
     if (look > SPINS)
         nanosleep(&(struct timespec){.tv_nsec = SLEEP_NS}, NULL);
     else
