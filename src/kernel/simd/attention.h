@@ -178,6 +178,33 @@ typedef struct keys {
     int64_t step; /* bytes from key to key */
 } keys;
 
+/* Rows that are fetched two by two beside other work: those of one head lie too far apart for the machine to see them coming. */
+typedef struct rows_ahead {
+    int n; /* of what follows */
+    const char *at[3];
+    int64_t step[3], rows, bytes;
+} rows_ahead;
+
+GR__INLINE void fetch_rows(const rows_ahead *w, int64_t j, int64_t n)
+{
+    for (; n > 0 && j < w->rows; j++, n--)
+        for (int i = 0; i < w->n; i++)
+            for (int64_t l = 0; l < w->bytes; l += 64) vprefetch_far(w->at[i] + j * w->step[i] + l);
+}
+
+/* Keys and values of the block that begins at k0, before 'end'. */
+GR__INLINE rows_ahead keys_ahead(const head *x, int64_t k0, int64_t end)
+{
+    const gr__attention *a = x->a;
+    int64_t size = (int64_t)size_of(a->kv_dtype);
+    return (rows_ahead){.n = 2,
+                        .at = {at_const(a->k, a->k_stride, a->kv_dtype, x->b, k0, x->hkv),
+                               at_const(a->v, a->v_stride, a->kv_dtype, x->b, k0, x->hkv)},
+                        .step = {a->k_stride[1] * size, a->v_stride[1] * size},
+                        .rows = GR__MIN(GR__BK, end - k0),
+                        .bytes = a->d * size};
+}
+
 /* In place, or converted into tile (GR__BK, dp). 'pairs': bf16 in place. */
 GR__INLINE keys load_keys(const head *x, const void *base, const int64_t stride[3], int64_t k0, int64_t n, bool pairs,
                           float *tile)

@@ -19,6 +19,7 @@ typedef struct backward {
     float *dk, *dv;     /* (keys, dp) sums from key 'k_base' on */
     int64_t k_base;
     bool want_q, want_kv;
+    rows_ahead ahead;
 } backward;
 
 static backward carve(const gr__attention_plan *p, int thread)
@@ -102,7 +103,8 @@ GR__INLINE void gradient_vectors(const backward *w, bool pairs, int64_t n, const
 {
     const gr__attention *a = w->x.a;
     vf c = vset(a->scale * 1.44269504f), scale = vset(a->scale);
-    for (int64_t j = 0; j < n; j += 2)
+    for (int64_t j = 0; j < n; j += 2) {
+        fetch_rows(&w->ahead, j, 2);
         for (int64_t i = t->upper ? block_first(j, t->diagonal, w->x.columns) : 0; i < w->x.columns; i += GR__W) {
             vf lse = vset(0) - vload(w->lse + i), delta = vload(w->delta + i), ds[2] = {vset(0), vset(0)};
             for (int64_t r = 0; r < 2 && j + r < n; r++) {
@@ -119,6 +121,7 @@ GR__INLINE void gradient_vectors(const backward *w, bool pairs, int64_t n, const
             }
             if (pairs && w->want_q) vstore(w->ds_pairs + j / 2 * GR__BQ + i, vfrombits(vpair_bf16(ds[0], ds[1])));
         }
+    }
 }
 
 GR__INLINE void add_kv(const backward *w, bool pairs, int64_t k0, int64_t n, const triangle *t)
@@ -206,14 +209,30 @@ GR__INLINE void backward_pair(const backward *w, bool pairs, int64_t k0, int64_t
     multiply(&q, pairs);
 }
 
+/* The block of queries behind this one. */
+static rows_ahead queries_ahead(const head *x)
+{
+    const gr__attention *a = x->a;
+    int64_t size = (int64_t)size_of(a->dtype), q0 = x->q0 + GR__BQ;
+    return (rows_ahead){.n = 3,
+                        .at = {at_const(a->q, a->q_stride, a->dtype, x->b, q0, x->h),
+                               at_const(a->dout, a->dout_stride, a->dtype, x->b, q0, x->h),
+                               at_const(a->o, a->o_stride, a->dtype, x->b, q0, x->h)},
+                        .step = {a->q_stride[1] * size, a->dout_stride[1] * size, a->o_stride[1] * size},
+                        .rows = GR__MIN(GR__BQ, a->tq - q0),
+                        .bytes = a->d * size};
+}
+
 /* Block 'block' of queries against keys from .. to-1 (block limits). */
 GR__INLINE void backward_queries(backward *w, bool pairs, int64_t block, int64_t from, int64_t to)
 {
     const gr__attention *a = w->x.a;
     load_queries(w, pairs, block * GR__BQ, GR__MIN(GR__BQ, a->tq - block * GR__BQ));
     int64_t end = GR__MIN(to, w->x.k_end);
-    for (int64_t k0 = GR__MAX(from, w->x.k_first); k0 < end; k0 += GR__BK)
+    for (int64_t k0 = GR__MAX(from, w->x.k_first); k0 < end; k0 += GR__BK) {
+        if (!pairs) w->ahead = k0 + GR__BK < end ? keys_ahead(&w->x, k0 + GR__BK, end) : queries_ahead(&w->x);
         backward_pair(w, pairs, k0, GR__MIN(GR__BK, end - k0));
+    }
     if (!w->want_q) return;
     float_rows dq = query_rows(&w->x, w->q, a->dq, a->dq_stride);
     transpose_back(dq, w->dqt, w->x.columns, w->x.p->dp);

@@ -11,6 +11,7 @@ typedef struct forward {
     float *pt; /* (GR__BK/2, GR__BQ): probabilities as pairs of keys */
     float *k_tile, *v_tile;
     float *most, *sum, *alpha; /* (GR__BQ) */
+    rows_ahead ahead;
 } forward;
 
 static forward carve(const gr__attention_plan *p, int thread)
@@ -46,6 +47,7 @@ GR__INLINE void exp_of_rows(const forward *f, bool pairs, int64_t i, int64_t fro
 {
     for (int64_t j = from; j < to; j += 2) {
         float *row = f->st + j * GR__BQ + i, *next = row + GR__BQ;
+        fetch_rows(&f->ahead, j, 2);
         for (int g = v0; g < group; g++) {
             vf p = vexp2(vfma(vload(row + g * GR__W), c, base[g])), q = vset(0);
             sum[g] = sum[g] + p;
@@ -210,8 +212,10 @@ GR__INLINE void run_forward(const gr__attention_plan *p, int64_t task, int threa
     }
     memset(f.ot, 0, (size_t)(p->dp * GR__BQ) * 4);
     for (int64_t i = 0; i < GR__BQ; i++) f.most[i] = -INFINITY, f.sum[i] = 0;
-    for (int64_t k0 = f.x.k_first; k0 < f.x.k_end; k0 += GR__BK)
+    for (int64_t k0 = f.x.k_first; k0 < f.x.k_end; k0 += GR__BK) {
+        if (!pairs) f.ahead = keys_ahead(&f.x, k0 + GR__BK, f.x.k_end);
         forward_keys(&f, pairs, k0, GR__MIN(GR__BK, f.x.k_end - k0), k0 == f.x.k_first);
+    }
     write_output(&f);
 }
 
