@@ -275,6 +275,18 @@ line("both", f"{sum(map(os.path.getsize, files)) / 2**20:.2f} MiB", "≤ 10 MB")
 small = "--layers 4 --heads 4 --width 128 --context 64 --vocab 65 --batch 12 --tokens 64 --no-bias".split()
 step = json.loads(run(program, "bench", "step", *small, "--steps", "50", "--json")[1])
 line("page faults per step (small GPT)", f"{step['page_faults']:.2f}", "0")
+counter = os.path.join(folder, "count_allocations.so")
+run("cc", "-O2", "-shared", "-fPIC", "-o", counter, os.path.join(root, "bench", "count_allocations.c"))
+def allocations(what, steps):
+    done = subprocess.run([program, "bench", *what, "--warmup", "2", "--steps", str(steps), "--json"], text=True,
+                          capture_output=True, env={**os.environ, "LD_PRELOAD": counter})
+    found = [l.split()[1] for l in done.stderr.splitlines() if l.startswith("allocations ")]
+    if done.returncode or not found:
+        sys.exit(f"bench: allocations could not be counted:\n{done.stderr[-2000:]}")
+    return int(found[-1])
+for name, what in (("small GPT f32", ["step", *small]), ("small GPT bf16", ["step", *small, "--dtype", "bf16"]),
+                   ("LSTM B32 f32", ["rnn"]), ("small CNN f32", ["cnn"])):
+    line(f"allocations per step ({name})", f"{(allocations(what, 60) - allocations(what, 20)) / 40:.2f}", "0")
 line("peak memory (small GPT)", f"{step['peak_bytes'] / 2**20:.1f} MiB")
 seconds = run("cmake", "-S", root, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DGRADUS_TESTS=OFF")[0]
 seconds += run("cmake", "--build", folder, "-j", threads, "--target", "gradus_shared", "gradus_program")[0]
