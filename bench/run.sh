@@ -7,7 +7,7 @@
 #   bench/run.sh threads [NAME...] what a second thread brings and a busy core costs, ours and the peer (eager)
 #   bench/run.sh skinny [ARGS]     few rows times packed weights from memory, beside oneDNN and OpenBLAS (skinny.py)
 #   bench/run.sh families [ROW...] trains examples/ on real data: reached beside wanted (families.py)
-#   bench/run.sh footprint         start-up, plan compile time, sizes, clean build
+#   bench/run.sh footprint         start-up, plan compile time, sizes, page faults, allocations, clean build
 #   bench/run.sh list              the names
 #   bench/run.sh [ARGS]            anything else: gradus bench ARGS
 #
