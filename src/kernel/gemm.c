@@ -30,7 +30,9 @@ static void cut(gr__gemm_plan *p, const gr__simd *simd)
     }
     int64_t blocks = GR__MAX(ceil_div(g->m, rows), 1);
     while (p->group > 1 && blocks * ceil_div(panels, p->group) * g->batch < wanted) p->group /= 2;
-    while (blocks * ceil_div(panels, p->group) * g->batch < wanted && ceil_div(g->m, blocks) > 8 * mr) blocks++;
+    bool cuts_rows = !p->pack_to; /* each block of rows would pack all of B */
+    while (cuts_rows && blocks * ceil_div(panels, p->group) * g->batch < wanted && ceil_div(g->m, blocks) > 8 * mr)
+        blocks++;
     p->mc = GR__MAX(round_up(ceil_div(g->m, blocks), mr), mr);
     p->row_blocks = ceil_div(g->m, p->mc);
     p->column_blocks = ceil_div(panels, p->group);
