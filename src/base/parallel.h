@@ -23,7 +23,7 @@ typedef void (*gr__step_fn)(void *context, int64_t step, int64_t part, int threa
 void gr__parallel_steps(int64_t steps, int64_t parts, gr__step_fn fn, void *context);
 
 /* While (look = 0, 1, ...) something that another thread is at work on is not there: looks again soon at first. That thread may have
- * lost its core to another process: a core that sleeps takes it over, one that spins does not. */
+ * lost its core to another process: this one is lent to it (core.h). */
 void gr__parallel_wait(int look);
 /* Most threads that may run chunks at once (for scratch buffers). */
 int gr__parallel_width(void);

@@ -30,7 +30,7 @@ GR__INLINE int64_t block_first(int64_t r, int64_t diagonal, int64_t columns)
 {
     return block_clamp(r / GR__MR * GR__MR + diagonal, columns) / GR__W * GR__W;
 }
-/* Vector 'v' of columns meets so many rows. */
+/* The vector of columns from 'column' on meets so many rows. */
 GR__INLINE int64_t block_end(int64_t column, int64_t diagonal, int64_t rows)
 {
     return block_clamp(column + GR__W - diagonal, rows);
