@@ -808,10 +808,53 @@ static void carried_copies(void **st)
     bench_close(&b);
 }
 
+/* So many words that the logits of 35 rows do not fit one chunk (cpu_linear_ce.c): the second one adds to the weight's gradient. */
+static void a_loss_in_chunks(void **st)
+{
+    (void)st;
+    enum { ROWS = 35, C = 2, WORDS = 530000 };
+    float *want = malloc(sizeof(float) * WORDS * C), sum = 0;
+    assert_non_null(want);
+    for (int fused = 0; fused < 2; fused++) {
+        bench b;
+        bench_open(&b);
+        gr_value x = gr_input(b.g, "x", GR_F32, 2, (int64_t[]){ROWS, C}),
+                 w = gr_input(b.g, "w", GR_F32, 2, (int64_t[]){WORDS, C}),
+                 t = gr_input(b.g, "labels", GR_I32, 1, (int64_t[]){ROWS}), d;
+        gr_value logits = fused ? 0 : gr_matmul(b.g, x, w, &(gr_matmul_options){.transpose_b = true});
+        gr_loss loss =
+            fused ? gr_loss_linear_cross_entropy(b.g, x, w, t, NULL) : gr_loss_cross_entropy(b.g, logits, t, NULL);
+        assert_ok(gr_grad(b.g, loss.sum, &w, 1, &d));
+        gr_output(b.g, "run", "sum", loss.sum);
+        gr_output(b.g, "run", "grad", d);
+        bench_bind(&b, "run", NULL);
+        for (int i = 0; i < ROWS * C; i++) input(b.s, "x")[i] = (float)(i * 7 % 11) / 5 - 1;
+        float *to = input(b.s, "w");
+        for (int i = 0; i < WORDS * C; i++) to[i] = (float)(i * 13 % 1009) / 300 - 1.5f;
+        gr_tensor labels;
+        assert_ok(gr_session_input(b.s, "labels", &labels));
+        for (int i = 0; i < ROWS; i++) ((int32_t *)labels.data)[i] = i == 3 ? -1 : i * 14983 % WORDS;
+        assert_ok(gr_session_run(b.s));
+        const float *grad = output(b.s, "grad");
+        for (int i = 0; fused && i < WORDS * C; i++) {
+            if (fabsf(grad[i] - want[i]) > 1e-6f + 1e-4f * fabsf(want[i]))
+                fail_msg("gradient %d is %g, wanted %g", i, (double)grad[i], (double)want[i]);
+        }
+        if (fused)
+            assert_true(fabsf(*output(b.s, "sum") - sum) < 1e-3f);
+        else
+            memcpy(want, grad, sizeof(float) * WORDS * C);
+        sum = *output(b.s, "sum");
+        bench_close(&b);
+    }
+    free(want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(carried_copies),
+        cmocka_unit_test(a_loss_in_chunks),
         cmocka_unit_test(in_place),
         cmocka_unit_test(old_states),
         cmocka_unit_test(swap),
