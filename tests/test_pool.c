@@ -202,15 +202,14 @@ static void who_waits_lends_its_core(void **state)
 {
     (void)state;
     stuck s = {0};
-    cpu_set_t all, before, after;
+    cpu_set_t all, after;
     pthread_t t;
+    int64_t lent = gr__core_lent(); /* an idle worker of the pool may be the one that lends */
     assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
     if (CPU_COUNT(&all) < 2) test_skip("one core");
     assert_int_equal(pthread_create(&t, NULL, be_stuck, &s), 0);
     while (s.stage != 1) pass_time(100000);
-    assert_int_equal(sched_getaffinity(s.thread, sizeof before, &before), 0);
     gr__core_enter(WAITER);
-    int64_t lent = gr__core_lent();
     for (int i = 0; i < 1000 && gr__core_lent() == lent; i++) {
         gr__core_lend();
         pass_time(50000);
@@ -224,7 +223,7 @@ static void who_waits_lends_its_core(void **state)
     s.stage = 2;
     while (s.stage != 3) pass_time(100000);
     assert_int_equal(sched_getaffinity(s.thread, sizeof after, &after), 0);
-    assert_true(CPU_EQUAL(&before, &after));
+    assert_true(CPU_EQUAL(&all, &after));
     for (int i = 0; i < 5; i++, pass_time(50000)) gr__core_lend(); /* it has no work now */
     assert_int_equal(gr__core_lent(), lent + 1);
     s.stage = 4;
