@@ -6,15 +6,19 @@
                         --peer "$PY bench/peers/gpt2_step.py --dtype bf16 --mode compile --serve"
 
 All programs speak the protocol of bench/peers/peer.py. Where several peers are given (eager and compiled), each is
-tried first and the fastest goes on; the others end. Then "us, peer" is repeated --pairs times; before every sample the
-driver waits until the machine is idle (less than 6 % busy), for at most --patience seconds.
+tried first, in turn, and the fastest goes on; the others end. Then pairs of samples are taken. A shared host has phases of
+a quarter of a second to minutes in which everything takes up to twice as long, so that a pair is made of slices: us,
+peer, peer, us, us, peer, ... of --steps steps each (a twentieth of a second), until each side has run for about half a
+second; a sample is the median of the steps of its slices. Before each pair the driver waits until the machine is idle
+(less than 6 % busy), for at most --patience seconds, and before each slice until all threads of the other program sleep.
 
-The verdict is the ratio peer / us of the medians and of the minima (above 1: we are faster). The spread is half of
-what the ratios of the pairs range over, divided by their median: of all of them, or from eight pairs on of the middle
-half (a range grows with the number of samples: it would punish who measures longer). Above 8 % the result is refused
-(exit status 5), as it is when the machine was not idle (--busy-ok: measure all the same and say so).
+The verdict is the ratio peer / us of the medians of all samples and of the least samples (above 1: we are faster). The
+spread is half of what the ratios of the pairs range over, divided by their median: of all of them, or from eight pairs on
+of the middle half (a range grows with the number of samples: it would punish who measures longer). Above 8 % the result
+is refused (exit status 5), as it is when the machine was not idle (--busy-ok: measure all the same and say so).
 """
 import argparse
+import glob
 import json
 import shlex
 import statistics
@@ -22,7 +26,7 @@ import subprocess
 import sys
 import time
 
-IDLE, SPREAD, SAMPLE = 0.06, 0.08, 0.33
+IDLE, SPREAD, SAMPLE, SLICE, TRIALS = 0.06, 0.08, 0.5, 0.05, 4
 
 
 class Program:
@@ -51,8 +55,21 @@ class Program:
         self.loss += answer.get("loss", [])
         return seconds
 
-    def sample(self, steps):
-        self.seconds.append(statistics.median(self.run(steps)))
+    def settle(self, patience=1.0):
+        """Waits until all threads sleep: those of a parallel section go on looking for work for a while."""
+        deadline = time.monotonic() + patience
+        while self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def is_running(self):
+        for path in glob.glob(f"/proc/{self.process.pid}/task/*/stat"):
+            try:
+                with open(path) as f:
+                    if f.read().rsplit(")", 1)[1].split()[0] == "R":
+                        return True
+            except FileNotFoundError:
+                pass
+        return False
 
     def end(self):
         try:
@@ -63,12 +80,20 @@ class Program:
             self.process.kill()
 
 
-def busy_share(seconds=0.3):
-    """Share of all cores' time that was not idle."""
+def cores_of(cpus):
+    """The names in /proc/stat of a list as taskset has it ("2,4-6"); without one, of all together."""
+    ranges = [part.split("-") for part in (cpus or "").split(",") if part]
+    return {f"cpu{core}" for r in ranges for core in range(int(r[0]), int(r[-1]) + 1)} or {"cpu"}
+
+
+def busy_share(cpus=None, seconds=0.3):
+    """Share of these cores' time, or of all cores', that was not idle."""
+    cores = cores_of(cpus)
 
     def times():
         with open("/proc/stat") as f:
-            t = [int(x) for x in f.readline().split()[1:9]]
+            rows = [line.split()[:9] for line in f]
+        t = [sum(column) for column in zip(*([int(x) for x in row[1:]] for row in rows if row[0] in cores))]
         return sum(t), t[3] + t[4]
 
     total, idle = times()
@@ -77,13 +102,33 @@ def busy_share(seconds=0.3):
     return 1 - (idle2 - idle) / max(1, total2 - total)
 
 
-def wait_for_idle(patience):
-    """Whether the machine became idle in time."""
+def wait_for_idle(patience, cpus=None):
+    """Whether the machine, or these cores of it, became idle in time."""
     deadline = time.monotonic() + patience
-    while busy_share() >= IDLE:
+    while busy_share(cpus) >= IDLE:
         if time.monotonic() > deadline:
             return False
     return True
+
+
+def in_turn(programs, steps, rounds):
+    """The times of each, from slices of so many steps, forth and back so that a drift meets all alike."""
+    seconds = [[] for _ in programs]
+    for r in range(rounds):
+        for i in range(len(programs))[::-1 if r % 2 else 1]:
+            seconds[i] += programs[i].run(steps)
+            programs[i].settle()
+    return seconds
+
+
+def steps_of(fastest):
+    """How many steps of so many seconds are a slice."""
+    return max(1, min(100, round(SLICE / fastest)))
+
+
+def rounds_of(steps, fastest):
+    """How many slices are a sample: even, so that each goes first as often."""
+    return 2 * max(2, min(5, round(SAMPLE / steps / fastest / 2)))
 
 
 def spread_of(ratios):
@@ -118,35 +163,35 @@ def main():
     p.add_argument("--us", required=True, metavar="COMMAND")
     p.add_argument("--peer", required=True, action="append", metavar="COMMAND", help="several: the fastest counts")
     p.add_argument("--pairs", type=int, default=11)
-    p.add_argument("--steps", type=int, help="steps of a sample, whose time is their median (default: a third of a second)")
+    p.add_argument("--steps", type=int, help="steps of a slice (default: a twentieth of a second)")
     p.add_argument("--warmup", type=int, default=3, help="steps thrown away at the start")
-    p.add_argument("--cpus", help="pin all to these, as taskset -c")
+    p.add_argument("--cpus", help="pin all to these, as taskset -c; only they need be idle")
     p.add_argument("--patience", type=float, default=60, help="seconds to wait for an idle machine")
     p.add_argument("--busy-ok", action="store_true")
     p.add_argument("--json", action="store_true")
     o = p.parse_args()
 
     patience = 0 if o.busy_ok else o.patience
-    idle = True
     us = Program(o.us, o.cpus)
     peers = [Program(command, o.cpus) for command in o.peer]
     for program in (us, *peers):
         program.run(o.warmup)
-    trial = []
-    for program in peers:
-        idle &= wait_for_idle(patience)
-        trial.append(min(program.run(o.steps or 3)))
-    o.steps = o.steps or max(3, min(100, round(SAMPLE / min(trial))))
+        program.settle()
+    idle = wait_for_idle(patience, o.cpus)
+    trial = [min(program.run(3)) for program in peers]
+    if len(peers) > 1:
+        trial = [min(t) for t in in_turn(peers, o.steps or steps_of(min(trial)), TRIALS)]
     best = peers[trial.index(min(trial))]
     for program in peers:
         if program is not best:
             program.end()
+    o.steps = o.steps or steps_of(min(trial))
     us.run(o.steps)
     best.loss, us.loss = [], []
     for _ in range(o.pairs):
-        for program in (us, best):
-            idle &= wait_for_idle(patience)
-            program.sample(o.steps)
+        idle &= wait_for_idle(patience, o.cpus)
+        for program, seconds in zip((us, best), in_turn((us, best), o.steps, rounds_of(o.steps, min(trial)))):
+            program.seconds.append(statistics.median(seconds))
     us.end()
     best.end()
 

@@ -11,7 +11,7 @@
 #   bench/run.sh list              the names
 #   bench/run.sh [ARGS]            anything else: gradus bench ARGS
 #
-# Options before the names: --pairs N, --steps N, --patience SECONDS, --busy-ok (as bench/interleave.py has them),
+# Options before the names: --pairs N, --steps N, --patience SECONDS, --cpus LIST, --busy-ok (as bench/interleave.py has them),
 # --threads N, --json (one object per case). GRADUS_PROGRAM: the program (default build/gradus).
 # Exit status 5: a result was refused (spread, busy machine), or a case is slower than the baseline.
 set -euo pipefail
@@ -238,7 +238,7 @@ with_threads() { # [NAME...]
     names=$(for name in "$@"; do expand "$name" || exit 1; done) || die "no case '$name'; bench/run.sh list"
     for name in $names; do
         echo "$name"
-        "$bench/threads.py" --us "$program bench $(field "$name" 2) --serve" \
+        "$bench/threads.py" "${cpus[@]}" --us "$program bench $(field "$name" 2) --serve" \
             --peer "$python $bench/peers/$(field "$name" 3) --serve"
     done
 }
@@ -299,11 +299,13 @@ PYTHON
 
 threads=$(nproc)
 driver=()
+cpus=()
 json=0
 given=("$@")
 while [ $# -gt 0 ]; do
     case $1 in
-    --pairs | --steps | --patience | --warmup | --cpus) driver+=("$1" "${2:?$1 wants a value}"); shift 2 ;;
+    --cpus) cpus=(--cpus "${2:?$1 wants a value}"); driver+=("${cpus[@]}"); shift 2 ;;
+    --pairs | --steps | --patience | --warmup) driver+=("$1" "${2:?$1 wants a value}"); shift 2 ;;
     --busy-ok) driver+=("$1"); shift ;;
     --threads) threads=${2:?--threads wants a value}; shift 2 ;;
     --json) json=1; shift ;;

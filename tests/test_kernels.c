@@ -20,6 +20,7 @@
 #include "kernel/softmax.h"
 #include "tensor/convert.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1061,6 +1062,97 @@ static void gemm_long(void)
     }
 }
 
+/* f32 in three parts on tiles: no further from the exact result than f32's own sums, also where exponents differ much. */
+static void gemm_split(void)
+{
+    enum { M = 210, N = 261, K = 1111 };
+    int threads = gr_threads();
+    for (int way = 0; way < 8; way++) {
+        bool ta = way & 1, tb = way & 2, wide = way & 4;
+        float *a = floats(M * K), *b = floats(K * N), *plain = floats(M * N), *c = floats(M * N),
+              *again = floats(M * N);
+        float *old = floats(M * N), *result[] = {plain, c, again};
+        for (int64_t i = 0; wide && i < M * K; i++) a[i] = ldexpf(a[i], (int)(i % 41) - 20);
+        for (int64_t i = 0; wide && i < K * N; i++) b[i] = ldexpf(b[i], (int)(i % 37) - 18);
+        gr__gemm g = {.m = M,
+                      .n = N,
+                      .k = K,
+                      .dtype = GR_F32,
+                      .c_dtype = GR_F32,
+                      .a = a,
+                      .a_row = ta ? 1 : K,
+                      .a_col = ta ? M : 1,
+                      .b = b,
+                      .b_row = tb ? 1 : N,
+                      .b_col = tb ? K : 1,
+                      .c_row = N,
+                      .accumulate = true};
+        for (int run = 0; run < 3; run++) {
+            g.split = run > 0;
+            g.c = memcpy(result[run], old, M * N * sizeof *c);
+            assert_ok(gr_set_threads(run == 2 ? 3 : threads));
+            g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
+            gr__gemm_run(&g);
+            gr__free(g.scratch);
+        }
+        assert_memory_equal(c, again, M * N * sizeof *c);
+        double error[2] = {0, 0};
+        for (int64_t i = 0; i < M; i += 3)
+            for (int64_t j = 0; j < N; j++) {
+                double want = (double)old[i * N + j], size = fabs(want);
+                for (int64_t l = 0; l < K; l++) {
+                    double v = (double)a[i * g.a_row + l * g.a_col] * (double)b[l * g.b_row + j * g.b_col];
+                    want += v, size += fabs(v);
+                }
+                near((double)c[i * N + j], want, 1e-6 * size, "split", i * N + j);
+                error[0] += pow(((double)plain[i * N + j] - want) / size, 2);
+                error[1] += pow(((double)c[i * N + j] - want) / size, 2);
+            }
+        assert_true(error[1] <= 1.5 * error[0]); /* of squares */
+        gr__free(a), gr__free(b), gr__free(c), gr__free(plain), gr__free(old), gr__free(again);
+    }
+    assert_ok(gr_set_threads(threads));
+}
+
+/* Infinities, NaN and numbers that rounding to bf16 would make infinite, in both operands. */
+static void gemm_split_infinite(void)
+{
+    enum { M = 160, N = 300, K = 200 };
+    for (int way = 0; way < 4; way++) {
+        bool ta = way & 1, tb = way & 2;
+        float *a = floats(M * K), *b = floats(K * N), *c = floats(M * N);
+        gr__gemm g = {.m = M,
+                      .n = N,
+                      .k = K,
+                      .dtype = GR_F32,
+                      .c_dtype = GR_F32,
+                      .a = a,
+                      .a_row = ta ? 1 : K,
+                      .a_col = ta ? M : 1,
+                      .b = b,
+                      .b_row = tb ? 1 : N,
+                      .b_col = tb ? K : 1,
+                      .c = c,
+                      .c_row = N,
+                      .split = true};
+        for (int64_t l = 0; l < K; l++) b[l * g.b_row + 5 * g.b_col] = l == 7 ? -FLT_MAX : 0;
+        a[3 * g.a_row + 9 * g.a_col] = INFINITY;
+        a[40 * g.a_row + 11 * g.a_col] = NAN;
+        a[90 * g.a_row + 7 * g.a_col] = 1;
+        b[150 * g.b_row + 290 * g.b_col] = -INFINITY;
+        g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
+        gr__gemm_run(&g);
+        for (int64_t i = 0; i < M; i++)
+            for (int64_t j = 0; j < N; j++) {
+                float want = 0;
+                for (int64_t l = 0; l < K; l++) want += a[i * g.a_row + l * g.a_col] * b[l * g.b_row + j * g.b_col];
+                double room = isfinite(want) ? 1e-4 * (1 + fabs((double)want)) : 0;
+                near((double)c[i * N + j], (double)want, room, "split", i * N + j);
+            }
+        gr__free(a), gr__free(b), gr__free(c), gr__free(g.scratch);
+    }
+}
+
 /* Blocks that are given away hold what would be in C, each element once. */
 typedef struct collected {
     float *c;
@@ -1218,6 +1310,8 @@ static void products(void **state)
     (void)state;
     each_level(gemm_level);
     each_level(gemm_long);
+    each_level(gemm_split);
+    each_level(gemm_split_infinite);
     each_level(gemm_blocks);
     each_level(gemm_packed);
     each_level(gemm_rows);

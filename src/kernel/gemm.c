@@ -73,17 +73,17 @@ bool gr__gemm_is_few(const gr__gemm *g)
 {
     int64_t most = g->dtype == GR_F32 ? GR__GEMM_FEW_ROWS_F32 : 0;
     if (g->dtype == GR_BF16) most = gr__cpu_has_tiles() ? GR__GEMM_FEW_ROWS_BESIDE_TILES : GR__GEMM_FEW_ROWS;
-    bool tiles_finish = g->finish && gr__gemm_amx_applicable(g);
+    bool tiles_finish = g->finish && g->dtype == GR_BF16 && gr__gemm_amx_applicable(g);
     return g->m <= most && g->batch <= 1 && !g->finish_columns && !tiles_finish;
 }
 static bool on_tiles(const gr__gemm *g) { return gr__gemm_amx_applicable(g) && !(g->packed_b && gr__gemm_is_few(g)); }
 
-bool gr__gemm_can_finish(const gr__gemm *g)
-{
-    return gr__gemm_amx_applicable(g) || (g->packed_b && gr__gemm_is_few(g));
-}
+/* Parts of f32 would take half as much memory again as the numbers. */
+static bool packs_on_tiles(const gr__gemm *g) { return g->dtype == GR_BF16 && gr__gemm_amx_applicable(g); }
 
-bool gr__gemm_can_pack(const gr__gemm *g) { return gr__gemm_is_few(g) || gr__gemm_amx_applicable(g); }
+bool gr__gemm_can_finish(const gr__gemm *g) { return g->packed_b ? gr__gemm_can_pack(g) : gr__gemm_amx_applicable(g); }
+
+bool gr__gemm_can_pack(const gr__gemm *g) { return gr__gemm_is_few(g) || packs_on_tiles(g); }
 
 size_t gr__gemm_packed_bytes(const gr__gemm *g)
 {

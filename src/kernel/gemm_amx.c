@@ -1,4 +1,4 @@
-/* Plan and tasks of a bf16 product on tiles (tiles.h).
+/* Plan and tasks of a product of bf16, or of f32 in three parts, on tiles (tiles.h).
  *
  * k is cut into chunks. In a chunk, the operand with fewer lines is packed whole and shared by all tasks; a task packs
  * 'group' panels of the other one for itself, keeps them in L2, and lets the shared panels pass by:
@@ -20,11 +20,15 @@
 
 enum {
     CHUNK = 2048,            /* most elements of k of a chunk */
+    SPLIT_CHUNK = 1024,      /* of one of f32 */
     OWN_BYTES = 768 << 10,   /* of a task's panels: they stay in L2 */
     NEAR_BYTES = 1280 << 10, /* of shared panels: so few stay in L2 */
     MOST_GROUP = 8,          /* panels of a task */
     WIDE_STRIP = 8,          /* shared panels that one panel of rows meets before its sums are finished */
-    PACK_BYTES = 64 << 10    /* of a task that packs */
+    PACK_BYTES = 64 << 10,   /* of a task that packs */
+    SPLIT_LEAST_LINES =
+        100,            /* half the harmonic mean of rows and columns, and elements of k, of a product of f32: below, */
+    SPLIT_LEAST_K = 128 /* splitting costs more than tiles save */
 };
 
 typedef struct amx_plan {
@@ -39,22 +43,32 @@ typedef struct amx_plan {
     bool wide;               /* a C that is not f32, or not stored, is summed up in scratch */
     size_t shared_bytes, wide_bytes, own_bytes, sums_bytes;
     _Atomic int64_t packed;
-    int64_t l0, depth;  /* the chunk at work */
-    const char *shared; /* its panels */
+    _Atomic bool infinite; /* f32: an infinity is in a shared panel */
+    int64_t l0, depth;     /* the chunk at work */
+    const char *shared;    /* its panels */
 } amx_plan;
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-static int64_t panel_bytes(int64_t depth) { return gr__tiles_steps(depth) * GR__TILES_STEP_BYTES; }
+static bool is_split(const gr__gemm *g) { return g->dtype == GR_F32; }
+
+static int64_t panel_bytes(const gr__gemm *g, int64_t depth)
+{
+    return gr__tiles_steps(depth) * (is_split(g) ? GR__TILES_SPLIT_BYTES : GR__TILES_STEP_BYTES);
+}
 
 bool gr__gemm_amx_applicable(const gr__gemm *g)
 {
-    return gr__cpu_has_tiles() && g->dtype == GR_BF16 && g->batch <= 1 && g->m > 0 && g->n > 0 && g->k > 0;
+    if (!gr__cpu_has_tiles() || g->batch > 1 || g->m <= 0 || g->n <= 0 || g->k <= 0) return false;
+    if (g->dtype == GR_BF16) return true;
+    bool pays = g->m * g->n >= SPLIT_LEAST_LINES * (g->m + g->n) && g->k >= SPLIT_LEAST_K;
+    return g->dtype == GR_F32 && g->split && pays;
 }
 
 int64_t gr__gemm_amx_chunk(const gr__gemm *g)
 {
-    return gr__tiles_steps(ceil_div(g->k, ceil_div(g->k, CHUNK))) * GR__TILES_STEP;
+    int64_t most = is_split(g) ? SPLIT_CHUNK : CHUNK;
+    return gr__tiles_steps(ceil_div(g->k, ceil_div(g->k, most))) * GR__TILES_STEP;
 }
 
 static void make_plan(amx_plan *p, const gr__gemm *g)
@@ -66,22 +80,22 @@ static void make_plan(amx_plan *p, const gr__gemm *g)
     p->own_lines = p->own_b ? g->n : g->m;
     p->shared_panels = ceil_div(p->shared_lines, GR__TILES_LINES);
     p->own_panels = ceil_div(p->own_lines, GR__TILES_LINES);
-    int64_t most = GR__MAX(OWN_BYTES / panel_bytes(p->chunk), 1), wanted = 4 * gr__parallel_width();
+    int64_t most = GR__MAX(OWN_BYTES / panel_bytes(g, p->chunk), 1), wanted = 4 * gr__parallel_width();
     p->group = GR__MIN(most, MOST_GROUP);
     while (p->group > 1 && ceil_div(p->own_panels, p->group) < wanted) p->group--;
     p->group = ceil_div(p->own_panels, ceil_div(p->own_panels, p->group));
     if (g->finish && g->finish_columns) p->group = g->finish_columns / GR__TILES_LINES;
     p->tasks = ceil_div(p->own_panels, p->group);
     bool again = g->packed_b && p->own_b && p->shared_panels == 2; /* a packed panel is read twice: from cache then */
-    bool near = !p->own_b && p->shared_panels * panel_bytes(p->chunk) <= NEAR_BYTES;
+    bool near = !p->own_b && p->shared_panels * panel_bytes(g, p->chunk) <= NEAR_BYTES;
     p->at_once = again || near ? 1 : p->group;
     p->beside = p->at_once == 1 && !p->own_b ? GR__MIN(WIDE_STRIP, p->shared_panels) : 1;
-    p->per_pack = GR__MAX(PACK_BYTES / panel_bytes(p->chunk), 1);
+    p->per_pack = GR__MAX(PACK_BYTES / panel_bytes(g, p->chunk), 1);
     p->packs = g->packed_b && !p->own_b ? 0 : ceil_div(p->shared_panels, p->per_pack);
     p->wide = (g->c_dtype != GR_F32 || g->finish) && p->chunks > 1;
-    p->shared_bytes = p->packs ? (size_t)(p->shared_panels * panel_bytes(p->chunk)) : 0;
+    p->shared_bytes = p->packs ? (size_t)(p->shared_panels * panel_bytes(g, p->chunk)) : 0;
     p->wide_bytes = p->wide ? line((size_t)(g->m * g->n) * sizeof(float)) : 0;
-    p->own_bytes = g->packed_b && p->own_b ? 0 : (size_t)(p->at_once * panel_bytes(p->chunk));
+    p->own_bytes = g->packed_b && p->own_b ? 0 : (size_t)(p->at_once * panel_bytes(g, p->chunk));
     p->sums_bytes = (size_t)(p->at_once * p->beside * GR__TILES_LINES * GR__TILES_LINES) * sizeof(float);
 }
 
@@ -97,45 +111,51 @@ size_t gr__gemm_amx_packed_bytes(const gr__gemm *g)
 {
     amx_plan p;
     make_plan(&p, g);
-    return (size_t)(p.chunks * ceil_div(g->n, GR__TILES_LINES) * panel_bytes(p.chunk));
+    return (size_t)(p.chunks * ceil_div(g->n, GR__TILES_LINES) * panel_bytes(g, p.chunk));
 }
 
 #if GR__HAVE_X86
 
-/* Lines i0.. of A or B in the chunk at work. */
-static gr__tiles_source source(const amx_plan *p, bool of_b, int64_t i0)
+/* Lines i0.. of A or B in the chunk at work. false: f32, with an infinity. */
+static bool pack_lines(const amx_plan *p, bool of_b, int64_t i0, char *to)
 {
     const gr__gemm *g = &p->g;
-    int64_t step = of_b ? g->b_col : g->a_row, k = of_b ? g->b_row : g->a_col, lines = (of_b ? g->n : g->m) - i0;
-    const uint16_t *at = (const uint16_t *)(of_b ? g->b : g->a) + i0 * step + p->l0 * k;
-    return (gr__tiles_source){
-        .at = at, .line = step, .k = k, .lines = GR__MIN(lines, GR__TILES_LINES), .depth = p->depth};
+    int64_t line = of_b ? g->b_col : g->a_row, k = of_b ? g->b_row : g->a_col, at = i0 * line + p->l0 * k;
+    int64_t lines = GR__MIN((of_b ? g->n : g->m) - i0, GR__TILES_LINES);
+    const void *matrix = of_b ? g->b : g->a;
+    if (is_split(g)) {
+        gr__tiles_split_source s = {(const float *)matrix + at, line, k, lines, p->depth};
+        return of_b ? gr__tiles_split_b(&s, to) : gr__tiles_split_a(&s, to);
+    }
+    gr__tiles_source s = {(const uint16_t *)matrix + at, line, k, lines, p->depth};
+    if (of_b)
+        gr__tiles_pack_b(&s, to);
+    else
+        gr__tiles_pack_a(&s, to);
+    return true;
 }
 
-static void pack(const amx_plan *p, bool b, int64_t panel, char *to)
+static bool pack(const amx_plan *p, bool b, int64_t panel, char *to)
 {
     const gr__gemm *g = &p->g;
     int64_t first = panel * GR__TILES_LINES;
     if (!b && g->a_window) {
         gr__window_pack_a(g->a_window, first, GR__MIN(g->m - first, GR__TILES_LINES), p->l0, p->depth, to);
-        return;
+        return true;
     }
     if (b && g->b_window) {
         gr__window_pack_b(g->b_window, p->l0, p->depth, first, to);
-        return;
+        return true;
     }
-    gr__tiles_source s = source(p, b, first);
-    if (b)
-        gr__tiles_pack_b(&s, to);
-    else
-        gr__tiles_pack_a(&s, to);
+    return pack_lines(p, b, first, to);
 }
 
 static void pack_task(amx_plan *p, int64_t task)
 {
     int64_t end = GR__MIN((task + 1) * p->per_pack, p->shared_panels);
     for (int64_t i = task * p->per_pack; i < end; i++)
-        pack(p, !p->own_b, i, (char *)p->g.scratch + i * panel_bytes(p->chunk));
+        if (!pack(p, !p->own_b, i, (char *)p->g.scratch + i * panel_bytes(&p->g, p->chunk)))
+            atomic_store_explicit(&p->infinite, true, memory_order_relaxed);
     atomic_fetch_add_explicit(&p->packed, 1, memory_order_release);
 }
 
@@ -155,6 +175,7 @@ typedef struct strip {
     gr__tiles_block block; /* of C, or of the wide sums */
     bool direct;           /* tiles go straight there */
     bool old;              /* there is something to add to */
+    bool infinite;         /* an infinity is in a panel */
 } strip;
 
 static int tiles_of(int64_t lines) { return lines > 16 ? 2 : 1; }
@@ -167,8 +188,9 @@ static void fetch_packed(const strip *s, int64_t i, gr__tiles_job *j)
 {
     enum { LINES = GR__TILES_STEP_BYTES / 64, SOON = 4 * GR__TILES_STEP_BYTES };
     int64_t meets = s->p->at_once == 1 ? s->p->shared_panels : 1;
-    int64_t at =
-        meets == 1 ? SOON : panel_bytes(s->p->chunk) + (s->shared + i) * j->steps * (GR__TILES_STEP_BYTES / meets);
+    int64_t at = meets == 1
+                     ? SOON
+                     : panel_bytes(&s->p->g, s->p->chunk) + (s->shared + i) * j->steps * (GR__TILES_STEP_BYTES / meets);
     if (meets > LINES || (meets == 1 && s->shared + i > 0)) return;
     j->ahead = (const char *)j->b + at;
     j->ahead_lines = (int)(LINES / meets);
@@ -179,7 +201,9 @@ static void fetch_packed(const strip *s, int64_t i, gr__tiles_job *j)
 static void multiply_panel(const strip *s, int64_t i, int64_t o)
 {
     const amx_plan *p = s->p;
-    const char *own = s->own + o * panel_bytes(p->chunk), *shared = p->shared + (s->shared + i) * panel_bytes(p->chunk);
+    const gr__gemm *g = &p->g;
+    const char *own = s->own + o * panel_bytes(g, p->chunk),
+               *shared = p->shared + (s->shared + i) * panel_bytes(g, p->chunk);
     int64_t own_lines = lines_of(s->first + o, p->own_lines), shared_lines = lines_of(s->shared + i, p->shared_lines);
     int64_t row = p->own_b ? i : o, column = p->own_b ? o : i;
     float *c = s->direct ? s->block.c : s->sums;
@@ -193,7 +217,12 @@ static void multiply_panel(const strip *s, int64_t i, int64_t o)
                        .a_tiles = tiles_of(p->own_b ? shared_lines : own_lines),
                        .b_tiles = tiles_of(p->own_b ? own_lines : shared_lines)};
     if (p->own_b && p->g.packed_b) fetch_packed(s, i, &j);
-    gr__tiles_multiply(&j);
+    if (!is_split(g))
+        gr__tiles_multiply(&j);
+    else if (s->infinite)
+        gr__tiles_multiply_whole(&j);
+    else
+        gr__tiles_multiply_split(&j);
 }
 
 /* The strip's place in C, whatever holds its sums until the last chunk. */
@@ -278,7 +307,7 @@ static void run_strip(strip *s)
 static const char *packed_panels(const amx_plan *p)
 {
     int64_t panels = p->own_b ? p->own_panels : p->shared_panels;
-    return (const char *)p->g.packed_b + p->l0 / p->chunk * panels * panel_bytes(p->chunk);
+    return (const char *)p->g.packed_b + p->l0 / p->chunk * panels * panel_bytes(&p->g, p->chunk);
 }
 
 static void compute_task(amx_plan *p, int64_t task, int thread)
@@ -291,9 +320,12 @@ static void compute_task(amx_plan *p, int64_t task, int thread)
     gr__tiles_begin();
     for (; s.first < end; s.first += s.n) {
         s.n = GR__MIN(p->at_once, end - s.first);
-        if (packed) s.own = packed_panels(p) + s.first * panel_bytes(p->chunk);
-        for (int64_t o = 0; !packed && o < s.n; o++) pack(p, p->own_b, s.first + o, mine + o * panel_bytes(p->chunk));
+        s.infinite = false;
+        if (packed) s.own = packed_panels(p) + s.first * panel_bytes(&p->g, p->chunk);
+        for (int64_t o = 0; !packed && o < s.n; o++)
+            s.infinite |= !pack(p, p->own_b, s.first + o, mine + o * panel_bytes(&p->g, p->chunk));
         wait_for_packs(p);
+        s.infinite |= atomic_load_explicit(&p->infinite, memory_order_relaxed);
         for (s.shared = 0; s.shared < p->shared_panels; s.shared += s.n_shared) {
             s.n_shared = GR__MIN(p->beside, p->shared_panels - s.shared);
             run_strip(&s);
@@ -323,6 +355,7 @@ void gr__gemm_amx_run(const gr__gemm *g)
         p.depth = GR__MIN(p.chunk, g->k - p.l0);
         p.shared = g->packed_b && !p.own_b ? packed_panels(&p) : g->scratch;
         atomic_store_explicit(&p.packed, 0, memory_order_relaxed);
+        atomic_store_explicit(&p.infinite, false, memory_order_relaxed);
         if (g->packed_b)
             gr__parallel_home(p.packs, p.packs + p.tasks, g->turned, run_task, &p);
         else
@@ -334,7 +367,7 @@ void gr__gemm_amx_run_columns(const gr__gemm *g, int64_t first, int64_t columns)
 {
     amx_plan p;
     make_plan(&p, g);
-    int64_t panels = ceil_div(g->n, GR__TILES_LINES), size = panel_bytes(p.chunk);
+    int64_t panels = ceil_div(g->n, GR__TILES_LINES), size = panel_bytes(g, p.chunk);
     for (int64_t i = 0; i < g->m; i += GR__TILES_LINES) {
         int64_t rows = GR__MIN(g->m - i, GR__TILES_LINES);
         gr__tiles_begin_rows(rows);
@@ -368,7 +401,7 @@ static void pack_panel(void *context, int64_t task, int thread)
 {
     (void)thread;
     const pack_call *c = context;
-    pack(c->p, true, task, c->to + task * panel_bytes(c->p->chunk));
+    pack(c->p, true, task, c->to + task * panel_bytes(&c->p->g, c->p->chunk));
 }
 
 void gr__gemm_amx_pack_b(const gr__gemm *g, void *to)
@@ -377,7 +410,7 @@ void gr__gemm_amx_pack_b(const gr__gemm *g, void *to)
     make_plan(&p, g);
     int64_t panels = ceil_div(g->n, GR__TILES_LINES);
     pack_call c = {&p, to};
-    for (p.l0 = 0; p.l0 < g->k; p.l0 += p.chunk, c.to += panels * panel_bytes(p.chunk)) {
+    for (p.l0 = 0; p.l0 < g->k; p.l0 += p.chunk, c.to += panels * panel_bytes(g, p.chunk)) {
         p.depth = GR__MIN(p.chunk, g->k - p.l0);
         gr__parallel(panels, pack_panel, &c);
     }

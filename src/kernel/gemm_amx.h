@@ -1,10 +1,10 @@
-/* The product of gemm.h for bf16 on AMX tiles. Every element of C is summed over k in an order that k alone fixes. */
+/* The product of gemm.h on AMX tiles, for bf16, and for f32 in three parts of bf16 where the product asks for it ('split'). Every element of C is summed over k in an order that k alone fixes. */
 #ifndef GR__GEMM_AMX_H
 #define GR__GEMM_AMX_H
 
 #include "kernel/gemm.h"
 
-/* Two matrices of bf16, and a processor that has tiles. */
+/* Two matrices of bf16, or two of f32 that are large enough to be split, and a processor that has tiles. */
 bool gr__gemm_amx_applicable(const gr__gemm *g);
 size_t gr__gemm_amx_scratch_bytes(const gr__gemm *g);
 void gr__gemm_amx_run(const gr__gemm *g);

@@ -69,7 +69,9 @@ static bool is_seen(const gr__window_rows *w)
 
 bool gr__gemm_amx_rows_applicable(const gr__gemm *g)
 {
-    if (g->accumulate || g->b_window || g->finish_columns || g->k % GR__TILES_STEP || g->m < LEAST_ROWS) return false;
+    if (g->dtype != GR_BF16 || g->accumulate || g->b_window || g->finish_columns || g->k % GR__TILES_STEP ||
+        g->m < LEAST_ROWS)
+        return false;
     if (g->k / gr__gemm_amx_chunk(g) >= MOST_RUNS / 2) return false;
     if (g->a_window && !is_plain(g->a_window)) return is_seen(g->a_window);
     return (g->a_window || g->a_col == 1) && g->n < g->m && g->n <= MOST_COLUMNS;

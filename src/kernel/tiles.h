@@ -80,6 +80,25 @@ typedef struct gr__tiles_block {
     const float *bias; /* (columns) or NULL */
 } gr__tiles_block;
 
+/* ---- f32 as the sum of three bf16: steps of three times the bytes, the two tiles of the largest parts first (x86/split_amx.c) ---- */
+
+enum { GR__TILES_PLANES = 3, GR__TILES_SPLIT_BYTES = GR__TILES_PLANES * GR__TILES_STEP_BYTES };
+
+typedef struct gr__tiles_split_source {
+    const float *at;
+    int64_t line, k;
+    int64_t lines, depth;
+} gr__tiles_split_source;
+
+/* false: an infinity is among the numbers; such a panel is for gr__tiles_multiply_whole(). */
+bool gr__tiles_split_a(const gr__tiles_split_source *s, void *panel);
+bool gr__tiles_split_b(const gr__tiles_split_source *s, void *panel);
+void gr__tiles_multiply_split(const gr__tiles_job *j);
+/* The same without tiles, slowly: parts of an infinity are zeros, which tiles would multiply with other infinities. */
+void gr__tiles_multiply_whole(const gr__tiles_job *j);
+
+/* ---- */
+
 void gr__tiles_begin(void);
 void gr__tiles_begin_rows(int64_t rows);
 void gr__tiles_end(void);

@@ -124,7 +124,7 @@ static gr_status fuse_map(fuser *f, int32_t node)
         d.attr.packed_bytes = is_constant(f, p);
         bool kernel = alike && kernel_of(f, &d);
         d.attr.packed_bytes = 0;
-        if (!kernel) continue;
+        if (!kernel && !(alike && kernel_of(f, &d))) continue;
         return add_node(f, &d, map);
     }
     return GR_OK;

@@ -125,7 +125,8 @@ static gr_status open_product(gr_bench *b)
                         .a_col = ta ? o->m : 1,
                         .b_row = tb ? 1 : o->n,
                         .b_col = tb ? o->k : 1,
-                        .c_row = o->n};
+                        .c_row = o->n,
+                        .split = !o->strict};
     if (o->onednn) GR_TRY(make_dnn(p, o->packed));
     GR_TRY(make_data(p, o->cold, o->packed));
     describe(b, p);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "kernel/conv.h"
+#include "kernel/cpu.h"
 #include "kernel/gemm_amx.h"
 #include "kernel/map.h"
 #include "op/conv.h"
@@ -50,6 +51,7 @@ static bool fill_matmul(const gr__product_args *p, const void *packed, gr__gemm 
                     .b = p->in[1].data,
                     .b_row = q.b_row,
                     .b_col = q.b_col,
+                    .split = !gr__cpu_strict(),
                     .finish = finish,
                     .packed_b = packed};
     /* Memory sets the pace of one row, and a second copy of all weights would only take more. */

@@ -3,6 +3,7 @@
 #include "backend/cpu/product.h"
 #include "backend/cpu/table.h"
 
+#include "kernel/cpu.h"
 #include "kernel/gemm.h"
 #include "kernel/onednn.h"
 #include "op/op.h"
@@ -31,6 +32,7 @@ static gr__gemm own_shape(const gr__args *a, const gr__product *p)
                       .c_row = p->c_row,
                       .c_batch = p->c_batch,
                       .accumulate = adds(a),
+                      .split = !gr__cpu_strict(),
                       .scratch = a->scratch};
 }
 

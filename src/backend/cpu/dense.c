@@ -1,6 +1,7 @@
 #include "backend/cpu/dense.h"
 
 #include "base/alloc.h"
+#include "kernel/cpu.h"
 #include "kernel/gemm_amx.h"
 #include "kernel/onednn.h"
 
@@ -21,6 +22,8 @@ bool gr__dense_own_is_faster(const gr__gemm *g)
 
 gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)
 {
+    gr__gemm split = *g;
+    split.split = !gr__cpu_strict();
     gr__dense *d = gr__calloc(1, sizeof *d);
     if (!d) return gr__fail_memory("a product", sizeof *d);
     gr__dnn_matmul_shape s = {.batch = g->batch,
@@ -42,12 +45,12 @@ gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)
                               .accumulate = g->accumulate,
                               .scratchpad = true};
     gr_status status =
-        gr__dense_own_is_faster(g) || !gr__dnn_available() ? GR_ERR_UNSUPPORTED : gr__dnn_matmul_new(&s, &d->dnn);
+        gr__dense_own_is_faster(&split) || !gr__dnn_available() ? GR_ERR_UNSUPPORTED : gr__dnn_matmul_new(&s, &d->dnn);
     if (status != GR_OK && status != GR_ERR_UNSUPPORTED) {
         gr__free(d);
         return status;
     }
-    d->own = *g;
+    d->own = split;
     *out = d;
     return GR_OK;
 }
