@@ -26,9 +26,10 @@ enum {
     MOST_GROUP = 8,          /* panels of a task */
     WIDE_STRIP = 8,          /* shared panels that one panel of rows meets before its sums are finished */
     PACK_BYTES = 64 << 10,   /* of a task that packs */
-    SPLIT_LEAST_LINES =
-        100,            /* half the harmonic mean of rows and columns, and elements of k, of a product of f32: below, */
-    SPLIT_LEAST_K = 128 /* splitting costs more than tiles save */
+    /* A product of f32 is split from here on: half the harmonic mean of rows and columns, elements of k. Below, splitting
+     * costs more than tiles save. */
+    SPLIT_LEAST_LINES = 100,
+    SPLIT_LEAST_K = 128
 };
 
 typedef struct amx_plan {

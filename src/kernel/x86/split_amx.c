@@ -182,22 +182,22 @@ bool gr__tiles_split_b(const gr__tiles_split_source *s, void *panel)
 
 GR__INLINE void load_a(const char *step, int plane, int tiles)
 {
-    _tile_loadd(4, step + plane * PLANE_WORDS * 4, 64);
-    if (tiles == 2) _tile_loadd(5, step + plane * PLANE_WORDS * 4 + TILE_WORDS * 4, 64);
+    GR__TILE_LOAD(4, step + plane * PLANE_WORDS * 4, 64);
+    if (tiles == 2) GR__TILE_LOAD(5, step + plane * PLANE_WORDS * 4 + TILE_WORDS * 4, 64);
 }
 
 GR__INLINE void load_b(const char *step, int plane, int tiles)
 {
-    _tile_loadd(6, step + plane * PLANE_WORDS * 4, 64);
-    if (tiles == 2) _tile_loadd(7, step + plane * PLANE_WORDS * 4 + TILE_WORDS * 4, 64);
+    GR__TILE_LOAD(6, step + plane * PLANE_WORDS * 4, 64);
+    if (tiles == 2) GR__TILE_LOAD(7, step + plane * PLANE_WORDS * 4 + TILE_WORDS * 4, 64);
 }
 
 GR__INLINE void add_products(int a_tiles, int b_tiles)
 {
-    _tile_dpbf16ps(0, 4, 6);
-    if (b_tiles == 2) _tile_dpbf16ps(1, 4, 7);
-    if (a_tiles == 2) _tile_dpbf16ps(2, 5, 6);
-    if (a_tiles == 2 && b_tiles == 2) _tile_dpbf16ps(3, 5, 7);
+    GR__TILE_MULTIPLY(0, 4, 6);
+    if (b_tiles == 2) GR__TILE_MULTIPLY(1, 4, 7);
+    if (a_tiles == 2) GR__TILE_MULTIPLY(2, 5, 6);
+    if (a_tiles == 2 && b_tiles == 2) GR__TILE_MULTIPLY(3, 5, 7);
 }
 
 GR__INLINE void multiply(const gr__tiles_job *j, int a_tiles, int b_tiles)

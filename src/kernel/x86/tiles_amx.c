@@ -145,15 +145,15 @@ static void one_a(const gr__tiles_rows_job *j, float *c, int64_t ldc)
         _tile_zero(3);
     }
     for (int64_t s = 0; s < j->steps; s++, a += 64, b += GR__TILES_STEP_BYTES, b1 += GR__TILES_STEP_BYTES) {
-        _tile_loadd(4, a, a_row);
-        _tile_loadd(5, b, 64);
-        _tile_dpbf16ps(0, 4, 5);
-        _tile_loadd(6, b + 1024, 64);
-        _tile_dpbf16ps(1, 4, 6);
-        _tile_loadd(7, b1, 64);
-        _tile_dpbf16ps(2, 4, 7);
-        _tile_loadd(5, b1 + 1024, 64);
-        _tile_dpbf16ps(3, 4, 5);
+        GR__TILE_LOAD(4, a, a_row);
+        GR__TILE_LOAD(5, b, 64);
+        GR__TILE_MULTIPLY(0, 4, 5);
+        GR__TILE_LOAD(6, b + 1024, 64);
+        GR__TILE_MULTIPLY(1, 4, 6);
+        GR__TILE_LOAD(7, b1, 64);
+        GR__TILE_MULTIPLY(2, 4, 7);
+        GR__TILE_LOAD(5, b1 + 1024, 64);
+        GR__TILE_MULTIPLY(3, 4, 5);
     }
     _tile_stored(0, c, row);
     _tile_stored(1, c + 16, row);
@@ -254,10 +254,10 @@ float gr__tiles_peak(int64_t rounds)
     _tile_zero(4);
     _tile_zero(6);
     for (int64_t r = 0; r < rounds; r++) {
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 4, 6);
-        _tile_dpbf16ps(2, 4, 6);
-        _tile_dpbf16ps(3, 4, 6);
+        GR__TILE_MULTIPLY(0, 4, 6);
+        GR__TILE_MULTIPLY(1, 4, 6);
+        GR__TILE_MULTIPLY(2, 4, 6);
+        GR__TILE_MULTIPLY(3, 4, 6);
     }
     _tile_stored(0, out, 64);
     gr__tiles_end();
