@@ -28,7 +28,7 @@ enum {
     PACK_BYTES = 64 << 10,   /* of a task that packs */
     /* A product of f32 is split from here on: half the harmonic mean of rows and columns, elements of k. Below, splitting
      * costs more than tiles save. */
-    SPLIT_LEAST_LINES = 100,
+    SPLIT_LEAST_LINES = 96,
     SPLIT_LEAST_K = 128
 };
 
