@@ -8,8 +8,8 @@
 All programs speak the protocol of bench/peers/peer.py. Where several peers are given (eager and compiled), each is
 tried first, in turn, and the fastest goes on; the others end. Then pairs of samples are taken. A shared host has phases of
 a quarter of a second to minutes in which everything takes up to twice as long, so that a pair is made of slices: us,
-peer, peer, us, us, peer, ... of --steps steps each (a twentieth of a second), until each side has run for about half a
-second; a sample is the median of the steps of its slices. Before each pair the driver waits until the machine is idle
+peer, peer, us, us, peer, ... of --steps steps each (a twentieth of a second, behind as many that do not count), until each
+side has run for about half a second; a sample is the median of the steps of its slices. Before each pair the driver waits until the machine is idle
 (less than 6 % busy), for at most --patience seconds, and before each slice until all threads of the other program sleep.
 
 The verdict is the ratio peer / us of the medians of all samples and of the least samples (above 1: we are faster). The
@@ -116,6 +116,8 @@ def in_turn(programs, steps, rounds):
     seconds = [[] for _ in programs]
     for r in range(rounds):
         for i in range(len(programs))[::-1 if r % 2 else 1]:
+            if steps > 1:
+                programs[i].run(steps)  # caches and sleeping threads: the first 40 ms are up to 10 % slower
             seconds[i] += programs[i].run(steps)
             programs[i].settle()
     return seconds
