@@ -1062,6 +1062,20 @@ static void gemm_long(void)
     }
 }
 
+static gr__gemm f32_product(int64_t m, int64_t n, int64_t k, bool ta, bool tb)
+{
+    return (gr__gemm){.m = m,
+                      .n = n,
+                      .k = k,
+                      .dtype = GR_F32,
+                      .c_dtype = GR_F32,
+                      .a_row = ta ? 1 : k,
+                      .a_col = ta ? m : 1,
+                      .b_row = tb ? 1 : n,
+                      .b_col = tb ? k : 1,
+                      .c_row = n};
+}
+
 /* f32 in three parts on tiles: no further from the exact result than f32's own sums, also where exponents differ much. */
 static void gemm_split(void)
 {
@@ -1074,19 +1088,8 @@ static void gemm_split(void)
         float *old = floats(M * N), *result[] = {plain, c, again};
         for (int64_t i = 0; wide && i < M * K; i++) a[i] = ldexpf(a[i], (int)(i % 41) - 20);
         for (int64_t i = 0; wide && i < K * N; i++) b[i] = ldexpf(b[i], (int)(i % 37) - 18);
-        gr__gemm g = {.m = M,
-                      .n = N,
-                      .k = K,
-                      .dtype = GR_F32,
-                      .c_dtype = GR_F32,
-                      .a = a,
-                      .a_row = ta ? 1 : K,
-                      .a_col = ta ? M : 1,
-                      .b = b,
-                      .b_row = tb ? 1 : N,
-                      .b_col = tb ? K : 1,
-                      .c_row = N,
-                      .accumulate = true};
+        gr__gemm g = f32_product(M, N, K, ta, tb);
+        g.a = a, g.b = b, g.accumulate = true;
         for (int run = 0; run < 3; run++) {
             g.split = run > 0;
             g.c = memcpy(result[run], old, M * N * sizeof *c);
@@ -1121,20 +1124,8 @@ static void gemm_split_infinite(void)
     for (int way = 0; way < 4; way++) {
         bool ta = way & 1, tb = way & 2;
         float *a = floats(M * K), *b = floats(K * N), *c = floats(M * N);
-        gr__gemm g = {.m = M,
-                      .n = N,
-                      .k = K,
-                      .dtype = GR_F32,
-                      .c_dtype = GR_F32,
-                      .a = a,
-                      .a_row = ta ? 1 : K,
-                      .a_col = ta ? M : 1,
-                      .b = b,
-                      .b_row = tb ? 1 : N,
-                      .b_col = tb ? K : 1,
-                      .c = c,
-                      .c_row = N,
-                      .split = true};
+        gr__gemm g = f32_product(M, N, K, ta, tb);
+        g.a = a, g.b = b, g.c = c, g.split = true;
         for (int64_t l = 0; l < K; l++) b[l * g.b_row + 5 * g.b_col] = l == 7 ? -FLT_MAX : 0;
         a[3 * g.a_row + 9 * g.a_col] = INFINITY;
         a[40 * g.a_row + 11 * g.a_col] = NAN;

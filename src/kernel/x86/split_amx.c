@@ -4,6 +4,7 @@
 #include "kernel/tiles.h"
 
 #include "kernel/simd/product_amx.h"
+#include "tensor/convert.h"
 
 #include <math.h>
 
@@ -35,29 +36,15 @@ GR__INLINE void split(__m512 x, __m512i *part, __m512 *beyond)
 
 GR__INLINE bool any_nan(__m512 x) { return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q) != 0; }
 
-static uint32_t bits_of(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static float from_bits(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* The same of one number of any size: cut off, not rounded. An infinity or NaN is its own largest part. */
 static void cut(float x, uint16_t *part)
 {
-    float high = isnan(x) ? from_bits(0x7fc00000) : from_bits(bits_of(x) & 0xffff0000),
+    float high = isnan(x) ? gr__f32_from_bits(0x7fc00000) : gr__f32_from_bits(gr__f32_bits(x) & 0xffff0000),
           rest = isfinite(x) ? x - high : 0;
-    float middle = from_bits(bits_of(rest) & 0xffff0000);
-    part[0] = (uint16_t)(bits_of(high) >> 16);
-    part[1] = (uint16_t)(bits_of(middle) >> 16);
-    part[2] = (uint16_t)(bits_of(rest - middle) >> 16);
+    float middle = gr__f32_from_bits(gr__f32_bits(rest) & 0xffff0000);
+    part[0] = (uint16_t)(gr__f32_bits(high) >> 16);
+    part[1] = (uint16_t)(gr__f32_bits(middle) >> 16);
+    part[2] = (uint16_t)(gr__f32_bits(rest - middle) >> 16);
 }
 
 /* Rows of numbers next to each other. */
@@ -85,7 +72,7 @@ GR__INLINE view block_of(const float *at, int64_t row, int64_t column, int64_t h
     return (view){temp, columns};
 }
 
-/* What the step after next will read: rows that lie far apart are not seen coming. */
+/* What the next step will read: rows that lie far apart are not seen coming. */
 GR__INLINE void fetch_step(const gr__tiles_split_source *s, int64_t l)
 {
     enum { LINE = 16, AHEAD = GR__TILES_STEP };
@@ -239,7 +226,7 @@ void gr__tiles_multiply_split(const gr__tiles_job *j)
 static float whole(const uint16_t *step, int64_t half)
 {
     float sum = 0;
-    for (int p = PLANES - 1; p >= 0; p--) sum += from_bits((uint32_t)step[p * 2 * PLANE_WORDS + half] << 16);
+    for (int p = PLANES - 1; p >= 0; p--) sum += gr__bf16_to_f32(step[p * 2 * PLANE_WORDS + half]);
     return sum;
 }
 
