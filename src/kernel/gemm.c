@@ -7,7 +7,12 @@
 
 #include <string.h>
 
-enum { THIN_ROWS = 4, NEAR_COLUMNS = 1024, THIN_COLUMNS = 1024, A_BLOCK_BYTES = 512 << 10, LEAST_WORK = 1 << 18 };
+enum { THIN_ROWS = 4, THIN_COLUMNS = 1024, LEAST_WORK = 1 << 18 };
+enum {
+    GIVEN_COLUMNS = 256,
+    GIVEN_ROWS = 120,
+    MOST_KEPT_BYTES = 8 << 20
+}; /* of blocks that are given away; of their B */
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -19,46 +24,54 @@ static void cut(gr__gemm_plan *p, const gr__simd *simd)
 {
     const gr__gemm *g = &p->g;
     int64_t mr = simd->mr, panels = ceil_div(g->n, simd->nr), width = gr__parallel_width();
-    int64_t wanted = width == 1 ? 1 : 4 * width;
+    int64_t wanted = width == 1 ? 1 : (g->finish ? 3 : 4) * width;
     double work = (double)g->batch * (double)g->m * (double)g->n * (double)g->k / LEAST_WORK;
     if (work < (double)wanted) wanted = GR__MAX((int64_t)work, 1);
-    int64_t rows = GR__GEMM_MOST_ROWS;
     p->group = 1;
-    if (p->pack_a) {
-        rows = A_BLOCK_BYTES / (4 * GR__GEMM_UNITS);
-        p->group = GR__MAX(512 / simd->nr, 1);
-    }
-    int64_t blocks = GR__MAX(ceil_div(g->m, rows), 1);
-    while (p->group > 1 && blocks * ceil_div(panels, p->group) * g->batch < wanted) p->group /= 2;
+    if (g->finish && !gr__gemm_is_few(g)) p->group = GR__MAX(GIVEN_COLUMNS / simd->nr, 1);
+    if (g->finish_columns) p->group = g->finish_columns / simd->nr;
+    int64_t blocks = g->finish ? 1 : GR__MAX(ceil_div(g->m, GR__GEMM_MOST_ROWS), 1);
+    while (p->group > 1 && !g->finish_columns && blocks * ceil_div(panels, p->group) * g->batch < wanted)
+        p->group = (p->group + 1) / 2;
     bool cuts_rows = !p->pack_to; /* each block of rows would pack all of B */
     while (cuts_rows && blocks * ceil_div(panels, p->group) * g->batch < wanted && ceil_div(g->m, blocks) > 8 * mr)
         blocks++;
     p->mc = GR__MAX(round_up(ceil_div(g->m, blocks), mr), mr);
+    p->step = g->finish ? GR__MIN(p->mc, round_up(GIVEN_ROWS, mr)) : p->mc;
     p->row_blocks = ceil_div(g->m, p->mc);
     p->column_blocks = ceil_div(panels, p->group);
 }
 
 static const gr__simd *simd_of(const gr__gemm *g) { return g->dtype == GR_BF16 ? gr__simd_get_bf16() : gr__simd_get(); }
 
+/* Of one thread; parts of a product of fewer rows need no more, whatever their cut. */
+static void measure_scratch(gr__gemm_plan *p, const gr__simd *simd)
+{
+    const gr__gemm *g = &p->g;
+    int64_t columns = simd->nr, rows = round_up(GR__MIN(g->m, (int64_t)GR__GEMM_MOST_ROWS), simd->mr);
+    int64_t units = GR__GEMM_UNITS, kept = GR__GEMM_MOST_NR;
+    if (g->finish && !gr__gemm_is_few(g)) columns = GR__MAX(g->finish_columns, (int64_t)GIVEN_COLUMNS);
+    if (g->finish) rows = GR__MIN(rows, round_up(GIVEN_ROWS, simd->mr));
+    if (g->finish && !g->packed_b) units = ceil_div(g->k, g->dtype == GR_BF16 ? 2 : 1), kept = columns;
+    p->b_bytes = line(units * kept * 4);
+    if (g->finish || (g->c_dtype != GR_F32 && g->k > p->kc)) p->c_bytes = line(rows * columns * 4);
+}
+
 static bool make_plan(gr__gemm_plan *p, const gr__gemm *g, float *pack_to)
 {
     memset(p, 0, sizeof *p);
     p->g = *g;
     p->pack_to = pack_to;
+    if (pack_to) p->g.finish = NULL, p->g.finish_columns = 0;
     if (p->g.batch == 0) p->g.batch = 1;
     bool pairs = g->dtype == GR_BF16;
     const gr__simd *simd = simd_of(g);
     p->kc = pairs ? 2 * GR__GEMM_UNITS : GR__GEMM_UNITS;
-    bool by_columns = !pairs && g->a_row == 1 && g->a_col <= NEAR_COLUMNS;
-    p->pack_a = (g->a_col != 1 && !by_columns) || (pairs && g->k % 2 != 0);
-    p->thin = !pairs && g->m <= THIN_ROWS && g->b_col == 1 && g->c_dtype == GR_F32 && !g->packed_b && !p->pack_to;
+    p->thin = !pairs && g->m <= THIN_ROWS && g->b_col == 1 && g->c_dtype == GR_F32 && !g->packed_b && !p->pack_to &&
+              !g->finish;
     cut(p, simd);
-    p->b_bytes = line((int64_t)GR__GEMM_UNITS * GR__GEMM_MOST_NR * 4);
-    if (p->pack_a) p->a_bytes = line(p->mc * GR__GEMM_UNITS * 4);
-    if (g->finish || (g->c_dtype != GR_F32 && g->k > p->kc)) p->c_bytes = line(p->mc * p->group * simd->nr * 4);
+    measure_scratch(p, simd);
     if (p->thin) {
-        p->pack_a = false;
-        p->a_bytes = 0;
         p->mc = g->m;
         p->row_blocks = 1;
         int64_t columns = GR__MIN(THIN_COLUMNS, round_up(ceil_div(g->n, 2 * gr__parallel_width()), 64));
@@ -78,16 +91,37 @@ bool gr__gemm_is_few(const gr__gemm *g)
 }
 static bool on_tiles(const gr__gemm *g) { return gr__gemm_amx_applicable(g) && !(g->packed_b && gr__gemm_is_few(g)); }
 
+/* Vectors multiply pairs of bf16, and are the fastest way. */
+bool gr__gemm_by_dots(const gr__gemm *g)
+{
+    bool has = gr__cpu_get_level() >= GR__CPU_AVX512 && gr__cpu()->bf16;
+    return has && g->dtype == GR_BF16 && !gr__gemm_amx_applicable(g);
+}
+
+static bool gives_away(const gr__gemm *g)
+{
+    int64_t columns = g->finish_columns ? g->finish_columns : GIVEN_COLUMNS;
+    bool pays = g->m >= 32 || g->finish_columns;
+    return gr__gemm_by_dots(g) && g->batch <= 1 && pays && g->k * columns * 2 <= MOST_KEPT_BYTES;
+}
+
 /* Parts of f32 would take half as much memory again as the numbers. */
 static bool packs_on_tiles(const gr__gemm *g) { return g->dtype == GR_BF16 && gr__gemm_amx_applicable(g); }
+static bool packs_for_vectors(const gr__gemm *g)
+{
+    return gr__gemm_is_few(g) || (gr__gemm_by_dots(g) && g->batch <= 1);
+}
 
-bool gr__gemm_can_finish(const gr__gemm *g) { return g->packed_b ? gr__gemm_can_pack(g) : gr__gemm_amx_applicable(g); }
+bool gr__gemm_can_finish(const gr__gemm *g)
+{
+    return g->packed_b ? gr__gemm_can_pack(g) : gr__gemm_amx_applicable(g) || gives_away(g);
+}
 
-bool gr__gemm_can_pack(const gr__gemm *g) { return gr__gemm_is_few(g) || packs_on_tiles(g); }
+bool gr__gemm_can_pack(const gr__gemm *g) { return packs_for_vectors(g) || packs_on_tiles(g); }
 
 size_t gr__gemm_packed_bytes(const gr__gemm *g)
 {
-    if (!gr__gemm_is_few(g)) return gr__gemm_amx_packed_bytes(g);
+    if (!packs_for_vectors(g)) return gr__gemm_amx_packed_bytes(g);
     int64_t nr = simd_of(g)->nr, units = g->dtype == GR_BF16 ? (g->k + 1) / 2 : g->k;
     return (size_t)(ceil_div(g->n, nr) * nr * units) * sizeof(float);
 }
@@ -97,7 +131,8 @@ size_t gr__gemm_scratch_bytes(const gr__gemm *g)
     gr__gemm_plan p;
     if (on_tiles(g)) return gr__gemm_amx_scratch_bytes(g);
     if (g->dtype == GR_F64 || !make_plan(&p, g, NULL)) return 0;
-    return (p.b_bytes + p.a_bytes + p.c_bytes) * (size_t)gr__parallel_width();
+    size_t laid = gr__gemm_must_lay(g) ? gr__gemm_lay_bytes(g) : 0;
+    return (p.b_bytes + p.c_bytes) * (size_t)gr__parallel_width() + laid;
 }
 
 typedef struct task_call {
@@ -123,6 +158,16 @@ static void run_tasks(const gr__gemm *g, float *pack_to)
         gr__parallel(tasks, run_task, &call);
 }
 
+static void run_in_place(const gr__gemm *g) { run_tasks(g, NULL); }
+
+static void run_on_vectors(const gr__gemm *g)
+{
+    if (gr__gemm_must_lay(g))
+        gr__gemm_run_laid(g, (char *)g->scratch + gr__gemm_scratch_bytes(g) - gr__gemm_lay_bytes(g), run_in_place);
+    else
+        run_in_place(g);
+}
+
 void gr__gemm_run(const gr__gemm *g)
 {
     if (g->dtype == GR_F64) {
@@ -134,7 +179,7 @@ void gr__gemm_run(const gr__gemm *g)
     if (on_tiles(g))
         gr__gemm_amx_run(g);
     else
-        run_tasks(g, NULL);
+        run_on_vectors(g);
 }
 
 void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int thread)
@@ -147,6 +192,7 @@ void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int
     }
     int64_t units = g->dtype == GR_BF16 ? (g->k + 1) / 2 : g->k;
     some.n = columns;
+    some.a_even = true;
     some.packed_b = (const float *)g->packed_b + first * units;
     some.c = (float *)g->c + first;
     if (!make_plan(&p, &some, NULL)) return;
@@ -157,7 +203,7 @@ void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int
 
 void gr__gemm_pack_b(const gr__gemm *g, void *to)
 {
-    if (gr__gemm_is_few(g))
+    if (packs_for_vectors(g))
         run_tasks(g, to);
     else
         gr__gemm_amx_pack_b(g, to);

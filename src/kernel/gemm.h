@@ -34,11 +34,13 @@ typedef struct gr__gemm {
     int64_t c_row, c_batch;
     const float *bias; /* (n), added once; NULL: none; not with f64 */
     bool accumulate;   /* C += */
+    bool a_even;       /* rows of A (bf16, a_col = 1) go on with a zero where k is odd */
     bool split;        /* f32 may go to tiles of bf16 in three parts each, as exact as f32: not in strict mode */
     /* Takes the blocks, each once, from any thread, while they are in cache, instead of C; only where
      * gr__gemm_can_finish(); without bias and accumulate. NULL: C is written. */
     gr__gemm_finish *finish;
     void *finish_context;
+    int64_t first_row;      /* what blocks call row 0 of C */
     int64_t finish_columns; /* of a block on tiles, a multiple of 32 up to 256, but for a row's last one; 0: any */
     const void *packed_b;   /* instead of B: what gr__gemm_pack_b() made; only where gr__gemm_can_pack() */
     bool turned;            /* with packed_b: threads read it from the end, see gr__parallel_home() */
@@ -47,8 +49,10 @@ typedef struct gr__gemm {
 } gr__gemm;
 
 void gr__gemm_run(const gr__gemm *g);
-/* On tiles; else few rows, where a 'packed_b' (there or not) is named. */
+/* On tiles, or by dot products of bf16; else few rows, where a 'packed_b' (there or not) is named. */
 bool gr__gemm_can_finish(const gr__gemm *g);
+/* bf16 on vectors that multiply pairs, where there are no tiles. */
+bool gr__gemm_by_dots(const gr__gemm *g);
 
 /* B in the order that the kernel reads it, for many products with it: n, k, B's pointer and strides count, whether there
  * is a 'finish', and whether gr__gemm_is_few(). gr__gemm_pack_b() uses the scratch of a product of few rows. */

@@ -1,12 +1,14 @@
-/* Between gemm.c (plan, scratch) and simd/gemm.c (packing and register tiles).
+/* Between gemm.c (plan, scratch), gemm_lay.c (rows of A) and simd/ (packing and register tiles).
  *
  * C is cut into blocks of mc rows and 'group' panels of nr columns; a task computes one block, kc elements of k after
- * kc elements of k. It packs B, and A where that cannot be read in place, into 4-byte units (an f32, or a pair of bf16
- * that follow each other in k):
+ * kc elements of k. It packs B into 4-byte units (an f32, or a pair of bf16 that follow each other in k):
  *
- *     b panel: [unit of k][nr]          a block: panels of mr rows, each [unit of k][mr]
+ *     b panel: [unit of k][nr]
  *
- * Scratch of a thread: | b panel | a block | sums of a bf16 C, or of one that is given away | */
+ * A is read in place; where that cannot be, rows of units are laid out first (gr__gemm_lay). A block that is given away
+ * keeps all panels of its B, and is made in steps of a few rows.
+ *
+ * Scratch of a thread: | b panels | sums of a bf16 C, or of one that is given away |, of all threads: rows of A */
 #ifndef GR__GEMM_INT_H
 #define GR__GEMM_INT_H
 
@@ -16,7 +18,8 @@ enum {
     GR__GEMM_F64_ROWS = 8, /* of a tile of doubles */
     GR__GEMM_UNITS = 512,  /* units of k in a packed panel: fixes the order of summation */
     GR__GEMM_MOST_NR = 64,
-    GR__GEMM_MOST_ROWS = 1024 /* of a block */
+    GR__GEMM_MOST_ROWS = 1024, /* of a block */
+    GR__GEMM_LAY_UNITS = 16    /* a cache line */
 };
 
 typedef struct gr__gemm_plan {
@@ -24,10 +27,22 @@ typedef struct gr__gemm_plan {
     int64_t kc;        /* elements of k in a packed panel */
     int64_t mc, group; /* rows, panels of a task */
     int64_t row_blocks, column_blocks;
-    bool pack_a;
-    float *pack_to; /* NULL, or: B's panels are packed there, all of k of a panel together; nothing else */
-    bool thin;      /* few rows and B by rows: B streams past without packing */
-    size_t b_bytes, a_bytes, c_bytes; /* of one thread's scratch */
+    float *pack_to;          /* NULL, or: B's panels are packed there, all of k of a panel together; nothing else */
+    bool thin;               /* few rows and B by rows: B streams past without packing */
+    int64_t step;            /* rows of a block that are made at once: what is given away; else all */
+    size_t b_bytes, c_bytes; /* of one thread's scratch */
 } gr__gemm_plan;
+
+/* Rows row .. of A to be laid out: [batch][row][ld units], zeros beyond k up to ld. */
+typedef struct gr__gemm_lay {
+    const gr__gemm *g;
+    int64_t batch, batches, row, rows, ld;
+    uint32_t *to;
+} gr__gemm_lay;
+
+bool gr__gemm_must_lay(const gr__gemm *g);
+size_t gr__gemm_lay_bytes(const gr__gemm *g);
+/* Lays out some rows after others in 'room', and runs the product of each. */
+void gr__gemm_run_laid(const gr__gemm *g, void *room, void (*run)(const gr__gemm *some));
 
 #endif

@@ -33,6 +33,7 @@ typedef void gr__task_kernel(const void *plan, int64_t task, int thread);
     X(all_finite)          /* gr__squares; element */                   \
     X(cast)                /* gr__cast_args; element */                 \
     X(gemm_f64)            /* gr__gemm; GR__GEMM_F64_ROWS rows */       \
+    X(gemm_lay)            /* gr__gemm_lay; GR__GEMM_LAY_UNITS */       \
     X(transpose)           /* gr__transpose; block row */               \
     X(dropout)             /* gr__dropout; element */                   \
     X(rotary)              /* gr__rotary; (b, t) */                     \

@@ -33,6 +33,10 @@ typedef struct gr__cross_entropy {
      * 0 .. whole-1 */
     const float *known_lse;
     int64_t whole;
+    /* Optional, bf16 (rows, v): exp(logits - base), base (rows) being about a row's maximum. Made beside lse; with known_lse they are
+     * read, in place of logits, and so is loss. */
+    gr__rows exps;
+    float *base;
 } gr__cross_entropy;
 
 void gr__cross_entropy_run(const gr__cross_entropy *x);

@@ -1,9 +1,10 @@
-/* linear_cross_entropy in blocks of columns (words), for processors whose products are much faster than their memory. Two
- * sweeps over the weight: the first makes the log-sum-exp of each row, the second makes the logits again, and of them
- * dx and dweight. Logits are used while they are in a core's cache and never stored; every part of dweight is written
- * once; the scratch is some 15 MB whatever the vocabulary. It costs a fourth product.
+/* linear_cross_entropy in blocks of columns (words). The first sweep over the weight makes the log-sum-exp of each row; the second
+ * one makes dx and dweight, and writes every part of dweight once. Logits are used while they are in a core's cache and
+ * never stored. What the second sweep needs of them, their exponentials in bf16, waits where dweight will be: a word has
+ * 4 C bytes there, and 2 for each row. Where there are more than 2 C rows (or no dweight is wanted) the logits are made again, on
+ * processors whose products are much faster than their memory. The scratch is some 15 MB whatever the vocabulary.
  *
- * Scratch: | gradient of a block's logits, bf16 | dx f32 (rows, c) | lse and loss of each PART of each row | lse | products | */
+ * Scratch: | gradient of a block's logits, bf16 | dx f32 (rows, c) | lse, loss, maximum of each PART of each row | lse | products | */
 #include "backend/cpu/dense.h"
 #include "backend/cpu/room.h"
 #include "backend/cpu/table.h"
@@ -18,7 +19,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 4096, BLOCK_BYTES = 8 << 20, PART = 256, MOST_SIZES = 2 };
+enum { ROWS = 4096, BLOCK_BYTES = 2 << 20, PART = 256, MOST_SIZES = 2 };
 
 typedef struct block_products {
     int64_t columns;
@@ -36,6 +37,7 @@ typedef struct chunk {
 typedef struct columns_ce {
     int64_t n, c, v, rows, columns; /* of a full chunk, a full block */
     int64_t parts;
+    bool keeps; /* exponentials, in the memory of dweight */
     chunk chunk[MOST_SIZES];
 } columns_ce;
 
@@ -51,14 +53,7 @@ static void measure(const gr__args *a, columns_ce *s)
     int64_t most = GR__MAX(BLOCK_BYTES / (2 * s->rows) / PART * PART, PART), blocks = (s->v + most - 1) / most;
     s->columns = GR__MIN(((s->v + blocks - 1) / blocks + PART - 1) / PART * PART, s->v);
     s->parts = (s->v + PART - 1) / PART;
-}
-
-static bool applicable(const gr__args *a, char *why)
-{
-    if (!gr__cpu_has_tiles()) return gr__refuse(why, "products are too slow here to make the logits twice");
-    if (a->in[0].dtype != GR_BF16 || a->in[1].dtype != GR_BF16) return gr__refuse(why, "dtype");
-    if (a->in[0].dim[0] == 0 || a->in[0].dim[1] == 0 || a->in[1].dim[0] == 0) return gr__refuse(why, "empty");
-    return true;
+    s->keeps = wanted(a, 3) && s->n == s->rows && s->n <= 2 * s->c;
 }
 
 /* ---- a sweep over a chunk of rows ---- */
@@ -66,7 +61,7 @@ static bool applicable(const gr__args *a, char *why)
 typedef struct parts {
     void *gradient; /* (rows, columns) */
     float *dx;
-    float *part_lse, *part_loss; /* (parts, rows) */
+    float *part_lse, *part_loss, *part_base; /* (parts, rows) */
     float *lse;
     void *borrowed;
 } parts;
@@ -94,6 +89,15 @@ static gr__cross_entropy rows_of(const sweep *w, const gr__gemm_block *b, int64_
                                .scale = 1};
 }
 
+/* Where the exponentials of a block's columns wait, from one of its columns on; *ld: from row to row. */
+static uint16_t *kept_at(const sweep *w, int64_t column, int64_t *ld)
+{
+    const columns_ce *s = w->s;
+    int64_t first = column / s->columns * s->columns;
+    *ld = GR__MIN(s->columns, s->v - first);
+    return (uint16_t *)((float *)w->a->out[3].data + first * s->c) + (column - first);
+}
+
 static void measure_part(void *context, const gr__gemm_block *b)
 {
     const sweep *w = context;
@@ -101,6 +105,12 @@ static void measure_part(void *context, const gr__gemm_block *b)
     int64_t at = b->column / PART * w->k->rows + b->row;
     ce.lse = w->p.part_lse + at;
     ce.loss = w->p.part_loss + at;
+    if (w->s->keeps) {
+        int64_t ld;
+        uint16_t *kept = kept_at(w, b->column, &ld);
+        ce.exps = (gr__rows){.data = kept + b->row * ld, .dtype = GR_BF16, .ld = ld};
+        ce.base = w->p.part_base + at;
+    }
     gr__simd_get()->cross_entropy(&ce, 0, b->rows);
 }
 
@@ -131,6 +141,19 @@ static gr__gemm logits_of(const columns_ce *s, int64_t rows, int64_t columns)
                       .b_col = s->c,
                       .finish = measure_part, /* or another one */
                       .finish_columns = PART};
+}
+
+static bool applicable(const gr__args *a, char *why)
+{
+    if (a->in[0].dtype != GR_BF16 || a->in[1].dtype != GR_BF16) return gr__refuse(why, "dtype");
+    if (a->in[0].dim[0] == 0 || a->in[0].dim[1] == 0 || a->in[1].dim[0] == 0) return gr__refuse(why, "empty");
+    columns_ce s;
+    measure(a, &s);
+    gr__gemm logits = logits_of(&s, s.rows, s.v);
+    if (!gr__gemm_can_finish(&logits)) return gr__refuse(why, "no product gives its blocks away");
+    if ((wanted(a, 2) || wanted(a, 3)) && !s.keeps && !gr__cpu_has_tiles())
+        return gr__refuse(why, "products are too slow here to make the logits twice");
+    return true;
 }
 
 static gr_status make_block(const gr__args *a, const columns_ce *s, int64_t rows, int64_t columns, block_products *p)
@@ -184,6 +207,7 @@ static parts carve(const columns_ce *s, gr__room *r)
     p.dx = gr__room_take(r, s->rows * s->c, sizeof(float));
     p.part_lse = gr__room_take(r, s->parts * s->rows, sizeof(float));
     p.part_loss = gr__room_take(r, s->parts * s->rows, sizeof(float));
+    p.part_base = gr__room_take(r, s->keeps ? s->parts * s->rows : 0, sizeof(float));
     p.lse = gr__room_take(r, s->rows, sizeof(float));
     p.borrowed = r->base ? r->base + r->used : NULL;
     return p;
@@ -228,6 +252,28 @@ static void make_gradient(void *context, const gr__gemm_block *b)
     gr__simd_get()->cross_entropy(&ce, 0, b->rows);
 }
 
+enum { GRADIENT_ROWS = 16 };
+
+/* The same from what the first sweep kept: some rows of a part of the block. */
+static void finish_gradient(void *context, int64_t task, int thread)
+{
+    const sweep *w = context;
+    int64_t rows = w->k->rows, groups = (rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS, ld;
+    int64_t row = task % groups * GRADIENT_ROWS, column = task / groups * PART;
+    uint16_t *kept = kept_at(w, w->column + column, &ld);
+    gr__gemm_block b = {.row = row,
+                        .rows = GR__MIN((int64_t)GRADIENT_ROWS, rows - row),
+                        .columns = GR__MIN((int64_t)PART, ld - column)};
+    (void)thread;
+    gr__cross_entropy ce = rows_of(w, &b, w->column + column);
+    ce.known_lse = w->p.lse + row;
+    ce.loss = w->p.part_loss + row;
+    ce.base = w->p.part_base + (w->column + column) / PART * rows + row;
+    ce.exps = (gr__rows){.data = kept + row * ld, .dtype = GR_BF16, .ld = ld};
+    ce.dlogits = (gr__rows){.data = (uint16_t *)w->p.gradient + row * ld + column, .dtype = GR_BF16, .ld = ld};
+    gr__simd_get()->cross_entropy(&ce, 0, b.rows);
+}
+
 static void run_logits(sweep *w, const gr__gemm *shape, int64_t column, gr__gemm_finish *finish)
 {
     gr__gemm g = *shape;
@@ -265,7 +311,11 @@ static gr_status second_sweep(sweep *w)
     for (w->column = 0; w->column < s->v; w->column += s->columns) {
         const block_products *b = w->block = s->v - w->column >= s->columns ? &w->k->size[0] : &w->k->size[1];
         const char *weight = (const char *)w->a->in[1].data + w->column * s->c * 2;
-        run_logits(w, &b->logits, w->column, make_gradient);
+        int64_t groups = (w->k->rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
+        if (s->keeps)
+            gr__parallel(groups * ((b->columns + PART - 1) / PART), finish_gradient, w);
+        else
+            run_logits(w, &b->logits, w->column, make_gradient);
         if (b->dx_first)
             GR_TRY(gr__dense_run(w->column == 0 ? b->dx_first : b->dx_more, w->p.gradient, weight, w->p.dx,
                                  w->p.borrowed));

@@ -12,8 +12,9 @@ struct gr__dense {
 
 bool gr__dense_own_is_faster(const gr__gemm *g)
 {
-    enum { LARGE = 8192, TALL = 600, NARROW = 384, LANES = 64 };
+    enum { LARGE = 8192, TALL = 600, NARROW = 384, LANES = 64, LEAST_ROWS = 32, LEAST_COLUMNS = 48 };
     if (gr__gemm_amx_applicable(g)) return true;
+    if (gr__gemm_by_dots(g) && g->batch <= 1 && g->m >= LEAST_ROWS && g->n >= LEAST_COLUMNS) return true;
     bool narrow = g->n > LANES && g->n <= NARROW && g->n % LANES == 0;
     if (g->dtype == GR_F32 && g->batch <= 1 && g->a_col == 1 && g->m >= TALL && narrow) return true;
     if (g->dtype == GR_F32) return g->n >= LARGE && g->b_row == 1;

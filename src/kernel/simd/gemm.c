@@ -1,5 +1,7 @@
 /* Tasks of a matrix product (gemm_int.h): packing, register tiles, and the edges of C. */
 #include "kernel/gemm_int.h"
+
+#include "base/parallel.h"
 #include "kernel/simd.h"
 #include "kernel/simd/gemm_tile.h"
 
@@ -12,8 +14,9 @@ typedef struct task {
     int64_t i0, rows;    /* of C */
     int64_t j_first;     /* first column of the block */
     int64_t j0, columns; /* of the panel */
+    int64_t next;        /* column where the panel that is packed next begins; n: none */
     int64_t l0, units;   /* of k: first element, packed units of this part */
-    float *panel, *block, *sums;
+    float *panel, *sums;
     const float *from; /* B of this part: the panel, or B itself */
     int64_t ldb;
     bool first, last; /* part of k */
@@ -50,6 +53,8 @@ static void pack_slow(const task *t, int64_t u0, int64_t j0)
         }
 }
 
+static const uint16_t no_row[GR__GEMM_MOST_NR];
+
 enum { AHEAD = 12 }; /* rows: the machine does not see this stride coming */
 
 static void pack_rows(const task *t)
@@ -64,16 +69,13 @@ static void pack_rows(const task *t)
     for (int64_t u = 0; u < t->units && t->pairs; u++) {
         int64_t l = t->l0 + 2 * u;
         const uint16_t *s = (const uint16_t *)(const void *)t->b + l * g->b_row + t->j0;
-        bool both = l + 1 < g->k;
+        const uint16_t *next = l + 1 < g->k ? s + g->b_row : no_row;
         for (int64_t j = 0; j < whole; j += 32) {
             vprefetch(s + AHEAD * g->b_row + j);
             vprefetch(s + (AHEAD + 1) * g->b_row + j);
         }
-        for (int64_t j = 0; j < whole; j += GR__W) {
-            vi low = iand(isar(vbits(vload_bf16(s + j)), 16), iset(0xffff));
-            vi high = both ? vbits(vload_bf16(s + g->b_row + j)) : iset(0);
-            vstore(t->panel + u * GR__NR + j, vfrombits(ior(low, high)));
-        }
+        for (int64_t j = 0; j < whole; j += GR__W)
+            vstore(t->panel + u * GR__NR + j, vfrombits(iload_pairs(s + j, next + j)));
     }
     pack_slow(t, 0, whole);
 }
@@ -97,7 +99,7 @@ static void pack_columns(const task *t)
 static bool in_place(const task *t)
 {
     const gr__gemm *g = &t->p->g;
-    return !t->pairs && g->b_col == 1 && t->columns == GR__NR && t->rows <= 2 * GR__MR &&
+    return !t->pairs && g->b_col == 1 && t->columns == GR__NR && !g->finish && t->rows <= 2 * GR__MR &&
            (t->rows <= GR__MR || g->b_row % 1024 != 0);
 }
 
@@ -130,50 +132,6 @@ static void pack_b(task *t)
         pack_columns(t);
     else
         pack_slow(t, 0, 0);
-}
-
-/* ---- packing A: panels of GR__MR rows, each [units][GR__MR] ---- */
-
-enum { STRIP = 8 * GR__MR }; /* panels written side by side: no more than a set of L1 has ways */
-
-/* A by columns: a strip of a column (of two columns: pairs) is contiguous, and is dealt out to the panels. */
-static void pack_a_strip(const task *t, int64_t u, int64_t i0, int64_t n)
-{
-    const gr__gemm *g = &t->p->g;
-    uint32_t strip[STRIP];
-    int64_t l = t->l0 + (t->pairs ? 2 * u : u);
-    const char *s = t->a + (l * g->a_col + t->i0 + i0) * t->size, *from = s;
-    if (t->pairs) {
-        const uint16_t *low = (const uint16_t *)(const void *)s, *high = l + 1 < g->k ? low + g->a_col : NULL;
-        for (int64_t i = 0; i < n; i++) strip[i] = low[i] | (high ? (uint32_t)high[i] << 16 : 0);
-        from = (const char *)strip;
-    }
-    for (int64_t i = 0; i < n; i += GR__MR) {
-        float *d = t->block + ((i0 + i) * t->units + u * GR__MR);
-        if (i + GR__MR <= n)
-            memcpy(d, from + 4 * i, 4 * GR__MR);
-        else
-            memcpy(d, from + 4 * i, (size_t)(n - i) * 4);
-    }
-}
-
-static void pack_a(const task *t)
-{
-    const gr__gemm *g = &t->p->g;
-    int64_t per = t->pairs ? 2 : 1;
-    if (g->a_row == 1) {
-        for (int64_t i = 0; i < t->rows; i += STRIP)
-            for (int64_t u = 0; u < t->units; u++) pack_a_strip(t, u, i, GR__MIN(STRIP, t->rows - i));
-        return;
-    }
-    for (int64_t i = 0; i < t->rows; i++) {
-        float *d = t->block + i / GR__MR * GR__MR * t->units + i % GR__MR;
-        for (int64_t u = 0; u < t->units; u++) {
-            int64_t l = t->l0 + u * per;
-            uint32_t word = unit_at(t, t->a, (t->i0 + i) * g->a_row + l * g->a_col, l, g->a_col);
-            memcpy(d + u * GR__MR, &word, 4);
-        }
-    }
 }
 
 /* ---- the tile and its way to C ---- */
@@ -221,6 +179,18 @@ GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
         }
         return;
     }
+    if (t->columns == GR__NR && g->c_dtype == GR_BF16 && t->first && t->last && !g->finish && !g->accumulate) {
+        const float *bias = g->bias ? g->bias + t->j0 : NULL;
+        for (int r = 0; r < m; r++) {
+            uint16_t *c = (uint16_t *)(void *)t->c + (t->i0 + i + r) * g->c_row + t->j0;
+            for (int v = 0; v < GR__NV; v++) {
+                vf x = acc->v[r][v];
+                if (bias) x = x + vload(bias + v * GR__W);
+                vstore_bf16(c + v * GR__W, x);
+            }
+        }
+        return;
+    }
     float row[GR__NR];
     for (int r = 0; r < m; r++) {
         for (int v = 0; v < GR__NV; v++) vstore(row + v * GR__W, acc->v[r][v]);
@@ -254,20 +224,25 @@ GR__INLINE tile_ahead part_ahead(const task *t, int64_t i, int m)
                         .step = UNIT_BYTES * m / t->rows};
 }
 
+/* B of the panel that is packed next comes from memory meanwhile: each tile fetches its share of the lines. */
+static void fetch_next(const task *t, int64_t i, int m)
+{
+    const gr__gemm *g = &t->p->g;
+    int64_t columns = GR__MIN(GR__NR, g->n - t->next), depth = GR__MIN(t->p->kc, g->k - t->l0);
+    bool by_rows = g->b_col == 1;
+    int64_t runs = by_rows ? depth : columns, stride = (by_rows ? g->b_row : g->b_col) * t->size;
+    int64_t lines = ((by_rows ? columns : depth) * t->size + 63) / 64;
+    const char *b = t->b + (t->l0 * g->b_row + t->next * g->b_col) * t->size;
+    for (int64_t run = runs * i / t->rows; run < runs * (i + m) / t->rows; run++)
+        for (int64_t q = 0; q < lines; q++) vprefetch_far(b + run * stride + 64 * q);
+}
+
 GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
 {
     const gr__gemm *g = &t->p->g;
-    const char *a;
-    int64_t row, unit;
-    if (t->p->pack_a) {
-        a = (const char *)(t->block + i * t->units);
-        row = 4;
-        unit = 4 * GR__MR;
-    } else {
-        a = t->a + ((t->i0 + i) * g->a_row + t->l0 * g->a_col) * t->size;
-        row = g->a_row * t->size;
-        unit = 4 * g->a_col;
-    }
+    const char *a = t->a + ((t->i0 + i) * g->a_row + t->l0 * g->a_col) * t->size;
+    int64_t row = g->a_row * t->size, unit = 4 * g->a_col;
+    if (t->next < g->n) fetch_next(t, i, m);
     tile_acc acc;
     tile_zero(&acc, m, GR__NV);
     if (g->packed_b && g->near && t->rows <= GR__MR)
@@ -307,7 +282,7 @@ GR__INLINE void run_pair(const task *t, bool pairs)
  * would wait for memory. */
 GR__INLINE void run_panel(const task *t, bool pairs)
 {
-    bool alike = t->p->g.packed_b && !t->p->pack_a;
+    bool alike = t->p->g.packed_b;
     int64_t left = (t->rows + GR__MR - 1) / GR__MR;
     for (int64_t i = 0, m; i < t->rows; i += m, left--) {
         m = alike ? (t->rows - i + left - 1) / left : GR__MIN(t->rows - i, (int64_t)GR__MR);
@@ -322,19 +297,11 @@ GR__INLINE void run_panel(const task *t, bool pairs)
     }
 }
 
-/* The panel's sums go to who asked for them. */
-static void give_away(const task *t)
-{
-    const gr__gemm *g = &t->p->g;
-    gr__gemm_block b = {t->i0, t->j0, t->rows, t->columns, t->sums + (t->j0 - t->j_first), t->p->group * GR__NR};
-    g->finish(g->finish_context, &b);
-}
-
 static void set_task(task *t, const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
 {
     const gr__gemm *g = &p->g;
     int64_t per_batch = p->row_blocks * p->column_blocks, batch = index / per_batch;
-    char *scratch = (char *)g->scratch + (p->b_bytes + p->a_bytes + p->c_bytes) * (size_t)thread;
+    char *scratch = (char *)g->scratch + (p->b_bytes + p->c_bytes) * (size_t)thread;
     *t = (task){.p = p, .pairs = pairs, .size = pairs ? 2 : 4};
     t->a = (const char *)g->a + batch * g->a_batch * t->size;
     t->b = (const char *)g->b + batch * g->b_batch * t->size;
@@ -343,8 +310,53 @@ static void set_task(task *t, const gr__gemm_plan *p, int64_t index, int thread,
     t->rows = GR__MIN(p->mc, g->m - t->i0);
     t->j0 = index % per_batch / p->row_blocks * p->group; /* in panels, or columns where thin */
     t->panel = (float *)(void *)scratch;
-    t->block = (float *)(void *)(scratch + p->b_bytes);
-    t->sums = p->c_bytes ? (float *)(void *)(scratch + p->b_bytes + p->a_bytes) : NULL;
+    t->sums = p->c_bytes ? (float *)(void *)(scratch + p->b_bytes) : NULL;
+}
+
+/* The panel behind this one, or the first of the task that this thread is likely to get next. */
+static int64_t next_of(const task *t, int64_t end)
+{
+    const gr__gemm_plan *p = t->p;
+    if (p->g.packed_b) return p->g.n;
+    return t->j0 + GR__NR < end ? t->j0 + GR__NR : end + (gr__parallel_width() - 1) * p->group * GR__NR;
+}
+
+static void set_part(task *t, int64_t l0)
+{
+    int64_t n = GR__MIN(t->p->kc, t->p->g.k - l0), per = t->pairs ? 2 : 1;
+    t->l0 = l0;
+    t->units = (n + per - 1) / per;
+    t->first = l0 == 0;
+    t->last = l0 + n >= t->p->g.k;
+}
+
+/* Rows of sums go to who asked for them while they are in cache; the block's B is packed once for all of them. */
+GR__INLINE void run_given(const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
+{
+    task t;
+    set_task(&t, p, index, thread, pairs);
+    const gr__gemm *g = &p->g;
+    int64_t first = t.j0 * GR__NR, end = GR__MIN(first + p->group * GR__NR, g->n), row = t.i0, last = t.i0 + t.rows;
+    float *kept = t.panel;
+    t.j_first = first;
+    for (t.i0 = row; t.i0 < last; t.i0 += p->step) {
+        t.rows = GR__MIN(p->step, last - t.i0);
+        for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += p->kc) {
+            set_part(&t, l0);
+            for (t.j0 = first; t.j0 < end; t.j0 += GR__NR) {
+                t.columns = GR__MIN(GR__NR, g->n - t.j0);
+                t.panel = kept + packed_at(&t) - packed_at(&(task){.p = p, .pairs = pairs, .j0 = first});
+                t.next = t.i0 == row || (t.i0 + p->step >= last && t.j0 + GR__NR >= end) ? next_of(&t, end) : g->n;
+                if (t.i0 == row || g->packed_b)
+                    pack_b(&t);
+                else
+                    t.from = t.panel;
+                run_panel(&t, pairs);
+            }
+        }
+        gr__gemm_block b = {t.i0 + g->first_row, first, t.rows, end - first, t.sums, p->group * GR__NR};
+        g->finish(g->finish_context, &b);
+    }
 }
 
 GR__INLINE void run_task(const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
@@ -352,28 +364,23 @@ GR__INLINE void run_task(const gr__gemm_plan *p, int64_t index, int thread, bool
     task t;
     set_task(&t, p, index, thread, pairs);
     const gr__gemm *g = &p->g;
-    int64_t end = GR__MIN((t.j0 + p->group) * GR__NR, g->n), per = pairs ? 2 : 1;
+    int64_t end = GR__MIN((t.j0 + p->group) * GR__NR, g->n);
     t.j_first = t.j0 * GR__NR;
-    do { /* once for k = 0 too */
-        int64_t n = GR__MIN(p->kc, g->k - t.l0);
-        t.units = (n + per - 1) / per;
-        t.first = t.l0 == 0;
-        t.last = t.l0 + n >= g->k;
-        if (p->pack_a && !p->pack_to) pack_a(&t);
+    for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += p->kc) { /* once for k = 0 too */
+        set_part(&t, l0);
         for (t.j0 = t.j_first; t.j0 < end; t.j0 += GR__NR) {
             t.columns = GR__MIN(GR__NR, g->n - t.j0);
+            t.next = p->pack_to ? g->n : next_of(&t, end);
             pack_b(&t);
             if (p->pack_to) continue;
-            if (g->near && t.rows == 1 && !p->pack_a && t.j0 + 2 * GR__NR <= end) {
+            if (g->near && t.rows == 1 && t.j0 + 2 * GR__NR <= end) {
                 run_pair(&t, pairs);
                 t.j0 += GR__NR;
                 continue;
             }
             run_panel(&t, pairs);
-            if (t.last && g->finish) give_away(&t);
         }
-        t.l0 += p->kc;
-    } while (t.l0 < g->k);
+    }
 }
 
 /* ---- few rows, B by rows: sums stay in L1, B streams past in whole rows ---- */
@@ -443,8 +450,17 @@ void GR__KERNEL(gemm)(const void *plan, int64_t index, int thread)
     const gr__gemm_plan *p = plan;
     if (p->thin)
         run_thin(p, index);
+    else if (p->g.finish)
+        run_given(p, index, thread, false);
     else
         run_task(p, index, thread, false);
 }
 
-void GR__KERNEL(gemm_bf16)(const void *plan, int64_t index, int thread) { run_task(plan, index, thread, true); }
+void GR__KERNEL(gemm_bf16)(const void *plan, int64_t index, int thread)
+{
+    const gr__gemm_plan *p = plan;
+    if (p->g.finish)
+        run_given(p, index, thread, true);
+    else
+        run_task(p, index, thread, true);
+}

@@ -46,6 +46,27 @@ static float row_exp_sum(const gr__rows *x, int64_t r, int64_t c, float base, fl
     return lanes_sum(&sum);
 }
 
+/* The same, and stored. */
+static float row_exps(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float base)
+{
+    float tx[GR__TILE], ty[GR__TILE];
+    lanes sum = lanes_set(0);
+    vf b = vset(base);
+    for (int64_t at = 0; at < c; at += GR__TILE) {
+        int64_t n = GR__MIN(GR__TILE, c - at);
+        const float *t = tile_load(x, r, at, n, -INFINITY, tx);
+        float *out = tile_open(y, r, at, n, ty);
+        for (int64_t i = 0; i < n; i += GR__LANES)
+            for (int p = 0; p < GR__PARTS; p++) {
+                vf e = vexp_negative(vload(t + i + p * GR__W) - b);
+                vstore(out + i + p * GR__W, e);
+                sum.part[p] = sum.part[p] + e;
+            }
+        tile_store(y, r, at, n, out);
+    }
+    return lanes_sum(&sum);
+}
+
 static float row_sum(const gr__rows *x, int64_t r, int64_t c, float *tile)
 {
     lanes sum = lanes_set(0);
@@ -68,6 +89,20 @@ static void row_exp(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, 
         const float *t = tile_load(x, r, at, n, 0, tx);
         float *out = tile_open(y, r, at, n, ty);
         for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, vexp_negative(vload(t + i) - b) * f - s);
+        tile_store(y, r, at, n, out);
+    }
+}
+
+/* y = x*factor */
+static void row_scale(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float factor)
+{
+    float tx[GR__TILE], ty[GR__TILE];
+    vf f = vset(factor);
+    for (int64_t at = 0; at < c; at += GR__TILE) {
+        int64_t n = GR__MIN(GR__TILE, c - at);
+        const float *t = tile_load(x, r, at, n, 0, tx);
+        float *out = tile_open(y, r, at, n, ty);
+        for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, vload(t + i) * f);
         tile_store(y, r, at, n, out);
     }
 }
@@ -166,6 +201,11 @@ static void known_row(const gr__cross_entropy *a, int64_t r)
         return;
     }
     bool inside = target >= 0 && target < a->v;
+    if (a->exps.data) {
+        row_scale(&a->exps, &a->dlogits, r, a->v, exp_one(a->base[r] - a->known_lse[r]) * scale);
+        if (inside) put(&a->dlogits, r, target, (exp_one(-a->loss[r]) - 1) * scale);
+        return;
+    }
     float right = inside ? get(&a->logits, r, target) : 0; /* dlogits may be logits */
     row_exp(&a->logits, &a->dlogits, r, a->v, a->known_lse[r], scale, 0);
     if (inside) put(&a->dlogits, r, target, (exp_one(right - a->known_lse[r]) - 1) * scale);
@@ -186,8 +226,10 @@ void GR__KERNEL(cross_entropy)(const void *args, int64_t first, int64_t last)
         float base = 0, sum = 1;
         if (counts || a->lse) {
             base = row_base(&a->logits, r, a->v, tile);
-            sum = row_exp_sum(&a->logits, r, a->v, base, tile);
+            sum = a->exps.data ? row_exps(&a->logits, &a->exps, r, a->v, base)
+                               : row_exp_sum(&a->logits, r, a->v, base, tile);
         }
+        if (a->exps.data) a->base[r] = base;
         float log_sum = log_one(sum);
         if (a->lse) a->lse[r] = base + log_sum;
         if (!counts) {

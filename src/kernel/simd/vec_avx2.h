@@ -71,6 +71,13 @@ GR__INLINE __m128i high_halves(vf v)
 GR__INLINE void vstore_high16(uint16_t *p, vf v) { _mm_storeu_si128((__m128i *)p, high_halves(v)); }
 GR__INLINE void vstream_high16(uint16_t *p, vf v) { _mm_stream_si128((__m128i *)p, high_halves(v)); }
 
+/* Pairs of bf16: of each element of two rows. */
+GR__INLINE vi iload_pairs(const uint16_t *low, const uint16_t *high)
+{
+    vi a = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)low));
+    return ior(a, ishl(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)high)), 16));
+}
+
 /* acc + a.lo*b.lo + a.hi*b.hi, operands are pairs of bf16 in 32 bits. */
 GR__INLINE vf vdot_bf16(vf acc, vi a, vi b)
 {

@@ -61,6 +61,12 @@ GR__INLINE vf vload_bf16(const uint16_t *p)
 {
     return vfrombits(ishl(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
+/* Pairs of bf16: of each element of two rows. */
+GR__INLINE vi iload_pairs(const uint16_t *low, const uint16_t *high)
+{
+    vi a = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)low));
+    return ior(a, ishl(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)high)), 16));
+}
 GR__INLINE __m256i high_halves(vf v)
 {
     __m512i order = _mm512_set_epi16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 31, 29, 27, 25, 23, 21, 19, 17, 15,

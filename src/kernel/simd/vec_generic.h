@@ -108,6 +108,14 @@ GR__INLINE void vstore_high16(uint16_t *p, vf v)
 }
 GR__INLINE void vstream_high16(uint16_t *p, vf v) { vstore_high16(p, v); }
 
+/* Pairs of bf16: of each element of two rows. */
+GR__INLINE vi iload_pairs(const uint16_t *low, const uint16_t *high)
+{
+    vi v;
+    for (int i = 0; i < GR__W; i++) v[i] = (int32_t)(low[i] | (uint32_t)high[i] << 16);
+    return v;
+}
+
 /* acc + a.lo*b.lo + a.hi*b.hi, operands are pairs of bf16 in 32 bits. */
 GR__INLINE vf vdot_bf16(vf acc, vi a, vi b)
 {
