@@ -99,3 +99,35 @@ void gr__parallel_home(int64_t first, int64_t chunks, bool turned, gr__chunk_fn 
     }
     gr__parallel(chunks, run_at_home, &h);
 }
+
+/* ---- chunks that are claimed one ahead ---- */
+
+typedef struct ahead {
+    gr__ahead_fn fn;
+    void *context;
+    int64_t chunks;
+    _Atomic int64_t claimed;
+} ahead;
+
+static int64_t claim(ahead *a)
+{
+    int64_t mine = atomic_fetch_add_explicit(&a->claimed, 1, memory_order_relaxed);
+    return mine < a->chunks ? mine : -1;
+}
+
+static void run_ahead(void *context, int64_t worker, int thread)
+{
+    ahead *a = context;
+    (void)worker;
+    int64_t mine = claim(a), next;
+    for (int64_t turn = 0; mine >= 0; mine = next, turn++) {
+        next = claim(a);
+        a->fn(a->context, mine, next, turn, thread);
+    }
+}
+
+void gr__parallel_ahead(int64_t chunks, gr__ahead_fn fn, void *context)
+{
+    ahead a = {.fn = fn, .context = context, .chunks = chunks};
+    gr__parallel(GR__MIN(chunks, (int64_t)gr__parallel_width()), run_ahead, &a);
+}

@@ -37,7 +37,7 @@ static void cut(gr__gemm_plan *p, const gr__simd *simd)
     while (cuts_rows && blocks * ceil_div(panels, p->group) * g->batch < wanted && ceil_div(g->m, blocks) > 8 * mr)
         blocks++;
     p->mc = GR__MAX(round_up(ceil_div(g->m, blocks), mr), mr);
-    p->step = g->finish ? GR__MIN(p->mc, round_up(GIVEN_ROWS, mr)) : p->mc;
+    p->step = g->finish ? round_up(ceil_div(p->mc, ceil_div(p->mc, GIVEN_ROWS)), mr) : p->mc;
     p->row_blocks = ceil_div(g->m, p->mc);
     p->column_blocks = ceil_div(panels, p->group);
 }
@@ -49,11 +49,12 @@ static void measure_scratch(gr__gemm_plan *p, const gr__simd *simd)
 {
     const gr__gemm *g = &p->g;
     int64_t columns = simd->nr, rows = round_up(GR__MIN(g->m, (int64_t)GR__GEMM_MOST_ROWS), simd->mr);
-    int64_t units = GR__GEMM_UNITS, kept = GR__GEMM_MOST_NR;
+    int64_t all = ceil_div(g->k, g->dtype == GR_BF16 ? 2 : 1), units = GR__MIN((int64_t)GR__GEMM_UNITS, all),
+            panels = 2;
     if (g->finish && !gr__gemm_is_few(g)) columns = GR__MAX(g->finish_columns, (int64_t)GIVEN_COLUMNS);
     if (g->finish) rows = GR__MIN(rows, round_up(GIVEN_ROWS, simd->mr));
-    if (g->finish && !g->packed_b) units = ceil_div(g->k, g->dtype == GR_BF16 ? 2 : 1), kept = columns;
-    p->b_bytes = line(units * kept * 4);
+    if (g->finish) units = all, panels = columns / simd->nr + 1;
+    p->b_bytes = g->packed_b ? 0 : line(units * simd->nr * panels * 4);
     if (g->finish || (g->c_dtype != GR_F32 && g->k > p->kc)) p->c_bytes = line(rows * columns * 4);
 }
 
@@ -135,27 +136,32 @@ size_t gr__gemm_scratch_bytes(const gr__gemm *g)
     return (p.b_bytes + p.c_bytes) * (size_t)gr__parallel_width() + laid;
 }
 
-typedef struct task_call {
-    const gr__gemm_plan *plan;
+typedef struct job {
+    gr__gemm_plan plan;
     gr__task_kernel *fn;
-} task_call;
+} job;
 
-static void run_task(void *context, int64_t task, int thread)
+static void run_ahead(void *context, int64_t task, int64_t next, int64_t turn, int thread)
 {
-    const task_call *t = context;
-    t->fn(t->plan, task, thread);
+    const job *j = context;
+    j->fn(&(gr__gemm_call){&j->plan, next, turn}, task, thread);
 }
+
+static void run_alone(void *context, int64_t task, int thread) { run_ahead(context, task, -1, 0, thread); }
 
 static void run_tasks(const gr__gemm *g, float *pack_to)
 {
-    gr__gemm_plan p;
-    if (!make_plan(&p, g, pack_to)) return;
-    task_call call = {&p, g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm};
-    int64_t tasks = p.g.batch * p.row_blocks * p.column_blocks;
+    job j;
+    if (!make_plan(&j.plan, g, pack_to)) return;
+    const gr__gemm_plan *p = &j.plan;
+    j.fn = g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm;
+    int64_t tasks = p->g.batch * p->row_blocks * p->column_blocks;
     if (g->packed_b)
-        gr__parallel_home(0, tasks, g->turned, run_task, &call);
+        gr__parallel_home(0, tasks, g->turned, run_alone, &j);
+    else if (p->thin || pack_to)
+        gr__parallel(tasks, run_alone, &j);
     else
-        gr__parallel(tasks, run_task, &call);
+        gr__parallel_ahead(tasks, run_ahead, &j);
 }
 
 static void run_in_place(const gr__gemm *g) { run_tasks(g, NULL); }
@@ -198,7 +204,7 @@ void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int
     if (!make_plan(&p, &some, NULL)) return;
     p.group = ceil_div(columns, simd_of(g)->nr);
     gr__task_kernel *fn = g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm;
-    for (int64_t i = 0; i < p.row_blocks; i++) fn(&p, i, thread);
+    for (int64_t i = 0; i < p.row_blocks; i++) fn(&(gr__gemm_call){&p, -1, 0}, i, thread);
 }
 
 void gr__gemm_pack_b(const gr__gemm *g, void *to)

@@ -6,9 +6,10 @@
  *     b panel: [unit of k][nr]
  *
  * A is read in place; where that cannot be, rows of units are laid out first (gr__gemm_lay). A block that is given away
- * keeps all panels of its B, and is made in steps of a few rows.
+ * keeps all panels of its B, and is made in steps of a few rows. While a panel is at work the next one is packed, share by share
+ * between the tiles, so that it comes from memory meanwhile.
  *
- * Scratch of a thread: | b panels | sums of a bf16 C, or of one that is given away |, of all threads: rows of A */
+ * Scratch of a thread: | b panels: two parts, or those of a block that is given away and one more | sums of a bf16 C, or of one that is given away |, of all threads: rows of A */
 #ifndef GR__GEMM_INT_H
 #define GR__GEMM_INT_H
 
@@ -32,6 +33,13 @@ typedef struct gr__gemm_plan {
     int64_t step;            /* rows of a block that are made at once: what is given away; else all */
     size_t b_bytes, c_bytes; /* of one thread's scratch */
 } gr__gemm_plan;
+
+/* What runs a task (simd.h: gemm, gemm_bf16) is told which one comes next on the thread, whose first B it packs meanwhile. */
+typedef struct gr__gemm_call {
+    const gr__gemm_plan *plan;
+    int64_t next; /* -1: none, or not known */
+    int64_t turn; /* tasks before it on this thread; 0: its B is not packed yet */
+} gr__gemm_call;
 
 /* Rows row .. of A to be laid out: [batch][row][ld units], zeros beyond k up to ld. */
 typedef struct gr__gemm_lay {

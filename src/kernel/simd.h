@@ -49,7 +49,7 @@ typedef void gr__task_kernel(const void *plan, int64_t task, int thread);
     X(rnn_backward)
 
 #define GR__SIMD_TASK_MAP(X)                      \
-    X(gemm) /* gr__gemm_plan */                   \
+    X(gemm) /* gr__gemm_call */                   \
     X(gemm_bf16)                                  \
     X(attention_forward) /* gr__attention_plan */ \
     X(attention_backward)                         \

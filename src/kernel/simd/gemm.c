@@ -1,138 +1,7 @@
-/* Tasks of a matrix product (gemm_int.h): packing, register tiles, and the edges of C. */
+/* Tasks of a matrix product (gemm_int.h): register tiles, and the edges of C. */
 #include "kernel/gemm_int.h"
-
-#include "base/parallel.h"
 #include "kernel/simd.h"
-#include "kernel/simd/gemm_tile.h"
-
-typedef struct task {
-    const gr__gemm_plan *p;
-    bool pairs;
-    const char *a, *b; /* of this batch */
-    char *c;
-    int64_t size;        /* bytes of an element of A and B */
-    int64_t i0, rows;    /* of C */
-    int64_t j_first;     /* first column of the block */
-    int64_t j0, columns; /* of the panel */
-    int64_t next;        /* column where the panel that is packed next begins; n: none */
-    int64_t l0, units;   /* of k: first element, packed units of this part */
-    float *panel, *sums;
-    const float *from; /* B of this part: the panel, or B itself */
-    int64_t ldb;
-    bool first, last; /* part of k */
-} task;
-
-static uint32_t unit_at(const task *t, const char *base, int64_t at, int64_t l, int64_t step)
-{
-    uint32_t word = 0;
-    uint16_t half;
-    if (!t->pairs) {
-        memcpy(&word, base + at * 4, 4);
-        return word;
-    }
-    memcpy(&half, base + at * 2, 2);
-    word = half;
-    if (l + 1 < t->p->g.k) {
-        memcpy(&half, base + (at + step) * 2, 2);
-        word |= (uint32_t)half << 16;
-    }
-    return word;
-}
-
-/* ---- packing B: [units][GR__NR], zeros beyond the last column ---- */
-
-static void pack_slow(const task *t, int64_t u0, int64_t j0)
-{
-    const gr__gemm *g = &t->p->g;
-    int64_t per = t->pairs ? 2 : 1;
-    for (int64_t u = u0; u < t->units; u++)
-        for (int64_t j = j0; j < t->columns; j++) {
-            int64_t l = t->l0 + u * per;
-            uint32_t word = unit_at(t, t->b, l * g->b_row + (t->j0 + j) * g->b_col, l, g->b_row);
-            memcpy(t->panel + u * GR__NR + j, &word, 4);
-        }
-}
-
-static const uint16_t no_row[GR__GEMM_MOST_NR];
-
-enum { AHEAD = 12 }; /* rows: the machine does not see this stride coming */
-
-static void pack_rows(const task *t)
-{
-    const gr__gemm *g = &t->p->g;
-    int64_t whole = t->columns / GR__W * GR__W;
-    for (int64_t u = 0; u < t->units && !t->pairs; u++) {
-        const float *s = (const float *)(const void *)t->b + (t->l0 + u) * g->b_row + t->j0;
-        for (int64_t j = 0; j < whole; j += 16) vprefetch(s + AHEAD * g->b_row + j);
-        for (int64_t j = 0; j < whole; j += GR__W) vstore(t->panel + u * GR__NR + j, vload(s + j));
-    }
-    for (int64_t u = 0; u < t->units && t->pairs; u++) {
-        int64_t l = t->l0 + 2 * u;
-        const uint16_t *s = (const uint16_t *)(const void *)t->b + l * g->b_row + t->j0;
-        const uint16_t *next = l + 1 < g->k ? s + g->b_row : no_row;
-        for (int64_t j = 0; j < whole; j += 32) {
-            vprefetch(s + AHEAD * g->b_row + j);
-            vprefetch(s + (AHEAD + 1) * g->b_row + j);
-        }
-        for (int64_t j = 0; j < whole; j += GR__W)
-            vstore(t->panel + u * GR__NR + j, vfrombits(iload_pairs(s + j, next + j)));
-    }
-    pack_slow(t, 0, whole);
-}
-
-static void pack_columns(const task *t)
-{
-    const gr__gemm *g = &t->p->g;
-    int64_t per = t->pairs ? 2 : 1, whole = (t->l0 + t->units * per <= g->k ? t->units : t->units - 1) / GR__W * GR__W;
-    int64_t columns = t->columns / GR__W * GR__W;
-    const char *b = t->b + (t->l0 + t->j0 * g->b_col) * t->size;
-    for (int64_t j = 0; j < columns; j += GR__W)
-        for (int64_t u = 0; u < whole; u += GR__W)
-            transpose_words(t->panel + u * GR__NR + j, GR__NR, b + j * g->b_col * t->size + u * 4, g->b_col * t->size);
-    task rest = *t;
-    pack_slow(&rest, 0, columns);
-    rest.columns = columns;
-    pack_slow(&rest, whole, 0);
-}
-
-/* Few rows do not pay for a copy of B, unless its rows collide in the cache. */
-static bool in_place(const task *t)
-{
-    const gr__gemm *g = &t->p->g;
-    return !t->pairs && g->b_col == 1 && t->columns == GR__NR && !g->finish && t->rows <= 2 * GR__MR &&
-           (t->rows <= GR__MR || g->b_row % 1024 != 0);
-}
-
-/* This part of the panel among those that are packed for many products: floats from the beginning of them all. */
-static int64_t packed_at(const task *t)
-{
-    int64_t per = t->pairs ? 2 : 1, units = (t->p->g.k + per - 1) / per;
-    return (t->j0 / GR__NR * units + t->l0 / per) * GR__NR;
-}
-
-static void pack_b(task *t)
-{
-    const gr__gemm *g = &t->p->g;
-    if (t->p->pack_to) t->panel = t->p->pack_to + packed_at(t);
-    t->from = t->panel;
-    t->ldb = GR__NR;
-    if (g->packed_b) {
-        t->from = (const float *)g->packed_b + packed_at(t);
-        return;
-    }
-    if (!t->p->pack_to && in_place(t)) {
-        t->from = (const float *)(const void *)t->b + t->l0 * g->b_row + t->j0;
-        t->ldb = g->b_row;
-        return;
-    }
-    if (t->columns < GR__NR) memset(t->panel, 0, (size_t)(t->units * GR__NR) * sizeof(float));
-    if (g->b_col == 1)
-        pack_rows(t);
-    else if (g->b_row == 1)
-        pack_columns(t);
-    else
-        pack_slow(t, 0, 0);
-}
+#include "kernel/simd/gemm_pack.h"
 
 /* ---- the tile and its way to C ---- */
 
@@ -224,25 +93,23 @@ GR__INLINE tile_ahead part_ahead(const task *t, int64_t i, int m)
                         .step = UNIT_BYTES * m / t->rows};
 }
 
-/* B of the panel that is packed next comes from memory meanwhile: each tile fetches its share of the lines. */
-static void fetch_next(const task *t, int64_t i, int m)
+GR__INLINE void multiply_fetching(tile_acc *acc, const task *t, int m, bool pairs, const char *a, int64_t row,
+                                  int64_t unit, fetch f)
 {
-    const gr__gemm *g = &t->p->g;
-    int64_t columns = GR__MIN(GR__NR, g->n - t->next), depth = GR__MIN(t->p->kc, g->k - t->l0);
-    bool by_rows = g->b_col == 1;
-    int64_t runs = by_rows ? depth : columns, stride = (by_rows ? g->b_row : g->b_col) * t->size;
-    int64_t lines = ((by_rows ? columns : depth) * t->size + 63) / 64;
-    const char *b = t->b + (t->l0 * g->b_row + t->next * g->b_col) * t->size;
-    for (int64_t run = runs * i / t->rows; run < runs * (i + m) / t->rows; run++)
-        for (int64_t q = 0; q < lines; q++) vprefetch_far(b + run * stride + 64 * q);
+    enum { STEP = 16 };
+    int64_t steps = (t->units + STEP - 1) / STEP, lines = steps ? (f.last - f.line + steps - 1) / steps : 0;
+    for (int64_t u = 0; u < t->units; u += STEP) {
+        for (int64_t q = 0; q < lines && f.line < f.last; q++) fetch_line(&f, f.line++);
+        tile_multiply(acc, m, GR__NV, pairs, GR__MIN((int64_t)STEP, t->units - u), a + u * unit, row, unit,
+                      t->from + u * GR__NR, GR__NR, (tile_ahead){.lines = 0});
+    }
 }
 
-GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
+GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m, const ahead *next)
 {
     const gr__gemm *g = &t->p->g;
     const char *a = t->a + ((t->i0 + i) * g->a_row + t->l0 * g->a_col) * t->size;
     int64_t row = g->a_row * t->size, unit = 4 * g->a_col;
-    if (t->next < g->n) fetch_next(t, i, m);
     tile_acc acc;
     tile_zero(&acc, m, GR__NV);
     if (g->packed_b && g->near && t->rows <= GR__MR)
@@ -252,7 +119,7 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m)
     else if (g->packed_b)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, part_ahead(t, i, m));
     else if (t->from == t->panel)
-        tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, (tile_ahead){.lines = 0});
+        multiply_fetching(&acc, t, m, pairs, a, row, unit, fetch_of(next, i, m, t->rows));
     else
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, t->ldb, rows_ahead(t));
     tile_to_c(t, i, m, &acc);
@@ -280,20 +147,21 @@ GR__INLINE void run_pair(const task *t, bool pairs)
 
 /* Each number of rows has its own code, so that the tile lives in registers. Beside a packed B tiles are alike: a small one
  * would wait for memory. */
-GR__INLINE void run_panel(const task *t, bool pairs)
+GR__INLINE void run_panel(const task *t, bool pairs, ahead *next)
 {
     bool alike = t->p->g.packed_b;
     int64_t left = (t->rows + GR__MR - 1) / GR__MR;
     for (int64_t i = 0, m; i < t->rows; i += m, left--) {
         m = alike ? (t->rows - i + left - 1) / left : GR__MIN(t->rows - i, (int64_t)GR__MR);
         switch (m) {
-        case 1: run_rows(t, pairs, i, 1); break;
-        case 2: run_rows(t, pairs, i, 2); break;
-        case 3: run_rows(t, pairs, i, GR__MIN(3, GR__MR)); break;
-        case 4: run_rows(t, pairs, i, GR__MIN(4, GR__MR)); break;
-        case 5: run_rows(t, pairs, i, GR__MIN(5, GR__MR)); break;
-        default: run_rows(t, pairs, i, GR__MR); break;
+        case 1: run_rows(t, pairs, i, 1, next); break;
+        case 2: run_rows(t, pairs, i, 2, next); break;
+        case 3: run_rows(t, pairs, i, GR__MIN(3, GR__MR), next); break;
+        case 4: run_rows(t, pairs, i, GR__MIN(4, GR__MR), next); break;
+        case 5: run_rows(t, pairs, i, GR__MIN(5, GR__MR), next); break;
+        default: run_rows(t, pairs, i, GR__MR, next); break;
         }
+        pack_share(next, i + m, t->rows);
     }
 }
 
@@ -309,78 +177,122 @@ static void set_task(task *t, const gr__gemm_plan *p, int64_t index, int thread,
     t->i0 = index % per_batch % p->row_blocks * p->mc;
     t->rows = GR__MIN(p->mc, g->m - t->i0);
     t->j0 = index % per_batch / p->row_blocks * p->group; /* in panels, or columns where thin */
+    t->j_first = t->j0 * GR__NR;
     t->panel = (float *)(void *)scratch;
     t->sums = p->c_bytes ? (float *)(void *)(scratch + p->b_bytes) : NULL;
 }
 
-/* The panel behind this one, or the first of the task that this thread is likely to get next. */
-static int64_t next_of(const task *t, int64_t end)
+/* ---- the order of panels ---- */
+
+typedef struct walk {
+    task t, next; /* this task; the thread's next one, if there is one */
+    bool has_next;
+    int64_t turn, end; /* of its columns */
+    float *room;
+} walk;
+
+/* Where a part of a panel is packed: two rooms take turns, or each panel of a block that is given away has one, and the first of
+ * the next block the one that is left. */
+static float *room_of(const walk *w, int64_t turn, int64_t l0, int64_t panel)
 {
-    const gr__gemm_plan *p = t->p;
-    if (p->g.packed_b) return p->g.n;
-    return t->j0 + GR__NR < end ? t->j0 + GR__NR : end + (gr__parallel_width() - 1) * p->group * GR__NR;
+    const gr__gemm_plan *p = w->t.p;
+    int64_t per = w->t.pairs ? 2 : 1, all = (p->g.k + per - 1) / per;
+    if (p->g.finish) return w->room + ((turn * p->group + panel) % (p->group + 1) * all + l0 / per) * GR__NR;
+    int64_t parts = GR__MAX((p->g.k + p->kc - 1) / p->kc, 1);
+    return w->room + (turn * parts + l0 / p->kc) % 2 * GR__MIN((int64_t)GR__GEMM_UNITS, all) * GR__NR;
 }
 
-static void set_part(task *t, int64_t l0)
+/* Nobody packed the thread's first panel. */
+static void begin_walk(walk *w, const gr__gemm_call *call, int64_t index, int thread, bool pairs)
 {
-    int64_t n = GR__MIN(t->p->kc, t->p->g.k - l0), per = t->pairs ? 2 : 1;
-    t->l0 = l0;
-    t->units = (n + per - 1) / per;
-    t->first = l0 == 0;
-    t->last = l0 + n >= t->p->g.k;
+    const gr__gemm_plan *p = call->plan;
+    *w = (walk){.turn = call->turn, .has_next = call->next >= 0};
+    set_task(&w->t, p, index, thread, pairs);
+    w->end = GR__MIN(w->t.j_first + p->group * GR__NR, p->g.n);
+    w->room = w->t.panel;
+    if (w->has_next) set_task(&w->next, p, call->next, thread, pairs);
+    if (w->turn > 0 || p->pack_to) return;
+    set_part(&w->t, 0, w->t.j_first, w->room);
+    if (w->t.from == w->t.panel) pack_units(&w->t, 0, w->t.units);
 }
+
+/* The part that is read now, and the one to be packed meanwhile: the next panel, or the first one of the next part of k, or of the
+ * thread's next task. */
+static void enter_part(walk *w, int64_t l0, int64_t j0, ahead *next)
+{
+    const gr__gemm_plan *p = w->t.p;
+    int64_t panel = (j0 - w->t.j_first) / GR__NR;
+    set_part(&w->t, l0, j0, room_of(w, w->turn, l0, panel));
+    *next = (ahead){.t = w->t, .on = true};
+    if (j0 + GR__NR < w->end) {
+        set_part(&next->t, l0, j0 + GR__NR, room_of(w, w->turn, l0, panel + 1));
+    } else if (l0 + p->kc < p->g.k) {
+        set_part(&next->t, l0 + p->kc, w->t.j_first, room_of(w, w->turn, l0 + p->kc, 0));
+    } else if (w->has_next) {
+        next->t = w->next;
+        set_part(&next->t, 0, w->next.j_first, room_of(w, w->turn + 1, 0, 0));
+    } else {
+        next->on = false;
+    }
+    if (next->t.from != next->t.panel) next->on = false;
+}
+
+/* ---- tasks ---- */
 
 /* Rows of sums go to who asked for them while they are in cache; the block's B is packed once for all of them. */
-GR__INLINE void run_given(const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
+GR__INLINE void run_given(const gr__gemm_call *call, int64_t index, int thread, bool pairs)
 {
-    task t;
-    set_task(&t, p, index, thread, pairs);
+    walk w;
+    begin_walk(&w, call, index, thread, pairs);
+    task *t = &w.t;
+    const gr__gemm_plan *p = call->plan;
     const gr__gemm *g = &p->g;
-    int64_t first = t.j0 * GR__NR, end = GR__MIN(first + p->group * GR__NR, g->n), row = t.i0, last = t.i0 + t.rows;
-    float *kept = t.panel;
-    t.j_first = first;
-    for (t.i0 = row; t.i0 < last; t.i0 += p->step) {
-        t.rows = GR__MIN(p->step, last - t.i0);
-        for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += p->kc) {
-            set_part(&t, l0);
-            for (t.j0 = first; t.j0 < end; t.j0 += GR__NR) {
-                t.columns = GR__MIN(GR__NR, g->n - t.j0);
-                t.panel = kept + packed_at(&t) - packed_at(&(task){.p = p, .pairs = pairs, .j0 = first});
-                t.next = t.i0 == row || (t.i0 + p->step >= last && t.j0 + GR__NR >= end) ? next_of(&t, end) : g->n;
-                if (t.i0 == row || g->packed_b)
-                    pack_b(&t);
-                else
-                    t.from = t.panel;
-                run_panel(&t, pairs);
+    int64_t row = t->i0, last = t->i0 + t->rows;
+    for (t->i0 = row; t->i0 < last; t->i0 += p->step) {
+        t->rows = GR__MIN(p->step, last - t->i0);
+        for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += p->kc)
+            for (int64_t j0 = t->j_first; j0 < w.end; j0 += GR__NR) {
+                ahead next;
+                enter_part(&w, l0, j0, &next);
+                bool own = l0 + p->kc < g->k || j0 + GR__NR < w.end;
+                if (own ? t->i0 > row : t->i0 + p->step < last) next.on = false; /* is there; there is time yet */
+                run_panel(t, pairs, &next);
             }
-        }
-        gr__gemm_block b = {t.i0 + g->first_row, first, t.rows, end - first, t.sums, p->group * GR__NR};
+        gr__gemm_block b = {t->i0 + g->first_row, t->j_first, t->rows, w.end - t->j_first, t->sums, p->group * GR__NR};
         g->finish(g->finish_context, &b);
     }
 }
 
-GR__INLINE void run_task(const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
+GR__INLINE void run_task(const gr__gemm_call *call, int64_t index, int thread, bool pairs)
 {
-    task t;
-    set_task(&t, p, index, thread, pairs);
-    const gr__gemm *g = &p->g;
-    int64_t end = GR__MIN((t.j0 + p->group) * GR__NR, g->n);
-    t.j_first = t.j0 * GR__NR;
-    for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += p->kc) { /* once for k = 0 too */
-        set_part(&t, l0);
-        for (t.j0 = t.j_first; t.j0 < end; t.j0 += GR__NR) {
-            t.columns = GR__MIN(GR__NR, g->n - t.j0);
-            t.next = p->pack_to ? g->n : next_of(&t, end);
-            pack_b(&t);
-            if (p->pack_to) continue;
-            if (g->near && t.rows == 1 && t.j0 + 2 * GR__NR <= end) {
-                run_pair(&t, pairs);
-                t.j0 += GR__NR;
-                continue;
+    walk w;
+    begin_walk(&w, call, index, thread, pairs);
+    const gr__gemm *g = &call->plan->g;
+    for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += call->plan->kc) /* once for k = 0 too */
+        for (int64_t j0 = w.t.j_first; j0 < w.end; j0 += GR__NR) {
+            ahead next;
+            enter_part(&w, l0, j0, &next);
+            if (g->near && w.t.rows == 1 && j0 + 2 * GR__NR <= w.end) {
+                run_pair(&w.t, pairs);
+                j0 += GR__NR;
+            } else {
+                run_panel(&w.t, pairs, &next);
             }
-            run_panel(&t, pairs);
         }
-    }
+}
+
+/* Panels for many products, nothing else. */
+static void pack_for_many(const gr__gemm_call *call, int64_t index, int thread, bool pairs)
+{
+    walk w;
+    begin_walk(&w, call, index, thread, pairs);
+    const gr__gemm *g = &call->plan->g;
+    for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += call->plan->kc)
+        for (int64_t j0 = w.t.j_first; j0 < w.end; j0 += GR__NR) {
+            set_part(&w.t, l0, j0, NULL);
+            w.t.panel = call->plan->pack_to + packed_at(&w.t);
+            pack_units(&w.t, 0, w.t.units);
+        }
 }
 
 /* ---- few rows, B by rows: sums stay in L1, B streams past in whole rows ---- */
@@ -445,22 +357,26 @@ static void run_thin(const gr__gemm_plan *p, int64_t index)
     }
 }
 
-void GR__KERNEL(gemm)(const void *plan, int64_t index, int thread)
+void GR__KERNEL(gemm)(const void *args, int64_t index, int thread)
 {
-    const gr__gemm_plan *p = plan;
-    if (p->thin)
-        run_thin(p, index);
-    else if (p->g.finish)
-        run_given(p, index, thread, false);
+    const gr__gemm_call *call = args;
+    if (call->plan->pack_to)
+        pack_for_many(call, index, thread, false);
+    else if (call->plan->thin)
+        run_thin(call->plan, index);
+    else if (call->plan->g.finish)
+        run_given(call, index, thread, false);
     else
-        run_task(p, index, thread, false);
+        run_task(call, index, thread, false);
 }
 
-void GR__KERNEL(gemm_bf16)(const void *plan, int64_t index, int thread)
+void GR__KERNEL(gemm_bf16)(const void *args, int64_t index, int thread)
 {
-    const gr__gemm_plan *p = plan;
-    if (p->g.finish)
-        run_given(p, index, thread, true);
+    const gr__gemm_call *call = args;
+    if (call->plan->pack_to)
+        pack_for_many(call, index, thread, true);
+    else if (call->plan->g.finish)
+        run_given(call, index, thread, true);
     else
-        run_task(p, index, thread, true);
+        run_task(call, index, thread, true);
 }
