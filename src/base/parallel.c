@@ -87,47 +87,66 @@ static void run_at_home(void *context, int64_t chunk, int thread)
     h->fn(h->context, mine, thread);
 }
 
+/* Each thread's share of chunks first .. chunks-1; false: there are too many. */
+static bool share_out(homes *h, int64_t chunks)
+{
+    int64_t n = chunks - h->first;
+    h->n = GR__MIN(gr__parallel_width(), MOST_HOMES);
+    if (chunks > UINT32_MAX) return false;
+    for (int k = 0; k < h->n; k++) {
+        uint64_t begin = (uint64_t)(h->first + n * k / h->n), end = (uint64_t)(h->first + n * (k + 1) / h->n);
+        atomic_store_explicit(&h->left[k], end << 32 | begin, memory_order_relaxed);
+    }
+    return true;
+}
+
 void gr__parallel_home(int64_t first, int64_t chunks, bool turned, gr__chunk_fn fn, void *context)
 {
-    homes h = {
-        .fn = fn, .context = context, .first = first, .turned = turned, .n = GR__MIN(gr__parallel_width(), MOST_HOMES)};
-    int64_t n = chunks - first;
-    if (chunks > UINT32_MAX) h.first = chunks; /* nobody's */
-    for (int k = 0; k < h.n && h.first == first; k++) {
-        uint64_t begin = (uint64_t)(first + n * k / h.n), end = (uint64_t)(first + n * (k + 1) / h.n);
-        atomic_store_explicit(&h.left[k], end << 32 | begin, memory_order_relaxed);
-    }
+    homes h = {.fn = fn, .context = context, .first = first, .turned = turned};
+    if (!share_out(&h, chunks)) h.first = chunks; /* nobody's */
     gr__parallel(chunks, run_at_home, &h);
 }
 
 /* ---- chunks that are claimed one ahead ---- */
 
 typedef struct ahead {
+    homes homes;
     gr__ahead_fn fn;
     void *context;
     int64_t chunks;
-    _Atomic int64_t claimed;
 } ahead;
 
-static int64_t claim(ahead *a)
+/* -1: there is none left. */
+static int64_t claim(ahead *a, int thread)
 {
-    int64_t mine = atomic_fetch_add_explicit(&a->claimed, 1, memory_order_relaxed);
-    return mine < a->chunks ? mine : -1;
+    homes *h = &a->homes;
+    int64_t mine = -1;
+    for (int k = 0; mine < 0 && k < h->n; k++) mine = take(h, (thread + k) % h->n, k > 0);
+    return mine;
 }
 
 static void run_ahead(void *context, int64_t worker, int thread)
 {
     ahead *a = context;
     (void)worker;
-    int64_t mine = claim(a), next;
+    int64_t mine = claim(a, thread), next;
     for (int64_t turn = 0; mine >= 0; mine = next, turn++) {
-        next = claim(a);
+        next = claim(a, thread);
         a->fn(a->context, mine, next, turn, thread);
     }
+}
+
+static void run_unprepared(void *context, int64_t chunk, int thread)
+{
+    const ahead *a = context;
+    a->fn(a->context, chunk, -1, 0, thread);
 }
 
 void gr__parallel_ahead(int64_t chunks, gr__ahead_fn fn, void *context)
 {
     ahead a = {.fn = fn, .context = context, .chunks = chunks};
-    gr__parallel(GR__MIN(chunks, (int64_t)gr__parallel_width()), run_ahead, &a);
+    if (share_out(&a.homes, chunks))
+        gr__parallel(GR__MIN(chunks, (int64_t)gr__parallel_width()), run_ahead, &a);
+    else
+        gr__parallel(chunks, run_unprepared, &a);
 }

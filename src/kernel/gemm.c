@@ -99,11 +99,11 @@ bool gr__gemm_by_dots(const gr__gemm *g)
     return has && g->dtype == GR_BF16 && !gr__gemm_amx_applicable(g);
 }
 
+/* A plain product and a map behind it take less time than sums that a program finishes in cache; with the loss's blocks, whose
+ * logits would go through memory, and with packed weights it is the other way round. */
 static bool gives_away(const gr__gemm *g)
 {
-    int64_t columns = g->finish_columns ? g->finish_columns : GIVEN_COLUMNS;
-    bool pays = g->m >= 32 || g->finish_columns;
-    return gr__gemm_by_dots(g) && g->batch <= 1 && pays && g->k * columns * 2 <= MOST_KEPT_BYTES;
+    return g->finish_columns && gr__gemm_by_dots(g) && g->batch <= 1 && g->k * g->finish_columns * 2 <= MOST_KEPT_BYTES;
 }
 
 /* Parts of f32 would take half as much memory again as the numbers. */

@@ -30,6 +30,26 @@ static void finish_row(const task *t, int64_t i, const float *acc)
     }
 }
 
+/* The same of a whole panel where C is bf16. */
+GR__INLINE void finish_whole_row(const task *t, int64_t i, const vf *acc)
+{
+    const gr__gemm *g = &t->p->g;
+    uint16_t *c = (uint16_t *)(void *)t->c + (t->i0 + i) * g->c_row + t->j0;
+    float *sums = t->sums ? t->sums + i * t->p->group * GR__NR + (t->j0 - t->j_first) : NULL;
+    for (int v = 0; v < GR__NV; v++) {
+        vf x = acc[v];
+        if (!t->first)
+            x = vload(sums + v * GR__W) + x;
+        else if (g->accumulate)
+            x = vload_bf16(c + v * GR__W) + x;
+        if (t->last && g->bias) x = x + vload(g->bias + t->j0 + v * GR__W);
+        if (t->last)
+            vstore_bf16(c + v * GR__W, x);
+        else
+            vstore(sums + v * GR__W, x);
+    }
+}
+
 GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
 {
     const gr__gemm *g = &t->p->g;
@@ -48,16 +68,8 @@ GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
         }
         return;
     }
-    if (t->columns == GR__NR && g->c_dtype == GR_BF16 && t->first && t->last && !g->finish && !g->accumulate) {
-        const float *bias = g->bias ? g->bias + t->j0 : NULL;
-        for (int r = 0; r < m; r++) {
-            uint16_t *c = (uint16_t *)(void *)t->c + (t->i0 + i + r) * g->c_row + t->j0;
-            for (int v = 0; v < GR__NV; v++) {
-                vf x = acc->v[r][v];
-                if (bias) x = x + vload(bias + v * GR__W);
-                vstore_bf16(c + v * GR__W, x);
-            }
-        }
+    if (t->columns == GR__NR) {
+        for (int r = 0; r < m; r++) finish_whole_row(t, i + r, acc->v[r]);
         return;
     }
     float row[GR__NR];

@@ -70,6 +70,16 @@ static bool in_one_run(const machine *m, const int64_t *stride)
     return m->rows == 1 || (m->plan->rank == 1 && stride[0] == m->per_row);
 }
 
+/* Rows that do not follow each other: those of the next tile are fetched, the machine does not see them coming. */
+static void fetch_row(const machine *m, const gr__map_operand *o, const int64_t *stride, int64_t r)
+{
+    const gr__map_plan *p = m->plan;
+    int64_t row = m->row + m->rows + r, size = o->dtype == GR_F32 ? 4 : 2;
+    if (p->rank != 1 || row >= p->rows) return;
+    const char *at = (const char *)o->data + (row * stride[0] + m->at) * size;
+    for (int64_t i = 0; i < m->per_row * size; i += 64) vprefetch(at + i);
+}
+
 static void load(machine *m, int input)
 {
     const gr__map_plan *p = m->plan;
@@ -94,6 +104,7 @@ static void load(machine *m, int input)
             load_run(d, in, from, 1);
             for (int64_t i = 1; i < m->per_row; i++) d[i] = d[0];
         } else {
+            fetch_row(m, in, p->in_stride[input], r);
             load_run(d, in, from + m->at, m->per_row);
         }
     }
@@ -134,8 +145,10 @@ static void store(machine *m, int output)
         store_run(&p->map->output[output], offset_of(p, p->out_stride[output], m->row) + m->at, s, m->n);
         return;
     }
-    for (int64_t r = 0; r < m->rows; r++, s += m->per_row)
+    for (int64_t r = 0; r < m->rows; r++, s += m->per_row) {
+        fetch_row(m, &p->map->output[output], p->out_stride[output], r);
         store_run(&p->map->output[output], offset_of(p, p->out_stride[output], m->row + r) + m->at, s, m->per_row);
+    }
 }
 
 /* One case per instruction: 'result' is an expression on vectors a, b, c, p0, p1. */
