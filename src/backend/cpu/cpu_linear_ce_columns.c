@@ -252,26 +252,27 @@ static void make_gradient(void *context, const gr__gemm_block *b)
     gr__simd_get()->cross_entropy(&ce, 0, b->rows);
 }
 
-enum { GRADIENT_ROWS = 16 };
+enum { GRADIENT_ROWS = 4 };
 
-/* The same from what the first sweep kept: some rows of a part of the block. */
+/* The same from what the first sweep kept: some rows of the block, which follow each other in memory. */
 static void finish_gradient(void *context, int64_t task, int thread)
 {
     const sweep *w = context;
-    int64_t rows = w->k->rows, groups = (rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS, ld;
-    int64_t row = task % groups * GRADIENT_ROWS, column = task / groups * PART;
-    uint16_t *kept = kept_at(w, w->column + column, &ld);
-    gr__gemm_block b = {.row = row,
-                        .rows = GR__MIN((int64_t)GRADIENT_ROWS, rows - row),
-                        .columns = GR__MIN((int64_t)PART, ld - column)};
+    int64_t rows = w->k->rows, row = task * GRADIENT_ROWS, ld;
     (void)thread;
-    gr__cross_entropy ce = rows_of(w, &b, w->column + column);
-    ce.known_lse = w->p.lse + row;
-    ce.loss = w->p.part_loss + row;
-    ce.base = w->p.part_base + (w->column + column) / PART * rows + row;
-    ce.exps = (gr__rows){.data = kept + row * ld, .dtype = GR_BF16, .ld = ld};
-    ce.dlogits = (gr__rows){.data = (uint16_t *)w->p.gradient + row * ld + column, .dtype = GR_BF16, .ld = ld};
-    gr__simd_get()->cross_entropy(&ce, 0, b.rows);
+    for (int64_t column = 0; column < w->block->columns; column += PART) {
+        uint16_t *kept = kept_at(w, w->column + column, &ld);
+        gr__gemm_block b = {.row = row,
+                            .rows = GR__MIN((int64_t)GRADIENT_ROWS, rows - row),
+                            .columns = GR__MIN((int64_t)PART, ld - column)};
+        gr__cross_entropy ce = rows_of(w, &b, w->column + column);
+        ce.known_lse = w->p.lse + row;
+        ce.loss = w->p.part_loss + row;
+        ce.base = w->p.part_base + (w->column + column) / PART * rows + row;
+        ce.exps = (gr__rows){.data = kept + row * ld, .dtype = GR_BF16, .ld = ld};
+        ce.dlogits = (gr__rows){.data = (uint16_t *)w->p.gradient + row * ld + column, .dtype = GR_BF16, .ld = ld};
+        gr__simd_get()->cross_entropy(&ce, 0, b.rows);
+    }
 }
 
 static void run_logits(sweep *w, const gr__gemm *shape, int64_t column, gr__gemm_finish *finish)
@@ -311,9 +312,8 @@ static gr_status second_sweep(sweep *w)
     for (w->column = 0; w->column < s->v; w->column += s->columns) {
         const block_products *b = w->block = s->v - w->column >= s->columns ? &w->k->size[0] : &w->k->size[1];
         const char *weight = (const char *)w->a->in[1].data + w->column * s->c * 2;
-        int64_t groups = (w->k->rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS;
         if (s->keeps)
-            gr__parallel(groups * ((b->columns + PART - 1) / PART), finish_gradient, w);
+            gr__parallel((w->k->rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS, finish_gradient, w);
         else
             run_logits(w, &b->logits, w->column, make_gradient);
         if (b->dx_first)
