@@ -1183,7 +1183,9 @@ static void gemm_blocks(void)
                       .b_col = k,
                       .c = c,
                       .c_row = N};
-        if (gr__gemm_can_finish(&g)) {
+        gr__gemm given = g;
+        given.finish = collect, given.finish_columns = got.columns;
+        if (gr__gemm_can_finish(&given)) {
             g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
             gr__gemm_run(&g);
             gr__free(g.scratch);
@@ -1255,6 +1257,51 @@ static void gemm_packed(void)
     }
 }
 
+/* A by columns, and rows of odd length, are laid out in several parts; the bits are those of rows that are read in place. */
+static void gemm_laid(void)
+{
+    static const int64_t shapes[][4] = {{1500, 70, 1100, 1}, {2100, 70, 1101, 1}, {40, 65, 1100, 30}, {33, 66, 47, 2}};
+    for (size_t s = 0; s < 2 * GR__COUNT(shapes); s++) {
+        const int64_t *size = shapes[s / 2], m = size[0], n = size[1], k = size[2], batch = size[3], even = k + k % 2;
+        gr_dtype dtype = two_dtypes[s % 2];
+        int64_t bytes = dtype == GR_F32 ? 4 : 2;
+        char *rows = values(m * even * batch, dtype), *columns = memory(m * k * batch * bytes);
+        void *b = values(n * k * batch, dtype);
+        float *c[2] = {memory(m * n * batch * 4), memory(m * n * batch * 4)};
+        for (int64_t i = 0; i < m * batch; i++) {
+            for (int64_t l = 0; l < k; l++)
+                memcpy(columns + ((i / m * k + l) * m + i % m) * bytes, rows + (i * even + l) * bytes, (size_t)bytes);
+            if (even > k) memset(rows + (i * even + k) * bytes, 0, (size_t)bytes);
+        }
+        gr__gemm g = {.batch = batch,
+                      .m = m,
+                      .n = n,
+                      .k = k,
+                      .dtype = dtype,
+                      .c_dtype = GR_F32,
+                      .a = rows,
+                      .a_row = even,
+                      .a_col = 1,
+                      .a_batch = m * even,
+                      .a_even = true,
+                      .b = b,
+                      .b_row = n,
+                      .b_col = 1,
+                      .b_batch = n * k,
+                      .c = c[0],
+                      .c_row = n,
+                      .c_batch = m * n};
+        for (int by_columns = 0; by_columns < 2; by_columns++) {
+            if (by_columns) g.a = columns, g.a_row = 1, g.a_col = m, g.a_batch = m * k, g.c = c[1];
+            g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
+            gr__gemm_run(&g);
+            gr__free(g.scratch);
+        }
+        assert_memory_equal(c[0], c[1], (size_t)(m * n * batch) * 4);
+        gr__free(rows), gr__free(columns), gr__free(b), gr__free(c[0]), gr__free(c[1]);
+    }
+}
+
 static void gemm_rows(void)
 {
     enum { M = 77, N = 150, K = 1200 };
@@ -1305,6 +1352,7 @@ static void products(void **state)
     each_level(gemm_split_infinite);
     each_level(gemm_blocks);
     each_level(gemm_packed);
+    each_level(gemm_laid);
     each_level(gemm_rows);
     gr__cpu_set_bf16(false); /* AVX-512 without the dot product steps down */
     gemm_rows();

@@ -105,12 +105,25 @@ GR__INLINE tile_ahead part_ahead(const task *t, int64_t i, int m)
                         .step = UNIT_BYTES * m / t->rows};
 }
 
-GR__INLINE void multiply_fetching(tile_acc *acc, const task *t, int m, bool pairs, const char *a, int64_t row,
-                                  int64_t unit, fetch f)
+/* C is on its way while the rest of the tile is summed. */
+static void fetch_c(const task *t, int64_t i, int m)
 {
-    enum { STEP = 16 };
+    const gr__gemm *g = &t->p->g;
+    if (g->finish) return;
+    int64_t size = g->c_dtype == GR_F32 ? 4 : 2;
+    for (int r = 0; r < m; r++) {
+        const char *c = t->c + ((t->i0 + i + r) * g->c_row + t->j0) * size;
+        for (int64_t q = 0; q < t->columns * size; q += 64) vprefetch(c + q);
+    }
+}
+
+GR__INLINE void multiply_fetching(tile_acc *acc, const task *t, int64_t i, int m, bool pairs, const char *a,
+                                  int64_t row, int64_t unit, fetch f)
+{
+    enum { STEP = 16, C_AHEAD = 64 };
     int64_t steps = (t->units + STEP - 1) / STEP, lines = steps ? (f.last - f.line + steps - 1) / steps : 0;
     for (int64_t u = 0; u < t->units; u += STEP) {
+        if (u + STEP > t->units - C_AHEAD && (u == 0 || u <= t->units - C_AHEAD)) fetch_c(t, i, m);
         for (int64_t q = 0; q < lines && f.line < f.last; q++) fetch_line(&f, f.line++);
         tile_multiply(acc, m, GR__NV, pairs, GR__MIN((int64_t)STEP, t->units - u), a + u * unit, row, unit,
                       t->from + u * GR__NR, GR__NR, (tile_ahead){.lines = 0});
@@ -131,7 +144,7 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m, const ahea
     else if (g->packed_b)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, part_ahead(t, i, m));
     else if (t->from == t->panel)
-        multiply_fetching(&acc, t, m, pairs, a, row, unit, fetch_of(next, i, m, t->rows));
+        multiply_fetching(&acc, t, i, m, pairs, a, row, unit, fetch_of(next, i, m, t->rows));
     else
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, t->ldb, rows_ahead(t));
     tile_to_c(t, i, m, &acc);
