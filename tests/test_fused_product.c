@@ -124,6 +124,15 @@ static void on_tiles(void **state)
     check(true, 4);
 }
 
+/* Vectors take the linear layer alone. */
+static void by_dot_products(void **state)
+{
+    (void)state;
+    if (gr__cpu_has_tiles() || gr__cpu_get_level() < GR__CPU_AVX512 || !gr__cpu()->bf16)
+        test_skip("no tiles and dot products of bf16 wanted");
+    check(true, 1);
+}
+
 /* f32: the linear layer alone, whose rows are few. */
 static void few_rows(void **state)
 {
@@ -133,6 +142,7 @@ static void few_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(on_tiles), cmocka_unit_test(few_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(on_tiles), cmocka_unit_test(by_dot_products),
+                                       cmocka_unit_test(few_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

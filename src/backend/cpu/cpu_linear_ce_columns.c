@@ -252,7 +252,7 @@ static void make_gradient(void *context, const gr__gemm_block *b)
     gr__simd_get()->cross_entropy(&ce, 0, b->rows);
 }
 
-enum { GRADIENT_ROWS = 4 };
+enum { GRADIENT_ROWS = 32 };
 
 /* The same from what the first sweep kept: some rows of the block, which follow each other in memory. */
 static void finish_gradient(void *context, int64_t task, int thread)
