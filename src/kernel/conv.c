@@ -227,6 +227,15 @@ static size_t product_bytes(const conv_plan *p)
     return most;
 }
 
+/* A window of one place on vectors that multiply pairs: a product of the arrays as they lie. */
+bool gr__conv_by_dots(const gr__conv *c)
+{
+    if (!single(&c->shape) || c->shape.groups != 1) return false;
+    conv_plan p = make_plan(c);
+    gr__gemm g = product(&p, p.rows);
+    return gr__gemm_by_dots(&g);
+}
+
 bool gr__conv_can_finish(const gr__conv *c) { return c->result == GR__CONV_Y && gr__conv_amx_applicable(c); }
 size_t gr__conv_packed_bytes(const gr__conv *c) { return gr__conv_amx_packed_bytes(c); }
 void gr__conv_pack_w(const gr__conv *c, void *to) { gr__conv_amx_pack_w(c, to); }

@@ -100,7 +100,7 @@ bool gr__gemm_by_dots(const gr__gemm *g)
 }
 
 /* A plain product and a map behind it take less time than sums that a program finishes in cache; with the loss's blocks, whose
- * logits would go through memory, and with packed weights it is the other way round. */
+ * logits would go through memory, it is the other way round. */
 static bool gives_away(const gr__gemm *g)
 {
     return g->finish_columns && gr__gemm_by_dots(g) && g->batch <= 1 && g->k * g->finish_columns * 2 <= MOST_KEPT_BYTES;
@@ -115,7 +115,8 @@ static bool packs_for_vectors(const gr__gemm *g)
 
 bool gr__gemm_can_finish(const gr__gemm *g)
 {
-    return g->packed_b ? gr__gemm_can_pack(g) : gr__gemm_amx_applicable(g) || gives_away(g);
+    if (g->packed_b) return gr__gemm_is_few(g) || packs_on_tiles(g);
+    return gr__gemm_amx_applicable(g) || gives_away(g);
 }
 
 bool gr__gemm_can_pack(const gr__gemm *g) { return packs_for_vectors(g) || packs_on_tiles(g); }

@@ -49,7 +49,7 @@ typedef struct gr__gemm {
 } gr__gemm;
 
 void gr__gemm_run(const gr__gemm *g);
-/* On tiles, or by dot products of bf16; else few rows, where a 'packed_b' (there or not) is named. */
+/* On tiles; 'finish_columns' wide blocks by dot products of bf16; else few rows, where a 'packed_b' (there or not) is named. */
 bool gr__gemm_can_finish(const gr__gemm *g);
 /* bf16 on vectors that multiply pairs, where there are no tiles. */
 bool gr__gemm_by_dots(const gr__gemm *g);

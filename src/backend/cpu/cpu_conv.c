@@ -49,13 +49,14 @@ static gr__conv own_job(const gr__args *a)
                       .y = o.y->data};
 }
 
-/* On tiles (`gradus bench resnet --dtype bf16 --profile`): gradients of weights always; the others where rows need not be
+/* Windows of one place as products; on tiles (`gradus bench resnet --dtype bf16 --profile`): gradients of weights always; the others where rows need not be
  * packed, or enough channels hide what that costs. */
 static bool own_is_faster(const gr__conv *c)
 {
     enum { SOME_CHANNELS = 64, MANY_CHANNELS = 128 };
-    if (!gr__conv_amx_applicable(c)) return false;
     int64_t least = GR__MIN(c->shape.cin, c->shape.cout);
+    if (gr__conv_by_dots(c)) return least >= SOME_CHANNELS;
+    if (!gr__conv_amx_applicable(c)) return false;
     return c->result == GR__CONV_W || least >= (gr__conv_amx_packs_rows(c) ? MANY_CHANNELS : SOME_CHANNELS);
 }
 

@@ -30,6 +30,28 @@ static void finish(void *context, const gr__gemm_block *b)
     gr__map_run_part(&j->map, b->row, b->column, b->rows, b->columns, j->at, b->sums, b->ld);
 }
 
+/* Strides of x from row to row of the last axis and along it, broadcast against (dim); false: rows have no one stride. */
+static bool two_axes(const gr__arg *x, int rank, const int64_t *dim, int64_t *stride)
+{
+    int64_t rows = 1;
+    memset(stride, 0, GR__MAP_RANK * sizeof *stride);
+    for (int axis = rank - 1; axis >= 0; axis--) {
+        int i = axis - (rank - x->rank);
+        int64_t s = i < 0 || x->dim[i] == 1 ? 0 : x->stride[i];
+        if (axis == rank - 1)
+            stride[1] = s;
+        else if (dim[axis] == 1)
+            continue;
+        else if (rows == 1)
+            stride[0] = s, rows = dim[axis];
+        else if (s != stride[0] * rows)
+            return false;
+        else
+            rows *= dim[axis];
+    }
+    return true;
+}
+
 /* ---- the product ---- */
 
 /* packed: named where the weight is packed. */
@@ -58,7 +80,7 @@ static bool fill_matmul(const gr__product_args *p, const void *packed, gr__gemm 
     if (g->m == 1 && g->dtype == GR_F32) return gr__refuse(why, "one row");
     if ((g->n < LEAST_COLUMNS || g->m == 0 || g->k == 0) && !gr__gemm_amx_applicable(g))
         return gr__refuse(why, "few columns");
-    return gr__gemm_can_finish(g) || gr__refuse(why, "no kernel that finishes sums");
+    return true;
 }
 
 static bool fill_conv(const gr__product_args *p, gr__conv *c, char *why)
@@ -74,6 +96,30 @@ static bool fill_conv(const gr__product_args *p, gr__conv *c, char *why)
     return gr__conv_can_finish(c) || gr__refuse(why, "no kernel that finishes sums");
 }
 
+/* Where vectors multiply, a product that is written and a map behind it take less time than many rows of sums that go through a
+ * program: there the packed weight is all there is to win. */
+static bool writes_sums(const gr__fused_attr *map, const gr__gemm *g)
+{
+    bool plain = map->n_code == 0 && map->n_out == 1 && gr_dtype_size_bytes(map->out_dtype[0]) <= sizeof(float);
+    return plain && g->packed_b && gr__gemm_by_dots(g) && !gr__gemm_is_few(g);
+}
+
+static bool write_sums(const gr__args *a, gr__gemm *g, char *why)
+{
+    const gr__fused_attr *map = &((const gr__fused_product_attr *)a->attr)->map;
+    int64_t stride[GR__MAP_RANK];
+    g->finish = NULL;
+    g->c_dtype = map->out_dtype[0];
+    g->c_row = g->n;
+    if (g->c_dtype != GR_F32 && g->c_dtype != GR_BF16) return gr__refuse(why, "dtype of the result");
+    if (a->n_out == 0) return true; /* packing */
+    if (!two_axes(&a->out[0], map->rank, map->dim, stride) || stride[1] != 1)
+        return gr__refuse(why, "rows without one stride");
+    g->c = a->out[0].data;
+    g->c_row = stride[0];
+    return true;
+}
+
 /* All but the program. packed: the weight is or will be packed. */
 static bool fill_product(const gr__args *a, bool is_packed, job *j, char *why)
 {
@@ -84,6 +130,11 @@ static bool fill_product(const gr__args *a, bool is_packed, job *j, char *why)
     const void *there = f->packed_bytes ? a->in[1].data : NULL;
     const void *packed = !is_packed ? NULL : there ? there : &gr__op_pack; /* there or not */
     if (j->is_conv ? !fill_conv(&p, &j->conv, why) : !fill_matmul(&p, packed, &j->gemm, why)) return false;
+    if (!j->is_conv && writes_sums(&f->map, &j->gemm)) {
+        if (!write_sums(a, &j->gemm, why)) return false;
+    } else if (!j->is_conv && !gr__gemm_can_finish(&j->gemm)) {
+        return gr__refuse(why, "no kernel that finishes sums");
+    }
     if (j->is_conv) {
         j->conv.finish = finish, j->conv.finish_context = j;
         j->conv.packed_w = packed, j->conv.scratch = a->scratch;
@@ -98,28 +149,6 @@ static bool fill_product(const gr__args *a, bool is_packed, job *j, char *why)
 static bool is_packed(const gr__args *a) { return ((const gr__fused_product_attr *)a->attr)->packed_bytes != 0; }
 
 /* ---- its program ---- */
-
-/* Strides of x from row to row of the last axis and along it, broadcast against (dim); false: rows have no one stride. */
-static bool two_axes(const gr__arg *x, int rank, const int64_t *dim, int64_t *stride)
-{
-    int64_t rows = 1;
-    memset(stride, 0, GR__MAP_RANK * sizeof *stride);
-    for (int axis = rank - 1; axis >= 0; axis--) {
-        int i = axis - (rank - x->rank);
-        int64_t s = i < 0 || x->dim[i] == 1 ? 0 : x->stride[i];
-        if (axis == rank - 1)
-            stride[1] = s;
-        else if (dim[axis] == 1)
-            continue;
-        else if (rows == 1)
-            stride[0] = s, rows = dim[axis];
-        else if (s != stride[0] * rows)
-            return false;
-        else
-            rows *= dim[axis];
-    }
-    return true;
-}
 
 static bool fill_map(const gr__args *a, job *j, char *why)
 {
