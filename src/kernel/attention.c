@@ -95,7 +95,7 @@ static void run_pass(const gr__attention *a, gr__attention_pass pass, int64_t ta
     bool turns = (pass == GR__PASS_TURN || pass == GR__PASS_FORWARD) && by_tiles(a);
     if (turns) p.turned = (float *)(void *)((char *)a->scratch + p.thread_bytes * (size_t)gr__parallel_width());
     task_call call = {&p, kernel_for(a, backward)};
-    gr__parallel(tasks, run_task, &call);
+    gr__parallel_home(0, tasks, false, run_task, &call);
 }
 
 void gr__attention_forward(const gr__attention *a)

@@ -45,5 +45,5 @@ void gr__run_range(gr__range_kernel *fn, const void *args, int64_t count, int64_
     range r = {fn, args, count, 0};
     gr__chunks(count, least, &r.per);
     r.per = (r.per + align - 1) / align * align;
-    gr__parallel((count + r.per - 1) / r.per, run_chunk, &r);
+    gr__parallel_home(0, (count + r.per - 1) / r.per, false, run_chunk, &r);
 }

@@ -313,7 +313,7 @@ static gr_status second_sweep(sweep *w)
         const block_products *b = w->block = s->v - w->column >= s->columns ? &w->k->size[0] : &w->k->size[1];
         const char *weight = (const char *)w->a->in[1].data + w->column * s->c * 2;
         if (s->keeps)
-            gr__parallel((w->k->rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS, finish_gradient, w);
+            gr__parallel_home(0, (w->k->rows + GRADIENT_ROWS - 1) / GRADIENT_ROWS, false, finish_gradient, w);
         else
             run_logits(w, &b->logits, w->column, make_gradient);
         if (b->dx_first)
