@@ -8,11 +8,7 @@
 #include <string.h>
 
 enum { THIN_ROWS = 4, THIN_COLUMNS = 1024, LEAST_WORK = 1 << 18 };
-enum {
-    GIVEN_COLUMNS = 256,
-    GIVEN_ROWS = 120,
-    MOST_KEPT_BYTES = 8 << 20
-}; /* of blocks that are given away; of their B */
+enum { GIVEN_ROWS = 120, MOST_KEPT_BYTES = 8 << 20 }; /* of blocks that are given away; of their B */
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -24,15 +20,11 @@ static void cut(gr__gemm_plan *p, const gr__simd *simd)
 {
     const gr__gemm *g = &p->g;
     int64_t mr = simd->mr, panels = ceil_div(g->n, simd->nr), width = gr__parallel_width();
-    int64_t wanted = width == 1 ? 1 : (g->finish ? 3 : 4) * width;
+    int64_t wanted = width == 1 ? 1 : 4 * width;
     double work = (double)g->batch * (double)g->m * (double)g->n * (double)g->k / LEAST_WORK;
     if (work < (double)wanted) wanted = GR__MAX((int64_t)work, 1);
-    p->group = 1;
-    if (g->finish && !gr__gemm_is_few(g)) p->group = GR__MAX(GIVEN_COLUMNS / simd->nr, 1);
-    if (g->finish_columns) p->group = g->finish_columns / simd->nr;
+    p->group = g->finish_columns ? g->finish_columns / simd->nr : 1;
     int64_t blocks = g->finish ? 1 : GR__MAX(ceil_div(g->m, GR__GEMM_MOST_ROWS), 1);
-    while (p->group > 1 && !g->finish_columns && blocks * ceil_div(panels, p->group) * g->batch < wanted)
-        p->group = (p->group + 1) / 2;
     bool cuts_rows = !p->pack_to; /* each block of rows would pack all of B */
     while (cuts_rows && blocks * ceil_div(panels, p->group) * g->batch < wanted && ceil_div(g->m, blocks) > 8 * mr)
         blocks++;
@@ -51,7 +43,7 @@ static void measure_scratch(gr__gemm_plan *p, const gr__simd *simd)
     int64_t columns = simd->nr, rows = round_up(GR__MIN(g->m, (int64_t)GR__GEMM_MOST_ROWS), simd->mr);
     int64_t all = ceil_div(g->k, g->dtype == GR_BF16 ? 2 : 1), units = GR__MIN((int64_t)GR__GEMM_UNITS, all),
             panels = 2;
-    if (g->finish && !gr__gemm_is_few(g)) columns = GR__MAX(g->finish_columns, (int64_t)GIVEN_COLUMNS);
+    if (g->finish_columns) columns = g->finish_columns;
     if (g->finish) rows = GR__MIN(rows, round_up(GIVEN_ROWS, simd->mr));
     if (g->finish) units = all, panels = columns / simd->nr + 1;
     p->b_bytes = g->packed_b ? 0 : line(units * simd->nr * panels * 4);

@@ -49,8 +49,8 @@ static gr__conv own_job(const gr__args *a)
                       .y = o.y->data};
 }
 
-/* Windows of one place as products; on tiles (`gradus bench resnet --dtype bf16 --profile`): gradients of weights always; the others where rows need not be
- * packed, or enough channels hide what that costs. */
+/* Windows of one place as products; on tiles (`gradus bench resnet --dtype bf16 --profile`) gradients of weights always, the
+ * others where rows need not be packed, or enough channels hide what that costs. */
 static bool own_is_faster(const gr__conv *c)
 {
     enum { SOME_CHANNELS = 64, MANY_CHANNELS = 128 };

@@ -100,8 +100,7 @@ static bool fill_conv(const gr__product_args *p, gr__conv *c, char *why)
  * program: there the packed weight is all there is to win. */
 static bool writes_sums(const gr__fused_attr *map, const gr__gemm *g)
 {
-    bool plain = map->n_code == 0 && map->n_out == 1 && gr_dtype_size_bytes(map->out_dtype[0]) <= sizeof(float);
-    return plain && g->packed_b && gr__gemm_by_dots(g) && !gr__gemm_is_few(g);
+    return map->n_code == 0 && map->n_out == 1 && g->packed_b && gr__gemm_by_dots(g) && !gr__gemm_is_few(g);
 }
 
 static bool write_sums(const gr__args *a, gr__gemm *g, char *why)

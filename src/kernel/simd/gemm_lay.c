@@ -3,8 +3,6 @@
 #include "kernel/simd.h"
 #include "kernel/simd/vec.h"
 
-static const uint16_t no_column[32];
-
 typedef struct rows {
     const gr__gemm *g;
     const char *a;
@@ -42,6 +40,7 @@ static void lay_slowly(const rows *r, int64_t row, int64_t last_row, int64_t uni
 
 /* SIDE units of WIDE rows, A by columns. Each line of A is read once: columns may share few lines of the cache. */
 enum { SIDE = 16, WIDE = 32, AHEAD = 128 /* bytes */ };
+static const uint16_t no_column[WIDE];
 
 static void lay_square(const rows *r, int64_t i, int64_t u)
 {

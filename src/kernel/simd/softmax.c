@@ -93,30 +93,16 @@ static void row_exp(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, 
     }
 }
 
-/* y = x*factor */
-static void row_scale(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float factor)
+/* y = x*factor - shift */
+static void row_affine(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float factor, float shift)
 {
     float tx[GR__TILE], ty[GR__TILE];
-    vf f = vset(factor);
+    vf f = vset(factor), s = vset(shift);
     for (int64_t at = 0; at < c; at += GR__TILE) {
         int64_t n = GR__MIN(GR__TILE, c - at);
         const float *t = tile_load(x, r, at, n, 0, tx);
         float *out = tile_open(y, r, at, n, ty);
-        for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, vload(t + i) * f);
-        tile_store(y, r, at, n, out);
-    }
-}
-
-/* y = x - shift */
-static void row_shift(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float shift)
-{
-    float tx[GR__TILE], ty[GR__TILE];
-    vf s = vset(shift);
-    for (int64_t at = 0; at < c; at += GR__TILE) {
-        int64_t n = GR__MIN(GR__TILE, c - at);
-        const float *t = tile_load(x, r, at, n, 0, tx);
-        float *out = tile_open(y, r, at, n, ty);
-        for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, vload(t + i) - s);
+        for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, vload(t + i) * f - s);
         tile_store(y, r, at, n, out);
     }
 }
@@ -129,7 +115,7 @@ void GR__KERNEL(softmax_forward)(const void *args, int64_t first, int64_t last)
         float base = row_base(&a->x, r, a->c, tile);
         float sum = row_exp_sum(&a->x, r, a->c, base, tile);
         if (a->log)
-            row_shift(&a->x, &a->y, r, a->c, sum == 0 ? 0 : base + log_one(sum));
+            row_affine(&a->x, &a->y, r, a->c, 1, sum == 0 ? 0 : base + log_one(sum));
         else
             row_exp(&a->x, &a->y, r, a->c, base, sum == 0 ? 0 : 1.0f / sum, 0);
     }
@@ -202,7 +188,7 @@ static void known_row(const gr__cross_entropy *a, int64_t r)
     }
     bool inside = target >= 0 && target < a->v;
     if (a->exps.data) {
-        row_scale(&a->exps, &a->dlogits, r, a->v, exp_one(a->base[r] - a->known_lse[r]) * scale);
+        row_affine(&a->exps, &a->dlogits, r, a->v, exp_one(a->base[r] - a->known_lse[r]) * scale, 0);
         if (inside) put(&a->dlogits, r, target, (exp_one(-a->loss[r]) - 1) * scale);
         return;
     }
