@@ -25,6 +25,16 @@
 #define GR__ALIGNED(n) _Alignas(n)
 #endif
 
+/* Before a loop: n copies of its body. */
+#define GR__PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define GR__UNROLL(n) GR__PRAGMA(unroll n)
+#elif defined(__GNUC__)
+#define GR__UNROLL(n) GR__PRAGMA(GCC unroll n)
+#else
+#define GR__UNROLL(n)
+#endif
+
 /* In a loop that waits for another thread. */
 #if defined(__x86_64__)
 #define GR__PAUSE() __builtin_ia32_pause()

@@ -9,9 +9,10 @@
 #include "kernel/conv.h"
 
 #include "base/parallel.h"
-#include "kernel/conv_amx.h"
+#include "kernel/conv_window.h"
 #include "kernel/copy.h"
 #include "kernel/gemm.h"
+#include "kernel/gemm_amx.h"
 #include "kernel/simd.h"
 
 #include <string.h>
@@ -227,22 +228,17 @@ static size_t product_bytes(const conv_plan *p)
     return most;
 }
 
-/* A window of one place on vectors that multiply pairs: a product of the arrays as they lie. */
-bool gr__conv_by_dots(const gr__conv *c)
+bool gr__conv_can_finish(const gr__conv *c)
 {
-    if (!single(&c->shape) || c->shape.groups != 1) return false;
-    conv_plan p = make_plan(c);
-    gr__gemm g = product(&p, p.rows);
-    return gr__gemm_by_dots(&g);
+    gr__gemm like = {.dtype = c->dtype, .m = 1, .n = 1, .k = 1};
+    return c->result == GR__CONV_Y && gr__gemm_amx_applicable(&like) && gr__conv_window_applicable(c);
 }
-
-bool gr__conv_can_finish(const gr__conv *c) { return c->result == GR__CONV_Y && gr__conv_amx_applicable(c); }
-size_t gr__conv_packed_bytes(const gr__conv *c) { return gr__conv_amx_packed_bytes(c); }
-void gr__conv_pack_w(const gr__conv *c, void *to) { gr__conv_amx_pack_w(c, to); }
+size_t gr__conv_packed_bytes(const gr__conv *c) { return gr__conv_window_packed_bytes(c); }
+void gr__conv_pack_w(const gr__conv *c, void *to) { gr__conv_window_pack_w(c, to); }
 
 size_t gr__conv_scratch_bytes(const gr__conv *c)
 {
-    if (gr__conv_amx_applicable(c)) return gr__conv_amx_scratch_bytes(c);
+    if (gr__conv_window_applicable(c)) return gr__conv_window_scratch_bytes(c);
     conv_plan p = make_plan(c);
     return p.column_bytes + p.weight_bytes + p.sum_bytes + product_bytes(&p);
 }
@@ -267,8 +263,8 @@ static void run_product(const conv_plan *p, gr__gemm *g)
 
 void gr__conv_run(const gr__conv *c)
 {
-    if (gr__conv_amx_applicable(c)) {
-        gr__conv_amx_run(c);
+    if (gr__conv_window_applicable(c)) {
+        gr__conv_window_run(c);
         return;
     }
     conv_plan p = make_plan(c);

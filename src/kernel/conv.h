@@ -38,7 +38,6 @@ typedef struct gr__conv {
 
 void gr__conv_run(const gr__conv *c);
 bool gr__conv_can_finish(const gr__conv *c);
-bool gr__conv_by_dots(const gr__conv *c);
 size_t gr__conv_packed_bytes(const gr__conv *c);
 void gr__conv_pack_w(const gr__conv *c, void *to);
 /* Depends on the number of threads. */

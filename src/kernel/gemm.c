@@ -4,6 +4,7 @@
 #include "kernel/cpu.h"
 #include "kernel/gemm_amx.h"
 #include "kernel/simd.h"
+#include "kernel/window.h"
 
 #include <string.h>
 
@@ -13,6 +14,21 @@ enum { GIVEN_ROWS = 120, MOST_KEPT_BYTES = 8 << 20 }; /* of blocks that are give
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 static size_t line(int64_t bytes) { return ((size_t)bytes + 63) & ~(size_t)63; }
+
+/* Blocks of rows, 'least' or more of them. Each packs B again, which takes as long as the tiles of some rows: no more of them than give
+ * the threads even work, where there are fewer than 'wanted' tasks. */
+static int64_t cut_rows(const gr__gemm *g, const gr__simd *simd, int64_t least, int64_t columns, int64_t wanted)
+{
+    enum { LEAST_TILES = 8, PACKING_ROWS = 7, LITTLE = 20 };
+    int64_t best = least, best_time = INT64_MAX;
+    for (int64_t n = least; n == least || ceil_div(g->m, n) > LEAST_TILES * simd->mr; n++) {
+        int64_t rows = round_up(ceil_div(g->m, n), simd->mr) + (g->packed_b ? 0 : PACKING_ROWS);
+        int64_t time = rows * ceil_div(n * columns, gr__parallel_width());
+        if (time < best_time - best_time / LITTLE) best = n, best_time = time;
+        if (n * columns >= wanted) break;
+    }
+    return best;
+}
 
 /* Enough tasks for every thread, as long as each is worth its start. Neither the cut nor the number of threads changes
  * a result. */
@@ -25,9 +41,7 @@ static void cut(gr__gemm_plan *p, const gr__simd *simd)
     if (work < (double)wanted) wanted = GR__MAX((int64_t)work, 1);
     p->group = g->finish_columns ? g->finish_columns / simd->nr : 1;
     int64_t blocks = g->finish ? 1 : GR__MAX(ceil_div(g->m, GR__GEMM_MOST_ROWS), 1);
-    bool cuts_rows = !p->pack_to; /* each block of rows would pack all of B */
-    while (cuts_rows && blocks * ceil_div(panels, p->group) * g->batch < wanted && ceil_div(g->m, blocks) > 8 * mr)
-        blocks++;
+    if (!p->pack_to) blocks = cut_rows(g, simd, blocks, ceil_div(panels, p->group) * g->batch, wanted);
     p->mc = GR__MAX(round_up(ceil_div(g->m, blocks), mr), mr);
     p->step = g->finish ? round_up(ceil_div(p->mc, ceil_div(p->mc, GIVEN_ROWS)), mr) : p->mc;
     p->row_blocks = ceil_div(g->m, p->mc);
@@ -80,7 +94,7 @@ bool gr__gemm_is_few(const gr__gemm *g)
     int64_t most = g->dtype == GR_F32 ? GR__GEMM_FEW_ROWS_F32 : 0;
     if (g->dtype == GR_BF16) most = gr__cpu_has_tiles() ? GR__GEMM_FEW_ROWS_BESIDE_TILES : GR__GEMM_FEW_ROWS;
     bool tiles_finish = g->finish && g->dtype == GR_BF16 && gr__gemm_amx_applicable(g);
-    return g->m <= most && g->batch <= 1 && !g->finish_columns && !tiles_finish;
+    return g->m <= most && g->batch <= 1 && !g->finish_columns && !tiles_finish && !g->a_window;
 }
 static bool on_tiles(const gr__gemm *g) { return gr__gemm_amx_applicable(g) && !(g->packed_b && gr__gemm_is_few(g)); }
 
@@ -89,6 +103,14 @@ bool gr__gemm_by_dots(const gr__gemm *g)
 {
     bool has = gr__cpu_get_level() >= GR__CPU_AVX512 && gr__cpu()->bf16;
     return has && g->dtype == GR_BF16 && !gr__gemm_amx_applicable(g);
+}
+
+bool gr__gemm_can_see(const gr__gemm *g, const gr__window_rows *w)
+{
+    if (g->dtype != GR_BF16) return false;
+    if (gr__gemm_amx_applicable(g)) return true;
+    return gr__gemm_by_dots(g) && w->channels % GR__TILES_STEP == 0 && w->channels <= GR__GEMM_MOST_CHANNELS &&
+           w->taps[0] * w->taps[1] * w->taps[2] <= GR__GEMM_MOST_TAPS;
 }
 
 /* A plain product and a map behind it take less time than sums that a program finishes in cache; with the loss's blocks, whose

@@ -28,8 +28,9 @@ typedef struct gr__gemm {
     int64_t a_row, a_col, a_batch;
     const void *b;
     int64_t b_row, b_col, b_batch;
-    /* Instead of A (m rows of k elements) or B (k rows of n): what a window sees; only where gr__gemm_can_finish(). */
+    /* Instead of A (m rows of k elements) or B (k rows of n): what a window sees (window.h); only where gr__gemm_can_see(). */
     const struct gr__window_rows *a_window, *b_window;
+    int64_t b_first; /* row of b_window that is row 0 of B */
     void *c;
     int64_t c_row, c_batch;
     const float *bias; /* (n), added once; NULL: none; not with f64 */
@@ -53,6 +54,8 @@ void gr__gemm_run(const gr__gemm *g);
 bool gr__gemm_can_finish(const gr__gemm *g);
 /* bf16 on vectors that multiply pairs, where there are no tiles. */
 bool gr__gemm_by_dots(const gr__gemm *g);
+/* Operands that the window sees: on tiles any, by dot products those whose channels come in whole steps of 32. */
+bool gr__gemm_can_see(const gr__gemm *g, const struct gr__window_rows *window);
 
 /* B in the order that the kernel reads it, for many products with it: n, k, B's pointer and strides count, whether there
  * is a 'finish', and whether gr__gemm_is_few(). gr__gemm_pack_b() uses the scratch of a product of few rows. */

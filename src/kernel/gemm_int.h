@@ -20,7 +20,8 @@ enum {
     GR__GEMM_UNITS = 512,  /* units of k in a packed panel: fixes the order of summation */
     GR__GEMM_MOST_NR = 64,
     GR__GEMM_MOST_ROWS = 1024, /* of a block */
-    GR__GEMM_LAY_UNITS = 16    /* a cache line */
+    GR__GEMM_LAY_UNITS = 16,   /* a cache line */
+    GR__GEMM_MOST_CHANNELS = 4096, GR__GEMM_MOST_TAPS = 63 /* of a window on vectors */
 };
 
 typedef struct gr__gemm_plan {
@@ -41,10 +42,10 @@ typedef struct gr__gemm_call {
     int64_t turn; /* tasks before it on this thread; 0: its B is not packed yet */
 } gr__gemm_call;
 
-/* Rows row .. of A to be laid out: [batch][row][ld units], zeros beyond k up to ld. */
+/* A to be laid out: [batch][row][ld units], zeros beyond k up to a whole line. */
 typedef struct gr__gemm_lay {
     const gr__gemm *g;
-    int64_t batch, batches, row, rows, ld;
+    int64_t batches, rows, ld;
     uint32_t *to;
 } gr__gemm_lay;
 

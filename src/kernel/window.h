@@ -24,6 +24,33 @@ GR__INLINE int64_t gr__window_width(const gr__window_rows *w)
     return w->taps[0] * w->taps[1] * gr__window_line_steps(w) * GR__TILES_STEP;
 }
 
+/* A row of the matrix: where its position lies. */
+typedef struct gr__window_place {
+    int64_t picture, at[3];
+} gr__window_place;
+
+GR__INLINE gr__window_place gr__window_place_of(const gr__window_rows *w, int64_t row)
+{
+    gr__window_place p;
+    for (int i = 2; i >= 0; i--) {
+        p.at[i] = row % w->positions[i];
+        row /= w->positions[i];
+    }
+    p.picture = row;
+    return p;
+}
+
+/* The first position of the next line. */
+GR__INLINE void gr__window_next_line(const gr__window_rows *w, gr__window_place *p)
+{
+    p->at[2] = 0;
+    if (++p->at[1] < w->positions[1]) return;
+    p->at[1] = 0;
+    if (++p->at[0] < w->positions[0]) return;
+    p->at[0] = 0;
+    p->picture++;
+}
+
 /* Panels of 32 lines as in tiles.h; 'first' and 'depth' are multiples of 32 where they cut rows. */
 
 /* Rows row .. row+lines-1 are the panel's lines, elements first .. first+depth-1 its k. */

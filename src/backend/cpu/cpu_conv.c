@@ -1,7 +1,7 @@
 /* conv and its two gradients: oneDNN where it is built in and able, else as products of our own. */
 #include "backend/cpu/table.h"
 
-#include "kernel/conv_amx.h"
+#include "kernel/conv_window.h"
 #include "kernel/copy.h"
 #include "kernel/onednn.h"
 #include "op/conv.h"
@@ -49,15 +49,15 @@ static gr__conv own_job(const gr__args *a)
                       .y = o.y->data};
 }
 
-/* Windows of one place as products; on tiles (`gradus bench resnet --dtype bf16 --profile`) gradients of weights always, the
- * others where rows need not be packed, or enough channels hide what that costs. */
+/* `gradus bench resnet --dtype bf16 --profile`: on tiles gradients of weights always, the others where rows need not be packed, or
+ * enough channels hide what that costs; by dot products all of enough channels. */
 static bool own_is_faster(const gr__conv *c)
 {
     enum { SOME_CHANNELS = 64, MANY_CHANNELS = 128 };
     int64_t least = GR__MIN(c->shape.cin, c->shape.cout);
-    if (gr__conv_by_dots(c)) return least >= SOME_CHANNELS;
-    if (!gr__conv_amx_applicable(c)) return false;
-    return c->result == GR__CONV_W || least >= (gr__conv_amx_packs_rows(c) ? MANY_CHANNELS : SOME_CHANNELS);
+    if (!gr__conv_window_applicable(c)) return false;
+    bool dots = gr__gemm_by_dots(&(gr__gemm){.dtype = c->dtype});
+    return (c->result == GR__CONV_W && !dots) || least >= (gr__conv_window_packs_rows(c) ? MANY_CHANNELS : SOME_CHANNELS);
 }
 
 /* ---- oneDNN ---- */

@@ -31,51 +31,94 @@ static void finish_row(const task *t, int64_t i, const float *acc)
 }
 
 /* The same of a whole panel where C is bf16. */
-GR__INLINE void finish_whole_row(const task *t, int64_t i, const vf *acc)
+static void finish_whole_row(const task *t, int64_t i, const float *acc)
 {
     const gr__gemm *g = &t->p->g;
     uint16_t *c = (uint16_t *)(void *)t->c + (t->i0 + i) * g->c_row + t->j0;
     float *sums = t->sums ? t->sums + i * t->p->group * GR__NR + (t->j0 - t->j_first) : NULL;
-    for (int v = 0; v < GR__NV; v++) {
-        vf x = acc[v];
+    for (int64_t j = 0; j < GR__NR; j += GR__W) {
+        vf x = vload(acc + j);
         if (!t->first)
-            x = vload(sums + v * GR__W) + x;
+            x = vload(sums + j) + x;
         else if (g->accumulate)
-            x = vload_bf16(c + v * GR__W) + x;
-        if (t->last && g->bias) x = x + vload(g->bias + t->j0 + v * GR__W);
+            x = vload_bf16(c + j) + x;
+        if (t->last && g->bias) x = x + vload(g->bias + t->j0 + j);
         if (t->last)
-            vstore_bf16(c + v * GR__W, x);
+            vstore_bf16(c + j, x);
         else
-            vstore(sums + v * GR__W, x);
+            vstore(sums + j, x);
     }
 }
 
-GR__INLINE void tile_to_c(const task *t, int64_t i, int m, const tile_acc *acc)
+static void finish_rows(const task *t, int64_t i, int64_t rows, const float *acc)
+{
+    bool whole = t->columns == GR__NR && t->p->g.c_dtype == GR_BF16 && !t->p->g.finish;
+    for (int64_t r = 0; r < rows; r++) {
+        if (whole)
+            finish_whole_row(t, i + r, acc + r * GR__NR);
+        else
+            finish_row(t, i + r, acc + r * GR__NR);
+    }
+}
+
+/* What follows is unrolled as a whole, so that the tile stays in registers. */
+#define EACH_ROW(m) GR__UNROLL(6) for (int r = 0; r < (m); r++)
+#define EACH_VECTOR GR__UNROLL(4) for (int v = 0; v < GR__NV; v++)
+
+GR__INLINE void tile_to_floats(const tile_acc *acc, int m, float *c, int64_t ld, bool add, const float *bias)
+{
+    if (!add && !bias) {
+        EACH_ROW(m)
+        EACH_VECTOR vstore(c + r * ld + v * GR__W, acc->v[r][v]);
+        return;
+    }
+    EACH_ROW(m)
+    EACH_VECTOR
+    {
+        vf x = acc->v[r][v];
+        if (add) x = vload(c + r * ld + v * GR__W) + x;
+        if (bias) x = x + vload(bias + v * GR__W);
+        vstore(c + r * ld + v * GR__W, x);
+    }
+}
+
+/* old: the sums so far, or NULL. */
+GR__INLINE void tile_to_bf16(const tile_acc *acc, int m, uint16_t *c, int64_t ld, const float *old, int64_t old_ld)
+{
+    EACH_ROW(m)
+    GR__UNROLL(2) for (int v = 0; v < GR__NV; v += 2)
+    {
+        vf low = acc->v[r][v], high = acc->v[r][v + 1];
+        if (old) {
+            low = vload(old + r * old_ld + v * GR__W) + low;
+            high = vload(old + r * old_ld + (v + 1) * GR__W) + high;
+        }
+        vstore_two_bf16(c + r * ld + v * GR__W, low, high);
+    }
+}
+
+GR__INLINE void tile_to_c(const task *t, bool pairs, int64_t i, int m, const tile_acc *acc)
 {
     const gr__gemm *g = &t->p->g;
-    if (t->columns == GR__NR && g->c_dtype == GR_F32) {
-        bool add = !t->first || g->accumulate;
-        const float *bias = t->last && g->bias ? g->bias + t->j0 : NULL;
-        for (int r = 0; r < m; r++) {
-            float *c = g->finish ? t->sums + (i + r) * t->p->group * GR__NR + (t->j0 - t->j_first)
-                                 : (float *)(void *)t->c + (t->i0 + i + r) * g->c_row + t->j0;
-            for (int v = 0; v < GR__NV; v++) {
-                vf x = acc->v[r][v];
-                if (add) x = vload(c + v * GR__W) + x;
-                if (bias) x = x + vload(bias + v * GR__W);
-                vstore(c + v * GR__W, x);
-            }
-        }
-        return;
-    }
-    if (t->columns == GR__NR) {
-        for (int r = 0; r < m; r++) finish_whole_row(t, i + r, acc->v[r]);
-        return;
-    }
-    float row[GR__NR];
-    for (int r = 0; r < m; r++) {
-        for (int v = 0; v < GR__NV; v++) vstore(row + v * GR__W, acc->v[r][v]);
-        finish_row(t, i + r, row);
+    bool whole = t->columns == GR__NR, floats = g->c_dtype == GR_F32 && !g->finish;
+    int64_t ld = t->p->group * GR__NR;
+    float *sums = t->sums + i * ld + (t->j0 - t->j_first);
+    if (whole && floats) {
+        tile_to_floats(acc, m, (float *)(void *)t->c + (t->i0 + i) * g->c_row + t->j0, g->c_row,
+                       !t->first || g->accumulate, t->last && g->bias ? g->bias + t->j0 : NULL);
+    } else if (whole && (g->finish || (!t->last && (!t->first || !g->accumulate)))) {
+        tile_to_floats(acc, m, sums, ld, !t->first, NULL);
+    } else if (pairs && whole && t->last && !g->bias && (!t->first || !g->accumulate)) {
+        uint16_t *c = (uint16_t *)(void *)t->c + (t->i0 + i) * g->c_row + t->j0;
+        if (t->first)
+            tile_to_bf16(acc, m, c, g->c_row, NULL, 0);
+        else
+            tile_to_bf16(acc, m, c, g->c_row, sums, ld);
+    } else {
+        float rows[GR__MR * GR__NR];
+        EACH_ROW(m)
+        EACH_VECTOR vstore(rows + r * GR__NR + v * GR__W, acc->v[r][v]);
+        finish_rows(t, i, m, rows);
     }
 }
 
@@ -101,8 +144,8 @@ GR__INLINE tile_ahead stream_ahead(const task *t)
 GR__INLINE tile_ahead part_ahead(const task *t, int64_t i, int m)
 {
     return (tile_ahead){.lines = UNIT_BYTES / 128,
-                        .at = (const char *)t->from + UNIT_BYTES * (GR__GEMM_UNITS + t->units * i / t->rows),
-                        .step = UNIT_BYTES * m / t->rows};
+                        .at = (const char *)t->from + UNIT_BYTES * (GR__GEMM_UNITS + t->share * i / GR__SHARE),
+                        .step = t->step * m / GR__SHARE};
 }
 
 /* C is on its way while the rest of the tile is summed. */
@@ -118,16 +161,48 @@ static void fetch_c(const task *t, int64_t i, int m)
 }
 
 GR__INLINE void multiply_fetching(tile_acc *acc, const task *t, int64_t i, int m, bool pairs, const char *a,
-                                  int64_t row, int64_t unit, fetch f)
+                                  int64_t row, int64_t unit, fetch f, int64_t lines)
 {
-    enum { STEP = 16, C_AHEAD = 64 };
-    int64_t steps = (t->units + STEP - 1) / STEP, lines = steps ? (f.last - f.line + steps - 1) / steps : 0;
+    enum { C_AHEAD = 64 };
     for (int64_t u = 0; u < t->units; u += STEP) {
         if (u + STEP > t->units - C_AHEAD && (u == 0 || u <= t->units - C_AHEAD)) fetch_c(t, i, m);
         for (int64_t q = 0; q < lines && f.line < f.last; q++) fetch_line(&f, f.line++);
         tile_multiply(acc, m, GR__NV, pairs, GR__MIN((int64_t)STEP, t->units - u), a + u * unit, row, unit,
                       t->from + u * GR__NR, GR__NR, (tile_ahead){.lines = 0});
     }
+}
+
+/* The same of rows that a window sees, tap by tap. */
+GR__INLINE void multiply_seen(tile_acc *acc, const task *t, seen *s, int m, fetch f, int64_t lines, tile_ahead stream)
+{
+    const char *at[GR__MR];
+    int64_t end;
+    seek(s, t->l0);
+    for (int64_t u = 0; u < t->units; next_tap(s)) {
+        end = GR__MIN(u + (s->w->channels - s->channel) / 2, t->units);
+        point(s, m, at);
+        for (int64_t n; u < end; u += n) {
+            n = f.line < f.last ? STEP : end - u;
+            for (int64_t q = 0; q < lines && f.line < f.last; q++) fetch_line(&f, f.line++);
+            tile_multiply_rows(acc, m, 0, GR__NV, true, n, at, 4, t->from + u * GR__NR, GR__NR, stream);
+            stream.at += n * stream.step;
+            for (int r = 0; r < m; r++) at[r] += 4 * n;
+        }
+    }
+}
+
+GR__INLINE void run_seen(const task *t, seen *s, int64_t i, int m, const ahead *next)
+{
+    tile_acc acc;
+    tile_zero(&acc, m, GR__NV);
+    fetch nothing = {.last = 0};
+    if (!t->p->g.packed_b)
+        multiply_seen(&acc, t, s, m, fetch_of(next, i, m), next->lines, (tile_ahead){.lines = 0});
+    else if (t->rows <= GR__MR)
+        multiply_seen(&acc, t, s, m, nothing, 0, stream_ahead(t));
+    else
+        multiply_seen(&acc, t, s, m, nothing, 0, part_ahead(t, i, m));
+    tile_to_c(t, true, i, m, &acc);
 }
 
 GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m, const ahead *next)
@@ -144,10 +219,10 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m, const ahea
     else if (g->packed_b)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, part_ahead(t, i, m));
     else if (t->from == t->panel)
-        multiply_fetching(&acc, t, i, m, pairs, a, row, unit, fetch_of(next, i, m, t->rows));
+        multiply_fetching(&acc, t, i, m, pairs, a, row, unit, fetch_of(next, i, m), next->lines);
     else
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, t->ldb, rows_ahead(t));
-    tile_to_c(t, i, m, &acc);
+    tile_to_c(t, pairs, i, m, &acc);
 }
 
 /* One row and two panels of a packed B that lie in cache, at once: a sum waits less for the one before. */
@@ -166,28 +241,52 @@ GR__INLINE void run_pair(const task *t, bool pairs)
     }
     task second = *t;
     second.j0 += GR__NR;
-    tile_to_c(t, 0, 1, &one);
-    tile_to_c(&second, 0, 1, &two);
+    tile_to_c(t, pairs, 0, 1, &one);
+    tile_to_c(&second, pairs, 0, 1, &two);
 }
 
 /* Each number of rows has its own code, so that the tile lives in registers. Beside a packed B tiles are alike: a small one
  * would wait for memory. */
+#define EACH_TILE(t, next, before, run)                                                          \
+    bool alike = (t)->p->g.packed_b;                                                             \
+    int64_t left = ((t)->rows + GR__MR - 1) / GR__MR;                                            \
+    for (int64_t i = 0, m; i < (t)->rows; i += m, left--) {                                      \
+        m = alike ? ((t)->rows - i + left - 1) / left : GR__MIN((t)->rows - i, (int64_t)GR__MR); \
+        before;                                                                                  \
+        switch (m) {                                                                             \
+        case 1: run(1); break;                                                                   \
+        case 2: run(2); break;                                                                   \
+        case 3: run(GR__MIN(3, GR__MR)); break;                                                  \
+        case 4: run(GR__MIN(4, GR__MR)); break;                                                  \
+        case 5: run(GR__MIN(5, GR__MR)); break;                                                  \
+        default: run(GR__MR); break;                                                             \
+        }                                                                                        \
+        pack_share(next, i + m, (t)->rows);                                                      \
+    }
+
+GR__INLINE void run_plain_panel(const task *t, bool pairs, ahead *next)
+{
+#define RUN(m) run_rows(t, pairs, i, m, next)
+    EACH_TILE(t, next, , RUN)
+#undef RUN
+}
+
+static void run_seen_panel(const task *t, ahead *next)
+{
+    seen s = {.w = t->p->g.a_window};
+    gr__window_place p = gr__window_place_of(s.w, t->i0);
+    seen_line line = look_at_line(s.w, &p);
+#define RUN(m) run_seen(t, &s, i, m, next)
+    EACH_TILE(t, next, look(&s, &p, &line, m), RUN)
+#undef RUN
+}
+
 GR__INLINE void run_panel(const task *t, bool pairs, ahead *next)
 {
-    bool alike = t->p->g.packed_b;
-    int64_t left = (t->rows + GR__MR - 1) / GR__MR;
-    for (int64_t i = 0, m; i < t->rows; i += m, left--) {
-        m = alike ? (t->rows - i + left - 1) / left : GR__MIN(t->rows - i, (int64_t)GR__MR);
-        switch (m) {
-        case 1: run_rows(t, pairs, i, 1, next); break;
-        case 2: run_rows(t, pairs, i, 2, next); break;
-        case 3: run_rows(t, pairs, i, GR__MIN(3, GR__MR), next); break;
-        case 4: run_rows(t, pairs, i, GR__MIN(4, GR__MR), next); break;
-        case 5: run_rows(t, pairs, i, GR__MIN(5, GR__MR), next); break;
-        default: run_rows(t, pairs, i, GR__MR, next); break;
-        }
-        pack_share(next, i + m, t->rows);
-    }
+    if (pairs && t->p->g.a_window)
+        run_seen_panel(t, next);
+    else
+        run_plain_panel(t, pairs, next);
 }
 
 static void set_task(task *t, const gr__gemm_plan *p, int64_t index, int thread, bool pairs)
@@ -260,6 +359,8 @@ static void enter_part(walk *w, int64_t l0, int64_t j0, ahead *next)
         next->on = false;
     }
     if (next->t.from != next->t.panel) next->on = false;
+    if (next->on) share_out(next, w->t.rows, w->t.units);
+    if (p->g.packed_b) w->t.share = w->t.units * GR__SHARE / w->t.rows, w->t.step = UNIT_BYTES * (int64_t)GR__SHARE / w->t.rows;
 }
 
 /* ---- tasks ---- */

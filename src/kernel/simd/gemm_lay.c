@@ -94,7 +94,7 @@ void GR__KERNEL(gemm_lay)(const void *args, int64_t first, int64_t last)
     int64_t parts = (r.units + GR__GEMM_LAY_UNITS - 1) / GR__GEMM_LAY_UNITS;
     for (int64_t i = first; i < last; i++) {
         int64_t batch = i / parts, unit = i % parts * GR__GEMM_LAY_UNITS;
-        r.a = (const char *)g->a + ((lay->batch + batch) * g->a_batch + lay->row * g->a_row) * r.item;
+        r.a = (const char *)g->a + batch * g->a_batch * r.item;
         r.to = lay->to + batch * lay->rows * lay->ld;
         lay_units(&r, unit, GR__MIN(unit + GR__GEMM_LAY_UNITS, r.units));
     }

@@ -4,6 +4,10 @@
 
 #include "kernel/gemm_int.h"
 #include "kernel/simd/gemm_tile.h"
+#include "kernel/simd/gemm_window.h"
+
+/* Shares of a row are whole numbers of this part. */
+enum { GR__SHARE = 1 << 20 };
 
 typedef struct task {
     const gr__gemm_plan *p;
@@ -15,6 +19,7 @@ typedef struct task {
     int64_t j_first;     /* first column of the block */
     int64_t j0, columns; /* of the panel */
     int64_t l0, units;   /* of k: first element, packed units of this part */
+    int64_t share, step; /* of a packed B, what a row has of the units, and of a unit's bytes */
     float *panel, *sums;
     const float *from; /* B of this part: the panel, or B itself */
     int64_t ldb;
@@ -97,7 +102,9 @@ static void pack_units(const task *t, int64_t u0, int64_t u1)
 {
     const gr__gemm *g = &t->p->g;
     if (t->columns < GR__NR) memset(t->panel + u0 * GR__NR, 0, (size_t)((u1 - u0) * GR__NR) * sizeof(float));
-    if (g->b_col == 1)
+    if (g->b_window)
+        pack_seen(g->b_window, g->b_first + t->l0 + 2 * u0, g->b_first + g->k, t->j0, t->columns, u1 - u0, t->panel + u0 * GR__NR);
+    else if (g->b_col == 1)
         pack_rows(t, u0, u1);
     else if (g->b_row == 1)
         pack_columns(t, u0, u1);
@@ -146,17 +153,29 @@ static void set_part(task *t, int64_t l0, int64_t j0, float *panel)
 
 typedef struct ahead {
     task t;
-    int64_t done; /* units */
+    int64_t done;  /* units */
+    int64_t share; /* what a row of the panel at work has of the units */
+    int64_t lines; /* fetched beside a step of its tiles, at most */
     bool on;
 } ahead;
 
-/* So much of the panel as 'part' is of 'whole'. */
-static void pack_share(ahead *a, int64_t part, int64_t whole)
+enum { LINES_A_UNIT = GR__NR * 4 / 64, STEP = 16 /* units */ };
+
+/* While 'rows' rows meet 'units' units. */
+static void share_out(ahead *a, int64_t rows, int64_t units)
 {
-    enum { STEP = 16 };
+    int64_t steps = GR__MAX(units / STEP, 1);
+    a->share = a->t.units * GR__SHARE / rows;
+    a->lines = (LINES_A_UNIT * GR__MR * a->share / GR__SHARE + steps) / steps;
+}
+
+/* As much of the panel as there is while the first 'row' of 'rows' rows are made. */
+static void pack_share(ahead *a, int64_t row, int64_t rows)
+{
     const task *t = &a->t;
-    int64_t to = part >= whole ? t->units : t->units * part / whole / STEP * STEP;
-    if (!a->on || to <= a->done) return;
+    if (!a->on) return;
+    int64_t to = row >= rows ? t->units : a->share * row / GR__SHARE / STEP * STEP;
+    if (to <= a->done) return;
     pack_units(t, a->done, to);
     a->done = to;
 }
@@ -169,22 +188,22 @@ typedef struct fetch {
     int kind;
 } fetch;
 
-enum { LINES_A_UNIT = GR__NR * 4 / 64, FETCH_AHEAD = 16 /* units */, BY_ROWS = 1, BY_PAIRS, BY_COLUMNS };
+enum { FETCH_AHEAD = 16 /* units */, BY_ROWS = 1, BY_PAIRS, BY_COLUMNS };
 
-/* The share of a tile: rows i .. i+m-1 of 'rows'. */
-static fetch fetch_of(const ahead *a, int64_t i, int64_t m, int64_t rows)
+/* The share of rows i .. i+m-1. */
+static fetch fetch_of(const ahead *a, int64_t i, int64_t m)
 {
     const task *t = &a->t;
     const gr__gemm *g = &t->p->g;
     fetch f = {.last = 0};
-    if (!a->on || GR__NR != 64 || t->columns < GR__NR || (g->b_col != 1 && g->b_row != 1)) return f;
+    if (!a->on || g->b_window || GR__NR != 64 || t->columns < GR__NR || (g->b_col != 1 && g->b_row != 1)) return f;
     f.kind = g->b_col != 1 ? BY_COLUMNS : t->pairs ? BY_PAIRS : BY_ROWS;
     f.row = g->b_row * t->size;
     f.column = g->b_col * t->size;
     f.b = t->b + t->l0 * f.row + t->j0 * f.column;
     int64_t units = t->l0 + t->units * (t->pairs ? 2 : 1) <= g->k ? t->units : t->units - 1;
-    f.line = LINES_A_UNIT * GR__MIN(t->units * i / rows + FETCH_AHEAD, units);
-    f.last = LINES_A_UNIT * GR__MIN(t->units * (i + m) / rows + FETCH_AHEAD, units);
+    f.line = LINES_A_UNIT * GR__MIN(a->share * i / GR__SHARE + FETCH_AHEAD, units);
+    f.last = LINES_A_UNIT * GR__MIN(a->share * (i + m) / GR__SHARE + FETCH_AHEAD, units);
     return f;
 }
 

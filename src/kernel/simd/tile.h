@@ -23,6 +23,15 @@ GR__INLINE vf vround_high16(vf v)
 GR__INLINE vf vround_bf16(vf v) { return vfrombits(iand(vbits(vround_high16(v)), iset((int32_t)0xffff0000u))); }
 GR__INLINE void vstore_bf16(uint16_t *p, vf v) { vstore_high16(p, vround_high16(v)); }
 
+/* Numbers that follow each other, of what multiplies pairs of bf16: an instruction of its own may round them, too. */
+#ifndef GR__OWN_STORE_TWO_BF16
+GR__INLINE void vstore_two_bf16(uint16_t *p, vf first, vf second)
+{
+    vstore_bf16(p, first);
+    vstore_bf16(p + GR__W, second);
+}
+#endif
+
 /* n floats that end in a whole number of 16 lanes. */
 GR__INLINE int64_t round16(int64_t n) { return (n + 15) & ~(int64_t)15; }
 

@@ -96,6 +96,13 @@ GR__INLINE vi vpair_bf16(vf low, vf high)
     return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
+/* As in tile.h; needs BF16. Numbers too small for bf16's normal range become 0. */
+#define GR__OWN_STORE_TWO_BF16
+GR__INLINE void vstore_two_bf16(uint16_t *p, vf first, vf second)
+{
+    _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(second, first));
+}
+
 GR__INLINE vf vload_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 GR__INLINE void vstore_f16(uint16_t *p, vf v) { _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph(v, 0)); }
 

@@ -5,33 +5,6 @@
 
 enum { TILE_BYTES = 1024, ROW_BYTES = 64 };
 
-/* A row of the matrix: where its position lies. */
-typedef struct place {
-    int64_t picture, at[3];
-} place;
-
-static place place_of(const gr__window_rows *w, int64_t row)
-{
-    place p;
-    for (int i = 2; i >= 0; i--) {
-        p.at[i] = row % w->positions[i];
-        row /= w->positions[i];
-    }
-    p.picture = row;
-    return p;
-}
-
-/* The next position behind the last one of its line. */
-static void next_line(const gr__window_rows *w, place *p)
-{
-    p->at[2] = 0;
-    if (++p->at[1] < w->positions[1]) return;
-    p->at[1] = 0;
-    if (++p->at[0] < w->positions[0]) return;
-    p->at[0] = 0;
-    p->picture++;
-}
-
 /* What a row sees first: line (0, 0) of the window would begin at 'at', on axes 0 and 1 at 'i'; of every line the elements
  * low .. high-1 exist. */
 typedef struct seen {
@@ -49,7 +22,7 @@ GR__INLINE __mmask32 mask_of(int64_t low, int64_t high, int64_t l)
     return (__mmask32)(below & ~(low > 0 ? (UINT64_C(1) << low) - 1 : 0));
 }
 
-static seen look(const gr__window_rows *w, const place *p)
+static seen look(const gr__window_rows *w, const gr__window_place *p)
 {
     int64_t i2 = p->at[2] * w->stride[2] - w->before[2];
     seen s = {.i = {p->at[0] * w->stride[0] - w->before[0], p->at[1] * w->stride[1] - w->before[1]},
@@ -104,10 +77,10 @@ void gr__window_pack_a(const gr__window_rows *w, int64_t row, int64_t lines, int
     int64_t per = gr__window_line_steps(w), begin = first / GR__TILES_STEP, steps = gr__tiles_steps(depth);
     int64_t whole = lines > 16 ? 32 : 16;
     seen rows[GR__TILES_LINES];
-    place p = place_of(w, row);
+    gr__window_place p = gr__window_place_of(w, row);
     for (int64_t r = 0; r < lines; r++) {
         rows[r] = look(w, &p);
-        if (++p.at[2] == w->positions[2]) next_line(w, &p);
+        if (++p.at[2] == w->positions[2]) gr__window_next_line(w, &p);
     }
     for (int64_t r = lines; r < whole; r++) rows[r] = (seen){.at = w->at}; /* sees nothing */
     for (int64_t s = 0; s < steps;) {
@@ -140,10 +113,10 @@ void gr__window_pack_b(const gr__window_rows *w, int64_t row, int64_t depth, int
     int64_t per = gr__window_line_steps(w), step = first / GR__TILES_STEP, line = step / per,
             l = step % per * GR__TILES_STEP, k0 = line / w->taps[1], k1 = line % w->taps[1],
             offset = line_offset(w, k0, k1), next = w->stride[2] * w->channels, run = gr__window_run(w);
-    place p = place_of(w, row);
+    gr__window_place p = gr__window_place_of(w, row);
     __m512i rows[GR__TILES_STEP];
     char *to = panel;
-    for (int64_t r = 0; r < depth; next_line(w, &p)) {
+    for (int64_t r = 0; r < depth; gr__window_next_line(w, &p)) {
         seen s = look(w, &p);
         bool there = has_line(w, &s, k0, k1);
         int64_t end = GR__MIN(r + w->positions[2] - p.at[2], depth);

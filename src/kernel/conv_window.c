@@ -1,11 +1,11 @@
-/* A convolution as one product of tiles (window.h). Its operand that holds the weights, K the taps:
+/* A convolution of bf16 as one product, on tiles or by dot products (window.h). Its operand that holds the weights, K the taps:
  *
  *     y = (what the window sees of x) (positions, K*Cin) * weights (K*Cin, Cout)
  *     x = (what the mirrored window sees of y) (places, K*Cout) * weights (K*Cout, Cin), taps in the opposite order
  *     w = y^T (Cout, positions) * (what the window sees of x) (positions, K*Cin)
  *
  * Scratch: | weights in the order of the product | the same in bf16 | of the product | */
-#include "kernel/conv_amx.h"
+#include "kernel/conv_window.h"
 
 #include "kernel/copy.h"
 #include "kernel/gemm_amx.h"
@@ -13,26 +13,16 @@
 
 #include <string.h>
 
-typedef struct amx_conv {
+typedef struct window_conv {
     const gr__conv *c;
     gr__window_rows window;
     gr__gemm g;
     int64_t taps, run, padded;         /* of a line of the window: its elements, with zeros behind it */
     size_t weight_bytes, narrow_bytes; /* of a gradient: its sums, and those in bf16 */
-} amx_conv;
+} window_conv;
 
 static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static int64_t volume(const int64_t *size) { return size[0] * size[1] * size[2]; }
-
-bool gr__conv_amx_applicable(const gr__conv *c)
-{
-    if (gr__conv_amx_steps_applicable(c)) return true;
-    const gr__conv_shape *s = &c->shape;
-    gr__gemm like = {.dtype = c->dtype, .m = 1, .n = 1, .k = 1};
-    bool ones = volume(s->stride) == 1, whole = s->window[2] * s->cout % GR__TILES_STEP == 0;
-    return gr__gemm_amx_applicable(&like) && s->groups == 1 && s->dilation[2] == 1 && s->batch > 0 &&
-           (c->result != GR__CONV_X || (ones && whole));
-}
 
 static gr__window_rows window_of(const gr__conv *c)
 {
@@ -50,10 +40,21 @@ static gr__window_rows window_of(const gr__conv *c)
     return w;
 }
 
-static void make_plan(amx_conv *p, const gr__conv *c)
+bool gr__conv_window_applicable(const gr__conv *c)
+{
+    if (gr__conv_window_steps_applicable(c)) return true;
+    const gr__conv_shape *s = &c->shape;
+    gr__window_rows w = window_of(c);
+    gr__gemm like = {.dtype = c->dtype, .m = 1, .n = 1, .k = 1};
+    bool ones = volume(s->stride) == 1, whole = s->window[2] * s->cout % GR__TILES_STEP == 0;
+    return gr__gemm_can_see(&like, &w) && s->groups == 1 && s->dilation[2] == 1 && s->batch > 0 &&
+           (c->result != GR__CONV_X || (ones && whole));
+}
+
+static void make_plan(window_conv *p, const gr__conv *c)
 {
     const gr__conv_shape *s = &c->shape;
-    *p = (amx_conv){.c = c, .window = window_of(c), .taps = volume(s->window)};
+    *p = (window_conv){.c = c, .window = window_of(c), .taps = volume(s->window)};
     p->run = gr__window_run(&p->window);
     p->padded = gr__window_line_steps(&p->window) * GR__TILES_STEP;
     int64_t width = gr__window_width(&p->window), rows = s->batch * volume(p->window.positions);
@@ -82,7 +83,7 @@ static void make_plan(amx_conv *p, const gr__conv *c)
 }
 
 /* The plan points into itself once it lies still. */
-static void bind(amx_conv *p)
+static void bind(window_conv *p)
 {
     if (p->c->result == GR__CONV_W)
         p->g.b_window = &p->window;
@@ -90,28 +91,28 @@ static void bind(amx_conv *p)
         p->g.a_window = &p->window;
 }
 
-bool gr__conv_amx_packs_rows(const gr__conv *c)
+bool gr__conv_window_packs_rows(const gr__conv *c)
 {
-    if (gr__conv_amx_steps_applicable(c)) return false; /* for the most part */
-    amx_conv p;
+    if (gr__conv_window_steps_applicable(c)) return false; /* for the most part */
+    window_conv p;
     make_plan(&p, c);
     bind(&p);
-    return !gr__gemm_amx_rows_applicable(&p.g);
+    return gr__gemm_amx_applicable(&p.g) && !gr__gemm_amx_rows_applicable(&p.g);
 }
 
-size_t gr__conv_amx_scratch_bytes(const gr__conv *c)
+size_t gr__conv_window_scratch_bytes(const gr__conv *c)
 {
-    if (gr__conv_amx_steps_applicable(c)) return gr__conv_amx_steps_scratch_bytes(c);
-    amx_conv p;
+    if (gr__conv_window_steps_applicable(c)) return gr__conv_window_steps_scratch_bytes(c);
+    window_conv p;
     make_plan(&p, c);
     bind(&p);
-    return p.weight_bytes + p.narrow_bytes + gr__gemm_amx_scratch_bytes(&p.g);
+    return p.weight_bytes + p.narrow_bytes + gr__gemm_scratch_bytes(&p.g);
 }
 
 /* ---- weights (Cout, Cin, K) ---- */
 
 /* to (Cout, K, Cin), lines padded */
-static void order_for_y(const amx_conv *p, uint16_t *to)
+static void order_for_y(const window_conv *p, uint16_t *to)
 {
     const gr__conv_shape *s = &p->c->shape;
     if (p->padded != p->run) memset(to, 0, p->weight_bytes);
@@ -130,7 +131,7 @@ static void order_for_y(const amx_conv *p, uint16_t *to)
     }
 }
 
-void gr__conv_amx_order_for_x(const gr__conv_shape *s, const void *w, void *to)
+void gr__conv_window_order_for_x(const gr__conv_shape *s, const void *w, void *to)
 {
     int64_t each = s->cout * s->cin, taps = volume(s->window);
     gr__transpose t = {.batch = s->cout,
@@ -147,7 +148,7 @@ void gr__conv_amx_order_for_x(const gr__conv_shape *s, const void *w, void *to)
 }
 
 /* from sums (Cout, K, Cin), lines padded */
-static void give_w(const amx_conv *p, char *sums)
+static void give_w(const window_conv *p, char *sums)
 {
     const gr__conv_shape *s = &p->c->shape;
     size_t item = gr_dtype_size_bytes(p->c->out_dtype);
@@ -170,42 +171,45 @@ static void give_w(const amx_conv *p, char *sums)
     }
 }
 
-void gr__conv_amx_run(const gr__conv *c)
+void gr__conv_window_run(const gr__conv *c)
 {
-    if (gr__conv_amx_steps_applicable(c)) {
-        gr__conv_amx_steps_run(c);
+    if (gr__conv_window_steps_applicable(c)) {
+        gr__conv_window_steps_run(c);
         return;
     }
-    amx_conv p;
+    window_conv p;
     make_plan(&p, c);
     bind(&p);
     p.g.scratch = (char *)c->scratch + p.weight_bytes + p.narrow_bytes;
     if (c->result == GR__CONV_W) {
         p.g.c = c->scratch;
-        gr__gemm_amx_run(&p.g);
+        gr__gemm_run(&p.g);
         give_w(&p, c->scratch);
         return;
     }
     if (!c->packed_w && c->result == GR__CONV_Y)
         order_for_y(&p, c->scratch);
     else if (!c->packed_w)
-        gr__conv_amx_order_for_x(&c->shape, c->w, c->scratch);
+        gr__conv_window_order_for_x(&c->shape, c->w, c->scratch);
     p.g.b = c->scratch;
-    gr__gemm_amx_run(&p.g);
+    gr__gemm_run(&p.g);
 }
 
-size_t gr__conv_amx_packed_bytes(const gr__conv *c)
+size_t gr__conv_window_packed_bytes(const gr__conv *c)
 {
-    amx_conv p;
+    window_conv p;
     make_plan(&p, c);
-    return gr__gemm_amx_packed_bytes(&p.g);
+    bind(&p);
+    return gr__gemm_packed_bytes(&p.g);
 }
 
-void gr__conv_amx_pack_w(const gr__conv *c, void *to)
+void gr__conv_window_pack_w(const gr__conv *c, void *to)
 {
-    amx_conv p;
+    window_conv p;
     make_plan(&p, c);
+    bind(&p);
     order_for_y(&p, c->scratch);
     p.g.b = c->scratch;
-    gr__gemm_amx_pack_b(&p.g, to);
+    p.g.scratch = (char *)c->scratch + p.weight_bytes;
+    gr__gemm_pack_b(&p.g, to);
 }

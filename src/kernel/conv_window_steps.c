@@ -1,9 +1,9 @@
-/* The gradient of data of a convolution with steps, on tiles: places that leave the same remainder when divided by the step see the
+/* The gradient of data of a convolution with steps: places that leave the same remainder when divided by the step see the
  * same taps, one step of y apart. For each pair of remainders that is a window without steps over y, whose sums go to every
  * step-th place of x. Places that see no tap are zero.
  *
  * Scratch: | weights by taps, the last one first: (K, Cout, Cin) | those of a remainder | of the product | */
-#include "kernel/conv_amx.h"
+#include "kernel/conv_window.h"
 
 #include "kernel/copy.h"
 #include "kernel/gemm_amx.h"
@@ -29,11 +29,12 @@ typedef struct remainder_job {
 static size_t line(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static int64_t volume(const int64_t *size) { return size[0] * size[1] * size[2]; }
 
-bool gr__conv_amx_steps_applicable(const gr__conv *c)
+bool gr__conv_window_steps_applicable(const gr__conv *c)
 {
     const gr__conv_shape *s = &c->shape;
     gr__gemm like = {.dtype = c->dtype, .m = 1, .n = 1, .k = 1};
-    return gr__gemm_amx_applicable(&like) && c->result == GR__CONV_X && s->groups == 1 && s->batch > 0 &&
+    gr__window_rows w = {.taps = {s->window[0], s->window[1], s->window[2]}, .channels = s->cout};
+    return gr__gemm_can_see(&like, &w) && c->result == GR__CONV_X && s->groups == 1 && s->batch > 0 &&
            volume(s->dilation) == 1 && volume(s->stride) > 1 && s->cout % GR__TILES_STEP == 0;
 }
 
@@ -47,65 +48,9 @@ static seen_taps taps_of(const gr__conv_shape *s, int axis, int64_t remainder)
     return t;
 }
 
-/* False: nothing is seen, or there is no such place. */
-static bool make_job(const gr__conv *c, int64_t index, remainder_job *j)
-{
-    const gr__conv_shape *s = &c->shape;
-    *j = (remainder_job){.c = c, .window = {.at = c->y, .channels = s->cout}};
-    int64_t taps = 1, places = s->batch;
-    for (int i = GR__SPATIAL - 1; i >= 0; i--, index /= s->stride[i + 1]) {
-        j->at[i] = index % s->stride[i];
-        seen_taps t = j->taps[i] = taps_of(s, i, j->at[i]);
-        j->window.in[i] = s->out[i];
-        j->window.positions[i] = t.places;
-        j->window.stride[i] = j->window.dilation[i] = 1;
-        j->window.taps[i] = t.n;
-        j->window.before[i] = t.before;
-        taps *= t.n;
-        places *= t.places;
-    }
-    j->g = (gr__gemm){.dtype = GR_BF16,
-                      .c_dtype = c->out_dtype,
-                      .m = places,
-                      .n = s->cin,
-                      .k = taps * s->cout,
-                      .b_row = s->cin,
-                      .b_col = 1};
-    return taps > 0 && places > 0;
-}
-
-static size_t weight_bytes(const gr__conv_shape *s) { return line((size_t)(s->cout * s->cin * volume(s->window)) * 2); }
-
-size_t gr__conv_amx_steps_scratch_bytes(const gr__conv *c)
-{
-    size_t most = 0;
-    for (int64_t i = 0; i < volume(c->shape.stride); i++) {
-        remainder_job j;
-        if (!make_job(c, i, &j)) continue;
-        j.g.a_window = &j.window;
-        size_t bytes = gr__gemm_amx_scratch_bytes(&j.g);
-        most = GR__MAX(most, bytes);
-    }
-    return 2 * weight_bytes(&c->shape) + most;
-}
+enum { BLOCK_COLUMNS = 64 }; /* by dot products */
 
 #if GR__HAVE_X86
-
-/* Of all taps that the remainder sees, the last one first on each axis. */
-static void choose_weights(const remainder_job *j, const char *all, char *to)
-{
-    const gr__conv_shape *s = &j->c->shape;
-    size_t each = (size_t)(s->cout * s->cin) * 2;
-    const seen_taps *t = j->taps;
-    for (int64_t t0 = t[0].n - 1; t0 >= 0; t0--)
-        for (int64_t t1 = t[1].n - 1; t1 >= 0; t1--)
-            for (int64_t t2 = t[2].n - 1; t2 >= 0; t2--, to += each) {
-                int64_t k0 = t[0].first + t0 * s->stride[0], k1 = t[1].first + t1 * s->stride[1],
-                        k2 = t[2].first + t2 * s->stride[2];
-                int64_t k = (k0 * s->window[1] + k1) * s->window[2] + k2;
-                memcpy(to, all + (size_t)(volume(s->window) - 1 - k) * each, each);
-            }
-}
 
 /* Rows of sums to their places, line by line. */
 static void scatter(void *context, const gr__gemm_block *b)
@@ -133,6 +78,71 @@ static void scatter(void *context, const gr__gemm_block *b)
     }
 }
 
+#else
+static void scatter(void *context, const gr__gemm_block *b) { (void)context, (void)b; }
+#endif
+
+/* False: nothing is seen, or there is no such place. */
+static bool make_job(const gr__conv *c, int64_t index, remainder_job *j)
+{
+    const gr__conv_shape *s = &c->shape;
+    *j = (remainder_job){.c = c, .window = {.at = c->y, .channels = s->cout}};
+    int64_t taps = 1, places = s->batch;
+    for (int i = GR__SPATIAL - 1; i >= 0; i--, index /= s->stride[i + 1]) {
+        j->at[i] = index % s->stride[i];
+        seen_taps t = j->taps[i] = taps_of(s, i, j->at[i]);
+        j->window.in[i] = s->out[i];
+        j->window.positions[i] = t.places;
+        j->window.stride[i] = j->window.dilation[i] = 1;
+        j->window.taps[i] = t.n;
+        j->window.before[i] = t.before;
+        taps *= t.n;
+        places *= t.places;
+    }
+    j->g = (gr__gemm){.dtype = GR_BF16,
+                      .c_dtype = GR_F32,
+                      .m = places,
+                      .n = s->cin,
+                      .k = taps * s->cout,
+                      .b_row = s->cin,
+                      .b_col = 1,
+                      .a_window = &j->window,
+                      .finish = scatter,
+                      .finish_columns = gr__gemm_by_dots(&(gr__gemm){.dtype = c->dtype}) ? BLOCK_COLUMNS : 0,
+                      .finish_context = j};
+    return taps > 0 && places > 0;
+}
+
+static size_t weight_bytes(const gr__conv_shape *s) { return line((size_t)(s->cout * s->cin * volume(s->window)) * 2); }
+
+size_t gr__conv_window_steps_scratch_bytes(const gr__conv *c)
+{
+    size_t most = 0;
+    for (int64_t i = 0; i < volume(c->shape.stride); i++) {
+        remainder_job j;
+        if (!make_job(c, i, &j)) continue;
+        size_t bytes = gr__gemm_scratch_bytes(&j.g);
+        most = GR__MAX(most, bytes);
+    }
+    return 2 * weight_bytes(&c->shape) + most;
+}
+
+/* Of all taps that the remainder sees, the last one first on each axis. */
+static void choose_weights(const remainder_job *j, const char *all, char *to)
+{
+    const gr__conv_shape *s = &j->c->shape;
+    size_t each = (size_t)(s->cout * s->cin) * 2;
+    const seen_taps *t = j->taps;
+    for (int64_t t0 = t[0].n - 1; t0 >= 0; t0--)
+        for (int64_t t1 = t[1].n - 1; t1 >= 0; t1--)
+            for (int64_t t2 = t[2].n - 1; t2 >= 0; t2--, to += each) {
+                int64_t k0 = t[0].first + t0 * s->stride[0], k1 = t[1].first + t1 * s->stride[1],
+                        k2 = t[2].first + t2 * s->stride[2];
+                int64_t k = (k0 * s->window[1] + k1) * s->window[2] + k2;
+                memcpy(to, all + (size_t)(volume(s->window) - 1 - k) * each, each);
+            }
+}
+
 static void clear(const void *args, int64_t first, int64_t last)
 {
     const gr__conv *c = args;
@@ -141,27 +151,20 @@ static void clear(const void *args, int64_t first, int64_t last)
     memset((char *)c->x + (size_t)first * bytes, 0, (size_t)(last - first) * bytes);
 }
 
-void gr__conv_amx_steps_run(const gr__conv *c)
+void gr__conv_window_steps_run(const gr__conv *c)
 {
     const gr__conv_shape *s = &c->shape;
     char *all = c->scratch, *some = all + weight_bytes(s);
     bool sees_nothing = false;
     remainder_job j;
-    gr__conv_amx_order_for_x(s, c->w, all);
+    gr__conv_window_order_for_x(s, c->w, all);
     for (int64_t i = 0; i < volume(s->stride); i++) sees_nothing = !make_job(c, i, &j) || sees_nothing;
     if (sees_nothing) gr__run_range(clear, c, s->batch * s->in[0] * s->in[1], 8, 1);
     for (int64_t i = 0; i < volume(s->stride); i++) {
         if (!make_job(c, i, &j)) continue;
         choose_weights(&j, all, some);
-        j.g.a_window = &j.window;
         j.g.b = some;
-        j.g.finish = scatter;
-        j.g.finish_context = &j;
         j.g.scratch = some + weight_bytes(s);
-        gr__gemm_amx_run(&j.g);
+        gr__gemm_run(&j.g);
     }
 }
-
-#else
-void gr__conv_amx_steps_run(const gr__conv *c) { (void)c; }
-#endif
