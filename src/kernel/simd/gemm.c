@@ -298,9 +298,10 @@ static void set_task(task *t, const gr__gemm_plan *p, int64_t index, int thread,
     t->a = (const char *)g->a + batch * g->a_batch * t->size;
     t->b = (const char *)g->b + batch * g->b_batch * t->size;
     t->c = (char *)g->c + batch * g->c_batch * (g->c_dtype == GR_F32 ? 4 : 2);
-    t->i0 = index % per_batch % p->row_blocks * p->mc;
+    t->i0 = index % per_batch / p->column_blocks * p->mc; /* rows by rows: a thread's next task reads the same, and the next product's rows lie
+                                                           * in its cache */
     t->rows = GR__MIN(p->mc, g->m - t->i0);
-    t->j0 = index % per_batch / p->row_blocks * p->group; /* in panels, or columns where thin */
+    t->j0 = index % per_batch % p->column_blocks * p->group; /* in panels, or columns where thin */
     t->j_first = t->j0 * GR__NR;
     t->panel = (float *)(void *)scratch;
     t->sums = p->c_bytes ? (float *)(void *)(scratch + p->b_bytes) : NULL;
