@@ -32,12 +32,17 @@ typedef struct gr__conv {
      * gr__conv_pack_w() laid it. */
     gr__gemm_finish *finish;
     void *finish_context;
+    const gr__gemm_step *step; /* with GR__CONV_Y and gr__conv_can_step(), as in gemm.h; without bias */
+    int n_steps;
     const void *packed_w;
     void *scratch; /* gr__conv_scratch_bytes(), 64-byte aligned */
 } gr__conv;
 
 void gr__conv_run(const gr__conv *c);
 bool gr__conv_can_finish(const gr__conv *c);
+bool gr__conv_can_step(const gr__conv *c);
+/* Than oneDNN's. */
+bool gr__conv_own_is_faster(const gr__conv *c);
 size_t gr__conv_packed_bytes(const gr__conv *c);
 void gr__conv_pack_w(const gr__conv *c, void *to);
 /* Depends on the number of threads. */

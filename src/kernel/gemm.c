@@ -61,7 +61,7 @@ static void measure_scratch(gr__gemm_plan *p, const gr__simd *simd)
     if (g->finish) rows = GR__MIN(rows, round_up(GIVEN_ROWS, simd->mr));
     if (g->finish) units = all, panels = columns / simd->nr + 1;
     p->b_bytes = g->packed_b ? 0 : line(units * simd->nr * panels * 4);
-    if (g->finish || (g->c_dtype != GR_F32 && g->k > p->kc)) p->c_bytes = line(rows * columns * 4);
+    if (g->finish || ((g->c_dtype != GR_F32 || g->n_steps) && g->k > p->kc)) p->c_bytes = line(rows * columns * 4);
 }
 
 static bool make_plan(gr__gemm_plan *p, const gr__gemm *g, float *pack_to)
@@ -111,6 +111,11 @@ bool gr__gemm_can_see(const gr__gemm *g, const gr__window_rows *w)
     if (gr__gemm_amx_applicable(g)) return true;
     return gr__gemm_by_dots(g) && w->channels % GR__TILES_STEP == 0 && w->channels <= GR__GEMM_MOST_CHANNELS &&
            w->taps[0] * w->taps[1] * w->taps[2] <= GR__GEMM_MOST_TAPS;
+}
+
+bool gr__gemm_can_step(const gr__gemm *g)
+{
+    return gr__gemm_by_dots(g) && g->batch <= 1 && !g->accumulate && !g->finish && !(g->packed_b && gr__gemm_is_few(g));
 }
 
 /* A plain product and a map behind it take less time than sums that a program finishes in cache; with the loss's blocks, whose

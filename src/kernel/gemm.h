@@ -17,6 +17,24 @@ typedef struct gr__gemm_block {
 } gr__gemm_block;
 typedef void gr__gemm_finish(void *context, const gr__gemm_block *block);
 
+/* What every element of C goes through at the end, in the register that it was summed in: round to bf16, times or plus a row's or C's
+ * element of 'with', max(x, 0). */
+typedef enum gr__gemm_step_op {
+    GR__STEP_ROUND,
+    GR__STEP_RELU,
+    GR__STEP_MUL_ROW,
+    GR__STEP_ADD_ROW,
+    GR__STEP_ADD,
+    GR__STEP_COUNT
+} gr__gemm_step_op;
+typedef struct gr__gemm_step {
+    gr__gemm_step_op op;
+    const void *with; /* (n), or (m, n) */
+    gr_dtype dtype;   /* of 'with': GR_F32 or GR_BF16 */
+    int64_t row;      /* elements from row to row */
+} gr__gemm_step;
+enum { GR__GEMM_MOST_STEPS = 8 };
+
 struct gr__window_rows;
 
 typedef struct gr__gemm {
@@ -35,6 +53,8 @@ typedef struct gr__gemm {
     int64_t c_row, c_batch;
     const float *bias; /* (n), added once; NULL: none; not with f64 */
     bool accumulate;   /* C += */
+    const gr__gemm_step *step; /* n_steps; only by dot products, one batch, neither accumulate nor finish nor few rows */
+    int n_steps;
     bool a_even;       /* rows of A (bf16, a_col = 1) go on with a zero where k is odd */
     bool split;        /* f32 may go to tiles of bf16 in three parts each, as exact as f32: not in strict mode */
     /* Takes the blocks, each once, from any thread, while they are in cache, instead of C; only where
@@ -54,6 +74,7 @@ void gr__gemm_run(const gr__gemm *g);
 bool gr__gemm_can_finish(const gr__gemm *g);
 /* bf16 on vectors that multiply pairs, where there are no tiles. */
 bool gr__gemm_by_dots(const gr__gemm *g);
+bool gr__gemm_can_step(const gr__gemm *g);
 /* Operands that the window sees: on tiles any, by dot products those whose channels come in whole steps of 32. */
 bool gr__gemm_can_see(const gr__gemm *g, const struct gr__window_rows *window);
 

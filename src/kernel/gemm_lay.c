@@ -40,7 +40,7 @@ static part part_of(const gr__gemm *g)
     int64_t per = g->dtype == GR_BF16 ? 2 : 1, units = (g->k + per - 1) / per;
     part p = {.batches = 1, .rows = g->m, .depth = g->k, .ld = row_units(units)};
     int64_t row = p.ld * (int64_t)sizeof(uint32_t), most = GR__MAX(PART_BYTES / row, LEAST_ROWS);
-    bool plain = !g->finish && !(g->c_dtype == GR_BF16 && (g->accumulate || g->bias));
+    bool plain = !g->finish && !g->n_steps && !(g->c_dtype == GR_BF16 && (g->accumulate || g->bias));
     if (p.rows <= most) {
         p.batches = GR__MIN(most / GR__MAX(p.rows, 1), batches_of(g));
     } else if (most >= SOME_ROWS || !plain) {
@@ -60,7 +60,7 @@ static size_t laid_bytes(const part *p) { return (size_t)(p->batches * p->rows *
 /* C^T = B^T A^T in f32, which is turned around then. */
 static bool other_way(const gr__gemm *g)
 {
-    bool plain = batches_of(g) == 1 && !g->finish && !g->bias && !g->accumulate && !g->b_window && !g->packed_b;
+    bool plain = batches_of(g) == 1 && !g->finish && !g->n_steps && !g->bias && !g->accumulate && !g->b_window && !g->packed_b;
     return plain && g->dtype == GR_BF16 && g->a_row == 1 && g->b_col == 1 && 2 * g->n <= g->m && g->k >= LONG_ROWS;
 }
 

@@ -1,7 +1,7 @@
 /* conv and its two gradients: oneDNN where it is built in and able, else as products of our own. */
 #include "backend/cpu/table.h"
 
-#include "kernel/conv_window.h"
+#include "kernel/conv.h"
 #include "kernel/copy.h"
 #include "kernel/onednn.h"
 #include "op/conv.h"
@@ -49,17 +49,6 @@ static gr__conv own_job(const gr__args *a)
                       .y = o.y->data};
 }
 
-/* `gradus bench resnet --dtype bf16 --profile`: on tiles gradients of weights always, the others where rows need not be packed, or
- * enough channels hide what that costs; by dot products all of enough channels. */
-static bool own_is_faster(const gr__conv *c)
-{
-    enum { SOME_CHANNELS = 64, MANY_CHANNELS = 128 };
-    int64_t least = GR__MIN(c->shape.cin, c->shape.cout);
-    if (!gr__conv_window_applicable(c)) return false;
-    bool dots = gr__gemm_by_dots(&(gr__gemm){.dtype = c->dtype});
-    return (c->result == GR__CONV_W && !dots) || least >= (gr__conv_window_packs_rows(c) ? MANY_CHANNELS : SOME_CHANNELS);
-}
-
 /* ---- oneDNN ---- */
 
 static gr_status dnn_new(const gr__args *a, gr__dnn_conv **out)
@@ -79,7 +68,7 @@ static bool dnn_applicable(const gr__args *a, char *why)
     if (!gr__dnn_available()) return gr__refuse(why, "built without oneDNN");
     if (!fast(a, why)) return false;
     gr__conv own = own_job(a);
-    if (own_is_faster(&own)) return gr__refuse(why, "our own is faster");
+    if (gr__conv_own_is_faster(&own)) return gr__refuse(why, "our own is faster");
     if (dnn_new(a, &conv) != GR_OK) return gr__refuse(why, "oneDNN has no implementation");
     gr__dnn_conv_free(conv);
     return true;

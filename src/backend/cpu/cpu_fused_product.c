@@ -1,5 +1,7 @@
-/* Products whose sums go through an element-wise program while they are in cache, and weights packed for them: bf16 on tiles,
- * and few rows with packed weights on vectors. */
+/* Products whose sums go through an element-wise program, and weights packed for them: while they are in cache where bf16 is on tiles or
+ * few rows meet packed weights on vectors; by dot products step by step in the registers that they were summed in, where each
+ * instruction needs but the one before it. */
+#include "backend/cpu/dense.h"
 #include "backend/cpu/product.h"
 #include "backend/cpu/table.h"
 
@@ -17,9 +19,13 @@ typedef struct job {
     gr__gemm gemm;
     gr__conv conv;
     bool is_conv;
-    const float *bias; /* (columns) of a convolution */
+    bool has_bias;     /* of a convolution: */
+    const float *bias; /* (columns) */
     gr__map_job map;   /* over rows and columns */
     int at;
+    gr__gemm_step step[GR__GEMM_MOST_STEPS];
+    int n_steps;
+    bool steps; /* these in place of the program */
 } job;
 
 static void finish(void *context, const gr__gemm_block *b)
@@ -74,7 +80,6 @@ static bool fill_matmul(const gr__product_args *p, const void *packed, gr__gemm 
                     .b_row = q.b_row,
                     .b_col = q.b_col,
                     .split = !gr__cpu_strict(),
-                    .finish = finish,
                     .packed_b = packed};
     /* Memory sets the pace of one row, and a second copy of all weights would only take more. */
     if (g->m == 1 && g->dtype == GR_F32) return gr__refuse(why, "one row");
@@ -83,43 +88,32 @@ static bool fill_matmul(const gr__product_args *p, const void *packed, gr__gemm 
     return true;
 }
 
-static bool fill_conv(const gr__product_args *p, gr__conv *c, char *why)
+static bool fill_conv(const gr__product_args *p, const void *packed, gr__conv *c, char *why)
 {
     *c = (gr__conv){.shape = gr__conv_shape_of(p->args.attr, &p->in[0], &p->in[1], &p->out),
                     .result = GR__CONV_Y,
                     .dtype = p->in[0].dtype,
                     .out_dtype = GR_F32,
                     .x = p->in[0].data,
-                    .w = p->in[1].data};
-    if (p->args.n_in > 2 && gr__arg_there(&p->in[2]) && p->in[2].dtype != GR_F32)
-        return gr__refuse(why, "the bias is not f32");
-    return gr__conv_can_finish(c) || gr__refuse(why, "no kernel that finishes sums");
+                    .w = p->in[1].data,
+                    .packed_w = packed};
+    return p->args.n_in < 3 || !gr__arg_there(&p->in[2]) || p->in[2].dtype == GR_F32 ||
+           gr__refuse(why, "the bias is not f32");
 }
 
-/* Where vectors multiply, a product that is written and a map behind it take less time than many rows of sums that go through a
- * program: there the packed weight is all there is to win. */
-static bool writes_sums(const gr__fused_attr *map, const gr__gemm *g)
+static bool takes_steps(const job *j)
 {
-    return map->n_code == 0 && map->n_out == 1 && g->packed_b && gr__gemm_by_dots(g) && !gr__gemm_is_few(g);
+    if (j->is_conv) return gr__conv_can_step(&j->conv) && gr__conv_own_is_faster(&j->conv);
+    return gr__gemm_can_step(&j->gemm) && (j->gemm.packed_b || gr__dense_own_is_faster(&j->gemm));
 }
 
-static bool write_sums(const gr__args *a, gr__gemm *g, char *why)
+static bool can_finish(job *j)
 {
-    const gr__fused_attr *map = &((const gr__fused_product_attr *)a->attr)->map;
-    int64_t stride[GR__MAP_RANK];
-    g->finish = NULL;
-    g->c_dtype = map->out_dtype[0];
-    g->c_row = g->n;
-    if (g->c_dtype != GR_F32 && g->c_dtype != GR_BF16) return gr__refuse(why, "dtype of the result");
-    if (a->n_out == 0) return true; /* packing */
-    if (!two_axes(&a->out[0], map->rank, map->dim, stride) || stride[1] != 1)
-        return gr__refuse(why, "rows without one stride");
-    g->c = a->out[0].data;
-    g->c_row = stride[0];
-    return true;
+    j->gemm.finish = j->conv.finish = finish;
+    return j->is_conv ? gr__conv_can_finish(&j->conv) : gr__gemm_can_finish(&j->gemm);
 }
 
-/* All but the program. packed: the weight is or will be packed. */
+/* All but the program. is_packed: the weight is or will be packed. */
 static bool fill_product(const gr__args *a, bool is_packed, job *j, char *why)
 {
     const gr__fused_product_attr *f = a->attr;
@@ -128,20 +122,12 @@ static bool fill_product(const gr__args *a, bool is_packed, job *j, char *why)
     j->is_conv = f->op == &gr__op_conv;
     const void *there = f->packed_bytes ? a->in[1].data : NULL;
     const void *packed = !is_packed ? NULL : there ? there : &gr__op_pack; /* there or not */
-    if (j->is_conv ? !fill_conv(&p, &j->conv, why) : !fill_matmul(&p, packed, &j->gemm, why)) return false;
-    if (!j->is_conv && writes_sums(&f->map, &j->gemm)) {
-        if (!write_sums(a, &j->gemm, why)) return false;
-    } else if (!j->is_conv && !gr__gemm_can_finish(&j->gemm)) {
-        return gr__refuse(why, "no kernel that finishes sums");
-    }
-    if (j->is_conv) {
-        j->conv.finish = finish, j->conv.finish_context = j;
-        j->conv.packed_w = packed, j->conv.scratch = a->scratch;
-        j->bias = p.args.n_in > 2 ? p.in[2].data : NULL;
-    } else {
-        j->gemm.finish_context = j;
-        j->gemm.scratch = a->scratch;
-    }
+    if (j->is_conv ? !fill_conv(&p, packed, &j->conv, why) : !fill_matmul(&p, packed, &j->gemm, why)) return false;
+    j->steps = takes_steps(j);
+    if (!j->steps && !can_finish(j)) return gr__refuse(why, "no kernel that finishes sums");
+    j->conv.scratch = j->gemm.scratch = a->scratch;
+    j->has_bias = j->is_conv && p.args.n_in > 2 && gr__arg_there(&p.in[2]);
+    j->bias = j->has_bias ? p.in[2].data : NULL;
     return true;
 }
 
@@ -173,19 +159,93 @@ static bool fill_map(const gr__args *a, job *j, char *why)
     return true;
 }
 
+/* ---- its program as steps ---- */
+
+static bool add_step(job *j, gr__gemm_step_op op, const gr__map_operand *with)
+{
+    if (j->n_steps == GR__GEMM_MOST_STEPS) return false;
+    gr__gemm_step *s = &j->step[j->n_steps++];
+    *s = (gr__gemm_step){.op = op};
+    if (!with) return true;
+    if ((with->dtype != GR_F32 && with->dtype != GR_BF16) || with->stride[1] != 1) return false;
+    if (op == GR__STEP_ADD_ROW && with->stride[0] != 0) s->op = GR__STEP_ADD;
+    *s = (gr__gemm_step){.op = s->op, .with = with->data, .dtype = with->dtype, .row = with->stride[0]};
+    return op != GR__STEP_MUL_ROW || with->stride[0] == 0;
+}
+
+/* One value that goes from instruction to instruction, beside operands as they were read. */
+static bool fill_steps(job *j)
+{
+    const gr__map_job *m = &j->map;
+    bool whole[GR__MAP_REGISTERS]; /* holds an operand */
+    for (int i = 0; i < GR__MAP_REGISTERS; i++) whole[i] = i < m->n_inputs && i != j->at;
+    int value = j->at;
+    gr__map_operand bias = {.data = (void *)(uintptr_t)j->bias, .dtype = GR_F32, .stride = {0, 1}};
+    j->n_steps = 0;
+    if (j->has_bias && !add_step(j, GR__STEP_ADD_ROW, &bias)) return false;
+    for (int i = 0; i < m->n_code; i++) {
+        const gr__map_code *c = &m->code[i];
+        bool two = c->op == GR__MAP_ADD || c->op == GR__MAP_MUL, first = c->a == value;
+        int other = first ? c->b : c->a;
+        if (!first && !(two && c->b == value)) return false;
+        if (two && (other == value || !whole[other])) return false;
+        const gr__map_operand *with = two ? &m->input[other] : NULL;
+        bool done = false;
+        switch ((gr__map_op)c->op) {
+        case GR__MAP_COPY: done = true; break;
+        case GR__MAP_ROUND_BF16: done = add_step(j, GR__STEP_ROUND, NULL); break;
+        case GR__MAP_RELU: done = add_step(j, GR__STEP_RELU, NULL); break;
+        case GR__MAP_ADD: done = add_step(j, GR__STEP_ADD_ROW, with); break;
+        case GR__MAP_MUL: done = add_step(j, GR__STEP_MUL_ROW, with); break;
+        default: break;
+        }
+        if (!done) return false;
+        value = c->dst;
+        whole[value] = false;
+    }
+    return m->n_outputs == 1 && m->output_register[0] == value;
+}
+
+/* Where C goes. */
+static bool fill_result(job *j, char *why)
+{
+    enum { PANEL = 64, MANY = 256 }; /* columns: the rest of a panel takes its steps one by one */
+    const gr__map_operand *out = &j->map.output[0];
+    int64_t n = j->is_conv ? j->conv.shape.cout : j->gemm.n;
+    if (!fill_steps(j)) return gr__refuse(why, "not a chain of steps");
+    if (j->n_steps && n % PANEL != 0 && n < MANY) return gr__refuse(why, "few columns");
+    if (out->dtype != GR_F32 && out->dtype != GR_BF16) return gr__refuse(why, "dtype of the result");
+    if (j->is_conv && out->stride[0] != n) return gr__refuse(why, "rows of the result lie apart");
+    j->gemm.c = j->conv.y = out->data;
+    j->gemm.c_dtype = j->conv.out_dtype = out->dtype;
+    j->gemm.c_row = out->stride[0];
+    j->gemm.step = j->conv.step = j->step;
+    j->gemm.n_steps = j->conv.n_steps = j->n_steps;
+    return true;
+}
+
+/* The whole job, which stays where it is. */
+static bool fill(const gr__args *a, job *j, char *why)
+{
+    if (!fill_product(a, is_packed(a), j, why) || !fill_map(a, j, why)) return false;
+    if (j->steps) return fill_result(j, why);
+    j->gemm.finish_context = j->conv.finish_context = j;
+    return true;
+}
+
 /* ---- the row ---- */
 
 static bool applicable(const gr__args *a, char *why)
 {
     job j = {.is_conv = false};
-    return fill_product(a, is_packed(a), &j, why) && fill_map(a, &j, why);
+    return fill(a, &j, why);
 }
 
 static size_t scratch(const gr__args *a)
 {
     job j = {.is_conv = false};
     char why[GR__WHY_BYTES];
-    if (!fill_product(a, is_packed(a), &j, why)) return 0;
+    if (!fill(a, &j, why)) return 0;
     return j.is_conv ? gr__conv_scratch_bytes(&j.conv) : gr__gemm_scratch_bytes(&j.gemm);
 }
 
@@ -202,7 +262,7 @@ static gr_status prepare(const gr__args *a, void **state)
     char why[GR__WHY_BYTES];
     job *j = gr__calloc(1, sizeof *j);
     if (!j) return gr__fail_memory("a product", sizeof *j);
-    if (!fill_product(a, is_packed(a), j, why) || !fill_map(a, j, why)) {
+    if (!fill(a, j, why)) {
         gr__free(j);
         return gr__fail(GR_ERR_INTERNAL, "fused_product: %s", why);
     }

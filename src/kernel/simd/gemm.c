@@ -5,28 +5,50 @@
 
 /* ---- the tile and its way to C ---- */
 
+static float element(const gr__gemm_step *s, int64_t i, int64_t j)
+{
+    int64_t at = s->op == GR__STEP_ADD ? i * s->row + j : j;
+    return s->dtype == GR_F32 ? ((const float *)s->with)[at] : gr__bf16_to_f32(((const uint16_t *)s->with)[at]);
+}
+
+static float take_step(const gr__gemm_step *s, int64_t i, int64_t j, float x)
+{
+    switch (s->op) {
+    case GR__STEP_ROUND: return gr__bf16_to_f32(gr__f32_to_bf16(x));
+    case GR__STEP_RELU: return 0 > x ? 0 : x;
+    case GR__STEP_MUL_ROW: return x * element(s, i, j);
+    default: return x + element(s, i, j);
+    }
+}
+
+/* C holds the sums so far. Steps may add to C what lies there already. */
+GR__INLINE bool sums_in_c(const gr__gemm *g) { return g->c_dtype == GR_F32 && !g->finish && !g->n_steps; }
+
 /* One row of C, any edge: c = old + acc, + bias at the end; old is 0, C, or the sum so far. */
 static void finish_row(const task *t, int64_t i, const float *acc)
 {
     const gr__gemm *g = &t->p->g;
     int64_t at = (t->i0 + i) * g->c_row + t->j0;
+    float *c32 = (float *)(void *)t->c + at;
+    uint16_t *c16 = (uint16_t *)(void *)t->c + at;
     float *sums = t->sums ? t->sums + i * t->p->group * GR__NR + (t->j0 - t->j_first) : NULL;
+    if (sums_in_c(g)) sums = c32;
     for (int64_t j = 0; j < t->columns; j++) {
-        float *c32 = g->c_dtype == GR_F32 && !g->finish ? (float *)(void *)t->c + at + j : NULL;
-        uint16_t *c16 = (uint16_t *)(void *)t->c + at + j;
         float old = 0;
         if (!t->first)
-            old = c32 ? *c32 : sums[j];
+            old = sums[j];
         else if (g->accumulate)
-            old = c32 ? *c32 : gr__bf16_to_f32(*c16);
+            old = g->c_dtype == GR_F32 ? c32[j] : gr__bf16_to_f32(c16[j]);
         float value = t->first && !g->accumulate ? acc[j] : old + acc[j];
         if (t->last && g->bias) value += g->bias[t->j0 + j];
-        if (c32)
-            *c32 = value;
-        else if (t->last && !g->finish)
-            *c16 = gr__f32_to_bf16(value);
-        else
+        for (int q = 0; t->last && q < g->n_steps; q++)
+            value = take_step(&g->step[q], g->first_row + t->i0 + i, t->j0 + j, value);
+        if (!t->last || g->finish)
             sums[j] = value;
+        else if (g->c_dtype == GR_F32)
+            c32[j] = value;
+        else
+            c16[j] = gr__f32_to_bf16(value);
     }
 }
 
@@ -52,7 +74,7 @@ static void finish_whole_row(const task *t, int64_t i, const float *acc)
 
 static void finish_rows(const task *t, int64_t i, int64_t rows, const float *acc)
 {
-    bool whole = t->columns == GR__NR && t->p->g.c_dtype == GR_BF16 && !t->p->g.finish;
+    bool whole = t->columns == GR__NR && t->p->g.c_dtype == GR_BF16 && !t->p->g.finish && !t->p->g.n_steps;
     for (int64_t r = 0; r < rows; r++) {
         if (whole)
             finish_whole_row(t, i + r, acc + r * GR__NR);
@@ -97,13 +119,74 @@ GR__INLINE void tile_to_bf16(const tile_acc *acc, int m, uint16_t *c, int64_t ld
     }
 }
 
+GR__INLINE vf load_with(const gr__gemm_step *s, int64_t at)
+{
+    if (s->dtype == GR_F32) return vload((const float *)s->with + at);
+    return vload_bf16((const uint16_t *)s->with + at);
+}
+
+/* Rows i .. and columns j .. of C. */
+GR__INLINE void take_tile_step(const gr__gemm_step *s, int64_t i, int64_t j, int m, tile_acc *acc)
+{
+    vf with[GR__NV];
+    if (s->op == GR__STEP_MUL_ROW || s->op == GR__STEP_ADD_ROW)
+        EACH_VECTOR with[v] = load_with(s, j + v * GR__W);
+    switch (s->op) {
+    case GR__STEP_ROUND:
+        EACH_ROW(m)
+        EACH_VECTOR acc->v[r][v] = vround_quickly_bf16(acc->v[r][v]);
+        break;
+    case GR__STEP_RELU:
+        EACH_ROW(m)
+        EACH_VECTOR acc->v[r][v] = vmax(vset(0), acc->v[r][v]);
+        break;
+    case GR__STEP_MUL_ROW:
+        EACH_ROW(m)
+        EACH_VECTOR acc->v[r][v] = acc->v[r][v] * with[v];
+        break;
+    case GR__STEP_ADD_ROW:
+        EACH_ROW(m)
+        EACH_VECTOR acc->v[r][v] = acc->v[r][v] + with[v];
+        break;
+    default:
+        EACH_ROW(m)
+        EACH_VECTOR acc->v[r][v] = acc->v[r][v] + load_with(s, (i + r) * s->row + j + v * GR__W);
+    }
+}
+
+/* The last part of a whole panel. old: the sums so far, or NULL. */
+GR__INLINE void tile_through_steps(const task *t, int64_t i, int m, const tile_acc *from, const float *old, int64_t old_ld)
+{
+    const gr__gemm *g = &t->p->g;
+    tile_acc acc;
+    int64_t at = (t->i0 + i) * g->c_row + t->j0;
+    EACH_ROW(m)
+    EACH_VECTOR acc.v[r][v] = from->v[r][v];
+    if (old) {
+        EACH_ROW(m)
+        EACH_VECTOR acc.v[r][v] = vload(old + r * old_ld + v * GR__W) + acc.v[r][v];
+    }
+    for (int q = 0; q < g->n_steps; q++) take_tile_step(&g->step[q], g->first_row + t->i0 + i, t->j0, m, &acc);
+    if (g->c_dtype == GR_F32)
+        tile_to_floats(&acc, m, (float *)(void *)t->c + at, g->c_row, false, NULL);
+    else
+        tile_to_bf16(&acc, m, (uint16_t *)(void *)t->c + at, g->c_row, NULL, 0);
+}
+
 GR__INLINE void tile_to_c(const task *t, bool pairs, int64_t i, int m, const tile_acc *acc)
 {
     const gr__gemm *g = &t->p->g;
-    bool whole = t->columns == GR__NR, floats = g->c_dtype == GR_F32 && !g->finish;
+    bool whole = t->columns == GR__NR;
     int64_t ld = t->p->group * GR__NR;
     float *sums = t->sums + i * ld + (t->j0 - t->j_first);
-    if (whole && floats) {
+    if (pairs && whole && t->last && g->n_steps) {
+        if (t->first)
+            tile_through_steps(t, i, m, acc, NULL, 0);
+        else
+            tile_through_steps(t, i, m, acc, sums, ld);
+        return;
+    }
+    if (whole && sums_in_c(g)) {
         tile_to_floats(acc, m, (float *)(void *)t->c + (t->i0 + i) * g->c_row + t->j0, g->c_row,
                        !t->first || g->accumulate, t->last && g->bias ? g->bias + t->j0 : NULL);
     } else if (whole && (g->finish || (!t->last && (!t->first || !g->accumulate)))) {

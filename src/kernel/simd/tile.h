@@ -24,7 +24,8 @@ GR__INLINE vf vround_bf16(vf v) { return vfrombits(iand(vbits(vround_high16(v)),
 GR__INLINE void vstore_bf16(uint16_t *p, vf v) { vstore_high16(p, vround_high16(v)); }
 
 /* Numbers that follow each other, of what multiplies pairs of bf16: an instruction of its own may round them, too. */
-#ifndef GR__OWN_STORE_TWO_BF16
+#ifndef GR__OWN_TWO_BF16
+GR__INLINE vf vround_quickly_bf16(vf v) { return vround_bf16(v); }
 GR__INLINE void vstore_two_bf16(uint16_t *p, vf first, vf second)
 {
     vstore_bf16(p, first);

@@ -97,7 +97,11 @@ GR__INLINE vi vpair_bf16(vf low, vf high)
 }
 
 /* As in tile.h; needs BF16. Numbers too small for bf16's normal range become 0. */
-#define GR__OWN_STORE_TWO_BF16
+#define GR__OWN_TWO_BF16
+GR__INLINE vf vround_quickly_bf16(vf v)
+{
+    return vfrombits(ishl(_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(v)), 16));
+}
 GR__INLINE void vstore_two_bf16(uint16_t *p, vf first, vf second)
 {
     _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(second, first));
