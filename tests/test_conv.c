@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "gradus/plan.h"
 #include "kernel/conv.h"
+#include "kernel/conv_window.h"
 #include "kernel/cpu.h"
 #include "kernel/onednn.h"
 #include "op/op.h"
@@ -311,7 +312,7 @@ static void pieces_are_the_whole(void **state)
     assert_ok(gr_set_threads(0));
 }
 
-/* ---- tiles whose rows are read where they lie ---- */
+/* ---- convolutions of bf16 as products of what a window sees ---- */
 
 static uint16_t *narrow(const float *x, int64_t count)
 {
@@ -346,10 +347,26 @@ static double sum_at(const gr__conv_shape *s, bool to_x, const uint16_t *from, c
     return sum;
 }
 
+/* w[co, ci, k] of kernel/conv.h, the same. */
+static double weight_at(const gr__conv_shape *s, const uint16_t *x, const uint16_t *y, int64_t at)
+{
+    int64_t k2 = at % s->window[2], k1 = at / s->window[2] % s->window[1], ci = at / size_of(s->window) % s->cin,
+            co = at / size_of(s->window) / s->cin;
+    double sum = 0;
+    for (int64_t i = 0; i < s->batch * size_of(s->out); i++) {
+        int64_t p1 = i / s->out[2] % s->out[1] * s->stride[1] + k1 * s->dilation[1] - s->before[1],
+                p2 = i % s->out[2] * s->stride[2] + k2 * s->dilation[2] - s->before[2], n = i / size_of(s->out);
+        if (p1 < 0 || p2 < 0 || p1 >= s->in[1] || p2 >= s->in[2]) continue;
+        sum += (double)gr__bf16_to_f32(x[((n * s->in[1] + p1) * s->in[2] + p2) * s->cin + ci]) *
+               (double)gr__bf16_to_f32(y[i * s->cout + co]);
+    }
+    return sum;
+}
+
 /* What 'c' gives is as wanted, whether its weights were packed before or not. */
 static void check_rows(gr__conv *c, bool packed, const double *wanted, int64_t count)
 {
-    float *out = c->result == GR__CONV_X ? c->x : c->y;
+    float *out = c->result == GR__CONV_X ? c->x : c->result == GR__CONV_W ? c->w : c->y;
     size_t bytes = (gr__conv_scratch_bytes(c) + 127) & ~(size_t)63;
     void *panels = packed ? aligned_alloc(64, (gr__conv_packed_bytes(c) + 63) & ~(size_t)63) : NULL;
     c->scratch = aligned_alloc(64, bytes);
@@ -368,27 +385,30 @@ static void check_rows(gr__conv *c, bool packed, const double *wanted, int64_t c
     c->packed_w = NULL;
 }
 
-static void compare_rows(const gr__conv_shape *s, bool to_x)
+static void compare_rows(const gr__conv_shape *s, gr__conv_result result)
 {
     int64_t n_x = s->batch * size_of(s->in) * s->cin, n_y = s->batch * size_of(s->out) * s->cout,
-            n_w = s->cout * s->cin * size_of(s->window), n_out = to_x ? n_x : n_y;
+            n_w = s->cout * s->cin * size_of(s->window);
+    int64_t n_out = result == GR__CONV_X ? n_x : result == GR__CONV_W ? n_w : n_y;
     float *wide[] = {noise(n_x, 1), noise(n_w, 2), noise(n_y, 3)}, *bias = noise(s->cout, 4), *out = noise(n_out, 5);
     uint16_t *x = narrow(wide[0], n_x), *w = narrow(wide[1], n_w), *y = narrow(wide[2], n_y);
     double *wanted = malloc((size_t)n_out * sizeof *wanted);
     for (int64_t i = 0; i < n_out; i++)
-        wanted[i] = sum_at(s, to_x, to_x ? y : x, w, i) + (to_x ? 0 : (double)bias[i % s->cout]);
+        wanted[i] = result == GR__CONV_W   ? weight_at(s, x, y, i)
+                    : result == GR__CONV_X ? sum_at(s, true, y, w, i)
+                                           : sum_at(s, false, x, w, i) + (double)bias[i % s->cout];
     gr__conv c = {.shape = *s,
-                  .result = to_x ? GR__CONV_X : GR__CONV_Y,
+                  .result = result,
                   .dtype = GR_BF16,
                   .out_dtype = GR_F32,
-                  .x = to_x ? (void *)out : x,
-                  .w = w,
-                  .y = to_x ? (void *)y : out,
-                  .bias = to_x ? NULL : bias};
-    for (int threads = 1; threads <= 3; threads++) {
+                  .x = result == GR__CONV_X ? (void *)out : x,
+                  .w = result == GR__CONV_W ? (void *)out : w,
+                  .y = result == GR__CONV_Y ? (void *)out : y,
+                  .bias = result == GR__CONV_Y ? bias : NULL};
+    for (int threads = 1; threads <= 3 && gr__conv_window_applicable(&c); threads++) {
         assert_ok(gr_set_threads(threads));
         check_rows(&c, false, wanted, n_out);
-        if (!to_x) check_rows(&c, true, wanted, n_out);
+        if (result == GR__CONV_Y) check_rows(&c, true, wanted, n_out);
     }
     void *all[] = {wide[0], wide[1], wide[2], bias, out, x, w, y, wanted};
     for (size_t i = 0; i < GR__COUNT(all); i++) free(all[i]);
@@ -396,7 +416,7 @@ static void compare_rows(const gr__conv_shape *s, bool to_x)
 
 /* Lines that end within a tile, steps, gaps and borders, pictures smaller than two tiles, more columns than stay near, rows of
  * one place with a rest, one line. */
-static void tiles_read_rows_where_they_lie(void **state)
+static void windows_as_products(void **state)
 {
     (void)state;
     static const gr__conv_shape shapes[] = {
@@ -415,11 +435,12 @@ static void tiles_read_rows_where_they_lie(void **state)
         {2, 1, 1, 32, 96, {1, 30, 28}, {1, 1, 1}, {1, 15, 14}, {1, 2, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
         {1, 2, 1, 32, 24, {1, 1, 150}, {1, 1, 5}, {1, 1, 75}, {1, 1, 2}, {1, 1, 1}, {0, 0, 2}, {0, 0, 1}},
     };
-    if (!gr__cpu_has_tiles()) test_skip("this processor has no tiles");
-    for (size_t i = 0; i < GR__COUNT(shapes); i++) {
-        compare_rows(&shapes[i], false);
-        if (shapes[i].cout % 32 == 0) compare_rows(&shapes[i], true);
-    }
+    gr__gemm like = {.dtype = GR_BF16};
+    if (!gr__cpu_has_tiles() && !gr__gemm_by_dots(&like))
+        test_skip("this processor neither has tiles nor dot products");
+    for (size_t i = 0; i < GR__COUNT(shapes); i++)
+        for (int result = 0; result < GR__CONV_RESULT_COUNT; result++)
+            compare_rows(&shapes[i], (gr__conv_result)result);
     assert_ok(gr_set_threads(0));
 }
 
@@ -585,7 +606,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_pytorch),         cmocka_unit_test(layers_are_pytorchs),
-        cmocka_unit_test(pieces_are_the_whole),    cmocka_unit_test(tiles_read_rows_where_they_lie),
+        cmocka_unit_test(pieces_are_the_whole),    cmocka_unit_test(windows_as_products),
         cmocka_unit_test(batch_norm_remembers),    cmocka_unit_test(a_network_learns_in_a_plan),
         cmocka_unit_test(survives_without_memory), cmocka_unit_test(refusals),
     };

@@ -53,10 +53,11 @@ typedef struct gr__gemm {
     int64_t c_row, c_batch;
     const float *bias; /* (n), added once; NULL: none; not with f64 */
     bool accumulate;   /* C += */
-    const gr__gemm_step *step; /* n_steps; only by dot products, one batch, neither accumulate nor finish nor few rows */
+    const gr__gemm_step
+        *step; /* n_steps; only by dot products, one batch, neither accumulate nor finish nor few rows */
     int n_steps;
-    bool a_even;       /* rows of A (bf16, a_col = 1) go on with a zero where k is odd */
-    bool split;        /* f32 may go to tiles of bf16 in three parts each, as exact as f32: not in strict mode */
+    bool a_even; /* rows of A (bf16, a_col = 1) go on with a zero where k is odd */
+    bool split;  /* f32 may go to tiles of bf16 in three parts each, as exact as f32: not in strict mode */
     /* Takes the blocks, each once, from any thread, while they are in cache, instead of C; only where
      * gr__gemm_can_finish(); without bias and accumulate. NULL: C is written. */
     gr__gemm_finish *finish;

@@ -21,7 +21,8 @@ enum {
     GR__GEMM_MOST_NR = 64,
     GR__GEMM_MOST_ROWS = 1024, /* of a block */
     GR__GEMM_LAY_UNITS = 16,   /* a cache line */
-    GR__GEMM_MOST_CHANNELS = 4096, GR__GEMM_MOST_TAPS = 63 /* of a window on vectors */
+    GR__GEMM_MOST_CHANNELS = 4096,
+    GR__GEMM_MOST_TAPS = 63 /* of a window on vectors */
 };
 
 typedef struct gr__gemm_plan {

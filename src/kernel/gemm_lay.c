@@ -11,7 +11,7 @@ enum {
     PART_BYTES = 4 << 20,
     NEAR_COLUMNS = 1024,
     LEAST_ROWS = 64,
-    SOME_ROWS = 256,   /* fewer do not pay for B */
+    SOME_ROWS = 256,  /* fewer do not pay for B */
     LONG_ROWS = 1024, /* pay for turning C around */
     MOST_ROWS = 2048,
     LINE = GR__GEMM_LAY_UNITS
@@ -50,7 +50,8 @@ static part part_of(const gr__gemm *g)
         int64_t parts = PART_BYTES / (p.rows * (int64_t)sizeof(uint32_t)) / GR__GEMM_UNITS;
         p.depth = GR__MIN(GR__MAX(parts, 1) * GR__GEMM_UNITS * per, g->k);
         p.ld = row_units(p.depth / per);
-        if (g->c_dtype == GR_BF16 && p.depth < g->k) p.sum_bytes = ((size_t)(p.rows * g->n) * sizeof(float) + 63) / 64 * 64;
+        if (g->c_dtype == GR_BF16 && p.depth < g->k)
+            p.sum_bytes = ((size_t)(p.rows * g->n) * sizeof(float) + 63) / 64 * 64;
     }
     return p;
 }
@@ -60,7 +61,8 @@ static size_t laid_bytes(const part *p) { return (size_t)(p->batches * p->rows *
 /* C^T = B^T A^T in f32, which is turned around then. */
 static bool other_way(const gr__gemm *g)
 {
-    bool plain = batches_of(g) == 1 && !g->finish && !g->n_steps && !g->bias && !g->accumulate && !g->b_window && !g->packed_b;
+    bool plain =
+        batches_of(g) == 1 && !g->finish && !g->n_steps && !g->bias && !g->accumulate && !g->b_window && !g->packed_b;
     return plain && g->dtype == GR_BF16 && g->a_row == 1 && g->b_col == 1 && 2 * g->n <= g->m && g->k >= LONG_ROWS;
 }
 

@@ -129,8 +129,7 @@ GR__INLINE vf load_with(const gr__gemm_step *s, int64_t at)
 GR__INLINE void take_tile_step(const gr__gemm_step *s, int64_t i, int64_t j, int m, tile_acc *acc)
 {
     vf with[GR__NV];
-    if (s->op == GR__STEP_MUL_ROW || s->op == GR__STEP_ADD_ROW)
-        EACH_VECTOR with[v] = load_with(s, j + v * GR__W);
+    if (s->op == GR__STEP_MUL_ROW || s->op == GR__STEP_ADD_ROW) EACH_VECTOR with[v] = load_with(s, j + v * GR__W);
     switch (s->op) {
     case GR__STEP_ROUND:
         EACH_ROW(m)
@@ -148,14 +147,13 @@ GR__INLINE void take_tile_step(const gr__gemm_step *s, int64_t i, int64_t j, int
         EACH_ROW(m)
         EACH_VECTOR acc->v[r][v] = acc->v[r][v] + with[v];
         break;
-    default:
-        EACH_ROW(m)
-        EACH_VECTOR acc->v[r][v] = acc->v[r][v] + load_with(s, (i + r) * s->row + j + v * GR__W);
+    default: EACH_ROW(m) EACH_VECTOR acc->v[r][v] = acc->v[r][v] + load_with(s, (i + r) * s->row + j + v * GR__W);
     }
 }
 
 /* The last part of a whole panel. old: the sums so far, or NULL. */
-GR__INLINE void tile_through_steps(const task *t, int64_t i, int m, const tile_acc *from, const float *old, int64_t old_ld)
+GR__INLINE void tile_through_steps(const task *t, int64_t i, int m, const tile_acc *from, const float *old,
+                                   int64_t old_ld)
 {
     const gr__gemm *g = &t->p->g;
     tile_acc acc;
@@ -381,7 +379,8 @@ static void set_task(task *t, const gr__gemm_plan *p, int64_t index, int thread,
     t->a = (const char *)g->a + batch * g->a_batch * t->size;
     t->b = (const char *)g->b + batch * g->b_batch * t->size;
     t->c = (char *)g->c + batch * g->c_batch * (g->c_dtype == GR_F32 ? 4 : 2);
-    t->i0 = index % per_batch / p->column_blocks * p->mc; /* rows by rows: a thread's next task reads the same, and the next product's rows lie
+    t->i0 = index % per_batch / p->column_blocks *
+            p->mc; /* rows by rows: a thread's next task reads the same, and the next product's rows lie
                                                            * in its cache */
     t->rows = GR__MIN(p->mc, g->m - t->i0);
     t->j0 = index % per_batch % p->column_blocks * p->group; /* in panels, or columns where thin */
@@ -444,7 +443,8 @@ static void enter_part(walk *w, int64_t l0, int64_t j0, ahead *next)
     }
     if (next->t.from != next->t.panel) next->on = false;
     if (next->on) share_out(next, w->t.rows, w->t.units);
-    if (p->g.packed_b) w->t.share = w->t.units * GR__SHARE / w->t.rows, w->t.step = UNIT_BYTES * (int64_t)GR__SHARE / w->t.rows;
+    if (p->g.packed_b)
+        w->t.share = w->t.units * GR__SHARE / w->t.rows, w->t.step = UNIT_BYTES * (int64_t)GR__SHARE / w->t.rows;
 }
 
 /* ---- tasks ---- */

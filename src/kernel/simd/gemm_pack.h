@@ -103,7 +103,8 @@ static void pack_units(const task *t, int64_t u0, int64_t u1)
     const gr__gemm *g = &t->p->g;
     if (t->columns < GR__NR) memset(t->panel + u0 * GR__NR, 0, (size_t)((u1 - u0) * GR__NR) * sizeof(float));
     if (g->b_window)
-        pack_seen(g->b_window, g->b_first + t->l0 + 2 * u0, g->b_first + g->k, t->j0, t->columns, u1 - u0, t->panel + u0 * GR__NR);
+        pack_seen(g->b_window, g->b_first + t->l0 + 2 * u0, g->b_first + g->k, t->j0, t->columns, u1 - u0,
+                  t->panel + u0 * GR__NR);
     else if (g->b_col == 1)
         pack_rows(t, u0, u1);
     else if (g->b_row == 1)
