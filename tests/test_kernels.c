@@ -1260,14 +1260,17 @@ static void gemm_packed(void)
 /* A by columns, and rows of odd length, are laid out in several parts; the bits are those of rows that are read in place. */
 static void gemm_laid(void)
 {
-    static const int64_t shapes[][4] = {{1500, 70, 1100, 1}, {2100, 70, 1101, 1}, {40, 65, 1100, 30}, {33, 66, 47, 2}};
-    for (size_t s = 0; s < 2 * GR__COUNT(shapes); s++) {
-        const int64_t *size = shapes[s / 2], m = size[0], n = size[1], k = size[2], batch = size[3], even = k + k % 2;
-        gr_dtype dtype = two_dtypes[s % 2];
+    static const int64_t shapes[][4] = {{1500, 70, 1100, 1}, {2100, 70, 1101, 1}, {40, 65, 1100, 30}, {33, 66, 47, 2},
+                                        {300, 40, 9001, 1},  {260, 170, 9000, 1}};
+    for (size_t s = 0; s < 4 * GR__COUNT(shapes); s++) {
+        const int64_t *size = shapes[s / 4], m = size[0], n = size[1], k = size[2], batch = size[3], even = k + k % 2;
+        gr_dtype dtype = two_dtypes[s % 2], c_dtype = two_dtypes[s / 2 % 2];
+        int64_t c_row = n + (c_dtype == GR_BF16 ? 3 : 0), c_bytes = m * c_row * batch * (c_dtype == GR_BF16 ? 2 : 4);
         int64_t bytes = dtype == GR_F32 ? 4 : 2;
         char *rows = values(m * even * batch, dtype), *columns = memory(m * k * batch * bytes);
         void *b = values(n * k * batch, dtype);
-        float *c[2] = {memory(m * n * batch * 4), memory(m * n * batch * 4)};
+        void *c[2] = {memory(c_bytes), memory(c_bytes)};
+        memset(c[0], 0, (size_t)c_bytes), memset(c[1], 0, (size_t)c_bytes);
         for (int64_t i = 0; i < m * batch; i++) {
             for (int64_t l = 0; l < k; l++)
                 memcpy(columns + ((i / m * k + l) * m + i % m) * bytes, rows + (i * even + l) * bytes, (size_t)bytes);
@@ -1278,7 +1281,7 @@ static void gemm_laid(void)
                       .n = n,
                       .k = k,
                       .dtype = dtype,
-                      .c_dtype = GR_F32,
+                      .c_dtype = c_dtype,
                       .a = rows,
                       .a_row = even,
                       .a_col = 1,
@@ -1289,15 +1292,15 @@ static void gemm_laid(void)
                       .b_col = 1,
                       .b_batch = n * k,
                       .c = c[0],
-                      .c_row = n,
-                      .c_batch = m * n};
+                      .c_row = c_row,
+                      .c_batch = m * c_row};
         for (int by_columns = 0; by_columns < 2; by_columns++) {
             if (by_columns) g.a = columns, g.a_row = 1, g.a_col = m, g.a_batch = m * k, g.c = c[1];
             g.scratch = memory((int64_t)gr__gemm_scratch_bytes(&g));
             gr__gemm_run(&g);
             gr__free(g.scratch);
         }
-        assert_memory_equal(c[0], c[1], (size_t)(m * n * batch) * 4);
+        assert_memory_equal(c[0], c[1], (size_t)c_bytes);
         gr__free(rows), gr__free(columns), gr__free(b), gr__free(c[0]), gr__free(c[1]);
     }
 }
