@@ -116,23 +116,20 @@ typedef struct ahead {
     int64_t chunks;
 } ahead;
 
-/* -1: there is none left. */
-static int64_t claim(ahead *a, int thread)
-{
-    homes *h = &a->homes;
-    int64_t mine = -1;
-    for (int k = 0; mine < 0 && k < h->n; k++) mine = take(h, (thread + k) % h->n, k > 0);
-    return mine;
-}
-
+/* Ahead a thread claims its own chunks only: one of another thread's may be that thread's only one, which comes a little late. */
 static void run_ahead(void *context, int64_t worker, int thread)
 {
     ahead *a = context;
+    homes *h = &a->homes;
     (void)worker;
-    int64_t mine = claim(a, thread), next;
-    for (int64_t turn = 0; mine >= 0; mine = next, turn++) {
-        next = claim(a, thread);
-        a->fn(a->context, mine, next, turn, thread);
+    for (int k = 0; k < h->n; k++) {
+        int home = (thread + k) % h->n;
+        int64_t mine, next;
+        while ((mine = take(h, home, k > 0)) >= 0)
+            for (int64_t turn = 0; mine >= 0; mine = next, turn++) {
+                next = k == 0 ? take(h, home, false) : -1;
+                a->fn(a->context, mine, next, turn, thread);
+            }
     }
 }
 

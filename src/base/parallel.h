@@ -18,7 +18,7 @@ void gr__parallel_home(int64_t first, int64_t chunks, bool turned, gr__chunk_fn 
 typedef void (*gr__ahead_fn)(void *context, int64_t chunk, int64_t next, int64_t turn, int thread);
 
 /* The same for chunks that can be prepared: who runs one has claimed already which it runs next (-1: none). turn: how many the
- * caller has run, so that the first one, which nobody prepared, has 0. A thread has neighbours first, then takes those of others. */
+ * caller has run since one that nobody prepared, which has 0. A thread has neighbours first, then takes those of others. */
 void gr__parallel_ahead(int64_t chunks, gr__ahead_fn fn, void *context);
 typedef void (*gr__step_fn)(void *context, int64_t step, int64_t part, int thread);
 

@@ -26,34 +26,6 @@ typedef struct tile_ahead {
     int64_t step;
 } tile_ahead;
 
-/* a: rows 'row' bytes apart, units 'unit' bytes apart; b: k rows of 'ldb' words, of which vectors v0 .. nv-1 are used. m, v0,
- * nv, ahead.lines and ahead.near are constants where this is inlined, so that the tile lives in registers. */
-GR__INLINE void tile_multiply_from(tile_acc *acc, int m, int v0, int nv, bool pairs, int64_t k, const char *a,
-                                   int64_t row, int64_t unit, const float *b, int64_t ldb, tile_ahead ahead)
-{
-    for (int64_t l = 0; l < k; l++, a += unit, b += ldb, ahead.at += ahead.step) {
-        vf x[GR__NV];
-        for (int v = v0; v < nv; v++) x[v] = vload(b + v * GR__W);
-        for (int q = 0; q < ahead.lines; q++) {
-            if (ahead.near)
-                vprefetch(ahead.at + 64 * q);
-            else
-                vprefetch_far(ahead.at + 64 * q);
-        }
-        for (int i = 0; i < m; i++) {
-            if (pairs) {
-                int32_t word;
-                memcpy(&word, a + i * row, 4);
-                for (int v = v0; v < nv; v++) acc->v[i][v] = vdot_bf16(acc->v[i][v], iset(word), vbits(x[v]));
-            } else {
-                float word;
-                memcpy(&word, a + i * row, 4);
-                for (int v = v0; v < nv; v++) acc->v[i][v] = vfma(vset(word), x[v], acc->v[i][v]);
-            }
-        }
-    }
-}
-
 /* a: where each row begins, units 'unit' bytes apart; b: k rows of 'ldb' words, of which vectors v0 .. nv-1 are used. m, v0,
  * nv, ahead.lines and ahead.near are constants where this is inlined, so that the tile lives in registers. */
 GR__INLINE void tile_multiply_rows(tile_acc *acc, int m, int v0, int nv, bool pairs, int64_t k, const char *const *a,
@@ -80,6 +52,15 @@ GR__INLINE void tile_multiply_rows(tile_acc *acc, int m, int v0, int nv, bool pa
             }
         }
     }
+}
+
+/* The same of rows 'row' bytes apart. */
+GR__INLINE void tile_multiply_from(tile_acc *acc, int m, int v0, int nv, bool pairs, int64_t k, const char *a,
+                                   int64_t row, int64_t unit, const float *b, int64_t ldb, tile_ahead ahead)
+{
+    const char *at[GR__MR];
+    for (int i = 0; i < m; i++) at[i] = a + i * row;
+    tile_multiply_rows(acc, m, v0, nv, pairs, k, at, unit, b, ldb, ahead);
 }
 
 GR__INLINE void tile_multiply(tile_acc *acc, int m, int nv, bool pairs, int64_t k, const char *a, int64_t row,
