@@ -1260,8 +1260,8 @@ static void gemm_packed(void)
 /* A by columns, and rows of odd length, are laid out in several parts; the bits are those of rows that are read in place. */
 static void gemm_laid(void)
 {
-    static const int64_t shapes[][4] = {{1500, 70, 1100, 1}, {2100, 70, 1101, 1}, {40, 65, 1100, 30}, {33, 66, 47, 2},
-                                        {300, 40, 9001, 1},  {260, 170, 9000, 1}};
+    static const int64_t shapes[][4] = {{1500, 70, 1100, 1}, {2100, 70, 1101, 1}, {40, 65, 1100, 30},
+                                        {33, 66, 47, 2},     {300, 40, 9001, 1},  {260, 170, 9000, 1}};
     for (size_t s = 0; s < 4 * GR__COUNT(shapes); s++) {
         const int64_t *size = shapes[s / 4], m = size[0], n = size[1], k = size[2], batch = size[3], even = k + k % 2;
         gr_dtype dtype = two_dtypes[s % 2], c_dtype = two_dtypes[s / 2 % 2];

@@ -12,7 +12,8 @@ enum {
     NEAR_COLUMNS = 1024,
     LEAST_ROWS = 64,
     SOME_ROWS = 256,  /* fewer do not pay for B */
-    LONG_ROWS = 1024, /* pay for turning C around */
+    LONG_ROWS = 1024, /* pay for turning C around, where they are */
+    TIMES_WIDTH = 8,  /* so many times as long as B is wide */
     MOST_ROWS = 2048,
     LINE = GR__GEMM_LAY_UNITS
 };
@@ -63,7 +64,8 @@ static bool other_way(const gr__gemm *g)
 {
     bool plain =
         batches_of(g) == 1 && !g->finish && !g->n_steps && !g->bias && !g->accumulate && !g->b_window && !g->packed_b;
-    return plain && g->dtype == GR_BF16 && g->a_row == 1 && g->b_col == 1 && 2 * g->n <= g->m && g->k >= LONG_ROWS;
+    return plain && g->dtype == GR_BF16 && g->a_row == 1 && g->b_col == 1 && 2 * g->n <= g->m &&
+           g->k >= GR__MAX((int64_t)LONG_ROWS, TIMES_WIDTH * g->n);
 }
 
 static gr__gemm other_of(const gr__gemm *g)

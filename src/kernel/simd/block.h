@@ -42,8 +42,9 @@ GR__INLINE int64_t block_part(const block_job *j, tile_acc *acc, int64_t row, in
 {
     int64_t end = block_end(column + v0 * GR__W, j->diagonal, j->k);
     if (end <= done) return done;
-    tile_multiply_from(acc, m, v0, nv, false, end - done, (const char *)j->a + row * j->row + done * j->unit, j->row,
-                       j->unit, j->b + done * j->ldb + column, j->ldb, (tile_ahead){.lines = 0});
+    tile_multiply_from(acc, m, v0, nv, false, end - done,
+                       (tile_rows){(const char *)j->a + row * j->row + done * j->unit, j->row, NULL}, j->unit,
+                       j->b + done * j->ldb + column, j->ldb, (tile_ahead){.lines = 0});
     return end;
 }
 

@@ -265,7 +265,8 @@ GR__INLINE void multiply_seen(tile_acc *acc, const task *t, seen *s, int m, fetc
         for (int64_t n; u < end; u += n) {
             n = f.line < f.last ? STEP : end - u;
             for (int64_t q = 0; q < lines && f.line < f.last; q++) fetch_line(&f, f.line++);
-            tile_multiply_rows(acc, m, 0, GR__NV, true, n, at, 4, t->from + u * GR__NR, GR__NR, stream);
+            tile_multiply_from(acc, m, 0, GR__NV, true, n, (tile_rows){.each = at}, 4, t->from + u * GR__NR, GR__NR,
+                               stream);
             stream.at += n * stream.step;
             for (int r = 0; r < m; r++) at[r] += 4 * n;
         }

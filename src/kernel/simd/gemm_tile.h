@@ -26,12 +26,19 @@ typedef struct tile_ahead {
     int64_t step;
 } tile_ahead;
 
-/* a: where each row begins, units 'unit' bytes apart; b: k rows of 'ldb' words, of which vectors v0 .. nv-1 are used. m, v0,
- * nv, ahead.lines and ahead.near are constants where this is inlined, so that the tile lives in registers. */
-GR__INLINE void tile_multiply_rows(tile_acc *acc, int m, int v0, int nv, bool pairs, int64_t k, const char *const *a,
+/* Rows of A: 'step' bytes apart, or each somewhere. */
+typedef struct tile_rows {
+    const char *first;
+    int64_t step;
+    const char *const *each; /* NULL: the former */
+} tile_rows;
+
+/* a: units 'unit' bytes apart; b: k rows of 'ldb' words, of which vectors v0 .. nv-1 are used. m, v0, nv, ahead.lines, ahead.near and
+ * whether there is a.each are constants where this is inlined, so that the tile lives in registers. */
+GR__INLINE void tile_multiply_from(tile_acc *acc, int m, int v0, int nv, bool pairs, int64_t k, tile_rows a,
                                    int64_t unit, const float *b, int64_t ldb, tile_ahead ahead)
 {
-    for (int64_t l = 0; l < k; l++, b += ldb, ahead.at += ahead.step) {
+    for (int64_t l = 0; l < k; l++, a.first += unit, b += ldb, ahead.at += ahead.step) {
         vf x[GR__NV];
         for (int v = v0; v < nv; v++) x[v] = vload(b + v * GR__W);
         for (int q = 0; q < ahead.lines; q++) {
@@ -41,32 +48,24 @@ GR__INLINE void tile_multiply_rows(tile_acc *acc, int m, int v0, int nv, bool pa
                 vprefetch_far(ahead.at + 64 * q);
         }
         for (int i = 0; i < m; i++) {
+            const char *from = a.each ? a.each[i] + l * unit : a.first + i * a.step;
             if (pairs) {
                 int32_t word;
-                memcpy(&word, a[i] + l * unit, 4);
+                memcpy(&word, from, 4);
                 for (int v = v0; v < nv; v++) acc->v[i][v] = vdot_bf16(acc->v[i][v], iset(word), vbits(x[v]));
             } else {
                 float word;
-                memcpy(&word, a[i] + l * unit, 4);
+                memcpy(&word, from, 4);
                 for (int v = v0; v < nv; v++) acc->v[i][v] = vfma(vset(word), x[v], acc->v[i][v]);
             }
         }
     }
 }
 
-/* The same of rows 'row' bytes apart. */
-GR__INLINE void tile_multiply_from(tile_acc *acc, int m, int v0, int nv, bool pairs, int64_t k, const char *a,
-                                   int64_t row, int64_t unit, const float *b, int64_t ldb, tile_ahead ahead)
-{
-    const char *at[GR__MR];
-    for (int i = 0; i < m; i++) at[i] = a + i * row;
-    tile_multiply_rows(acc, m, v0, nv, pairs, k, at, unit, b, ldb, ahead);
-}
-
 GR__INLINE void tile_multiply(tile_acc *acc, int m, int nv, bool pairs, int64_t k, const char *a, int64_t row,
                               int64_t unit, const float *b, int64_t ldb, tile_ahead ahead)
 {
-    tile_multiply_from(acc, m, 0, nv, pairs, k, a, row, unit, b, ldb, ahead);
+    tile_multiply_from(acc, m, 0, nv, pairs, k, (tile_rows){a, row, NULL}, unit, b, ldb, ahead);
 }
 
 #endif
