@@ -356,7 +356,7 @@ static void labels_of_texts(void **state)
     gr__json_doc *doc = json_of(last.out, strlen(last.out));
     const char *label;
     size_t n;
-    double yes, no;
+    double yes = 0, no = 0;
     assert_true(gr__json_string(gr__json_get(gr__json_root(doc), "label"), &label, &n));
     assert_string_equal(label, "yes");
     gr__json scores = gr__json_get(gr__json_root(doc), "scores");

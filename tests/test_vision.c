@@ -375,8 +375,8 @@ static const char *pictures(void)
 
 static const char *const tiny[] = {
     "task=image-classification",
-    "model={type: layers, layers: [{conv: 4, padding: 1}, batch_norm, relu, {max_pool: 2}, "
-    "flatten, {dropout: 0.1}, linear]}",
+    ("model={type: layers, layers: [{conv: 4, padding: 1}, batch_norm, relu, {max_pool: 2}, "
+     "flatten, {dropout: 0.1}, linear]}"),
     "data.augment={flip: 0.5, shift: 1, brightness: 0.1}",
     "data.valid=0.25",
     "train.batch=8",

@@ -69,7 +69,7 @@ static bool make_plan(gr__gemm_plan *p, const gr__gemm *g, float *pack_to)
     memset(p, 0, sizeof *p);
     p->g = *g;
     p->pack_to = pack_to;
-    if (pack_to) p->g.finish = NULL, p->g.finish_columns = 0;
+    if (pack_to) p->g.finish = NULL, p->g.finish_columns = 0, p->g.m = 1; /* each panel once */
     if (p->g.batch == 0) p->g.batch = 1;
     bool pairs = g->dtype == GR_BF16;
     const gr__simd *simd = simd_of(g);

@@ -68,7 +68,7 @@ static void places(const void *config, int64_t *height, int64_t *width, int64_t 
 static gr_value conv(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window, int64_t stride,
                      const gr__picture_in *in)
 {
-    gr_scope_push(g, name);
+    gr_scope_push(g, "%s", name);
     x = gr__picture_norm(g, "norm", gr__picture_conv(g, "conv", x, out, window, stride, 1), in);
     gr_scope_pop(g);
     return x;
@@ -126,7 +126,7 @@ static void build_detector(gr_graph *g, const void *config, const gr__picture_in
     map[0] = gr_relu(g, conv(g, "stem", in->x, c->base, 3, 2, in));
     for (size_t s = 0; s < c->layers.n; s++) {
         snprintf(name, sizeof name, "layer%zu", s + 1);
-        gr_scope_push(g, name);
+        gr_scope_push(g, "%s", name);
         map[s + 1] = stage(g, map[s], GR__MIN(c->base << (s + 1), c->widest), c->layers.item[s], in);
         gr_scope_pop(g);
     }

@@ -41,7 +41,7 @@ static int64_t channels(const mobilenet_config *c, int64_t n)
 static gr_value unit(gr_graph *g, const char *name, gr_value x, int64_t out, int64_t window, int64_t stride,
                      int64_t groups, const gr__picture_in *in)
 {
-    gr_scope_push(g, name);
+    gr_scope_push(g, "%s", name);
     x = gr__picture_conv(g, "conv", x, out, window, stride, groups);
     x = gr_relu(g, gr__picture_norm(g, "norm", x, in));
     gr_scope_pop(g);
