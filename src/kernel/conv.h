@@ -34,6 +34,7 @@ typedef struct gr__conv {
     void *finish_context;
     const gr__gemm_step *step; /* with GR__CONV_Y and gr__conv_can_step(), as in gemm.h; without bias */
     int n_steps;
+    int64_t y_row; /* the same: elements from position to position of y; 0: cout */
     const void *packed_w;
     void *scratch; /* gr__conv_scratch_bytes(), 64-byte aligned */
 } gr__conv;

@@ -63,7 +63,7 @@ static void make_plan(window_conv *p, const gr__conv *c)
     switch (c->result) {
     case GR__CONV_Y:
         g->n = s->cout, g->b_row = 1, g->b_col = width;
-        g->c = c->y, g->c_row = s->cout, g->bias = c->finish ? NULL : c->bias;
+        g->c = c->y, g->c_row = c->y_row ? c->y_row : s->cout, g->bias = c->finish ? NULL : c->bias;
         g->finish = c->finish, g->finish_context = c->finish_context;
         g->step = c->step, g->n_steps = c->n_steps;
         g->packed_b = c->packed_w;

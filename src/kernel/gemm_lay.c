@@ -99,7 +99,7 @@ static gr__gemm some_of(const gr__gemm *g, const part *p, int64_t batch, int64_t
     some.k = GR__MIN(p->depth, g->k - l);
     some.a = (const char *)g->a + (batch * g->a_batch + row * g->a_row + l * g->a_col) * item;
     if (g->b) some.b = (const char *)g->b + (batch * g->b_batch + l * g->b_row) * item;
-    some.b_first = l;
+    some.b_first = g->b_first + l;
     some.c = (char *)g->c + (batch * g->c_batch + row * g->c_row) * c_item;
     some.first_row = g->first_row + row;
     some.accumulate = g->accumulate || l > 0;

@@ -215,10 +215,9 @@ static bool fill_result(job *j, char *why)
     if (!fill_steps(j)) return gr__refuse(why, "not a chain of steps");
     if (j->n_steps && n % PANEL != 0 && n < MANY) return gr__refuse(why, "few columns");
     if (out->dtype != GR_F32 && out->dtype != GR_BF16) return gr__refuse(why, "dtype of the result");
-    if (j->is_conv && out->stride[0] != n) return gr__refuse(why, "rows of the result lie apart");
     j->gemm.c = j->conv.y = out->data;
     j->gemm.c_dtype = j->conv.out_dtype = out->dtype;
-    j->gemm.c_row = out->stride[0];
+    j->gemm.c_row = j->conv.y_row = out->stride[0];
     j->gemm.step = j->conv.step = j->step;
     j->gemm.n_steps = j->conv.n_steps = j->n_steps;
     return true;
