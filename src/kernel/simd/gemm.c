@@ -93,7 +93,7 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m, const ahea
     int64_t row = g->a_row * t->size, unit = 4 * g->a_col;
     tile_acc acc;
     tile_zero(&acc, m, GR__NV);
-    if (g->packed_b && g->near && t->rows <= GR__MR)
+    if (g->packed_b && g->near)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, (tile_ahead){.lines = 0});
     else if (g->packed_b && t->rows <= GR__MR)
         tile_multiply(&acc, m, GR__NV, pairs, t->units, a, row, unit, t->from, GR__NR, stream_ahead(t));
