@@ -321,44 +321,67 @@ static uint16_t *narrow(const float *x, int64_t count)
     return y;
 }
 
-/* y[n, o, co] of kernel/conv.h, or x[n, i, ci]; one group, no depth. */
+/* Where tap k is seen from place i of one axis, in what is summed over; -1: nowhere. */
+static int64_t seen_from(const gr__conv_shape *s, bool to_x, int axis, int64_t i, int64_t k)
+{
+    int64_t size = to_x ? s->out[axis] : s->in[axis];
+    int64_t at = to_x ? i + s->before[axis] - k * s->dilation[axis]
+                      : i * s->stride[axis] + k * s->dilation[axis] - s->before[axis];
+    if (to_x && at % s->stride[axis]) return -1;
+    if (to_x) at /= s->stride[axis];
+    return at >= 0 && at < size ? at : -1;
+}
+
+static void place_of(const int64_t *size, int64_t index, int64_t *place)
+{
+    place[2] = index % size[2], place[1] = index / size[2] % size[1], place[0] = index / size[2] / size[1] % size[0];
+}
+
+/* From place i, tap k, of picture n: which row of what is summed over; -1: none. */
+static int64_t row_seen(const gr__conv_shape *s, bool to_x, int64_t n, const int64_t *i, const int64_t *k)
+{
+    const int64_t *size = to_x ? s->out : s->in;
+    int64_t row = n;
+    for (int axis = 0; axis < GR__SPATIAL; axis++) {
+        int64_t at = seen_from(s, to_x, axis, i[axis], k[axis]);
+        if (at < 0) return -1;
+        row = row * size[axis] + at;
+    }
+    return row;
+}
+
+/* y[n, o, co] of kernel/conv.h, or x[n, i, ci]; one group. */
 static double sum_at(const gr__conv_shape *s, bool to_x, const uint16_t *from, const uint16_t *w, int64_t at)
 {
-    const int64_t *mine = to_x ? s->in : s->out, *other = to_x ? s->out : s->in;
-    int64_t inner = to_x ? s->cin : s->cout, outer = to_x ? s->cout : s->cin, c = at % inner;
-    int64_t i2 = at / inner % mine[2], i1 = at / inner / mine[2] % mine[1], n = at / inner / mine[2] / mine[1];
+    const int64_t *mine = to_x ? s->in : s->out;
+    int64_t inner = to_x ? s->cin : s->cout, outer = to_x ? s->cout : s->cin, c = at % inner, taps = size_of(s->window);
+    int64_t i[GR__SPATIAL], k[GR__SPATIAL];
     double sum = 0;
-    for (int64_t k1 = 0; k1 < s->window[1]; k1++)
-        for (int64_t k2 = 0; k2 < s->window[2]; k2++) {
-            int64_t p1 =
-                to_x ? i1 + s->before[1] - k1 * s->dilation[1] : i1 * s->stride[1] + k1 * s->dilation[1] - s->before[1];
-            int64_t p2 =
-                to_x ? i2 + s->before[2] - k2 * s->dilation[2] : i2 * s->stride[2] + k2 * s->dilation[2] - s->before[2];
-            if (to_x && (p1 % s->stride[1] || p2 % s->stride[2])) continue;
-            if (to_x) p1 /= s->stride[1], p2 /= s->stride[2];
-            if (p1 < 0 || p2 < 0 || p1 >= other[1] || p2 >= other[2]) continue;
-            const uint16_t *row = from + ((n * other[1] + p1) * other[2] + p2) * outer;
-            for (int64_t d = 0; d < outer; d++) {
-                int64_t co = to_x ? d : c, ci = to_x ? c : d;
-                sum += (double)gr__bf16_to_f32(row[d]) *
-                       (double)gr__bf16_to_f32(w[((co * s->cin + ci) * s->window[1] + k1) * s->window[2] + k2]);
-            }
+    place_of(mine, at / inner, i);
+    for (int64_t tap = 0; tap < taps; tap++) {
+        place_of(s->window, tap, k);
+        int64_t row = row_seen(s, to_x, at / inner / size_of(mine), i, k);
+        for (int64_t d = 0; row >= 0 && d < outer; d++) {
+            int64_t co = to_x ? d : c, ci = to_x ? c : d;
+            sum += (double)gr__bf16_to_f32(from[row * outer + d]) *
+                   (double)gr__bf16_to_f32(w[(co * s->cin + ci) * taps + tap]);
         }
+    }
     return sum;
 }
 
 /* w[co, ci, k] of kernel/conv.h, the same. */
 static double weight_at(const gr__conv_shape *s, const uint16_t *x, const uint16_t *y, int64_t at)
 {
-    int64_t k2 = at % s->window[2], k1 = at / s->window[2] % s->window[1], ci = at / size_of(s->window) % s->cin,
-            co = at / size_of(s->window) / s->cin;
+    int64_t taps = size_of(s->window), ci = at / taps % s->cin, co = at / taps / s->cin;
+    int64_t i[GR__SPATIAL], k[GR__SPATIAL];
     double sum = 0;
-    for (int64_t i = 0; i < s->batch * size_of(s->out); i++) {
-        int64_t p1 = i / s->out[2] % s->out[1] * s->stride[1] + k1 * s->dilation[1] - s->before[1],
-                p2 = i % s->out[2] * s->stride[2] + k2 * s->dilation[2] - s->before[2], n = i / size_of(s->out);
-        if (p1 < 0 || p2 < 0 || p1 >= s->in[1] || p2 >= s->in[2]) continue;
-        sum += (double)gr__bf16_to_f32(x[((n * s->in[1] + p1) * s->in[2] + p2) * s->cin + ci]) *
-               (double)gr__bf16_to_f32(y[i * s->cout + co]);
+    place_of(s->window, at % taps, k);
+    for (int64_t o = 0; o < s->batch * size_of(s->out); o++) {
+        place_of(s->out, o, i);
+        int64_t row = row_seen(s, false, o / size_of(s->out), i, k);
+        if (row < 0) continue;
+        sum += (double)gr__bf16_to_f32(x[row * s->cin + ci]) * (double)gr__bf16_to_f32(y[o * s->cout + co]);
     }
     return sum;
 }
@@ -434,6 +457,8 @@ static void windows_as_products(void **state)
         {2, 3, 1, 33, 32, {1, 15, 19}, {1, 1, 2}, {1, 5, 6}, {1, 3, 3}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
         {2, 1, 1, 32, 96, {1, 30, 28}, {1, 1, 1}, {1, 15, 14}, {1, 2, 2}, {1, 1, 1}, {0, 0, 0}, {0, 0, 0}},
         {1, 2, 1, 32, 24, {1, 1, 150}, {1, 1, 5}, {1, 1, 75}, {1, 1, 2}, {1, 1, 1}, {0, 0, 2}, {0, 0, 1}},
+        {3, 2, 1, 32, 32, {5, 6, 7}, {3, 3, 3}, {5, 6, 7}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
+        {3, 1, 1, 64, 32, {7, 8, 9}, {3, 2, 3}, {4, 7, 5}, {2, 1, 2}, {1, 1, 1}, {1, 0, 1}, {1, 0, 1}},
     };
     gr__gemm like = {.dtype = GR_BF16};
     if (!gr__cpu_has_tiles() && !gr__gemm_by_dots(&like))
