@@ -229,17 +229,6 @@ static size_t product_bytes(const conv_plan *p)
 
 static bool by_dots(const gr__conv *c) { return gr__gemm_by_dots(&(gr__gemm){.dtype = c->dtype}); }
 
-/* `gradus bench resnet --dtype bf16 --profile`: on tiles gradients of weights always, the others where rows need not be packed, or
- * enough channels hide what that costs; by dot products all of enough channels. */
-bool gr__conv_own_is_faster(const gr__conv *c)
-{
-    enum { SOME_CHANNELS = 64, MANY_CHANNELS = 128 };
-    int64_t least = GR__MIN(c->shape.cin, c->shape.cout);
-    if (!gr__conv_window_applicable(c)) return false;
-    if (by_dots(c)) return least >= SOME_CHANNELS;
-    return c->result == GR__CONV_W || least >= (gr__conv_window_packs_rows(c) ? MANY_CHANNELS : SOME_CHANNELS);
-}
-
 bool gr__conv_can_finish(const gr__conv *c)
 {
     return c->result == GR__CONV_Y && gr__conv_window_applicable(c) && !by_dots(c);

@@ -42,8 +42,6 @@ typedef struct gr__conv {
 void gr__conv_run(const gr__conv *c);
 bool gr__conv_can_finish(const gr__conv *c);
 bool gr__conv_can_step(const gr__conv *c);
-/* Than oneDNN's. */
-bool gr__conv_own_is_faster(const gr__conv *c);
 size_t gr__conv_packed_bytes(const gr__conv *c);
 void gr__conv_pack_w(const gr__conv *c, void *to);
 /* Depends on the number of threads. */

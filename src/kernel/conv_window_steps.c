@@ -6,7 +6,6 @@
 #include "kernel/conv_window.h"
 
 #include "kernel/copy.h"
-#include "kernel/gemm_amx.h"
 #include "kernel/simd.h"
 #include "kernel/window.h"
 

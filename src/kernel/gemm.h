@@ -24,8 +24,7 @@ typedef enum gr__gemm_step_op {
     GR__STEP_RELU,
     GR__STEP_MUL_ROW,
     GR__STEP_ADD_ROW,
-    GR__STEP_ADD,
-    GR__STEP_COUNT
+    GR__STEP_ADD
 } gr__gemm_step_op;
 typedef struct gr__gemm_step {
     gr__gemm_step_op op;
@@ -53,8 +52,8 @@ typedef struct gr__gemm {
     int64_t c_row, c_batch;
     const float *bias; /* (n), added once; NULL: none; not with f64 */
     bool accumulate;   /* C += */
-    const gr__gemm_step
-        *step; /* n_steps; only by dot products, one batch, neither accumulate nor finish nor few rows */
+    /* The steps: only by dot products, one batch, neither accumulate nor finish nor few rows. */
+    const gr__gemm_step *step;
     int n_steps;
     bool a_even; /* rows of A (bf16, a_col = 1) go on with a zero where k is odd */
     bool split;  /* f32 may go to tiles of bf16 in three parts each, as exact as f32: not in strict mode */

@@ -1,4 +1,5 @@
 /* conv and its two gradients: oneDNN where it is built in and able, else as products of our own. */
+#include "backend/cpu/dense.h"
 #include "backend/cpu/table.h"
 
 #include "kernel/conv.h"

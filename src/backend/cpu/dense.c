@@ -1,6 +1,7 @@
 #include "backend/cpu/dense.h"
 
 #include "base/alloc.h"
+#include "kernel/conv_window.h"
 #include "kernel/cpu.h"
 #include "kernel/gemm_amx.h"
 #include "kernel/onednn.h"
@@ -19,6 +20,17 @@ bool gr__dense_own_is_faster(const gr__gemm *g)
     if (g->dtype == GR_F32 && g->batch <= 1 && g->a_col == 1 && g->m >= TALL && narrow) return true;
     if (g->dtype == GR_F32) return g->n >= LARGE && g->b_row == 1;
     return g->m >= LARGE && g->a_row == 1;
+}
+
+/* `gradus bench resnet --dtype bf16 --profile`: on tiles gradients of weights always, the others where rows need not be packed, or
+ * enough channels hide what that costs; by dot products all of enough channels. */
+bool gr__conv_own_is_faster(const gr__conv *c)
+{
+    enum { SOME_CHANNELS = 64, MANY_CHANNELS = 128 };
+    int64_t least = GR__MIN(c->shape.cin, c->shape.cout);
+    if (!gr__conv_window_applicable(c)) return false;
+    if (gr__gemm_by_dots(&(gr__gemm){.dtype = c->dtype})) return least >= SOME_CHANNELS;
+    return c->result == GR__CONV_W || least >= (gr__conv_window_packs_rows(c) ? MANY_CHANNELS : SOME_CHANNELS);
 }
 
 gr_status gr__dense_new(const gr__gemm *g, gr__dense **out)

@@ -3,13 +3,15 @@
 #ifndef GR__DENSE_H
 #define GR__DENSE_H
 
-#include "kernel/gemm.h"
+#include "kernel/conv.h"
 
 typedef struct gr__dense gr__dense;
 
 /* Where our own is the faster one (`gradus bench gemm`): bf16 on tiles; many rows of f32 times a narrow B; and oneDNN 2.6 falls to half its speed in products
  * with a dimension of tens of thousands when the large matrix lies across. */
 bool gr__dense_own_is_faster(const gr__gemm *shape);
+/* The same of a convolution. */
+bool gr__conv_own_is_faster(const gr__conv *c);
 
 /* Pointers in the shape are not read; scratch is not used. GR_ERR_MEMORY. */
 gr_status gr__dense_new(const gr__gemm *shape, gr__dense **out);
