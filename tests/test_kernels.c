@@ -15,6 +15,7 @@
 #include "kernel/onednn.h"
 #include "kernel/optim.h"
 #include "kernel/reduce.h"
+#include "kernel/rnn.h"
 #include "kernel/rotary.h"
 #include "kernel/simd.h"
 #include "kernel/softmax.h"
@@ -966,6 +967,65 @@ static void programs(void **state)
     same_bits(map_bits, (size_t)MAP_N * GR__MAP_OP_COUNT * 4);
 }
 
+/* ---- gates ---- */
+
+/* The first step of an LSTM of 'columns' units a row of numbers of all magnitudes: what it keeps, in last places. */
+static void check_gates(int64_t rows, int64_t columns)
+{
+    int64_t n = rows * columns;
+    float *saved = memory(n * 5 * 4), *x = memory(n * 4 * 4), *product = memory(n * 4 * 4), *h = memory(n * 4),
+          *c = floats(n), *was = memory(n * 4);
+    memcpy(was, c, (size_t)n * 4);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < 4 * columns; i++) {
+            int64_t at = r * 4 * columns + i;
+            x[at] = number() * ldexpf(1, (int)((r * 7 + i) % 24) - 20); /* to 8 * 4 */
+            product[at] = 0;
+            saved[r * 5 * columns + i] = x[at];
+        }
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 0, 100, -100, 1e-30f};
+    for (int64_t i = 0; i < GR__MIN((int64_t)GR__COUNT(odd), columns); i++)
+        for (int64_t j = 0; j < 4; j++) saved[j * columns + i] = x[j * columns + i] = odd[i];
+    gr__rnn_forward(&(gr__rnn){.kind = GR__RNN_LSTM,
+                               .batch = rows,
+                               .steps = 1,
+                               .hidden = columns,
+                               .saved = saved,
+                               .blocks = 5,
+                               .keeps = true,
+                               .product = product,
+                               .h = h,
+                               .c = c,
+                               .block = GR__RNN_BLOCK});
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < columns; i++) {
+            const float *kept = saved + r * 5 * columns + i;
+            for (int64_t j = 0; j < 4; j++) {
+                double from = (double)x[(r * 4 + j) * columns + i], want = j == 2 ? tanh(from) : 1 / (1 + exp(-from));
+                near((double)kept[j * columns], want, ldexp(fabs(want), -23) * (3 + fmin(fabs(from), 100) / 2) + 2e-38,
+                     j == 2 ? "tanh" : "sigmoid", i);
+            }
+            double cell =
+                (double)kept[columns] * (double)was[r * columns + i] + (double)kept[0] * (double)kept[2 * columns];
+            near((double)c[r * columns + i], cell, 1e-6, "c", i);
+            near((double)h[r * columns + i], (double)kept[3 * columns] * tanh(cell), 1e-6, "h", i);
+        }
+    gr__free(saved), gr__free(x), gr__free(product), gr__free(h), gr__free(c), gr__free(was);
+}
+
+static void gate_level(void)
+{
+    check_gates(1, 5);
+    check_gates(3, 37);
+    check_gates(6, 4096);
+}
+
+static void gates(void **state)
+{
+    (void)state;
+    each_level(gate_level);
+}
+
 /* ---- matrix products ---- */
 
 typedef struct product {
@@ -1636,12 +1696,13 @@ static int restore(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(norms, restore),           cmocka_unit_test_setup(softmaxes, restore),
-        cmocka_unit_test_setup(optimisers, restore),      cmocka_unit_test_setup(embeddings, restore),
-        cmocka_unit_test_setup(reductions, restore),      cmocka_unit_test_setup(copies, restore),
-        cmocka_unit_test_setup(strided_copies, restore),  cmocka_unit_test_setup(dropout_and_rotary, restore),
-        cmocka_unit_test_setup(programs, restore),        cmocka_unit_test_setup(products, restore),
-        cmocka_unit_test_setup(onednn_products, restore), cmocka_unit_test_setup(attentions, restore),
+        cmocka_unit_test_setup(norms, restore),          cmocka_unit_test_setup(softmaxes, restore),
+        cmocka_unit_test_setup(optimisers, restore),     cmocka_unit_test_setup(embeddings, restore),
+        cmocka_unit_test_setup(reductions, restore),     cmocka_unit_test_setup(copies, restore),
+        cmocka_unit_test_setup(strided_copies, restore), cmocka_unit_test_setup(dropout_and_rotary, restore),
+        cmocka_unit_test_setup(programs, restore),       cmocka_unit_test_setup(gates, restore),
+        cmocka_unit_test_setup(products, restore),       cmocka_unit_test_setup(onednn_products, restore),
+        cmocka_unit_test_setup(attentions, restore),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

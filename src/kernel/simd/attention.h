@@ -11,19 +11,6 @@
 #endif
 #include "kernel/simd/vmath.h"
 
-/* 2^x to 1e-7 for x <= 127, 0 below -160; NaN stays. */
-GR__INLINE vf vexp2(vf x)
-{
-    x = vmax(vset(-160.0f), x);
-    vf n = vwhole(x), r = x - n, p = vset(1.327640980e-03f);
-    p = vfma(p, r, vset(9.675540837e-03f));
-    p = vfma(p, r, vset(5.550713466e-02f));
-    p = vfma(p, r, vset(2.402211974e-01f));
-    p = vfma(p, r, vset(6.931469669e-01f));
-    p = vfma(p, r, vset(1.000000072e+00f));
-    return vscale(p, n);
-}
-
 /* One block of queries of one head. */
 typedef struct head {
     const gr__attention_plan *p;

@@ -113,6 +113,13 @@ GR__INLINE vf sum_h(const gr__rnn *r, const place *p, int64_t j)
     return get(p->product + j * r->hidden, p->n) + get_or(r->bias_hh, j * r->hidden + p->k, p->n);
 }
 
+/* W x of the same columns of the next row: too far from this one's to be seen coming. */
+GR__INLINE void fetch_next_row(const gr__rnn *r, const place *p, int64_t gates)
+{
+    if (p->b + 1 >= r->batch) return;
+    for (int64_t j = 0; j < gates; j++) vprefetch(p->saved + (r->steps * r->blocks + j) * r->hidden);
+}
+
 GR__INLINE void finish(const gr__rnn *r, const place *p, vf h)
 {
     int64_t at = p->b * r->hidden + p->k;
@@ -124,8 +131,9 @@ GR__INLINE void finish(const gr__rnn *r, const place *p, vf h)
 GR__INLINE void lstm_forward(const gr__rnn *r, const place *p)
 {
     int64_t h = r->hidden, at = p->b * h + p->k;
-    vf i = vsigmoid(sum_x(r, p, 0) + sum_h(r, p, 0)), f = vsigmoid(sum_x(r, p, 1) + sum_h(r, p, 1));
-    vf g = vtanh(sum_x(r, p, 2) + sum_h(r, p, 2)), o = vsigmoid(sum_x(r, p, 3) + sum_h(r, p, 3));
+    vf i = vsigmoid_fused(sum_x(r, p, 0) + sum_h(r, p, 0)), f = vsigmoid_fused(sum_x(r, p, 1) + sum_h(r, p, 1));
+    vf g = vtanh_fused(sum_x(r, p, 2) + sum_h(r, p, 2)), o = vsigmoid_fused(sum_x(r, p, 3) + sum_h(r, p, 3));
+    fetch_next_row(r, p, 4);
     vf c = f * get(r->c + at, p->n) + i * g;
     put(r->c + at, p->n, c);
     if (r->keeps) {
@@ -135,13 +143,13 @@ GR__INLINE void lstm_forward(const gr__rnn *r, const place *p)
         put(p->saved + 3 * h, p->n, o);
         put(p->saved + 4 * h, p->n, c);
     }
-    finish(r, p, o * vtanh(c));
+    finish(r, p, o * vtanh_fused(c));
 }
 
 /* Reset and update gate. */
 GR__INLINE vf gru_gate(const gr__rnn *r, const place *p, int64_t j)
 {
-    vf gate = vsigmoid(sum_x(r, p, j) + sum_h(r, p, j));
+    vf gate = vsigmoid_fused(sum_x(r, p, j) + sum_h(r, p, j));
     if (r->keeps || r->kind == GR__RNN_GRU_BEFORE) put(p->saved + j * r->hidden, p->n, gate);
     return gate;
 }
@@ -151,6 +159,7 @@ GR__INLINE void gru_forward(const gr__rnn *r, const place *p)
     int64_t h = r->hidden, at = p->b * h + p->k;
     bool before = r->kind == GR__RNN_GRU_BEFORE;
     vf was = get(r->h + at, p->n), from_h, z, seen;
+    fetch_next_row(r, p, 3);
     if (before && r->stage == 0) {
         gru_gate(r, p, 1);
         seen = gru_gate(r, p, 0) * was;
@@ -167,7 +176,7 @@ GR__INLINE void gru_forward(const gr__rnn *r, const place *p)
         z = gru_gate(r, p, 1);
         if (r->keeps) put(p->saved + 3 * h, p->n, seen);
     }
-    vf n = vtanh(sum_x(r, p, 2) + from_h);
+    vf n = vtanh_fused(sum_x(r, p, 2) + from_h);
     if (r->keeps) put(p->saved + 2 * h, p->n, n);
     finish(r, p, (vset(1.0f) - z) * n + z * was);
 }
@@ -184,7 +193,7 @@ GR__INLINE void rest_forward(const gr__rnn *r, const place *p)
 
 GR__INLINE void plain_forward(const gr__rnn *r, const place *p)
 {
-    vf sum = sum_x(r, p, 0) + sum_h(r, p, 0), h = vtanh(sum);
+    vf sum = sum_x(r, p, 0) + sum_h(r, p, 0), h = vtanh_fused(sum);
     if (r->kind == GR__RNN_RELU) h = vmax(sum, vzero());
     finish(r, p, h);
 }
@@ -252,7 +261,7 @@ GR__INLINE void lstm_backward(const gr__rnn *r, const place *p)
     vf dh = dh_after(r, p);
     keep_before(r, p);
     vf i = get(p->saved, p->n), f = get(p->saved + h, p->n), g = get(p->saved + 2 * h, p->n);
-    vf o = get(p->saved + 3 * h, p->n), bent = vtanh(get(p->saved + 4 * h, p->n));
+    vf o = get(p->saved + 3 * h, p->n), bent = vtanh_fused(get(p->saved + 4 * h, p->n));
     vf dc = get(r->dc + at, p->n) + dh * o * slope_tanh(bent);
     put_row(&r->from_x, gate_at(r, p, 0), p->n, dc * g * slope_sigmoid(i));
     put_row(&r->from_x, gate_at(r, p, 1), p->n, dc * c_before(r, p) * slope_sigmoid(f));

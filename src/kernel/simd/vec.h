@@ -1,6 +1,6 @@
 /* Vectors of GR__W floats, one set of names for every ISA that a file of this folder is compiled for. Kernels are
  * written once on these; arithmetic uses the operators + - * /, which are never contracted, so that every ISA gives the
- * same bits. vfma() (one or two roundings, as the ISA has it) is for matrix products and attention only.
+ * same bits. vfma() (one or two roundings, as the ISA has it) is for matrix products and what hangs on them only.
  *
  * Reductions use GR__LANES virtual lanes (struct lanes), whatever GR__W is. */
 #ifndef GR__VEC_H
