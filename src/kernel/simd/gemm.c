@@ -152,6 +152,69 @@ GR__INLINE void run_plain_panel(const task *t, bool pairs, ahead *next)
 #undef RUN
 }
 
+/* ---- few tiles of rows beside packed columns that come from memory ---- */
+
+/* All tiles at each block of k, which so lies in the nearest cache for all but the first. Sums of a tile go to its registers and back
+ * in between, which does not pay for more. */
+enum { FEW_TILES = 3 };
+
+GR__INLINE bool few_tiles(const task *t)
+{
+    const gr__gemm *g = &t->p->g;
+    return g->packed_b && !g->near && t->rows > GR__MR && t->rows <= FEW_TILES * GR__MR;
+}
+
+GR__INLINE void add_to(tile_acc *sums, int m, const task *t, bool pairs, int64_t units, const char *a, const float *b,
+                       tile_ahead coming)
+{
+    tile_acc acc;
+    for (int r = 0; r < m; r++)
+        for (int v = 0; v < GR__NV; v++) acc.v[r][v] = sums->v[r][v];
+    tile_multiply(&acc, m, GR__NV, pairs, units, a, t->p->g.a_row * t->size, 4 * t->p->g.a_col, b, GR__NR, coming);
+    for (int r = 0; r < m; r++)
+        for (int v = 0; v < GR__NV; v++) sums->v[r][v] = acc.v[r][v];
+}
+
+/* Of the next block's lines the share of a tile of m rows from row i on. */
+GR__INLINE tile_ahead share_ahead(const task *t, const float *block, int64_t units, int64_t i, int64_t m)
+{
+    return (tile_ahead){.lines = UNIT_BYTES / 128,
+                        .at = (const char *)(block + units * GR__NR) + UNIT_BYTES * units * i / t->rows,
+                        .step = UNIT_BYTES * m / t->rows};
+}
+
+/* Rows i .. i+m-1 are tile k: alike, two rows at least. */
+#define EACH_FEW(rows, run)                                                                 \
+    for (int64_t k = 0, i = 0, m, n = ((rows) + GR__MR - 1) / GR__MR; k < n; k++, i += m) { \
+        m = ((rows)-i + n - k - 1) / (n - k);                                               \
+        switch (m) {                                                                        \
+        case 2: run(2); break;                                                              \
+        case 3: run(GR__MIN(3, GR__MR)); break;                                             \
+        case 4: run(GR__MIN(4, GR__MR)); break;                                             \
+        case 5: run(GR__MIN(5, GR__MR)); break;                                             \
+        default: run(GR__MR); break;                                                        \
+        }                                                                                   \
+    }
+
+GR__INLINE void run_few_tiles(const task *t, bool pairs)
+{
+    const gr__gemm *g = &t->p->g;
+    const char *a = t->a + (t->i0 * g->a_row + t->l0 * g->a_col) * t->size;
+    int64_t row = g->a_row * t->size, unit = 4 * g->a_col, most = t->rows <= 8 ? 32 : 64;
+    tile_acc sums[FEW_TILES];
+    memset(sums, 0, sizeof sums);
+    for (int64_t u = 0, units; u < t->units; u += units) {
+        units = GR__MIN(most, t->units - u);
+        const float *block = t->from + u * GR__NR;
+#define ADD(M) add_to(&sums[k], M, t, pairs, units, a + i * row + u * unit, block, share_ahead(t, block, units, i, m))
+        EACH_FEW(t->rows, ADD)
+#undef ADD
+    }
+#define STORE(M) tile_to_c(t, pairs, i, M, &sums[k])
+    EACH_FEW(t->rows, STORE)
+#undef STORE
+}
+
 static void run_seen_panel(const task *t, ahead *next)
 {
     seen s = {.w = t->p->g.a_window};
@@ -166,6 +229,8 @@ GR__INLINE void run_panel(const task *t, bool pairs, ahead *next)
 {
     if (pairs && t->p->g.a_window)
         run_seen_panel(t, next);
+    else if (few_tiles(t))
+        run_few_tiles(t, pairs);
     else
         run_plain_panel(t, pairs, next);
 }
