@@ -222,6 +222,13 @@ static void bad_input(void **state)
     test_write(folder, "short.txt", "too short a text\n", 17);
     run("train", "short.txt", "tokenizer.type=byte");
     expect(3, "context");
+    static const char ragged[] = "a,b,y\n1,2,0\n3,1,1\n7\n2,2,0\n5,1,1\n4,4,0\n6,2,1\n1,1,0\n8,8,1\n2,7,0\n9,3,1\n";
+    test_write(folder, "ragged.csv", ragged, sizeof ragged - 1);
+    run("train", "ragged.csv", "--target", "y", "--dry-run");
+    expect(3, "ragged.csv:4: the row has 1 fields, expected 3");
+    run("train", "ragged.csv", "--target", "y", "--dry-run", "--skip-bad");
+    expect(0, NULL);
+    assert_non_null(strstr(last.err, "ragged.csv:4: left out 1 row"));
     test_write(folder, "notes.odt", "x", 1);
     run("inspect", "notes.odt");
     expect(4, "no kind that inspect knows");

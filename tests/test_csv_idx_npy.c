@@ -83,6 +83,34 @@ static void forms(void **state)
     gr__csv_table_release(&t);
 }
 
+static void keep_warning(void *user, gr_log_level level, const char *line)
+{
+    (void)level;
+    snprintf(user, 200, "%s", line);
+}
+
+/* Rows of another number of fields are left out on request, counted, and the first one is named. */
+static void csv_ragged(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *flat, *warning;
+    } cases[] = {{"a,b\n1\n1,2\n1,2,3\n\n3,4\n5\n", "a|b / 1|2 / 3|4", "t.csv:2: left out 3 rows"},
+                 {"a,b\n1,2\n\"x\ny\",2,3\n3,4\n", "a|b / 1|2 / 3|4", "t.csv:3: left out 1 row "},
+                 {"a,b\n1,2\n", "a|b / 1|2", ""}};
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        gr__csv_table t;
+        char warning[200] = "";
+        gr_set_log(keep_warning, warning, GR_LOG_WARNING);
+        assert_ok(read_text(cases[i].text, &(gr__csv_options){.header = GR__CSV_YES, .skip_ragged = true}, &t));
+        gr_set_log(NULL, NULL, GR_LOG_WARNING);
+        assert_string_equal(flat(&t), cases[i].flat);
+        if (*cases[i].warning ? !strstr(warning, cases[i].warning) : *warning)
+            fail_msg("case %zu: the warning is '%s'", i, warning);
+        gr__csv_table_release(&t);
+    }
+}
+
 static void csv_failures(void **state)
 {
     (void)state;
@@ -642,6 +670,7 @@ int main(void)
         cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(large_files_are_read_whole),
         cmocka_unit_test(forms),
+        cmocka_unit_test(csv_ragged),
         cmocka_unit_test(csv_failures),
         cmocka_unit_test(cells),
         cmocka_unit_test(buffer_edges),

@@ -10,7 +10,7 @@ enum { MOST_METRICS = 16 };
 
 static struct {
     const char *out, *target;
-    bool fresh, resume, dry_run, plan;
+    bool fresh, resume, dry_run, plan, skip_bad;
     double time_limit;
 } o;
 
@@ -19,6 +19,8 @@ static const cli_option options[] = {
      "folder of the run (default: 'out' of the config, else runs/NAME)", false},
     {"target", 0, CLI_TEXT, &o.target, "COLUMN", 0, 0, NULL, "of a CSV file: what to predict; the same as data.target",
      false},
+    {"skip-bad", 0, CLI_FLAG, &o.skip_bad, NULL, 0, 0, NULL,
+     "leave out what cannot be read, with a warning; the same as data.skip_bad=true", false},
     {"fresh", 0, CLI_FLAG, &o.fresh, NULL, 0, 0, NULL, "begin anew: remove the checkpoints of that folder", false},
     {"resume", 0, CLI_FLAG, &o.resume, NULL, 0, 0, NULL, "refuse to begin anew: there must be a checkpoint", false},
     {"dry-run", 0, CLI_FLAG, &o.dry_run, NULL, 0, 0, NULL, "configuration, tables, memory and time; nothing is written",
@@ -31,7 +33,7 @@ static const cli_option options[] = {
 
 static gr_status open_run(gr_run **run)
 {
-    const char *overrides[COUNT(cli.setting) + 2];
+    const char *overrides[COUNT(cli.setting) + 3];
     char seed[48], target[512];
     int n = 0;
     if (cli.seed >= 0) { /* first, so that train.seed=... wins */
@@ -42,6 +44,7 @@ static gr_status open_run(gr_run **run)
         snprintf(target, sizeof target, "data.target=\"%s\"", o.target);
         overrides[n++] = target;
     }
+    if (o.skip_bad) overrides[n++] = "data.skip_bad=true";
     for (int i = 0; i < cli.n_settings; i++) overrides[n++] = cli.setting[i];
     gr_run_options ro = {
         .overrides = overrides, .n_overrides = n, .out = o.out, .fresh = o.fresh, .no_write = o.dry_run || o.plan};

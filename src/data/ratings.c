@@ -1,5 +1,6 @@
 #include "data/ratings.h"
 
+#include "base/log.h"
 #include "base/map.h"
 #include "format/csv.h"
 
@@ -60,17 +61,35 @@ static gr_status find_column(const gr__csv_table *t, const char *name, size_t *o
     return *name ? gr__csv_table_column(t, name, out) : GR_OK;
 }
 
+typedef struct wanted_columns {
+    size_t user, item, rating, time;
+} wanted_columns;
+
+/* Row 'from' of the file becomes row 'at'. Numbers come first: a row whose numbers are bad leaves no names behind. */
+static gr_status read_row(const gr__csv_table *t, const wanted_columns *c, size_t from, names *users, names *items,
+                          gr__ratings *r, int64_t at)
+{
+    double value = 1;
+    r->line[at] = t->line[from];
+    r->time[at] = (double)from;
+    if (c->rating != SIZE_MAX) GR_TRY(take_number(t, from, c->rating, &value));
+    if (c->time != SIZE_MAX) GR_TRY(take_number(t, from, c->time, &r->time[at]));
+    r->rating[at] = (float)value;
+    GR_TRY(place_of(users, t, from, c->user, &r->user[at]));
+    return place_of(items, t, from, c->item, &r->item[at]);
+}
+
 static gr_status read_rows(const gr__ratings_options *o, const gr__csv_table *t, names *users, names *items,
                            gr__ratings *r)
 {
-    size_t user, item, rating, time, n = t->rows;
+    wanted_columns c;
+    size_t n = t->rows;
     GR_FAIL_IF(n == 0, GR_ERR_DATA, "'%s' has no rows", t->path);
     GR_FAIL_IF(n > INT32_MAX, GR_ERR_LIMIT, "'%s' has more than 2^31 rows", t->path);
-    GR_TRY(gr__csv_table_column(t, o->user, &user));
-    GR_TRY(gr__csv_table_column(t, o->item, &item));
-    GR_TRY(find_column(t, o->rating, &rating));
-    GR_TRY(find_column(t, o->time, &time));
-    r->n = (int64_t)n;
+    GR_TRY(gr__csv_table_column(t, o->user, &c.user));
+    GR_TRY(gr__csv_table_column(t, o->item, &c.item));
+    GR_TRY(find_column(t, o->rating, &c.rating));
+    GR_TRY(find_column(t, o->time, &c.time));
     r->user = gr__calloc(n, sizeof *r->user);
     r->item = gr__calloc(n, sizeof *r->item);
     r->rating = gr__calloc(n, sizeof *r->rating);
@@ -78,15 +97,15 @@ static gr_status read_rows(const gr__ratings_options *o, const gr__csv_table *t,
     r->line = gr__calloc(n, sizeof *r->line);
     if (!r->user || !r->item || !r->rating || !r->time || !r->line) return gr__fail_memory("ratings", n * 32);
     for (size_t i = 0; i < n; i++) {
-        double value = 1;
-        r->line[i] = t->line[i];
-        r->time[i] = (double)i;
-        GR_TRY(place_of(users, t, i, user, &r->user[i]));
-        GR_TRY(place_of(items, t, i, item, &r->item[i]));
-        if (rating != SIZE_MAX) GR_TRY(take_number(t, i, rating, &value));
-        if (time != SIZE_MAX) GR_TRY(take_number(t, i, time, &r->time[i]));
-        r->rating[i] = (float)value;
+        gr_status status = read_row(t, &c, i, users, items, r, r->n);
+        if (status == GR_OK)
+            r->n++;
+        else if (status == GR_ERR_DATA && o->skip_bad)
+            gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+        else
+            return status;
     }
+    GR_FAIL_IF(r->n == 0, GR_ERR_DATA, "'%s' has no row that can be read", t->path);
     return GR_OK;
 }
 
@@ -132,7 +151,8 @@ gr_status gr__ratings_read(const gr__ratings_options *o, const gr__conf_strings 
     names users = {0}, items = {0};
     gr_status status = GR_OK;
     *out = (gr__ratings){0};
-    GR_TRY(gr__csv_read(o->source, &(gr__csv_options){.header = (gr__csv_choice)o->header}, &t));
+    GR_TRY(gr__csv_read(o->source, &(gr__csv_options){.header = (gr__csv_choice)o->header, .skip_ragged = o->skip_bad},
+                        &t));
     GR_TRY_DONE(open_names(known_users, &users));
     GR_TRY_DONE(open_names(known_items, &items));
     GR_TRY_DONE(read_rows(o, &t, &users, &items, out));

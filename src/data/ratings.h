@@ -8,6 +8,7 @@
 typedef struct gr__ratings_options {
     const char *source, *user, *item, *rating, *time; /* columns; rating, time "": there is none */
     int header;
+    bool skip_bad; /* rows of another number of fields, or that GR_ERR_DATA below names: left out, with a warning */
 } gr__ratings_options;
 
 typedef struct gr__ratings {

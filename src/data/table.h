@@ -23,7 +23,7 @@ typedef struct gr__table_options {
     const char *source, *test_source, *target, *strip;
     gr__conf_strings names, ignore;
     int header, predict;
-    bool log_target;
+    bool log_target, skip_bad;
     int balance; /* gr__table_balance */
     gr__split_options split;
     const gr__conf *columns, *all;

@@ -2,6 +2,7 @@
 #include "format/csv_int.h"
 
 #include "base/arena.h"
+#include "base/log.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,6 +12,8 @@ struct gr__csv {
     gr__arena arena; /* path and names */
     bool header, decimal_comma;
     bool waiting; /* the first row was read at opening and is data */
+    bool skip_ragged;
+    int64_t ragged, first_ragged; /* rows left out; where the first one starts */
     size_t columns;
     const char **name;
     gr__cell *cell;
@@ -49,6 +52,7 @@ static gr_status start(gr__csv *c, const char *path, const gr__csv_options *opti
     static const gr__csv_options sniff_all = {0};
     gr__csv_records *r = &c->records;
     bool more = false;
+    c->skip_ragged = options && options->skip_ragged;
     if (!(r->path = gr__arena_strdup(&c->arena, path))) return gr__fail_memory("a file name", strlen(path));
     if (!(r->input = gr__alloc(GR__CSV_INPUT_BYTES))) return gr__fail_memory("a file buffer", GR__CSV_INPUT_BYTES);
     GR_TRY(gr__stream_open(path, &r->stream));
@@ -91,13 +95,26 @@ void gr__csv_close(gr__csv **csv)
 
 /* ---- rows ---- */
 
+static gr_status warn_of_ragged(const gr__csv *c)
+{
+    if (c->ragged > 0)
+        gr__log(GR_LOG_WARNING, "%s:%lld: left out %lld row%s with another number of fields than %zu, this one first",
+                c->records.path, (long long)c->first_ragged, (long long)c->ragged, c->ragged == 1 ? "" : "s",
+                c->columns);
+    return GR_OK;
+}
+
 gr_status gr__csv_next_row(gr__csv *c, bool *more)
 {
     gr__csv_records *r = &c->records;
     *more = true;
-    if (!c->waiting) GR_TRY(gr__csv_next_record(r, more));
-    c->waiting = false;
-    if (!*more) return GR_OK;
+    for (;; c->ragged++) {
+        if (!c->waiting) GR_TRY(gr__csv_next_record(r, more));
+        c->waiting = false;
+        if (!*more) return warn_of_ragged(c);
+        if (r->count == c->columns || !c->skip_ragged) break;
+        if (c->ragged == 0) c->first_ragged = r->line;
+    }
     GR_FAIL_IF(r->count != c->columns, GR_ERR_DATA, "%s:%lld: the row has %zu fields, expected %zu", r->path,
                (long long)r->line, r->count, c->columns);
     for (size_t i = 0; i < c->columns; i++)

@@ -14,6 +14,7 @@ typedef struct gr__csv_options {
     gr__csv_choice header;        /* the first row holds names */
     gr__csv_choice quotes;        /* "..." may hold separators, newlines and "" */
     gr__csv_choice decimal_comma; /* 1,5 is a number */
+    bool skip_ragged;             /* rows with another number of fields are left out, with a warning at the end */
 } gr__csv_options;
 
 typedef struct gr__cell {

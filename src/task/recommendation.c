@@ -66,6 +66,8 @@ static const gr__conf_row data_rows[] = {
     {"time", GR__CONF_STRING, AT(file.time), 0, 0, NULL, "3", "column of the time, a number; \"\": as the rows come",
      0},
     {"header", GR__CONF_ENUM, AT(file.header), 0, 0, headers, "auto", "whether the first row holds names", 0},
+    {"skip_bad", GR__CONF_BOOL, AT(file.skip_bad), 0, 0, NULL, "false",
+     "leave out rows that cannot be read; default: the first one is an error", 0},
     GR__SPLIT_ROWS(AT(split)),
     {"session_gap", GR__CONF_DOUBLE, AT(session_gap), 0, 1e18, NULL, "0",
      "ratings: time without a rating that ends a sitting, which has a bias of its own; 0: none", 0},
