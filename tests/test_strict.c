@@ -32,6 +32,14 @@ static const char *const llama[] = {"tokenizer.type=char",
                                     "data.valid=0.1",
                                     NULL};
 
+#define RECURRENT(cell)                                                                                  \
+    {                                                                                                    \
+        "tokenizer.type=char", "model.type=rnn", "model.cell=" cell, "model.layers=2", "model.width=40", \
+            "model.hidden=70", "model.context=30", "model.tied=false", "train.batch=9", "train.steps=3", \
+            "train.lr=0.01", "train.seed=3", "data.valid=0.1", NULL                                      \
+    }
+static const char *const lstm[] = RECURRENT("lstm"), *const gru[] = RECURRENT("gru");
+
 static const char *text(void)
 {
     static char t[TEXT];
@@ -95,6 +103,18 @@ static void llama_on_any_processor(void **state)
     any_processor(llama);
 }
 
+static void lstm_on_any_processor(void **state)
+{
+    (void)state;
+    any_processor(lstm);
+}
+
+static void gru_on_any_processor(void **state)
+{
+    (void)state;
+    any_processor(gru);
+}
+
 static void bf16_with_any_threads(void **state)
 {
     (void)state;
@@ -116,10 +136,9 @@ static void default_from_run_to_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gpt_on_any_processor),
-        cmocka_unit_test(llama_on_any_processor),
-        cmocka_unit_test(bf16_with_any_threads),
-        cmocka_unit_test(default_from_run_to_run),
+        cmocka_unit_test(gpt_on_any_processor),  cmocka_unit_test(llama_on_any_processor),
+        cmocka_unit_test(lstm_on_any_processor), cmocka_unit_test(gru_on_any_processor),
+        cmocka_unit_test(bf16_with_any_threads), cmocka_unit_test(default_from_run_to_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

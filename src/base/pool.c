@@ -21,6 +21,7 @@ static struct {
     _Atomic(void *) context;
     _Atomic uint32_t chunks;
     _Atomic int threads;   /* that may take part, the caller among them */
+    _Atomic int mode;      /* the caller's */
     _Atomic uint32_t done; /* chunks that workers have finished */
 
     _Atomic int sleeping; /* workers */
@@ -38,6 +39,16 @@ static struct {
           .one_caller = PTHREAD_MUTEX_INITIALIZER};
 
 static GR__THREAD int inside = -1; /* this thread's number while it runs chunks */
+static GR__THREAD int mode;        /* of a worker: its last caller's */
+
+int gr__parallel_mode(void) { return mode; }
+
+int gr__parallel_set_mode(int wanted)
+{
+    int was = mode;
+    mode = wanted;
+    return was;
+}
 
 bool gr__parallel_inside(void) { return inside >= 0; }
 
@@ -104,6 +115,7 @@ static void *worker_main(void *arg)
         gr__chunk_fn fn = atomic_load_explicit(&pool.fn, memory_order_acquire);
         void *context = atomic_load_explicit(&pool.context, memory_order_acquire);
         uint32_t chunks = atomic_load_explicit(&pool.chunks, memory_order_acquire);
+        mode = atomic_load_explicit(&pool.mode, memory_order_acquire);
         if (me >= atomic_load_explicit(&pool.threads, memory_order_acquire)) continue;
         gr__core_enter(me);
         uint32_t ran = work(call, fn, context, chunks, me);
@@ -156,6 +168,7 @@ static uint32_t open_call(gr__chunk_fn fn, void *context, uint32_t chunks, int t
     atomic_store_explicit(&pool.context, context, memory_order_release);
     atomic_store_explicit(&pool.chunks, chunks, memory_order_release);
     atomic_store_explicit(&pool.threads, threads, memory_order_release);
+    atomic_store_explicit(&pool.mode, mode, memory_order_release);
     atomic_store_explicit(&pool.done, 0, memory_order_relaxed);
     atomic_store(&pool.next, (uint64_t)call << 32);
     if (atomic_load(&pool.sleeping) > 0) {

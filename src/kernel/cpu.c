@@ -1,5 +1,7 @@
 #include "kernel/cpu.h"
 
+#include "base/parallel.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,16 +99,9 @@ void gr__cpu_set_level(int wanted)
     level = GR__MIN(GR__MAX(wanted, 0), info.best);
 }
 
-static GR__THREAD bool strict;
+bool gr__cpu_set_strict(bool on) { return gr__parallel_set_mode(on) != 0; }
 
-bool gr__cpu_set_strict(bool on)
-{
-    bool was = strict;
-    strict = on;
-    return was;
-}
-
-bool gr__cpu_strict(void) { return strict; }
+bool gr__cpu_strict(void) { return gr__parallel_mode() != 0; }
 
 bool gr__cpu_has_tiles(void) { return gr__cpu_get_level() == GR__CPU_AMX && shown.bf16; }
 

@@ -34,7 +34,7 @@ void gr__cpu_set_level(int level);
 /* Whether products of bf16 may use tiles now: the level, and the dot product is not hidden. */
 bool gr__cpu_has_tiles(void);
 
-/* Strict mode of this thread, for the time of making or running a plan: own kernels only, whose results depend neither on
+/* Strict mode of this thread and of the chunks that it runs, for the time of making or running a plan: own kernels only, whose results depend neither on
  * the number of threads nor, in f32, on the level. Returns what it was. */
 bool gr__cpu_set_strict(bool on);
 bool gr__cpu_strict(void);

@@ -126,22 +126,25 @@ GR__INLINE void run_pair(const task *t, bool pairs)
     tile_to_c(&second, pairs, 0, 1, &two);
 }
 
-/* Each number of rows has its own code, so that the tile lives in registers. Beside a packed B tiles are alike: a small one
- * would wait for memory. */
+/* Each number of rows has its own code, so that the tile lives in registers. */
+#define OF_HEIGHT(m, run)                   \
+    switch (m) {                            \
+    case 1: run(1); break;                  \
+    case 2: run(2); break;                  \
+    case 3: run(GR__MIN(3, GR__MR)); break; \
+    case 4: run(GR__MIN(4, GR__MR)); break; \
+    case 5: run(GR__MIN(5, GR__MR)); break; \
+    default: run(GR__MR); break;            \
+    }
+
+/* Beside a packed B tiles are alike: a small one would wait for memory. */
 #define EACH_TILE(t, next, before, run)                                                          \
     bool alike = (t)->p->g.packed_b;                                                             \
     int64_t left = ((t)->rows + GR__MR - 1) / GR__MR;                                            \
     for (int64_t i = 0, m; i < (t)->rows; i += m, left--) {                                      \
         m = alike ? ((t)->rows - i + left - 1) / left : GR__MIN((t)->rows - i, (int64_t)GR__MR); \
         before;                                                                                  \
-        switch (m) {                                                                             \
-        case 1: run(1); break;                                                                   \
-        case 2: run(2); break;                                                                   \
-        case 3: run(GR__MIN(3, GR__MR)); break;                                                  \
-        case 4: run(GR__MIN(4, GR__MR)); break;                                                  \
-        case 5: run(GR__MIN(5, GR__MR)); break;                                                  \
-        default: run(GR__MR); break;                                                             \
-        }                                                                                        \
+        OF_HEIGHT(m, run)                                                                        \
         pack_share(next, i + m, (t)->rows);                                                      \
     }
 
@@ -183,17 +186,11 @@ GR__INLINE tile_ahead share_ahead(const task *t, const float *block, int64_t uni
                         .step = UNIT_BYTES * m / t->rows};
 }
 
-/* Rows i .. i+m-1 are tile k: alike, two rows at least. */
-#define EACH_FEW(rows, run)                                                                 \
-    for (int64_t k = 0, i = 0, m, n = ((rows) + GR__MR - 1) / GR__MR; k < n; k++, i += m) { \
-        m = ((rows)-i + n - k - 1) / (n - k);                                               \
-        switch (m) {                                                                        \
-        case 2: run(2); break;                                                              \
-        case 3: run(GR__MIN(3, GR__MR)); break;                                             \
-        case 4: run(GR__MIN(4, GR__MR)); break;                                             \
-        case 5: run(GR__MIN(5, GR__MR)); break;                                             \
-        default: run(GR__MR); break;                                                        \
-        }                                                                                   \
+/* Tile k are rows i .. i+m-1; tiles are alike. */
+#define EACH_FEW(t, run)                                                                       \
+    for (int64_t k = 0, i = 0, m, n = ((t)->rows + GR__MR - 1) / GR__MR; k < n; k++, i += m) { \
+        m = ((t)->rows - i + n - k - 1) / (n - k);                                             \
+        OF_HEIGHT(m, run)                                                                      \
     }
 
 GR__INLINE void run_few_tiles(const task *t, bool pairs)
@@ -207,11 +204,11 @@ GR__INLINE void run_few_tiles(const task *t, bool pairs)
         units = GR__MIN(most, t->units - u);
         const float *block = t->from + u * GR__NR;
 #define ADD(M) add_to(&sums[k], M, t, pairs, units, a + i * row + u * unit, block, share_ahead(t, block, units, i, m))
-        EACH_FEW(t->rows, ADD)
+        EACH_FEW(t, ADD)
 #undef ADD
     }
 #define STORE(M) tile_to_c(t, pairs, i, M, &sums[k])
-    EACH_FEW(t->rows, STORE)
+    EACH_FEW(t, STORE)
 #undef STORE
 }
 
