@@ -4,6 +4,8 @@
 #include "base/parallel.h"
 #include "tests/test.h"
 
+#include <time.h>
+#include <stdatomic.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -273,13 +275,46 @@ static void lent_cores_are_given_back(void **state)
     assert_ok(gr_set_threads(0));
 }
 
+/* ---- the caller's mode ---- */
+
+typedef struct modes {
+    int wanted;
+    atomic_int others, by_workers;
+} modes;
+
+static void look_at_mode(void *context, int64_t chunk, int thread)
+{
+    modes *m = context;
+    (void)chunk;
+    if (gr__parallel_mode() != m->wanted) atomic_fetch_add(&m->others, 1);
+    if (thread > 0) atomic_fetch_add(&m->by_workers, 1);
+    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); /* the other thread comes, too */
+}
+
+static void chunks_have_the_mode_of_their_caller(void **state)
+{
+    (void)state;
+    int threads = gr_threads();
+    assert_ok(gr_set_threads(2));
+    for (int wanted = 0; wanted < 6; wanted++) {
+        modes m = {.wanted = wanted % 3};
+        int was = gr__parallel_set_mode(m.wanted);
+        assert_int_equal(was, 0);
+        for (int i = 0; i < 100 && atomic_load(&m.by_workers) == 0; i++) gr__parallel(20, look_at_mode, &m);
+        assert_int_equal(gr__parallel_set_mode(was), m.wanted);
+        assert_int_equal(atomic_load(&m.others), 0);
+        assert_true(atomic_load(&m.by_workers) > 0);
+    }
+    assert_ok(gr_set_threads(threads));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_chunk_runs_once),     cmocka_unit_test(several_callers),
         cmocka_unit_test(helpers_leave_signals),     cmocka_unit_test(the_grid_covers_everything),
         cmocka_unit_test(a_child_of_fork_computes),  cmocka_unit_test(who_waits_lends_its_core),
-        cmocka_unit_test(lent_cores_are_given_back),
+        cmocka_unit_test(lent_cores_are_given_back), cmocka_unit_test(chunks_have_the_mode_of_their_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

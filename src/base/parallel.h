@@ -37,8 +37,8 @@ void gr__parallel_in_place(void);
 /* The calling thread takes no signals but those of its own faults: they are for the application's threads, and one that came
  * while oneDNN computes would write over data (cli/signals.c). */
 void gr__leave_signals(void);
-/* A number that chunks find as the thread that called has set it (0 at first), whatever thread they run on: kernel/cpu.c keeps there
- * whether a plan is strict. Setting returns what it was. */
+/* A number that chunks find as the thread that called has set it (0 at first), whatever thread they run on. Setting returns what it
+ * was. */
 int gr__parallel_mode(void);
 int gr__parallel_set_mode(int mode);
 /* Whether this thread runs a chunk. */

@@ -5,6 +5,7 @@
 #include "format/csv.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,15 +97,19 @@ static gr_status read_rows(const gr__ratings_options *o, const gr__csv_table *t,
     r->time = gr__calloc(n, sizeof *r->time);
     r->line = gr__calloc(n, sizeof *r->line);
     if (!r->user || !r->item || !r->rating || !r->time || !r->line) return gr__fail_memory("ratings", n * 32);
+    char first_bad[256] = "";
     for (size_t i = 0; i < n; i++) {
         gr_status status = read_row(t, &c, i, users, items, r, r->n);
         if (status == GR_OK)
             r->n++;
-        else if (status == GR_ERR_DATA && o->skip_bad)
-            gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
-        else
+        else if (status != GR_ERR_DATA || !o->skip_bad)
             return status;
+        else if (!*first_bad)
+            snprintf(first_bad, sizeof first_bad, "%s", gr_message());
     }
+    if (*first_bad)
+        gr__log(GR_LOG_WARNING, "left out %lld of %zu rows; the first: %s", (long long)n - (long long)r->n, n,
+                first_bad);
     GR_FAIL_IF(r->n == 0, GR_ERR_DATA, "'%s' has no row that can be read", t->path);
     return GR_OK;
 }

@@ -159,7 +159,7 @@ GR__INLINE void run_plain_panel(const task *t, bool pairs, ahead *next)
 
 /* All tiles at each block of k, which so lies in the nearest cache for all but the first. Sums of a tile go to its registers and back
  * in between, which does not pay for more. */
-enum { FEW_TILES = 3 };
+enum { FEW_TILES = 3, FEWEST_ROWS = 8, SHORT_BLOCK = 32, BLOCK = 64 }; /* of units, the shorter one for so few rows */
 
 GR__INLINE bool few_tiles(const task *t)
 {
@@ -197,7 +197,7 @@ GR__INLINE void run_few_tiles(const task *t, bool pairs)
 {
     const gr__gemm *g = &t->p->g;
     const char *a = t->a + (t->i0 * g->a_row + t->l0 * g->a_col) * t->size;
-    int64_t row = g->a_row * t->size, unit = 4 * g->a_col, most = t->rows <= 8 ? 32 : 64;
+    int64_t row = g->a_row * t->size, unit = 4 * g->a_col, most = t->rows <= FEWEST_ROWS ? SHORT_BLOCK : BLOCK;
     tile_acc sums[FEW_TILES];
     memset(sums, 0, sizeof sums);
     for (int64_t u = 0, units; u < t->units; u += units) {
