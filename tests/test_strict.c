@@ -32,11 +32,11 @@ static const char *const llama[] = {"tokenizer.type=char",
                                     "data.valid=0.1",
                                     NULL};
 
-#define RECURRENT(cell)                                                                                  \
-    {                                                                                                    \
-        "tokenizer.type=char", "model.type=rnn", "model.cell=" cell, "model.layers=2", "model.width=40", \
-            "model.hidden=70", "model.context=30", "model.tied=false", "train.batch=9", "train.steps=3", \
-            "train.lr=0.01", "train.seed=3", "data.valid=0.1", NULL                                      \
+#define RECURRENT(cell)                                                                                   \
+    {                                                                                                     \
+        "tokenizer.type=char", "model.type=rnn", "model.cell=" cell, "model.layers=2", "model.width=40",  \
+            "model.hidden=70", "model.context=30", "model.tied=false", "train.batch=17", "train.steps=3", \
+            "train.lr=0.01", "train.seed=3", "data.valid=0.1", NULL                                       \
     }
 static const char *const lstm[] = RECURRENT("lstm"), *const gru[] = RECURRENT("gru");
 

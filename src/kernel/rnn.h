@@ -4,7 +4,7 @@
  * or d·W (backward) between the steps. GR__RNN_GRU_BEFORE has a second product in a step, so it has two stages.
  *
  *   saved   (B, T, S*H)  lstm: i, f, g, o, c; gru: r, z, n, seen (op/recurrent.h); rnn: forward only, W x.
- *                        Forward without 'keeps' it is W x, (B, T, G*H), of which nothing is kept
+ *                        Forward without 'keeps' it is W x, (B, T, G*H), of which nothing is kept; where 'joined' it is not read
  *   from_x  (B*T, G*H)   gradients of W x + b;  from_h: of W h + b, the same array but for GR__RNN_GRU, rows as far apart */
 #ifndef GR__RNN_H
 #define GR__RNN_H
@@ -29,7 +29,8 @@ typedef struct gr__rnn {
     float *saved;
     int64_t blocks; /* of H numbers in a row of saved: S or G */
     bool keeps;
-    gr__rows y; /* (B*T, H) */
+    bool joined; /* forward: product is W x + W h; not with a GRU */
+    gr__rows y;  /* (B*T, H) */
 
     const float *bias_ih, *bias_hh; /* forward (G*H); NULL: none */
     float *h, *c;                   /* forward (B, H): the states; c: lstm */

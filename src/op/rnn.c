@@ -74,6 +74,12 @@ static const gr__case cases[] = {
             STATE(2, 37)},
      .tolerance = 8,
      .slow_grad = true},
+    {.name = "many rows",
+     .n_in = 6,
+     .in = {{3, {18, 3, 5}}, {2, {9, 5}}, {2, {9, 9}}, {-1}, BIAS(9), LENGTHS(18)},
+     .attr = &reverse,
+     .tolerance = 8,
+     .slow_grad = true},
     {.name = "square", .n_in = 3, .in = {{3, {2, 4, 3}}, {2, {5, 3}}, {2, {5, 4}}}, .expect = GR_ERR_SHAPE},
 };
 

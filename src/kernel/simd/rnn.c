@@ -103,7 +103,6 @@ GR__INLINE void walk(const gr__rnn *r, int64_t first, int64_t last, int64_t gate
 
 /* ---- forward ---- */
 
-/* W x + b + W h + b of gate j; without the products of h: W x + b. */
 GR__INLINE vf sum_x(const gr__rnn *r, const place *p, int64_t j)
 {
     return get(p->saved + j * r->hidden, p->n) + get_or(r->bias_ih, j * r->hidden + p->k, p->n);
@@ -113,10 +112,16 @@ GR__INLINE vf sum_h(const gr__rnn *r, const place *p, int64_t j)
     return get(p->product + j * r->hidden, p->n) + get_or(r->bias_hh, j * r->hidden + p->k, p->n);
 }
 
+/* W x + b + W h + b of gate j. */
+GR__INLINE vf sum(const gr__rnn *r, const place *p, int64_t j)
+{
+    return sum_h(r, p, j) + (r->joined ? get_or(r->bias_ih, j * r->hidden + p->k, p->n) : sum_x(r, p, j));
+}
+
 /* W x of the same columns of the next row: too far from this one's to be seen coming. */
 GR__INLINE void fetch_next_row(const gr__rnn *r, const place *p, int64_t gates)
 {
-    if (p->b + 1 >= r->batch) return;
+    if (p->b + 1 >= r->batch || r->joined) return;
     for (int64_t j = 0; j < gates; j++) vprefetch(p->saved + (r->steps * r->blocks + j) * r->hidden);
 }
 
@@ -131,8 +136,8 @@ GR__INLINE void finish(const gr__rnn *r, const place *p, vf h)
 GR__INLINE void lstm_forward(const gr__rnn *r, const place *p)
 {
     int64_t h = r->hidden, at = p->b * h + p->k;
-    vf i = vsigmoid_fused(sum_x(r, p, 0) + sum_h(r, p, 0)), f = vsigmoid_fused(sum_x(r, p, 1) + sum_h(r, p, 1));
-    vf g = vtanh_fused(sum_x(r, p, 2) + sum_h(r, p, 2)), o = vsigmoid_fused(sum_x(r, p, 3) + sum_h(r, p, 3));
+    vf i = vsigmoid_fused(sum(r, p, 0)), f = vsigmoid_fused(sum(r, p, 1));
+    vf g = vtanh_fused(sum(r, p, 2)), o = vsigmoid_fused(sum(r, p, 3));
     fetch_next_row(r, p, 4);
     vf c = f * get(r->c + at, p->n) + i * g;
     put(r->c + at, p->n, c);
@@ -186,15 +191,15 @@ GR__INLINE void rest_forward(const gr__rnn *r, const place *p)
 {
     int64_t at = p->b * r->hidden + p->k;
     if (r->kind == GR__RNN_GRU_BEFORE && r->stage == 0) return;
-    for (int64_t j = 0; j < r->blocks; j++) put(p->saved + j * r->hidden, p->n, vzero());
+    for (int64_t j = 0; r->keeps && j < r->blocks; j++) put(p->saved + j * r->hidden, p->n, vzero());
     put_row(&r->low, p->b * r->low.ld + p->k, p->n, get(r->h + at, p->n));
     put_row(&r->y, (p->b * r->steps + r->t) * r->hidden + p->k, p->n, vzero());
 }
 
 GR__INLINE void plain_forward(const gr__rnn *r, const place *p)
 {
-    vf sum = sum_x(r, p, 0) + sum_h(r, p, 0), h = vtanh_fused(sum);
-    if (r->kind == GR__RNN_RELU) h = vmax(sum, vzero());
+    vf all = sum(r, p, 0), h = vtanh_fused(all);
+    if (r->kind == GR__RNN_RELU) h = vmax(all, vzero());
     finish(r, p, h);
 }
 
