@@ -44,7 +44,8 @@ typedef struct demo {
     size_t corpus_bytes;
     char *sample[4]; /* before: en, zh; after: en, zh */
     judged judged;
-    double seconds; /* of training, in this call */
+    double seconds;    /* of training, in this call */
+    double peak_bytes; /* of the process, when the training ended */
 } demo;
 
 static double now(void)
@@ -203,7 +204,7 @@ static void print_end(const demo *d, const gr_metric *m, int n, const char *repo
     putchar('\n');
     for (int i = 0; i < n; i++) printf("  %-14s %.4g\n", m[i].name, m[i].value);
     printf("  %-14s %s\n", "trained in", time);
-    overview_print_memory(stdout, &p);
+    overview_print_memory(stdout, &p, d->peak_bytes);
     printf("\nReport: %s\n\n%sNext%s\n", report, out_bold(stdout), out_plain(stdout));
     printf("  gradus generate %s --prompt \"Once upon a time\"\n", o.out);
     printf("  gradus inspect %s --tensors\n", o.out);
@@ -256,6 +257,7 @@ static gr_status train(demo *d)
     start = now();
     s = progress_train(d->run, 0);
     d->seconds = now() - start;
+    d->peak_bytes = (double)gr_process_peak_bytes(); /* the judge's texts are no part of the training */
     return s;
 }
 

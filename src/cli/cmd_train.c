@@ -106,7 +106,7 @@ static void print_end(gr_run *run, const gr_metric *m, int n)
     for (int i = 0; i < n; i++) out_cell(&t, "%s", m[i].name), out_cell(&t, "%.5g", m[i].value);
     if (n) out_print_table(stdout, &t, true), putchar('\n');
     printf("  model     %s\n  metrics   %s/metrics.jsonl\n  report    %s/report.html\n", p.out, p.out, p.out);
-    overview_print_memory(stdout, &p);
+    overview_print_memory(stdout, &p, (double)gr_process_peak_bytes());
     printf("\n%sNext%s\n", out_bold(stdout), out_plain(stdout));
     if (p.vocab)
         printf("  gradus generate %s --prompt \"Once upon a time\"\n  gradus eval %s TEXT\n", p.out, p.out);

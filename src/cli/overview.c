@@ -181,9 +181,8 @@ void overview_json(gr_run *run, double step_seconds)
     json_close();
 }
 
-void overview_print_memory(FILE *out, const gr_run_plan *plan)
+void overview_print_memory(FILE *out, const gr_run_plan *plan, double measured)
 {
-    double measured = (double)gr_process_peak_bytes();
     char a[32], b[32];
     if (measured <= 0) return;
     gr_show_bytes(a, measured);

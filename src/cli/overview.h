@@ -10,7 +10,7 @@
 void overview_print(FILE *out, gr_run *run, double step_seconds);
 /* The same as members of the JSON object that is open. */
 void overview_json(gr_run *run, double step_seconds);
-/* Measured peak of the process against the prediction, as a sentence. */
-void overview_print_memory(FILE *out, const gr_run_plan *plan);
+/* The most that the process held, in bytes (0: unknown), against the prediction, as a sentence. */
+void overview_print_memory(FILE *out, const gr_run_plan *plan, double measured);
 
 #endif
