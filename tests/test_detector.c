@@ -223,7 +223,10 @@ static void count_boxes(void *user, int64_t picture, const gr_detection *found, 
 {
     seen *s = user;
     (void)picture;
-    for (size_t i = 0; i < n; i++) s->n[found[i].category]++, s->worst = fmin(s->worst, found[i].score);
+    for (size_t i = 0; i < n; i++) {
+        s->n[found[i].category] += found[i].score >= 0.5; /* a weaker one more depends on the last bits of the training */
+        s->worst = fmin(s->worst, found[i].score);
+    }
 }
 
 static void learns(void **state)
@@ -263,7 +266,7 @@ static void learns(void **state)
     for (int i = 0; i < 2; i++) snprintf(path[i], sizeof path[i], "%s/JPEGImages/p%d.ppm", folder, i + 1);
     gr_detect_options o = {.draw = draws ? drawn : NULL};
     assert_ok(gr_detect_pictures(m, (const char *[]){path[0], path[1]}, 2, &o, count_boxes, &s));
-    print_message("%d blue, %d red, score %.3f at least\n", s.n[0], s.n[1], s.worst);
+    print_message("%d blue, %d red surely, score %.3f at least\n", s.n[0], s.n[1], s.worst);
     assert_true(s.n[0] == 2 && s.n[1] == 2 && s.worst >= 0.3);
     gr_model_free(&m);
     if (!draws) return;
