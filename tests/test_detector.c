@@ -224,7 +224,8 @@ static void count_boxes(void *user, int64_t picture, const gr_detection *found, 
     seen *s = user;
     (void)picture;
     for (size_t i = 0; i < n; i++) {
-        s->n[found[i].category] += found[i].score >= 0.5; /* a weaker one more depends on the last bits of the training */
+        bool sure = found[i].score >= 0.5; /* a weaker one more depends on the last bits of the training */
+        s->n[found[i].category] += sure;
         s->worst = fmin(s->worst, found[i].score);
     }
 }

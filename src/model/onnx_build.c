@@ -210,14 +210,14 @@ gr_status gr__onnx_set_empty(gr__onnx_call *c, int k, gr_dtype dtype, int rank, 
         if (dim[i]) others *= dim[i];
     }
     c->out[k] = (gr__onnx_value){.dtype = dtype, .rank = rank};
-    memcpy(c->out[k].dim, dim, (size_t)rank * sizeof *dim);
+    for (int i = 0; i < rank; i++) c->out[k].dim[i] = dim[i];
     return GR_OK;
 }
 
 gr_status gr__onnx_set_numbers(gr__onnx_call *c, int k, gr_dtype dtype, int rank, const int64_t *dim, const double *x)
 {
     gr_tensor t = {.dtype = GR_F64, .rank = rank};
-    memcpy(t.dim, dim, (size_t)rank * sizeof *dim);
+    for (int i = 0; i < rank; i++) t.dim[i] = dim[i]; /* NULL where rank is 0 */
     if (gr_tensor_count(&t) == 0) return gr__onnx_set_empty(c, k, dtype, rank, dim);
     memcpy(&t.data, &x, sizeof x);
     return gr__onnx_set(c, k, gr_constant(c->g, &t), dtype);
