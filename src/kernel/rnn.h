@@ -1,7 +1,7 @@
 /* One step of a recurrent layer without its products: gates, states, and backward what they give.
  *
  * The driver (backend/cpu/cpu_rnn.c) makes W x of all steps at once, in place of what the step then saves, and W h (forward)
- * or d·W (backward) between the steps. GR__RNN_GRU_BEFORE has a second product in a step, so it has two stages.
+ * or d·W (backward) between the steps; where 'joined' W x and W h together. GR__RNN_GRU_BEFORE has a second product in a step, so it has two stages.
  *
  *   saved   (B, T, S*H)  lstm: i, f, g, o, c; gru: r, z, n, seen (op/recurrent.h); rnn: forward only, W x.
  *                        Forward without 'keeps' it is W x, (B, T, G*H), of which nothing is kept; where 'joined' it is not read

@@ -257,13 +257,15 @@ static gr_status forward_prepare(const gr__args *a, void **state)
     return GR_OK;
 }
 
+static int64_t time_of(const scan *s, int64_t step) { return s->job.reverse ? s->z.t - 1 - step : step; }
+
 /* x of the step number 'step', behind h of those rows. */
 static void put_x(const scan *s, int64_t step, int64_t first, int64_t last)
 {
     const gr__scan *z = &s->z;
     size_t row = (size_t)operand_row(z, true) * z->item, bytes = (size_t)z->i * z->item;
     if (step >= z->t) return;
-    int64_t t = s->job.reverse ? z->t - 1 - step : step;
+    int64_t t = time_of(s, step);
     for (int64_t b = first; b < last; b++)
         memcpy(s->operand[step % 2] + (size_t)b * row + (size_t)z->h * z->item, s->x + (size_t)(b * z->t + t) * bytes,
                bytes);
@@ -275,10 +277,11 @@ static void fill_operands(const scan *s)
     const gr__scan *z = &s->z;
     int64_t row = operand_row(z, s->p->joined);
     int64_t used = z->h + (s->p->joined ? z->i : 0);
-    for (int64_t b = 0; b < 2 * z->b; b++)
-        memset(s->operand[b % 2] + (size_t)(b / 2 * row + used) * z->item, 0, (size_t)(row - used) * z->item);
-    for (int64_t b = 0; b < z->b; b++)
+    for (int64_t b = 0; b < z->b; b++) {
+        for (int k = 0; k < 2; k++)
+            memset(s->operand[k] + (size_t)(b * row + used) * z->item, 0, (size_t)(row - used) * z->item);
         gr__cast(s->operand[0] + (size_t)(b * row) * z->item, z->dtype, s->job.h + b * z->h, GR_F32, z->h);
+    }
     if (s->p->joined) put_x(s, 0, 0, z->b);
 }
 
@@ -288,8 +291,7 @@ static int64_t stages(const gr__scan *z) { return gr__scan_resets_before(z) ? 2 
 static gr__rnn stage_job(const scan *s, int64_t at)
 {
     gr__rnn job = s->job;
-    int64_t step = at / stages(&s->z);
-    job.t = job.reverse ? s->z.t - 1 - step : step;
+    job.t = time_of(s, at / stages(&s->z));
     job.stage = (int)(at % stages(&s->z));
     job.low = gr__scan_rows(s->operand[(at + 1) % 2], s->z.dtype, operand_row(&s->z, s->p->joined));
     return job;
