@@ -224,6 +224,7 @@ void gr__gemm_run_columns(const gr__gemm *g, int64_t first, int64_t columns, int
     if (!make_plan(&p, &some, NULL)) return;
     p.group = ceil_div(columns, simd_of(g)->nr);
     p.column_blocks = 1;
+    p.fetch = !gr__cpu_has_tiles(); /* Zen 5 does not always see it coming: half of it from L2, half from L3 */
     gr__task_kernel *fn = g->dtype == GR_BF16 ? simd_of(g)->gemm_bf16 : simd_of(g)->gemm;
     for (int64_t i = 0; i < p.row_blocks; i++) fn(&(gr__gemm_call){&p, -1, 0}, i, thread);
 }

@@ -64,7 +64,7 @@ typedef struct gr__gemm {
     int64_t first_row;      /* what blocks call row 0 of C */
     int64_t finish_columns; /* of a block on tiles, a multiple of 32 up to 256, but for a row's last one; 0: any */
     const void *packed_b;   /* instead of B: what gr__gemm_pack_b() made; only where gr__gemm_can_pack() */
-    bool turned;            /* with packed_b: threads read it from the end, see gr__parallel_home() */
+    bool turned;            /* with packed_b: threads read it from the end, see gr__parallel_home(); 'near' too */
     bool near;              /* packed B is read again and again, from cache: see gr__gemm_run_columns() */
     void *scratch;          /* gr__gemm_scratch_bytes(), 64-byte aligned */
 } gr__gemm;

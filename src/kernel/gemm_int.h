@@ -31,6 +31,7 @@ typedef struct gr__gemm_plan {
     int64_t mc, group; /* rows, panels of a task */
     int64_t row_blocks, column_blocks;
     float *pack_to;          /* NULL, or: B's panels are packed there, all of k of a panel together; nothing else */
+    bool fetch;              /* packed B that is 'near' is fetched a little ahead */
     bool thin;               /* few rows and B by rows: B streams past without packing */
     int64_t step;            /* rows of a block that are made at once: what is given away; else all */
     size_t b_bytes, c_bytes; /* of one thread's scratch */

@@ -306,8 +306,9 @@ static void scan_block(void *context, int64_t at, int64_t block, int thread)
             column = block * job.block;
     g.a = s->operand[at % 2];
     g.scratch = s->scratch;
+    g.turned = at / stages(&s->z) % 2; /* the gates, the blocks, and the columns of each */
     for (int64_t k = 0; k < gates; k++) {
-        int64_t j = first + (at % 2 ? gates - 1 - k : k); /* in turned order, like the blocks */
+        int64_t j = first + (g.turned ? gates - 1 - k : k);
         g.packed_b = s->packed + (size_t)j * s->p->gate_bytes;
         g.c = s->product + j * g.n;
         gr__gemm_run_columns(&g, column, GR__MIN(job.block, g.n - column), thread);

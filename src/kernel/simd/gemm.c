@@ -20,6 +20,13 @@ GR__INLINE tile_ahead stream_ahead(const task *t)
         .lines = UNIT_BYTES / 64, .near = false, .at = (const char *)t->from + STREAM_BYTES, .step = UNIT_BYTES};
 }
 
+/* Packed B that lies in some cache, one unit. */
+GR__INLINE tile_ahead near_ahead(const float *from, bool fetches)
+{
+    enum { NEAR_BYTES = 1024 };
+    return (tile_ahead){.lines = fetches ? UNIT_BYTES / 64 : 0, .near = true, .at = (const char *)from + NEAR_BYTES};
+}
+
 /* Packed B that several tiles of rows read from cache: each fetches its share of what comes a whole part later. */
 GR__INLINE tile_ahead part_ahead(const task *t, int64_t i, int m)
 {
@@ -107,7 +114,7 @@ GR__INLINE void run_rows(const task *t, bool pairs, int64_t i, int m, const ahea
 }
 
 /* One row and two panels of a packed B that lie in cache, at once: a sum waits less for the one before. */
-GR__INLINE void run_pair(const task *t, bool pairs)
+GR__INLINE void run_two(const task *t, bool pairs, bool fetches)
 {
     const gr__gemm *g = &t->p->g;
     int64_t per = pairs ? 2 : 1, next = (g->k + per - 1) / per * GR__NR;
@@ -116,14 +123,22 @@ GR__INLINE void run_pair(const task *t, bool pairs)
     tile_zero(&one, 1, GR__NV);
     tile_zero(&two, 1, GR__NV);
     for (int64_t l = 0; l < t->units; l++) {
-        tile_multiply(&one, 1, GR__NV, pairs, 1, a + 4 * l, 0, 0, t->from + l * GR__NR, 0, (tile_ahead){.lines = 0});
-        tile_multiply(&two, 1, GR__NV, pairs, 1, a + 4 * l, 0, 0, t->from + next + l * GR__NR, 0,
-                      (tile_ahead){.lines = 0});
+        const float *b = t->from + l * GR__NR;
+        tile_multiply(&one, 1, GR__NV, pairs, 1, a + 4 * l, 0, 0, b, 0, near_ahead(b, fetches));
+        tile_multiply(&two, 1, GR__NV, pairs, 1, a + 4 * l, 0, 0, b + next, 0, near_ahead(b + next, fetches));
     }
     task second = *t;
     second.j0 += GR__NR;
     tile_to_c(t, pairs, 0, 1, &one);
     tile_to_c(&second, pairs, 0, 1, &two);
+}
+
+GR__INLINE void run_pair(const task *t, bool pairs)
+{
+    if (t->p->fetch)
+        run_two(t, pairs, true);
+    else
+        run_two(t, pairs, false);
 }
 
 /* Each number of rows has its own code, so that the tile lives in registers. */
@@ -335,22 +350,32 @@ GR__INLINE void run_given(const gr__gemm_call *call, int64_t index, int thread, 
     }
 }
 
+/* Panels of a part of k: two at once where there is one row, and all of them from the end where 'turned'. */
+GR__INLINE void run_part(walk *w, int64_t l0, bool pairs)
+{
+    const gr__gemm *g = &w->t.p->g;
+    bool two = g->near && w->t.rows == 1, turned = g->near && g->turned;
+    int64_t wide = two ? 2 * GR__NR : GR__NR, n = (w->end - w->t.j_first + wide - 1) / wide;
+    for (int64_t q = 0; q < n; q++) {
+        int64_t first = w->t.j_first + (turned ? n - 1 - q : q) * wide, end = GR__MIN(first + wide, w->end);
+        for (int64_t j0 = first; j0 < end; j0 += GR__NR) {
+            ahead next;
+            enter_part(w, l0, j0, &next);
+            if (two && j0 + 2 * GR__NR <= end) {
+                run_pair(&w->t, pairs);
+                break;
+            }
+            run_panel(&w->t, pairs, &next);
+        }
+    }
+}
+
 GR__INLINE void run_task(const gr__gemm_call *call, int64_t index, int thread, bool pairs)
 {
     walk w;
     begin_walk(&w, call, index, thread, pairs);
     const gr__gemm *g = &call->plan->g;
-    for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += call->plan->kc) /* once for k = 0 too */
-        for (int64_t j0 = w.t.j_first; j0 < w.end; j0 += GR__NR) {
-            ahead next;
-            enter_part(&w, l0, j0, &next);
-            if (g->near && w.t.rows == 1 && j0 + 2 * GR__NR <= w.end) {
-                run_pair(&w.t, pairs);
-                j0 += GR__NR;
-            } else {
-                run_panel(&w.t, pairs, &next);
-            }
-        }
+    for (int64_t l0 = 0; l0 == 0 || l0 < g->k; l0 += call->plan->kc) run_part(&w, l0, pairs); /* once for k = 0 too */
 }
 
 /* Panels for many products, nothing else. */
