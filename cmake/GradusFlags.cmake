@@ -26,7 +26,12 @@ set(GRADUS_FLAGS_exact "")
 set(GRADUS_FLAGS_avx2 -mavx2 -mfma -mf16c)
 set(GRADUS_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx512bf16 -mfma -mf16c
     -mprefer-vector-width=512)
-set(GRADUS_FLAGS_amx ${GRADUS_FLAGS_avx512} -mamx-tile -mamx-bf16)
+if(GRADUS_SOFTWARE_TILES)
+    set(GRADUS_FLAGS_amx ${GRADUS_FLAGS_avx512})
+    target_compile_definitions(gradus_flags INTERFACE GR__SOFTWARE_AMX=1)
+else()
+    set(GRADUS_FLAGS_amx ${GRADUS_FLAGS_avx512} -mamx-tile -mamx-bf16)
+endif()
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
     set(GRADUS_X86 TRUE)

@@ -460,8 +460,7 @@ static void windows_as_products(void **state)
         {3, 2, 1, 32, 32, {5, 6, 7}, {3, 3, 3}, {5, 6, 7}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}},
         {3, 1, 1, 64, 32, {7, 8, 9}, {3, 2, 3}, {4, 7, 5}, {2, 1, 2}, {1, 1, 1}, {1, 0, 1}, {1, 0, 1}},
     };
-    gr__gemm like = {.dtype = GR_BF16};
-    if (!gr__cpu_has_tiles() && !gr__gemm_by_dots(&like))
+    if (!gr__cpu_has_tiles() && !gr__gemm_by_dots(GR_BF16))
         test_skip("this processor neither has tiles nor dot products");
     for (size_t i = 0; i < GR__COUNT(shapes); i++)
         for (int result = 0; result < GR__CONV_RESULT_COUNT; result++)

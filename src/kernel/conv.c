@@ -227,7 +227,7 @@ static size_t product_bytes(const conv_plan *p)
     return most;
 }
 
-static bool by_dots(const gr__conv *c) { return gr__gemm_by_dots(&(gr__gemm){.dtype = c->dtype}); }
+static bool by_dots(const gr__conv *c) { return gr__gemm_by_dots(c->dtype); }
 
 bool gr__conv_can_finish(const gr__conv *c)
 {

@@ -107,7 +107,7 @@ static bool make_job(const gr__conv *c, int64_t index, remainder_job *j)
                       .b_col = 1,
                       .a_window = &j->window,
                       .finish = scatter,
-                      .finish_columns = gr__gemm_by_dots(&(gr__gemm){.dtype = c->dtype}) ? BLOCK_COLUMNS : 0,
+                      .finish_columns = gr__gemm_by_dots(c->dtype) ? BLOCK_COLUMNS : 0,
                       .finish_context = j};
     return taps > 0 && places > 0;
 }

@@ -18,6 +18,9 @@ static const char *const level_names[GR__CPU_LEVEL_COUNT] = {"generic", "avx2", 
 #include <cpuid.h>
 #include <sys/syscall.h>
 
+#if GR__SOFTWARE_AMX
+static bool ask_for_tiles(void) { return true; } /* x86/software_amx.h */
+#else
 /* Leaf 7 names the tiles; Linux gives a process their registers only when it asks for them. */
 static bool ask_for_tiles(void)
 {
@@ -26,6 +29,7 @@ static bool ask_for_tiles(void)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & BF16) || !(d & TILES)) return false;
     return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
 }
+#endif
 
 static void find_features(void)
 {

@@ -99,37 +99,39 @@ bool gr__gemm_is_few(const gr__gemm *g)
 static bool on_tiles(const gr__gemm *g) { return gr__gemm_amx_applicable(g) && !(g->packed_b && gr__gemm_is_few(g)); }
 
 /* Vectors multiply pairs of bf16, and are the fastest way. */
-bool gr__gemm_by_dots(const gr__gemm *g)
+bool gr__gemm_by_dots(gr_dtype dtype)
 {
     bool has = gr__cpu_get_level() >= GR__CPU_AVX512 && gr__cpu()->bf16;
-    return has && g->dtype == GR_BF16 && !gr__gemm_amx_applicable(g);
+    return has && dtype == GR_BF16 && !gr__cpu_has_tiles();
 }
 
 bool gr__gemm_can_see(const gr__gemm *g, const gr__window_rows *w)
 {
     if (g->dtype != GR_BF16) return false;
     if (gr__gemm_amx_applicable(g)) return true;
-    return gr__gemm_by_dots(g) && w->channels % GR__TILES_STEP == 0 && w->channels <= GR__GEMM_MOST_CHANNELS &&
+    return gr__gemm_by_dots(g->dtype) && w->channels % GR__TILES_STEP == 0 && w->channels <= GR__GEMM_MOST_CHANNELS &&
            w->taps[0] * w->taps[1] * w->taps[2] <= GR__GEMM_MOST_TAPS;
 }
 
 bool gr__gemm_can_step(const gr__gemm *g)
 {
-    return gr__gemm_by_dots(g) && g->batch <= 1 && !g->accumulate && !g->finish && !(g->packed_b && gr__gemm_is_few(g));
+    return gr__gemm_by_dots(g->dtype) && g->batch <= 1 && !g->accumulate && !g->finish &&
+           !(g->packed_b && gr__gemm_is_few(g));
 }
 
 /* A plain product and a map behind it take less time than sums that a program finishes in cache; with the loss's blocks, whose
  * logits would go through memory, it is the other way round. */
 static bool gives_away(const gr__gemm *g)
 {
-    return g->finish_columns && gr__gemm_by_dots(g) && g->batch <= 1 && g->k * g->finish_columns * 2 <= MOST_KEPT_BYTES;
+    return g->finish_columns && gr__gemm_by_dots(g->dtype) && g->batch <= 1 &&
+           g->k * g->finish_columns * 2 <= MOST_KEPT_BYTES;
 }
 
 /* Parts of f32 would take half as much memory again as the numbers. */
 static bool packs_on_tiles(const gr__gemm *g) { return g->dtype == GR_BF16 && gr__gemm_amx_applicable(g); }
 static bool packs_for_vectors(const gr__gemm *g)
 {
-    return gr__gemm_is_few(g) || (gr__gemm_by_dots(g) && g->batch <= 1);
+    return gr__gemm_is_few(g) || (gr__gemm_by_dots(g->dtype) && g->batch <= 1);
 }
 
 bool gr__gemm_can_finish(const gr__gemm *g)

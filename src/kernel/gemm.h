@@ -73,7 +73,7 @@ void gr__gemm_run(const gr__gemm *g);
 /* On tiles; 'finish_columns' wide blocks by dot products of bf16; else few rows, where a 'packed_b' (there or not) is named. */
 bool gr__gemm_can_finish(const gr__gemm *g);
 /* bf16 on vectors that multiply pairs, where there are no tiles. */
-bool gr__gemm_by_dots(const gr__gemm *g);
+bool gr__gemm_by_dots(gr_dtype dtype);
 bool gr__gemm_can_step(const gr__gemm *g);
 /* Operands that the window sees: on tiles any, by dot products those whose channels come in whole steps of 32. */
 bool gr__gemm_can_see(const gr__gemm *g, const struct gr__window_rows *window);

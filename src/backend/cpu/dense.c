@@ -15,7 +15,7 @@ bool gr__dense_own_is_faster(const gr__gemm *g)
 {
     enum { LARGE = 8192, TALL = 600, NARROW = 384, LANES = 64, LEAST_ROWS = 32, LEAST_COLUMNS = 48 };
     if (gr__gemm_amx_applicable(g)) return true;
-    if (gr__gemm_by_dots(g) && g->batch <= 1 && g->m >= LEAST_ROWS && g->n >= LEAST_COLUMNS) return true;
+    if (gr__gemm_by_dots(g->dtype) && g->batch <= 1 && g->m >= LEAST_ROWS && g->n >= LEAST_COLUMNS) return true;
     bool narrow = g->n > LANES && g->n <= NARROW && g->n % LANES == 0;
     if (g->dtype == GR_F32 && g->batch <= 1 && g->a_col == 1 && g->m >= TALL && narrow) return true;
     if (g->dtype == GR_F32) return g->n >= LARGE && g->b_row == 1;
@@ -29,7 +29,7 @@ bool gr__conv_own_is_faster(const gr__conv *c)
     enum { SOME_CHANNELS = 64, MANY_CHANNELS = 128 };
     int64_t least = GR__MIN(c->shape.cin, c->shape.cout);
     if (!gr__conv_window_applicable(c)) return false;
-    if (gr__gemm_by_dots(&(gr__gemm){.dtype = c->dtype})) return least >= SOME_CHANNELS;
+    if (gr__gemm_by_dots(c->dtype)) return least >= SOME_CHANNELS;
     return c->result == GR__CONV_W || least >= (gr__conv_window_packs_rows(c) ? MANY_CHANNELS : SOME_CHANNELS);
 }
 

@@ -3,6 +3,9 @@
 #define GR__PRODUCT_AMX_H
 
 #include "kernel/simd/vec.h"
+#if GR__SOFTWARE_AMX
+#include "kernel/x86/software_amx.h"
+#endif
 
 /* Eight empty instructions behind each load and product in a loop: where the other half of the physical core uses tiles too,
  * loops of tile instructions alone take 1.1 (bf16) to 1.4 times (split_amx.c) as long; elsewhere they cost nothing. */
