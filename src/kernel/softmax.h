@@ -33,8 +33,8 @@ typedef struct gr__cross_entropy {
      * 0 .. whole-1 */
     const float *known_lse;
     int64_t whole;
-    /* Optional, bf16 (rows, v): exp(logits - base), base (rows) being about a row's maximum. Made beside lse; with known_lse they are
-     * read, in place of logits, and so is loss. */
+    /* Optional, bf16 (rows, v), where pairs of bf16 are multiplied: exp(logits - base), base (rows) being about a row's maximum.
+     * Made beside lse, of logits in f32; with known_lse they are read, in place of logits, and so is loss, and dlogits are bf16. */
     gr__rows exps;
     float *base;
 } gr__cross_entropy;

@@ -19,17 +19,27 @@ static float exp_one(float x)
     return out[0];
 }
 
+GR__INLINE void lanes_most(lanes *most, const float *x)
+{
+    for (int p = 0; p < GR__PARTS; p++) most->part[p] = vmax(most->part[p], vload(x + p * GR__W));
+}
+
 /* Maximum of the row, 0 where that is -inf, so that it can be subtracted. */
 static float row_base(const gr__rows *x, int64_t r, int64_t c, float *tile)
 {
-    lanes most = lanes_set(-INFINITY);
+    enum { CHAINS = 4 }; /* of maxima that do not wait for each other */
+    lanes most[CHAINS];
+    for (int k = 0; k < CHAINS; k++) most[k] = lanes_set(-INFINITY);
     for (int64_t at = 0; at < c; at += GR__TILE) {
-        int64_t n = GR__MIN(GR__TILE, c - at);
+        int64_t n = GR__MIN(GR__TILE, c - at), i = 0;
         const float *t = tile_load(x, r, at, n, -INFINITY, tile);
-        for (int64_t i = 0; i < n; i += GR__LANES)
-            for (int p = 0; p < GR__PARTS; p++) most.part[p] = vmax(most.part[p], vload(t + i + p * GR__W));
+        for (; i + CHAINS * GR__LANES <= n; i += CHAINS * GR__LANES)
+            for (int k = 0; k < CHAINS; k++) lanes_most(&most[k], t + i + k * GR__LANES);
+        for (; i < n; i += GR__LANES) lanes_most(&most[0], t + i);
     }
-    float m = lanes_max(&most);
+    for (int k = 1; k < CHAINS; k++)
+        for (int p = 0; p < GR__PARTS; p++) most[0].part[p] = vmax(most[0].part[p], most[k].part[p]);
+    float m = lanes_max(&most[0]);
     return m == -INFINITY ? 0 : m;
 }
 
@@ -46,25 +56,49 @@ static float row_exp_sum(const gr__rows *x, int64_t r, int64_t c, float base, fl
     return lanes_sum(&sum);
 }
 
-/* The same, and stored. */
+enum { TWO = 2 * GR__LANES };
+
+/* The same of a row of f32, and stored in bf16. */
 static float row_exps(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float base)
 {
-    float tx[GR__TILE], ty[GR__TILE];
+    const float *from = (const float *)x->data + r * x->ld;
+    uint16_t *to = (uint16_t *)y->data + r * y->ld;
+    float rest[TWO], out[TWO];
     lanes sum = lanes_set(0);
     vf b = vset(base);
-    for (int64_t at = 0; at < c; at += GR__TILE) {
-        int64_t n = GR__MIN(GR__TILE, c - at);
-        const float *t = tile_load(x, r, at, n, -INFINITY, tx);
-        float *out = tile_open(y, r, at, n, ty);
-        for (int64_t i = 0; i < n; i += GR__LANES)
-            for (int p = 0; p < GR__PARTS; p++) {
-                vf e = vexp_negative(vload(t + i + p * GR__W) - b);
-                vstore(out + i + p * GR__W, e);
-                sum.part[p] = sum.part[p] + e;
+    for (int64_t at = 0; at < c; at += TWO) {
+        int64_t n = GR__MIN((int64_t)TWO, c - at);
+        const float *t = from + at;
+        if (n < TWO) {
+            for (int i = 0; i < TWO; i++) rest[i] = i < n ? t[i] : -INFINITY;
+            t = rest;
+        }
+        for (int i = 0; i < TWO; i += 2 * GR__W) {
+            vf e = vexp_negative(vload(t + i) - b), f = vexp_negative(vload(t + i + GR__W) - b);
+            sum.part[i / GR__W % GR__PARTS] = sum.part[i / GR__W % GR__PARTS] + e;
+            sum.part[(i / GR__W + 1) % GR__PARTS] = sum.part[(i / GR__W + 1) % GR__PARTS] + f;
+            if (n == TWO) {
+                vstore_two_bf16(to + at + i, e, f);
+            } else {
+                vstore(out + i, e);
+                vstore(out + i + GR__W, f);
             }
-        tile_store(y, r, at, n, out);
+        }
+        if (n < TWO) narrow_bf16(to + at, out, n);
     }
     return lanes_sum(&sum);
+}
+
+/* y = x*factor, both in bf16 */
+static void row_scaled(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float factor)
+{
+    const uint16_t *from = (const uint16_t *)x->data + r * x->ld;
+    uint16_t *to = (uint16_t *)y->data + r * y->ld;
+    int64_t i = 0;
+    vf f = vset(factor);
+    for (; i + 2 * GR__W <= c; i += 2 * GR__W)
+        vstore_two_bf16(to + i, vload_bf16(from + i) * f, vload_bf16(from + i + GR__W) * f);
+    for (; i < c; i++) to[i] = gr__f32_to_bf16(gr__bf16_to_f32(from[i]) * factor);
 }
 
 static float row_sum(const gr__rows *x, int64_t r, int64_t c, float *tile)
@@ -188,7 +222,7 @@ static void known_row(const gr__cross_entropy *a, int64_t r)
     }
     bool inside = target >= 0 && target < a->v;
     if (a->exps.data) {
-        row_affine(&a->exps, &a->dlogits, r, a->v, exp_one(a->base[r] - a->known_lse[r]) * scale, 0);
+        row_scaled(&a->exps, &a->dlogits, r, a->v, exp_one(a->base[r] - a->known_lse[r]) * scale);
         if (inside) put(&a->dlogits, r, target, (exp_one(-a->loss[r]) - 1) * scale);
         return;
     }
@@ -206,7 +240,7 @@ static void fetch_exps(const gr__cross_entropy *a, int64_t r)
 
 void GR__KERNEL(cross_entropy)(const void *args, int64_t first, int64_t last)
 {
-    enum { ROWS_AHEAD = 4 };
+    enum { ROWS_AHEAD = 8 };
     const gr__cross_entropy *a = args;
     float tile[GR__TILE], scale = (float)a->scale;
     float smooth = (float)(a->smoothing / (double)GR__MAX(a->v, 1)), keep = (float)(1 - a->smoothing);
