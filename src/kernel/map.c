@@ -1,5 +1,6 @@
 #include "kernel/map.h"
 
+#include "kernel/copy.h"
 #include "kernel/simd_int.h"
 
 #include <string.h>
@@ -106,12 +107,27 @@ void gr__map_run_part(const gr__map_job *map, int64_t row, int64_t column, int64
     gr__simd_get()->map(&p, 0, units_of(&p));
 }
 
+static bool is_float(gr_dtype d) { return d == GR_F32 || d == GR_BF16 || d == GR_F16; }
+
+/* Nothing but a conversion of what lies in one piece: gr__cast() writes a large one past the caches. */
+static bool only_converts(const gr__map_job *m)
+{
+    const gr__map_operand *in = &m->input[0], *out = &m->output[0];
+    bool one = m->n_inputs == 1 && m->n_outputs == 1 && m->n_code == 1 && m->rank == 1;
+    return one && m->code[0].op == GR__MAP_COPY && m->code[0].a == 0 && m->output_register[0] == m->code[0].dst &&
+           in->stride[0] == 1 && is_float(in->dtype) && is_float(out->dtype) && in->dtype != out->dtype;
+}
+
 void gr__map_run(const gr__map_job *map)
 {
     gr__map_job m = *map;
     gr__map_plan p;
     memset(&p, 0, sizeof p);
     merge(&m);
+    if (only_converts(&m)) {
+        gr__cast(m.output[0].data, m.output[0].dtype, m.input[0].data, m.input[0].dtype, m.dim[0]);
+        return;
+    }
     fill_plan(&p, &m);
     if (p.n <= 0 || p.rows <= 0) return;
     gr__run_range(gr__simd_get()->map, &p, units_of(&p), 16, 1);
