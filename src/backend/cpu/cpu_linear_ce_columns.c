@@ -4,7 +4,8 @@
  * 4 C bytes there, and 2 for each row. Where there are more than 2 C rows (or no dweight is wanted) the logits are made again, on
  * processors whose products are much faster than their memory. The scratch is some 15 MB whatever the vocabulary.
  *
- * Scratch: | gradient of a block's logits, bf16 | dx f32 (rows, c) | lse, loss, maximum of each PART of each row | lse | products | */
+ * Scratch: | gradient of a block's logits, bf16 | dx f32 (rows, c) | lse, loss, maximum of each PART of each row | lse | x, packed |
+ * products | */
 #include "backend/cpu/dense.h"
 #include "backend/cpu/room.h"
 #include "backend/cpu/table.h"
@@ -63,6 +64,7 @@ typedef struct parts {
     float *dx;
     float *part_lse, *part_loss, *part_base; /* (parts, rows) */
     float *lse;
+    void *packed_x; /* as dweight's products read it; NULL: they pack it each for itself */
     void *borrowed;
 } parts;
 
@@ -200,6 +202,16 @@ static gr_status make(const gr__args *a, void **state)
 
 /* ---- scratch ---- */
 
+/* Not measured on tiles. */
+static size_t packed_x_bytes(const columns_ce *s)
+{
+    size_t most = 0;
+    for (int i = 0; i < MOST_SIZES && !gr__cpu_has_tiles(); i++)
+        for (int j = 0; j < MOST_SIZES; j++)
+            most = GR__MAX(most, gr__dense_packed_bytes(s->chunk[i].size[j].dw_first));
+    return most;
+}
+
 static parts carve(const columns_ce *s, gr__room *r)
 {
     parts p;
@@ -209,6 +221,8 @@ static parts carve(const columns_ce *s, gr__room *r)
     p.part_loss = gr__room_take(r, s->parts * s->rows, sizeof(float));
     p.part_base = gr__room_take(r, s->keeps ? s->parts * s->rows : 0, sizeof(float));
     p.lse = gr__room_take(r, s->rows, sizeof(float));
+    size_t bytes = packed_x_bytes(s);
+    p.packed_x = bytes ? gr__room_take(r, (int64_t)bytes, 1) : NULL;
     p.borrowed = r->base ? r->base + r->used : NULL;
     return p;
 }
@@ -320,8 +334,11 @@ static gr_status second_sweep(sweep *w)
             GR_TRY(gr__dense_run(w->column == 0 ? b->dx_first : b->dx_more, w->p.gradient, weight, w->p.dx,
                                  w->p.borrowed));
         if (!b->dw_first) continue;
-        float *dw = (float *)w->a->out[3].data + w->column * s->c;
-        GR_TRY(gr__dense_run(w->first == 0 ? b->dw_first : b->dw_more, w->p.gradient, w->x, dw, w->p.borrowed));
+        gr__dense *dw = w->first == 0 ? b->dw_first : b->dw_more;
+        bool new_size = w->column == 0 || b == &w->k->size[1];
+        if (w->p.packed_x && new_size) gr__dense_pack(dw, w->x, w->p.packed_x, w->p.borrowed);
+        float *to = (float *)w->a->out[3].data + w->column * s->c;
+        GR_TRY(gr__dense_run(dw, w->p.gradient, w->x, to, w->p.borrowed));
     }
     if (wanted(w->a, 2))
         gr__cast((char *)w->a->out[2].data + w->first * s->c * 2, GR_BF16, w->p.dx, GR_F32, w->k->rows * s->c);
