@@ -132,7 +132,7 @@ static gr_status csv(const unsigned char *bytes, size_t n, const char *path)
     gr__csv_table t;
     (void)bytes, (void)n;
     if (gr__csv_read(path, NULL, &t) == GR_OK) gr__csv_table_release(&t);
-    GR_TRY(gr__csv_read(path, &(gr__csv_options){.skip_ragged = true}, &t));
+    GR_TRY(gr__csv_read(path, &(gr__csv_options){.skip_bad = true}, &t));
     gr__csv_table_release(&t);
     return GR_OK;
 }

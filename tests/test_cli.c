@@ -228,7 +228,7 @@ static void bad_input(void **state)
     expect(3, "ragged.csv:4: the row has 1 fields, expected 3");
     run("train", "ragged.csv", "--target", "y", "--dry-run", "--skip-bad");
     expect(0, NULL);
-    assert_non_null(strstr(last.err, "ragged.csv:4: left out 1 row"));
+    assert_non_null(strstr(last.err, "ragged.csv:4: the row has 1 fields, expected 3; this row was left out"));
     test_write(folder, "notes.odt", "x", 1);
     run("inspect", "notes.odt");
     expect(4, "no kind that inspect knows");

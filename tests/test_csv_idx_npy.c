@@ -89,26 +89,56 @@ static void keep_warning(void *user, gr_log_level level, const char *line)
     snprintf(user, 200, "%s", line);
 }
 
-/* Rows of another number of fields are left out on request, counted, and the first one is named. */
-static void csv_ragged(void **state)
+/* Bad rows are left out on request, counted, and the first one is named; a quote that is never closed takes its line alone. */
+static void csv_bad_rows(void **state)
 {
     (void)state;
     static const struct {
         const char *text, *flat, *warning;
-    } cases[] = {{"a,b\n1\n1,2\n1,2,3\n\n3,4\n5\n", "a|b / 1|2 / 3|4", "t.csv:2: left out 3 rows"},
-                 {"a,b\n1,2\n\"x\ny\",2,3\n3,4\n", "a|b / 1|2 / 3|4", "t.csv:3: left out 1 row "},
+    } cases[] = {{"a,b\n1\n1,2\n1,2,3\n\n3,4\n5\n", "a|b / 1|2 / 3|4",
+                  "t.csv:2: the row has 1 fields, expected 2; this row and 2 more were left out"},
+                 {"a,b\n1,2\n\"x\ny\",2,3\n3,4\n", "a|b / 1|2 / 3|4",
+                  "t.csv:3: the row has 3 fields, expected 2; this row was left out"},
+                 {"a,b\n1,2\n3,\"4\"5,6\n7,8\n", "a|b / 1|2 / 7|8", "t.csv:3: text follows a closing quote"},
+                 {"a,b\n1,2\n3,\"x\n5,6\n7,8\n9,1\n", "a|b / 1|2 / 5|6 / 7|8 / 9|1", "t.csv:3: a quote is opened here"},
+                 {"a,b\n1,2\n3,\"x\n5,\"y\n7,8\n", "a|b / 1|2 / 7|8", "t.csv:4: text follows"},
                  {"a,b\n1,2\n", "a|b / 1|2", ""}};
     for (size_t i = 0; i < GR__COUNT(cases); i++) {
         gr__csv_table t;
         char warning[200] = "";
         gr_set_log(keep_warning, warning, GR_LOG_WARNING);
-        assert_ok(read_text(cases[i].text, &(gr__csv_options){.header = GR__CSV_YES, .skip_ragged = true}, &t));
+        assert_ok(read_text(cases[i].text, &(gr__csv_options){.header = GR__CSV_YES, .skip_bad = true}, &t));
         gr_set_log(NULL, NULL, GR_LOG_WARNING);
         assert_string_equal(flat(&t), cases[i].flat);
         if (*cases[i].warning ? !strstr(warning, cases[i].warning) : *warning)
             fail_msg("case %zu: the warning is '%s'", i, warning);
         gr__csv_table_release(&t);
     }
+}
+
+/* A quote that is never closed, in a file of many inputs: its line alone is left out, whatever lies between. */
+static void csv_open_quote(void **state)
+{
+    (void)state;
+    enum { ROWS = 30000, OPEN = 7 };
+    gr__str text = {0};
+    gr__csv_table t;
+    for (int i = 0; i < ROWS; i++) gr__str_printf(&text, i == OPEN ? "%d,\"x\n" : "%d,ab\n", i);
+    char warning[200];
+    gr_set_log(keep_warning, warning, GR_LOG_WARNING);
+    assert_ok(read_text(gr__str_get(&text),
+                        &(gr__csv_options){.header = GR__CSV_NO, .separator = ',', .skip_bad = true}, &t));
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    assert_non_null(strstr(warning, "t.csv:8: a quote is opened here and never closed; this row was left out"));
+    assert_int_equal(t.rows, ROWS - 1);
+    for (size_t r = 0; r < t.rows; r++) {
+        char number[16];
+        snprintf(number, sizeof number, "%zu", r + (r >= OPEN));
+        assert_string_equal(t.cell[2 * r].text, number);
+        assert_int_equal(t.line[r], r + (r >= OPEN) + 1);
+    }
+    gr__csv_table_release(&t);
+    gr__str_release(&text);
 }
 
 static void csv_failures(void **state)
@@ -670,7 +700,8 @@ int main(void)
         cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(large_files_are_read_whole),
         cmocka_unit_test(forms),
-        cmocka_unit_test(csv_ragged),
+        cmocka_unit_test(csv_bad_rows),
+        cmocka_unit_test(csv_open_quote),
         cmocka_unit_test(csv_failures),
         cmocka_unit_test(cells),
         cmocka_unit_test(buffer_edges),

@@ -79,7 +79,7 @@ static gr_status read_table(const char *path, const gr__labelled_options *o, gr_
 {
     gr__csv_table t;
     size_t text, label;
-    GR_TRY(gr__csv_read(path, &(gr__csv_options){.header = (gr__csv_choice)o->header, .skip_ragged = o->skip_bad}, &t));
+    GR_TRY(gr__csv_read(path, &(gr__csv_options){.header = (gr__csv_choice)o->header, .skip_bad = o->skip_bad}, &t));
     gr_status status = GR_OK;
     GR_TRY_DONE(gr__csv_table_column(&t, o->text, &text));
     GR_TRY_DONE(gr__csv_table_column(&t, o->label, &label));

@@ -21,7 +21,7 @@ typedef struct reading {
 static gr_status bad(reading *in, gr_status status)
 {
     gr_records *r = in->r;
-    if (!in->skip_bad || (status != GR_ERR_DATA && status != GR_ERR_CORRUPT)) return status;
+    if (!in->skip_bad || (status != GR_ERR_CORRUPT && !gr__csv_is_bad_record(status))) return status;
     if (r->bad++ == 0 && !(r->first_bad = gr__strdup(gr_message()))) return gr__fail_memory("a sentence", 128);
     return GR_OK;
 }

@@ -20,7 +20,7 @@ const gr__conf_row gr__table_rows[] = {
     GR__SPLIT_ROWS(AT(split)),
     {"header", GR__CONF_ENUM, AT(header), 0, 0, headers, "auto", "whether the first row holds names", 0},
     {"skip_bad", GR__CONF_BOOL, AT(skip_bad), 0, 0, NULL, "false",
-     "leave out rows with another number of fields; default: the first one is an error", 0},
+     "leave out rows that cannot be read or have another number of fields; default: the first one is an error", 0},
     {"names", GR__CONF_STRING_LIST, AT(names), 0, 0, NULL, NULL, "of the columns, where there is no header", 0},
     {"ignore", GR__CONF_STRING_LIST, AT(ignore), 0, 0, NULL, NULL, "columns to leave out", 0},
     {"predict", GR__CONF_ENUM, AT(predict), 0, 0, predicts, "auto",
@@ -51,7 +51,7 @@ static void give_names(const gr__conf_strings *names, gr__csv_table *csv, size_t
 static gr_status read_named(const gr__table_options *o, const gr__conf *section, const char *path, gr__csv_table *out)
 {
     gr__csv_options c = {.header = o->names.n && o->header == GR__CSV_SNIFF ? GR__CSV_NO : (gr__csv_choice)o->header,
-                         .skip_ragged = o->skip_bad};
+                         .skip_bad = o->skip_bad};
     GR_TRY(gr__csv_read(path, &c, out));
     GR_FAIL_IF(out->rows == 0, GR_ERR_DATA, "'%s' has no rows", path);
     if (o->names.n == 0) return GR_OK;

@@ -12,8 +12,9 @@ struct gr__csv {
     gr__arena arena; /* path and names */
     bool header, decimal_comma;
     bool waiting; /* the first row was read at opening and is data */
-    bool skip_ragged;
-    int64_t ragged, first_ragged; /* rows left out; where the first one starts */
+    bool skip_bad;
+    int64_t bad; /* rows left out */
+    const char *first_bad;
     size_t columns;
     const char **name;
     gr__cell *cell;
@@ -52,7 +53,7 @@ static gr_status start(gr__csv *c, const char *path, const gr__csv_options *opti
     static const gr__csv_options sniff_all = {0};
     gr__csv_records *r = &c->records;
     bool more = false;
-    c->skip_ragged = options && options->skip_ragged;
+    c->skip_bad = options && options->skip_bad;
     if (!(r->path = gr__arena_strdup(&c->arena, path))) return gr__fail_memory("a file name", strlen(path));
     if (!(r->input = gr__alloc(GR__CSV_INPUT_BYTES))) return gr__fail_memory("a file buffer", GR__CSV_INPUT_BYTES);
     GR_TRY(gr__stream_open(path, &r->stream));
@@ -95,28 +96,35 @@ void gr__csv_close(gr__csv **csv)
 
 /* ---- rows ---- */
 
-static gr_status warn_of_ragged(const gr__csv *c)
+/* The next row, whatever its number of fields; GR_ERR_DATA if that is not the file's. */
+static gr_status next_row(gr__csv *c, bool *more)
 {
-    if (c->ragged > 0)
-        gr__log(GR_LOG_WARNING, "%s:%lld: left out %lld row%s with another number of fields than %zu, this one first",
-                c->records.path, (long long)c->first_ragged, (long long)c->ragged, c->ragged == 1 ? "" : "s",
-                c->columns);
+    gr__csv_records *r = &c->records;
+    *more = true;
+    if (!c->waiting) GR_TRY(gr__csv_next_record(r, more));
+    c->waiting = false;
+    GR_FAIL_IF(*more && r->count != c->columns, GR_ERR_DATA, "%s:%lld: the row has %zu fields, expected %zu", r->path,
+               (long long)r->line, r->count, c->columns);
+    return GR_OK;
+}
+
+static gr_status warn_of_bad(const gr__csv *c)
+{
+    if (c->bad == 1) gr__log(GR_LOG_WARNING, "%s; this row was left out", c->first_bad);
+    if (c->bad > 1)
+        gr__log(GR_LOG_WARNING, "%s; this row and %lld more were left out", c->first_bad, (long long)(c->bad - 1));
     return GR_OK;
 }
 
 gr_status gr__csv_next_row(gr__csv *c, bool *more)
 {
-    gr__csv_records *r = &c->records;
-    *more = true;
-    for (;; c->ragged++) {
-        if (!c->waiting) GR_TRY(gr__csv_next_record(r, more));
-        c->waiting = false;
-        if (!*more) return warn_of_ragged(c);
-        if (r->count == c->columns || !c->skip_ragged) break;
-        if (c->ragged == 0) c->first_ragged = r->line;
-    }
-    GR_FAIL_IF(r->count != c->columns, GR_ERR_DATA, "%s:%lld: the row has %zu fields, expected %zu", r->path,
-               (long long)r->line, r->count, c->columns);
+    const gr__csv_records *r = &c->records;
+    gr_status status;
+    while ((status = next_row(c, more)) != GR_OK && c->skip_bad && gr__csv_is_bad_record(status))
+        if (c->bad++ == 0 && !(c->first_bad = gr__arena_strdup(&c->arena, gr_message())))
+            return gr__fail_memory("a sentence", strlen(gr_message()));
+    GR_TRY(status);
+    if (!*more) return warn_of_bad(c);
     for (size_t i = 0; i < c->columns; i++)
         c->cell[i] = (gr__cell){r->text + r->field[i].begin, (uint32_t)r->field[i].n, r->field[i].quoted};
     return GR_OK;

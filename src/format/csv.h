@@ -14,7 +14,8 @@ typedef struct gr__csv_options {
     gr__csv_choice header;        /* the first row holds names */
     gr__csv_choice quotes;        /* "..." may hold separators, newlines and "" */
     gr__csv_choice decimal_comma; /* 1,5 is a number */
-    bool skip_ragged;             /* rows with another number of fields are left out, with a warning at the end */
+    bool
+        skip_bad; /* rows that cannot be read, or with another number of fields, are left out, with a warning at the end */
 } gr__csv_options;
 
 typedef struct gr__cell {
@@ -38,8 +39,10 @@ const char *gr__csv_name(const gr__csv *csv, size_t column); /* "column_1" ... w
 /* By name, or by number from 0 in text ("3") where no name is that. GR_ERR_NOT_FOUND with the nearest name. */
 gr_status gr__csv_column(const gr__csv *csv, const char *name, size_t *out);
 
-/* Reads the next row; *more = false at the end. The cells (gr__csv_columns of them) live until the next call. */
+/* Reads the next row; *more = false at the end. The cells (gr__csv_columns of them) live until the next call. After a row that
+ * cannot be read (gr__csv_is_bad_record) the next call reads on behind its first line. */
 gr_status gr__csv_next_row(gr__csv *csv, bool *more);
+bool gr__csv_is_bad_record(gr_status status);
 const gr__cell *gr__csv_cells(const gr__csv *csv);
 int64_t gr__csv_line(const gr__csv *csv); /* where that row starts, from 1 */
 

@@ -14,12 +14,20 @@ typedef struct gr__csv_field {
     bool quoted;
 } gr__csv_field;
 
+typedef struct gr__csv_bytes {
+    unsigned char *bytes;
+    size_t at, n, capacity;
+} gr__csv_bytes;
+
 typedef struct gr__csv_records {
     gr__stream *stream; /* NULL: only what is in input */
     const char *path;   /* for messages */
     unsigned char *input;
     size_t used, filled;
-    bool end; /* nothing follows the input */
+    bool end;                  /* nothing follows the input */
+    bool stream_ends;          /* has given its last bytes */
+    size_t begin;              /* where in input this record begins, or goes on */
+    gr__csv_bytes gone, again; /* of this record, from inputs before this one; what comes before the stream goes on */
     char separator;
     bool quotes;
     int64_t line, next_line; /* where this record starts; where the next one will */
@@ -31,7 +39,8 @@ typedef struct gr__csv_records {
 
 #define GR__CSV_INPUT_BYTES ((size_t)64 << 10)
 
-/* The next record that is not empty; *more = false at the end. Messages name file and line. */
+/* The next record that is not empty; *more = false at the end. Messages name file and line. After a record that cannot be read
+ * (gr__csv_is_bad_record) reading goes on behind its first line: where a quote is never closed, nothing else is lost. */
 gr_status gr__csv_next_record(gr__csv_records *r, bool *more);
 gr_status gr__csv_fill(gr__csv_records *r);
 /* Whether the next line lies whole in the input and has neither quotes nor stray bytes: then it is n bytes of fields, and

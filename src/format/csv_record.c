@@ -6,15 +6,31 @@
 
 #include <string.h>
 
+static gr_status append(gr__csv_bytes *to, const unsigned char *bytes, size_t n)
+{
+    GR_TRY(gr__grow(&to->bytes, 1, to->n + n, &to->capacity));
+    if (n) memcpy(to->bytes + to->n, bytes, n);
+    to->n += n;
+    return GR_OK;
+}
+
 gr_status gr__csv_fill(gr__csv_records *r)
 {
     if (r->end || !r->stream) {
         r->end = true;
         return GR_OK;
     }
-    r->used = 0;
-    GR_TRY(gr__stream_read(r->stream, r->input, GR__CSV_INPUT_BYTES, &r->filled));
-    r->end = r->filled < GR__CSV_INPUT_BYTES;
+    GR_TRY(append(&r->gone, r->input + r->begin, r->filled - r->begin));
+    r->used = r->begin = r->filled = 0;
+    if (r->again.at < r->again.n) {
+        r->filled = GR__MIN(r->again.n - r->again.at, GR__CSV_INPUT_BYTES);
+        memcpy(r->input, r->again.bytes + r->again.at, r->filled);
+        r->again.at += r->filled;
+    } else if (!r->stream_ends) {
+        GR_TRY(gr__stream_read(r->stream, r->input, GR__CSV_INPUT_BYTES, &r->filled));
+        r->stream_ends = r->filled < GR__CSV_INPUT_BYTES;
+    }
+    r->end = r->stream_ends && r->again.at == r->again.n;
     return GR_OK;
 }
 
@@ -167,6 +183,8 @@ static gr_status read_record(gr__csv_records *r)
     size_t n, taken;
     r->text_n = r->count = 0;
     r->line = r->next_line;
+    r->begin = r->used;
+    r->gone.n = 0;
     if (gr__csv_simple_line(r, &n, &taken)) return read_simple_line(r, n, taken);
     do {
         GR_TRY(begin_field(r));
@@ -179,14 +197,46 @@ static gr_status read_record(gr__csv_records *r)
     return end_line(r);
 }
 
+/* To the line behind the first one of this record, whose bytes come again. */
+static gr_status restart(gr__csv_records *r)
+{
+    int c;
+    r->next_line = r->line;
+    if (r->gone.n == 0) {
+        r->used = r->begin;
+    } else {
+        GR_TRY(append(&r->gone, r->input + r->begin, r->filled - r->begin));
+        GR_TRY(append(&r->gone, r->again.bytes + r->again.at, r->again.n - r->again.at));
+        gr__csv_bytes spent = r->again;
+        r->again = r->gone;
+        r->again.at = 0;
+        r->gone = spent;
+        r->used = r->begin = r->filled = 0;
+        r->end = false;
+    }
+    for (;;) {
+        r->begin = r->used;
+        r->gone.n = 0;
+        GR_TRY(look(r, &c));
+        if (c < 0 || c == '\n' || c == '\r') return end_line(r);
+        r->used++;
+    }
+}
+
+bool gr__csv_is_bad_record(gr_status status) { return status == GR_ERR_DATA || status == GR_ERR_LIMIT; }
+
 gr_status gr__csv_next_record(gr__csv_records *r, bool *more)
 {
     for (;;) {
         int c;
         *more = false;
+        r->begin = r->used;
+        r->gone.n = 0;
         GR_TRY(look(r, &c));
         if (c < 0) return GR_OK;
-        GR_TRY(read_record(r));
+        gr_status status = read_record(r);
+        if (gr__csv_is_bad_record(status)) GR_TRY(restart(r));
+        GR_TRY(status);
         *more = true;
         if (r->count > 1 || r->field[0].n > 0 || r->field[0].quoted) return GR_OK;
     }
@@ -196,6 +246,9 @@ void gr__csv_records_release(gr__csv_records *r)
 {
     gr__free(r->text);
     gr__free(r->field);
+    gr__free(r->gone.bytes);
+    gr__free(r->again.bytes);
+    r->gone = r->again = (gr__csv_bytes){0};
     r->text = NULL;
     r->field = NULL;
     r->text_capacity = r->field_capacity = r->count = r->text_n = 0;

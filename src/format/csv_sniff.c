@@ -17,6 +17,7 @@ static gr__csv_records again(const gr__csv_records *sample, char separator, bool
     r.end = true;
     r.text = NULL;
     r.field = NULL;
+    r.gone = r.again = (gr__csv_bytes){0};
     r.text_capacity = r.field_capacity = r.count = r.text_n = 0;
     r.separator = separator;
     r.quotes = quotes;
@@ -39,14 +40,20 @@ static gr_status score_of(const gr__csv_records *sample, char separator, bool qu
     size_t rows = 0, agree = 0, columns = 0;
     bool more = true;
     gr_status status = GR_OK;
-    while (rows < SAMPLE_ROWS && (status = next(&r, sample, &more)) == GR_OK && more) {
-        if (rows++ == 0) columns = r.count;
-        agree += r.count == columns;
+    while (more && rows < SAMPLE_ROWS) {
+        status = next(&r, sample, &more);
+        bool bad = gr__csv_is_bad_record(status);
+        if (status != GR_OK && !bad) break;
+        if (bad && !sample->end) break; /* a quote still open at the end of a cut sample is no fault */
+        if (!bad && !more) break;
+        more = true;
+        rows++;
+        if (!bad && columns == 0) columns = r.count;
+        agree += !bad && r.count == columns;
     }
     gr__csv_records_release(&r);
-    if (status == GR_ERR_MEMORY) return status;
-    bool cut = !sample->end && rows > 0; /* a quote still open at the end of a cut sample is no fault */
-    bool good = (status == GR_OK || cut) && columns > 1 && agree * 5 >= rows * 4;
+    if (status != GR_OK && !gr__csv_is_bad_record(status)) return status;
+    bool good = columns > 1 && agree * 5 >= rows * 4;
     *score = good ? columns + (agree == rows ? GR__LIMIT_CSV_COLUMNS : 0) : 0;
     return GR_OK;
 }

@@ -70,7 +70,7 @@ static const gr__conf_row data_rows[] = {
     {"header", GR__CONF_ENUM, AT(file.header), 0, 0, headers, "auto", "whether a table's first row holds names", 0},
     {"encoding", GR__CONF_ENUM, AT(encoding), 0, 0, encodings, "utf-8", "of the file; latin-1 is ISO-8859-1", 0},
     {"skip_bad", GR__CONF_BOOL, AT(file.skip_bad), 0, 0, NULL, "false",
-     "leave out rows without a text or a label, or with another number of fields; default: the first one is an error",
+     "leave out rows without a text or a label, rows that cannot be read and rows with another number of fields; default: the first one is an error",
      0},
     {"length", GR__CONF_INT, AT(length), 0, 1 << 28, NULL, "0",
      "tokens of a text, what is beyond is cut off; 0: of the longest, up to the model's context", 0},

@@ -207,8 +207,7 @@ static size_t packed_x_bytes(const columns_ce *s)
 {
     size_t most = 0;
     for (int i = 0; i < MOST_SIZES && !gr__cpu_has_tiles(); i++)
-        for (int j = 0; j < MOST_SIZES; j++)
-            most = GR__MAX(most, gr__dense_packed_bytes(s->chunk[i].size[j].dw_first));
+        for (int j = 0; j < MOST_SIZES; j++) most = GR__MAX(most, gr__dense_packed_bytes(s->chunk[i].size[j].dw_first));
     return most;
 }
 
