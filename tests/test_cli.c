@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -229,6 +230,23 @@ static void bad_input(void **state)
     run("train", "ragged.csv", "--target", "y", "--dry-run", "--skip-bad");
     expect(0, NULL);
     assert_non_null(strstr(last.err, "ragged.csv:4: the row has 1 fields, expected 3; this row was left out"));
+    run("train", "ragged.csv", "--target", "y", "--dry-run", "--skip-bad", "data.folds=60");
+    expect(3, "10 rows make no 60 folds");
+    static const char marked[] = "\xEF\xBB\xBF"
+                                 "data: book.txt\nmodel: {lairs: 1}\n";
+    test_write(folder, "marked.yaml", marked, sizeof marked - 1);
+    run("train", "marked.yaml", "--dry-run");
+    expect(3, "marked.yaml:2:9: unknown key 'lairs'");
+    char texts[600];
+    snprintf(texts, sizeof texts, "%s/texts", folder);
+    mkdir(texts, 0777);
+    test_write(texts, "a.txt", "one text of some words, and one more of some more words\n", 56);
+    test_write(texts, "b.txt", "x\0y", 3);
+    run("train", "texts", "tokenizer=char", "model.context=8", "--dry-run");
+    expect(3, "b.txt' holds a NUL byte at offset 1");
+    run("train", "texts", "tokenizer=char", "model.context=8", "--dry-run", "--skip-bad");
+    expect(0, NULL);
+    assert_non_null(strstr(last.err, "left out: "));
     test_write(folder, "notes.odt", "x", 1);
     run("inspect", "notes.odt");
     expect(4, "no kind that inspect knows");
@@ -373,7 +391,7 @@ static void labels_of_texts(void **state)
     run("predict", "animals", "--text", "");
     expect(3, "text 1: the text is empty");
     run("predict", "animals", "--text", "x", "--length", "33");
-    expect(1, "context is 32");
+    expect(3, "context is 32");
     run("predict", "nowhere", "--text", "x");
     expect(3, "nowhere");
     run("generate", "animals", "--prompt", "x");

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <fcntl.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -218,6 +219,37 @@ static void kill_safety(void **state)
 
 /* ---- ordinary use ---- */
 
+/* What is no plain file stays what it is. */
+static void links_and_pipes(void **state)
+{
+    (void)state;
+    const char *folder = test_tmpdir();
+    char path[300], link[300], pipe[300], text[8] = "", *read_back;
+    struct stat info;
+    size_t n;
+    snprintf(path, sizeof path, "%s/real", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    assert_ok(gr__file_write(path, "old", 3));
+    assert_int_equal(symlink("real", link), 0);
+    assert_ok(gr__file_write(link, "new", 3));
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_ok(gr__file_read(path, 100, &read_back, &n));
+    assert_string_equal(read_back, "new");
+    gr__free(read_back);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    int fd = open(pipe, O_RDWR | O_NONBLOCK);
+    assert_true(fd >= 0);
+    assert_ok(gr__file_write(pipe, "abc", 3));
+    assert_int_equal(read(fd, text, sizeof text), 3);
+    assert_string_equal(text, "abc");
+    assert_int_equal(lstat(pipe, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    close(fd);
+    test_rmtree(folder);
+}
+
 static void reading(void **state)
 {
     (void)state;
@@ -413,10 +445,12 @@ static void relative_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reading),      cmocka_unit_test(gzip),        cmocka_unit_test(appending),
-        cmocka_unit_test(half_a_line),  cmocka_unit_test(folders),     cmocka_unit_test(relative_paths),
-        cmocka_unit_test(write_faults), cmocka_unit_test(read_faults), cmocka_unit_test(folder_faults),
-        cmocka_unit_test(kill_safety),
+        cmocka_unit_test(reading),         cmocka_unit_test(gzip),
+        cmocka_unit_test(appending),       cmocka_unit_test(half_a_line),
+        cmocka_unit_test(folders),         cmocka_unit_test(relative_paths),
+        cmocka_unit_test(write_faults),    cmocka_unit_test(read_faults),
+        cmocka_unit_test(folder_faults),   cmocka_unit_test(kill_safety),
+        cmocka_unit_test(links_and_pipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,9 @@
 #include "tests/run_rig.h"
 
 #include "gradus/store.h"
+#include "base/file.h"
 #include "gradus/stories.h"
+#include "gradus/text.h"
 #include "gradus/train.h"
 
 #include <errno.h>
@@ -377,12 +379,46 @@ static void changed_configuration(void **state)
     assert_true(change_told(run, "train.clip: 0.7 -> (default)"));
     assert_false(change_told(run, "train.seed: 3 -> 3"));
     gr_run_close(&run);
+    settings other = {.n = 0};
+    const char *const words[] = {"tokenizer.type=byte", NULL};
+    add(&other, tiny_gpt);
+    add(&other, words);
+    assert_fails(open_run(NULL, &other, out, &run), GR_ERR_CONFIG, "'tokenizer.type' was");
     const char *const wider[] = {"model.width=32", NULL};
     add(&t, wider);
     assert_ok(open_run(NULL, &t, out, &run));
     w.stop_after = 0;
     assert_fails(train(run, &w), GR_ERR_CONFIG, "--fresh");
     gr_run_close(&run);
+}
+
+/* A second run in the same folder, what a killed writer left, and a tokenizer of a run that made no checkpoint. */
+static void folder_in_use(void **state)
+{
+    (void)state;
+    settings s = {.n = 0}, t = {.n = 0};
+    gr_run *run, *second;
+    const char *out = sub("in-use"), *const many[] = {"tokenizer.type=bpe", "tokenizer.vocab_size=300", NULL},
+               *const few[] = {"tokenizer.type=bpe", "tokenizer.vocab_size=280", NULL};
+    add(&s, tiny_gpt);
+    add(&s, many);
+    assert_ok(open_run(NULL, &s, out, &run));
+    assert_fails(open_run(NULL, &s, out, &second), GR_ERR_IO, "in use by another run");
+    gr_run_close(&run);
+    char path[600];
+    snprintf(path, sizeof path, "%s/checkpoints", out);
+    assert_ok(gr__dir_make(path));
+    snprintf(path, sizeof path, "%s/checkpoints/step-00000003.safetensors.tmp-77", out);
+    assert_ok(gr__file_write(path, "x", 1));
+    add(&t, tiny_gpt);
+    add(&t, few);
+    assert_ok(open_run(NULL, &t, out, &run));
+    assert_false(gr__file_exists(path));
+    gr_run_close(&run);
+    gr_tokenizer *tok;
+    assert_ok(gr_tokenizer_open(out, &tok));
+    assert_int_equal(gr_tokenizer_vocab_size(tok), 280);
+    gr_tokenizer_close(&tok);
 }
 
 /* ---- bad data ---- */
@@ -653,6 +689,7 @@ int main(void)
         cmocka_unit_test(killed),
         cmocka_unit_test(broken_checkpoint),
         cmocka_unit_test(changed_configuration),
+        cmocka_unit_test(folder_in_use),
         cmocka_unit_test(bad_data),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(full_disk),

@@ -56,6 +56,10 @@ bool gr__file_exists(const char *path);
 bool gr__file_is_dir(const char *path);
 gr_status gr__file_size(const char *path, uint64_t *out);
 gr_status gr__dir_make(const char *path); /* with its parents; fine when it exists */
+/* Held until gr__dir_unlock() or the end of the process, also from other machines where the file system can; *out is 0 where it cannot.
+ * GR_ERR_IO: another process holds it, or this one already. */
+gr_status gr__dir_lock(const char *path, int *out);
+void gr__dir_unlock(int *lock);
 gr_status gr__file_remove(const char *path);
 /* Names below 'path', sorted bytewise. Recursive lists give paths relative to 'path', hidden entries and links out of
  * it are left out. Free each and the list with gr__names_free. */

@@ -4,9 +4,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 bool gr__file_exists(const char *path)
 {
@@ -54,6 +57,27 @@ gr_status gr__dir_make(const char *path)
     if (status == GR_OK) status = make_one(part);
     gr__free(part);
     return status;
+}
+
+gr_status gr__dir_lock(const char *path, int *out)
+{
+    int fd = gr__sys_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    *out = 0;
+    if (fd < 0) return gr__file_fail(errno, "open", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        *out = fd + 1;
+        return GR_OK;
+    }
+    bool held = errno == EWOULDBLOCK;
+    close(fd);
+    GR_FAIL_IF(held, GR_ERR_IO, "the folder '%s' is in use by another run; wait for it, or name another folder", path);
+    return GR_OK;
+}
+
+void gr__dir_unlock(int *lock)
+{
+    if (*lock) close(*lock - 1);
+    *lock = 0;
 }
 
 gr_status gr__file_remove(const char *path)

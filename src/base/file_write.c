@@ -2,6 +2,8 @@
  *
  *   open: path.tmp-PID, reserved     write: buffered     commit: flush, fsync, rename, fsync of the folder
  *
+ * A link stays one: the file that it names is replaced. A device or a pipe is written to, and not replaced by a file.
+ *
  * After the first failure a writer only waits to be dropped: Linux may forget dirty pages once fsync has failed, so a
  * second try could report a success that is none. */
 #include "base/file_int.h"
@@ -9,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +22,7 @@ struct gr__writer {
     int fd;
     size_t written, reserved, used; /* used: bytes waiting in the buffer */
     bool failed;
+    bool direct; /* temporary is path */
     unsigned char *buffer;
 };
 
@@ -48,6 +52,29 @@ static gr_status open_temporary(gr__writer *w)
     return gr__file_fail(errno, "create", w->temporary);
 }
 
+static gr_status take_path(gr__writer *w, const char *path)
+{
+    struct stat info;
+    char *target = lstat(path, &info) == 0 && S_ISLNK(info.st_mode) ? realpath(path, NULL) : NULL;
+    w->path = gr__strdup(target ? target : path);
+    free(target);
+    if (!w->path) return gr__fail_memory("a file name", strlen(path));
+    w->direct = gr__sys_stat(w->path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    return GR_OK;
+}
+
+static gr_status open_direct(gr__writer *w)
+{
+    if (!(w->temporary = gr__strdup(w->path))) return gr__fail_memory("a file name", strlen(w->path));
+    w->fd = gr__sys_open(w->path, O_WRONLY, 0);
+    return w->fd >= 0 ? GR_OK : gr__file_fail(errno, "open", w->path);
+}
+
+static void remove_temporary(const gr__writer *w)
+{
+    if (!w->direct) gr__sys_unlink(w->temporary);
+}
+
 static gr_status reserve_space(gr__writer *w, size_t bytes)
 {
     if (bytes == 0) return GR_OK;
@@ -64,13 +91,13 @@ gr_status gr__writer_open(const char *path, size_t reserve, gr__writer **out)
     gr__writer *w = gr__calloc(1, sizeof *w);
     if (!w) return gr__fail_memory("a file writer", sizeof *w);
     w->fd = -1;
-    gr_status status = GR_OK;
-    if (!(w->path = gr__strdup(path)) || !(w->buffer = gr__alloc(BUFFER_BYTES)))
+    gr_status status = take_path(w, path);
+    if (status == GR_OK && !(w->buffer = gr__alloc(BUFFER_BYTES)))
         status = gr__fail_memory("a file writer", BUFFER_BYTES);
-    if (status == GR_OK) status = open_temporary(w);
-    if (status == GR_OK) status = reserve_space(w, reserve);
+    if (status == GR_OK) status = w->direct ? open_direct(w) : open_temporary(w);
+    if (status == GR_OK && !w->direct) status = reserve_space(w, reserve);
     if (status != GR_OK) {
-        if (w->fd >= 0) gr__sys_unlink(w->temporary);
+        if (w->fd >= 0) remove_temporary(w);
         writer_free(w);
         return status;
     }
@@ -128,11 +155,11 @@ static gr_status commit(gr__writer *w)
     GR_TRY(flush(w));
     if (w->reserved > w->written && gr__sys_ftruncate(w->fd, w->temporary, w->written) < 0)
         return gr__file_fail(errno, "write", w->path);
-    if (gr__sys_fsync(w->fd, w->temporary) < 0) return gr__file_fail(errno, "sync", w->path);
+    if (!w->direct && gr__sys_fsync(w->fd, w->temporary) < 0) return gr__file_fail(errno, "sync", w->path);
     int fd = w->fd;
     w->fd = -1;
     if (gr__sys_close(fd, w->temporary) < 0) return gr__file_fail(errno, "close", w->path);
-    if (gr__sys_rename(w->temporary, w->path) < 0) return gr__file_fail(errno, "replace", w->path);
+    if (!w->direct && gr__sys_rename(w->temporary, w->path) < 0) return gr__file_fail(errno, "replace", w->path);
     return GR_OK;
 }
 
@@ -141,10 +168,10 @@ gr_status gr__writer_commit(gr__writer **writer)
     gr__writer *w = *writer;
     *writer = NULL;
     gr_status status = commit(w);
-    if (status == GR_OK)
+    if (status == GR_OK && !w->direct)
         status = gr__sync_folder_of(w->path); /* if this fails the new file is there, but a power cut may undo it */
-    else
-        gr__sys_unlink(w->temporary);
+    else if (status != GR_OK)
+        remove_temporary(w);
     writer_free(w);
     return status;
 }
@@ -154,7 +181,7 @@ void gr__writer_drop(gr__writer **writer)
     gr__writer *w = *writer;
     if (!w) return;
     *writer = NULL;
-    gr__sys_unlink(w->temporary);
+    remove_temporary(w);
     writer_free(w);
 }
 

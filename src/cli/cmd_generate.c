@@ -136,7 +136,7 @@ static const char *const examples[] = {
     "gradus generate runs/demo --prompt \"Once upon a time\"",
     "gradus generate runs/demo --prompt \"Lily\" --temperature 0 --max-tokens 40",
     "gradus generate runs/mnist_dcgan --folder digits --count 100",
-    "cat question.txt | gradus generate runs/demo --prompt - --stop \"\\n\\n\"",
+    "cat question.txt | gradus generate runs/demo --prompt - --stop $'\\n\\n'",
     NULL,
 };
 

@@ -42,6 +42,8 @@ static const struct {
     {GR_OK, EXIT_OK},
     {GR_ERR_CONFIG, EXIT_INVALID},
     {GR_ERR_DATA, EXIT_INVALID},
+    {GR_ERR_ARGUMENT, EXIT_INVALID}, /* a number that the library does not take */
+    {GR_ERR_LIMIT, EXIT_INVALID},
     {GR_ERR_CORRUPT, EXIT_INVALID},
     {GR_ERR_NOT_FOUND, EXIT_INVALID},
     {GR_ERR_SHAPE, EXIT_INVALID},

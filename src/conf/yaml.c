@@ -168,7 +168,8 @@ static gr_status parse_hidden(reader *r, const gr__str *text)
 {
     if (!yaml_parser_initialize(&r->yaml)) return gr__fail_memory("a YAML parser", sizeof r->yaml);
     yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r->yaml, (const unsigned char *)gr__str_get(text), text->n);
+    size_t mark = strncmp(gr__str_get(text), "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    yaml_parser_set_input_string(&r->yaml, (const unsigned char *)gr__str_get(text) + mark, text->n - mark);
     gr_status status = GR_OK;
     for (bool end = false; !end && status == GR_OK;) {
         yaml_event_t event;

@@ -1,5 +1,6 @@
 #include "data/corpus.h"
 
+#include "base/log.h"
 #include "text/utf8.h"
 
 #include <string.h>
@@ -21,8 +22,6 @@ static gr_status add(gr__corpus *c, char *text, size_t n)
     return GR_OK;
 }
 
-static bool looks_binary(const char *text, size_t n) { return memchr(text, 0, n < 8192 ? n : 8192) != NULL; }
-
 /* A byte-order mark is not text. */
 static void drop_mark(char *text, size_t *n)
 {
@@ -34,6 +33,10 @@ static void drop_mark(char *text, size_t *n)
 static gr_status check_utf8(const char *name, const char *text, size_t n)
 {
     size_t at;
+    const char *nul = memchr(text, 0, n);
+    GR_FAIL_IF(nul, GR_ERR_DATA,
+               "'%s' holds a NUL byte at offset %zu; is it a text in UTF-8? Convert it, or use tokenizer.type=byte",
+               name, (size_t)(nul - text));
     if (gr__utf8_valid(text, n, &at)) return GR_OK;
     return gr__fail(GR_ERR_DATA, "'%s' is not UTF-8: byte 0x%02x at offset %zu; convert it, or use tokenizer.type=byte",
                     name, (unsigned char)text[at], at);
@@ -44,22 +47,11 @@ static gr_status add_file(gr__corpus *c, const char *path, bool any_bytes, bool 
     char *text;
     size_t n;
     GR_TRY(gr__file_read(path, MOST_FILE_BYTES, &text, &n));
-    if (!only_one && looks_binary(text, n)) {
-        c->skipped++;
-        gr__free(text);
-        return GR_OK;
-    }
     drop_mark(text, &n);
     gr_status s = any_bytes ? GR_OK : check_utf8(path, text, n);
-    if (s != GR_OK) {
-        gr__free(text);
-        return s;
-    }
-    if (n == 0 && !only_one) {
-        gr__free(text);
-        return GR_OK;
-    }
-    return add(c, text, n);
+    if (s == GR_OK && (n > 0 || only_one)) return add(c, text, n);
+    gr__free(text);
+    return s;
 }
 
 static bool is_text_name(const char *name)
@@ -68,7 +60,7 @@ static bool is_text_name(const char *name)
     return dot && (strcmp(dot, ".txt") == 0 || strcmp(dot, ".md") == 0);
 }
 
-static gr_status add_folder(gr__corpus *c, const char *path, bool any_bytes)
+static gr_status add_folder(gr__corpus *c, const char *path, gr__corpus_options o)
 {
     char **names;
     size_t n;
@@ -80,17 +72,21 @@ static gr_status add_folder(gr__corpus *c, const char *path, bool any_bytes)
             continue;
         }
         char *full = gr__path_join(path, names[i]);
-        status = full ? add_file(c, full, any_bytes, false) : gr__fail_memory("a path", strlen(names[i]));
+        status = full ? add_file(c, full, o.any_bytes, false) : gr__fail_memory("a path", strlen(names[i]));
         gr__free(full);
+        if (status != GR_ERR_DATA || !o.skip_bad) continue;
+        gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+        c->skipped++;
+        status = GR_OK;
     }
     gr__names_free(names, n);
     return status;
 }
 
-gr_status gr__corpus_read(const char *path, bool any_bytes, gr__corpus *out)
+gr_status gr__corpus_read(const char *path, gr__corpus_options o, gr__corpus *out)
 {
     *out = (gr__corpus){0};
-    gr_status s = gr__file_is_dir(path) ? add_folder(out, path, any_bytes) : add_file(out, path, any_bytes, true);
+    gr_status s = gr__file_is_dir(path) ? add_folder(out, path, o) : add_file(out, path, o.any_bytes, true);
     if (s == GR_OK && out->bytes == 0)
         s = gr__fail(GR_ERR_DATA, "'%s' holds no text%s", path,
                      gr__file_is_dir(path) ? " (.txt and .md files are read)" : ": the file is empty");

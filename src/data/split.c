@@ -42,6 +42,8 @@ gr_status gr__split_rows(const gr__split_options *o, uint64_t seed, const int32_
 {
     *n_train = n;
     if (o->folds == 0 && o->valid == 0) return GR_OK;
+    GR_FAIL_IF(o->folds > n, GR_ERR_CONFIG, "%lld rows make no %lld folds; data.folds is at most their number",
+               (long long)n, (long long)o->folds);
     int64_t *order = gr__alloc((size_t)(n + 1) * sizeof *order), train = 0, valid = 0;
     if (!order) return gr__fail_memory("the data", (size_t)n * sizeof *order);
     gr_status status = shuffle(seed, group, GR__MAX(groups, 1), row, n, order);

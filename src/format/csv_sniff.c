@@ -114,12 +114,13 @@ static bool looks_like_name(const gr__cell *cell)
            !memchr(cell->text, '\n', cell->n);
 }
 
-/* A header is a first row of names, none of them twice, and not like what follows: a column below it holds numbers, or
- * no name comes again in its column. */
+/* A header is a first row of names, and not like what follows: a column below it holds numbers, or no name comes again in its
+ * column, nor beside it. */
 typedef struct evidence {
     bool names;       /* the first row could be one */
     bool numbers;     /* some column below is all numbers */
-    bool again;       /* a name comes again below it */
+    bool twice;       /* a name comes again beside it */
+    bool again;       /* or below it */
     bool identifiers; /* all names look like words of a program */
     size_t rows, columns;
     bool numeric[SAMPLE_COLUMNS];
@@ -136,7 +137,7 @@ static gr_status see_first(evidence *e, const gr__csv_records *r, gr__map *names
         e->names = e->names && (index || looks_like_name(&cell));
         e->identifiers = e->identifiers && (index || (is_letter(cell.text[0]) && !memchr(cell.text, ' ', cell.n)));
         GR_TRY(gr__map_set(names, cell.text, cell.n, (int64_t)i, &twice));
-        e->names = e->names && !twice;
+        e->twice = e->twice || twice;
         e->numeric[i] = true;
     }
     return GR_OK;
@@ -178,7 +179,8 @@ gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *o,
     gr__map_release(&names);
     if (status == GR_ERR_MEMORY) return status; /* other faults are found again, and told, when the rows are read */
     for (size_t i = 0; i < e.columns && e.rows > 1; i++) e.numbers = e.numbers || e.numeric[i];
-    bool guess = e.names && (e.rows == 1 ? e.identifiers : e.numbers || (!e.again && e.identifiers));
+    bool guess =
+        e.names && (!e.twice || e.numbers) && (e.rows == 1 ? e.identifiers : e.numbers || (!e.again && e.identifiers));
     *header = o->header != GR__CSV_SNIFF ? o->header == GR__CSV_YES : guess;
     *decimal_comma = o->decimal_comma != GR__CSV_SNIFF ? o->decimal_comma == GR__CSV_YES
                                                        : *separator != ',' && e.commas > 0 && e.points == 0;

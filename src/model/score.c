@@ -65,6 +65,7 @@ static gr_status score_run(bench *b, const int32_t *ids, int64_t n, int64_t batc
         GR_TRY(gr_session_run(b->session));
         *sum += gr_tensor_get(&loss, 0);
     }
+    GR_FAIL_IF(!isfinite(*sum), GR_ERR_NUMERIC, "the model's loss on this text is not finite; are its weights whole?");
     return GR_OK;
 }
 

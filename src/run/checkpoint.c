@@ -243,6 +243,17 @@ static const char *shown(const gr__conf *c)
     return !c ? "(default)" : c->kind == GR__CONF_SCALAR ? c->text : c->kind == GR__CONF_MAP ? "{...}" : "[...]";
 }
 
+/* Keys that give the weights their meaning: with other values they would be another model's. */
+static bool stays(const char *key)
+{
+    static const char *const keys[] = {"task", "tokenizer", "data.target", "data.text", "data.label"};
+    for (size_t i = 0; i < GR__COUNT(keys); i++) {
+        size_t n = strlen(keys[i]);
+        if (strncmp(key, keys[i], n) == 0 && (key[n] == 0 || key[n] == '.')) return true;
+    }
+    return false;
+}
+
 static gr_status compare(gr_run *run, const gr__conf *now, const gr__conf *before, const char *path);
 
 static gr_status compare_key(gr_run *run, const gr__conf *now, const gr__conf *before, const char *path,
@@ -253,6 +264,9 @@ static gr_status compare_key(gr_run *run, const gr__conf *now, const gr__conf *b
     bool maps = (!now || now->kind == GR__CONF_MAP) && (!before || before->kind == GR__CONF_MAP);
     if (maps) return compare(run, now, before, full);
     if (same_conf(now, before)) return GR_OK;
+    GR_FAIL_IF(stays(full), GR_ERR_CONFIG,
+               "'%s' was %s at the checkpoint of step %lld and is %s now; change it back, or begin anew with --fresh",
+               full, shown(before), (long long)run->at.step, shown(now));
     char *line = gr__arena_printf(&run->arena, "%s: %s -> %s", full, shown(before), shown(now));
     return line ? add_change(run, line) : gr__fail_memory("a note", 64);
 }
@@ -377,6 +391,26 @@ gr_status gr__checkpoint_remove_all(const char *out)
             }
         gr__names_free(names, n);
     }
+    gr__free(folder);
+    return status;
+}
+
+gr_status gr__checkpoint_look(const char *out, bool *any)
+{
+    char *folder = gr__path_join(out, FOLDER), **names;
+    size_t n = 0;
+    int64_t step;
+    *any = false;
+    if (!folder) return gr__fail_memory("a path", 64);
+    gr_status status = gr__file_is_dir(folder) ? gr__dir_list(folder, false, &names, &n) : GR_OK;
+    for (size_t i = 0; i < n && status == GR_OK; i++) {
+        *any = *any || step_of(names[i], "json", &step);
+        if (!strstr(names[i], ".tmp-")) continue;
+        char *path = gr__path_join(folder, names[i]);
+        status = path ? gr__file_remove(path) : gr__fail_memory("a path", 64);
+        gr__free(path);
+    }
+    if (n) gr__names_free(names, n);
     gr__free(folder);
     return status;
 }

@@ -86,6 +86,7 @@ static gr_status choose_folder(gr_run *run, const char *path, const char *from_c
     }
     if (!run->out) return gr__fail_memory("a path", 64);
     GR_TRY(gr__dir_make(run->out));
+    GR_TRY(gr__dir_lock(run->out, &run->lock));
     return o->fresh ? gr__checkpoint_remove_all(run->out) : GR_OK;
 }
 
@@ -136,10 +137,11 @@ static gr_status check_threshold(gr_run *run)
 static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o)
 {
     gr__root_rows rows = {.task = NULL};
-    bool resumed = false;
+    bool goes_on = false, resumed = false;
     GR_TRY(read_root(run, path, o));
     GR_TRY(gr__conf_read(run->root, "", root_rows, GR__COUNT(root_rows), &rows, &run->arena));
     GR_TRY(choose_folder(run, path, rows.out, o));
+    if (run->out) GR_TRY(gr__checkpoint_look(run->out, &goes_on));
     const gr__task_kind *kind = NULL;
     GR_TRY(gr__task_find(run->root, &kind));
     GR_TRY(take_defaults(run, kind));
@@ -147,7 +149,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     GR_TRY(read_threshold(run, rows.threshold));
     gr__task_in in = {.root = run->root,
                       .run_folder = run->out,
-                      .fresh = o->fresh,
+                      .fresh = !goes_on,
                       .seed = (uint64_t)run->set.seed,
                       .text = path ? NULL : o->text,
                       .text_bytes = o->text_bytes};
@@ -185,6 +187,7 @@ void gr_run_close(gr_run **run)
     gr_run *r = *run;
     gr__run_release_programs(r);
     gr__task_close(&r->task);
+    gr__dir_unlock(&r->lock);
     gr__arena_release(&r->arena);
     gr__free(r);
     *run = NULL;

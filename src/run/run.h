@@ -32,6 +32,7 @@ struct gr_run {
     gr__arena arena;
     gr__conf *root;
     const char *out; /* NULL: nothing is written */
+    int lock;        /* of that folder */
     gr__settings set;
     gr__tuning tuning;
     gr__task *task;
@@ -85,6 +86,8 @@ gr_status gr__checkpoint_write(gr_run *run, bool best);
 gr_status gr__checkpoint_find(gr_run *run, bool *found);
 gr_status gr__checkpoint_load(gr_run *run);
 gr_status gr__checkpoint_remove_all(const char *out);
+/* Whether there is one, whole or not. Removes what writers that were killed left. */
+gr_status gr__checkpoint_look(const char *out, bool *any);
 
 /* run.c */
 gr_run_control gr__run_control(const gr_run *run, int64_t micro);

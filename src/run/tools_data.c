@@ -69,7 +69,7 @@ done:
 gr_status gr_text_check(const char *path, gr_text_report *out)
 {
     gr__corpus c = {0};
-    gr_status status = gr__corpus_read(path, false, &c);
+    gr_status status = gr__corpus_read(path, (gr__corpus_options){.any_bytes = false}, &c);
     if (status == GR_OK) {
         *out =
             (gr_text_report){.documents = (int64_t)c.n, .bytes = (int64_t)c.bytes, .skipped_files = (int64_t)c.skipped};

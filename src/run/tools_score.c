@@ -34,7 +34,7 @@ gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_o
     gr_status status = GR_OK;
     GR_FAIL_IF(!tok, GR_ERR_DATA, "the model has no tokenizer, so it cannot read text");
     bool any = gr_tokenizer_type_of(tok) == GR_TOKENIZER_BYTE;
-    GR_TRY_DONE(gr__corpus_read(path, any, &c));
+    GR_TRY_DONE(gr__corpus_read(path, (gr__corpus_options){.any_bytes = any}, &c));
     for (size_t i = 0; i < c.n; i++) GR_TRY_DONE(add_document(tok, c.document[i], c.n > 1, &all));
     if (all.n < 2)
         status =

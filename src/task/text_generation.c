@@ -23,6 +23,7 @@ typedef struct gr__text_options {
     gr__tokenizer_settings tokenizer;
     int64_t story_bytes;
     double valid;
+    bool skip_bad;
 } gr__text_options;
 
 /* As data.source: small stories in English and Chinese, made on the spot (gradus/stories.h). */
@@ -35,6 +36,8 @@ static const gr__conf_row data_rows[] = {
      "text for validation; default: the end of 'source'", 0},
     {"valid", GR__CONF_DOUBLE, offsetof(gr__text_options, valid), 0, 0.9, NULL, "0.1",
      "share of the end of 'source' for validation", 0},
+    {"skip_bad", GR__CONF_BOOL, offsetof(gr__text_options, skip_bad), 0, 0, NULL, "false",
+     "of a folder: leave out files that are no text in UTF-8, with a warning; default: the first one is an error", 0},
     {"story_bytes", GR__CONF_INT, offsetof(gr__text_options, story_bytes), 1, 1 << 30, NULL, "300000",
      STORIES ": how much text", 0},
 };
@@ -155,6 +158,7 @@ static gr_status read_options(gr__text_task *t, const gr__task_in *in, gr__text_
 static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, gr__corpus *train, gr__corpus *valid)
 {
     bool any = o->tokenizer.type == GR_TOKENIZER_BYTE && !o->tokenizer.path;
+    gr__corpus_options how = {.any_bytes = any, .skip_bad = o->skip_bad};
     if (in->text) {
         char *copy = gr__strndup(in->text, in->text_bytes);
         if (!copy) return gr__fail_memory("the corpus", in->text_bytes);
@@ -165,14 +169,14 @@ static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, 
         GR_TRY(gr_stories_write(&(gr_stories_options){.bytes = (size_t)o->story_bytes}, &text, &n));
         GR_TRY(gr__corpus_of_text(text, n, true, train));
     } else {
-        gr_status status = gr__corpus_read(o->source, any, train);
+        gr_status status = gr__corpus_read(o->source, how, train);
         if (status == GR_ERR_DATA && gr__file_is_dir(o->source))
             return gr__fail_prefix(status,
                                    "as text, for pictures or clips name a task, like task=image-classification or "
                                    "task=clip-classification");
         GR_TRY(status);
     }
-    return o->valid_source ? gr__corpus_read(o->valid_source, any, valid) : GR_OK;
+    return o->valid_source ? gr__corpus_read(o->valid_source, how, valid) : GR_OK;
 }
 
 static gr_status check_length(const gr__text_task *t, const char *source)

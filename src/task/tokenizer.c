@@ -21,7 +21,8 @@ const gr__conf_row gr__tokenizer_rows[GR__N_TOKENIZER_ROWS] = {
 /* *out stays NULL where there is none. */
 static gr_status open_kept(const gr__task_in *in, gr_tokenizer **out)
 {
-    if (!in->run_folder || in->fresh) return GR_OK;
+    if (!in->run_folder || in->fresh)
+        return GR_OK; /* what a run without a checkpoint left is of some other configuration */
     char *path = gr__path_join(in->run_folder, "tokenizer.json");
     if (!path) return gr__fail_memory("a path", 256);
     gr_status s = gr__file_exists(path) ? gr_tokenizer_open(path, out) : GR_OK;
