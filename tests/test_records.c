@@ -153,6 +153,44 @@ static void cells_are_cleaned(void **state)
     gr_records_free(&r);
 }
 
+static void missing_cells_are_cleaned(void **state)
+{
+    (void)state;
+    gr_clean_report report;
+    gr_records *r = opened("m.jsonl", "{\"n\": 1, \"w\": \" a\"}\n{\"n\": null}\n{\"n\": 4, \"w\": \"b\"}\n");
+    assert_ok(gr_records_clean(r, NULL, &report));
+    assert_int_equal(report.trimmed, 1);
+    expect_saved(r, "m1.csv", "n,w\n1,a\n,\n4,b\n");
+    assert_ok(gr_records_clean(r, &(gr_clean_options){.missing = GR_MISSING_MEAN}, &report));
+    assert_int_equal(report.filled, 2);
+    expect_saved(r, "m2.csv", "n,w\n1,a\n2.5,a\n4,b\n");
+    gr_records_free(&r);
+    char path[4200];
+    snprintf(path, sizeof path, "%s/hole.npy", folder);
+    r = opened("holes.csv", "x,y\n1,2\n,4\n3,NA\n");
+    assert_ok(gr_records_save(r, path));
+    gr_records_free(&r);
+    assert_ok(gr_records_open(path, NULL, &r));
+    assert_ok(gr_records_clean(r, &(gr_clean_options){.missing = GR_MISSING_MEAN}, &report));
+    assert_int_equal(report.filled, 2);
+    assert_string_equal(cell(r, 1, 0), "2");
+    assert_string_equal(cell(r, 2, 1), "3");
+    gr_records_free(&r);
+}
+
+/* Rows that were drawn again share their texts. */
+static void shared_texts_are_cleaned(void **state)
+{
+    (void)state;
+    gr_clean_report report;
+    gr_records *r = opened("o.csv", "w,label\n\"  ab\",a\n c,b\nd,b\n");
+    assert_ok(gr_records_balance(r, &(gr_balance_options){GR_BALANCE_OVER, "label", 0, 1}));
+    assert_ok(gr_records_clean(r, NULL, &report));
+    assert_int_equal(report.trimmed, 3);
+    expect_saved(r, "o1.csv", "w,label\nab,a\nc,b\nd,b\nab,a\n");
+    gr_records_free(&r);
+}
+
 /* ---- parts ---- */
 
 static gr_records *labelled(int n)
@@ -322,6 +360,8 @@ int main(void)
         cmocka_unit_test(bad_rows),
         cmocka_unit_test(columns_are_described),
         cmocka_unit_test(cells_are_cleaned),
+        cmocka_unit_test(missing_cells_are_cleaned),
+        cmocka_unit_test(shared_texts_are_cleaned),
         cmocka_unit_test(parts_keep_their_word),
         cmocka_unit_test(twins_are_found),
         cmocka_unit_test(leaks_are_found),

@@ -7,30 +7,40 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Blanks at the ends go, runs of blanks become one, control characters go; in place, for a text only gets shorter.
- * False: nothing changed. */
-static bool trim(gr__cell *c)
+/* Blanks at the ends go, runs of blanks become one, control characters go. Into a text of its own: rows may share one, and
+ * that of a missing cell is nobody's. */
+static gr_status trim(gr_records *r, gr__cell *c, gr__str *room, int64_t *n)
 {
-    char *text = (char *)(uintptr_t)c->text; /* the arena's, ours */
-    size_t n = 0;
+    gr__str_clear(room);
     for (size_t i = 0; i < c->n;) {
         uint32_t code;
         size_t step;
-        if (gr__utf8_next(text + i, c->n - i, &code, &step) != GR__UTF8_GOOD) step = 1, code = 'x';
+        if (gr__utf8_next(c->text + i, c->n - i, &code, &step) != GR__UTF8_GOOD) step = 1, code = 'x';
         bool blank = gr__utf8_is_space(code) || code == 0xFEFF, control = code < 0x20 || code == 0x7F;
-        if (blank || control) {
-            if (blank && n && text[n - 1] != ' ') text[n++] = ' ';
-        } else {
-            memmove(text + n, text + i, step);
-            n += step;
-        }
+        if (!blank && !control)
+            gr__str_add_n(room, c->text + i, step);
+        else if (blank && room->n && room->text[room->n - 1] != ' ')
+            gr__str_add_char(room, ' ');
         i += step;
     }
-    if (n && text[n - 1] == ' ') n--;
-    bool changed = n != c->n;
-    text[n] = 0;
-    c->n = (uint32_t)n;
-    return changed;
+    GR_TRY(gr__str_check(room));
+    if (room->n && room->text[room->n - 1] == ' ') room->n--;
+    if (room->n == c->n && memcmp(gr__str_get(room), c->text, c->n) == 0) return GR_OK;
+    char *own = gr__arena_strndup(&r->arena, gr__str_get(room), room->n);
+    if (!own) return gr__fail_memory("a text", room->n);
+    *c = (gr__cell){own, (uint32_t)room->n, c->quoted};
+    ++*n;
+    return GR_OK;
+}
+
+static gr_status trim_all(gr_records *r, int64_t *n)
+{
+    gr__str room = {0};
+    gr_status status = GR_OK;
+    for (int64_t i = 0; i < r->rows && status == GR_OK; i++)
+        for (int64_t k = 0; k < r->columns && status == GR_OK; k++) status = trim(r, &r->row[i].cell[k], &room, n);
+    gr__str_release(&room);
+    return status;
 }
 
 static int64_t characters(const gr__cell *c)
@@ -135,8 +145,7 @@ gr_status gr_records_clean(gr_records *r, const gr_clean_options *options, gr_cl
         else
             text = 0;
     }
-    for (int64_t i = 0; i < r->rows && !o.keep_spaces; i++)
-        for (int64_t k = 0; k < r->columns; k++) out->trimmed += trim(&r->row[i].cell[k]);
+    if (!o.keep_spaces) GR_TRY(trim_all(r, &out->trimmed));
     GR_TRY(remove_rows(r, &o, target, text, &out->rows_removed));
     for (int64_t k = 0; k < r->columns; k++) {
         bool useless;
