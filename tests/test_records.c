@@ -65,6 +65,30 @@ static void formats_there_and_back(void **state)
     gr_records_free(&r);
 }
 
+/* Of more digits than a double keeps, and of more than 64 bits. */
+static void json_numbers_keep_their_digits(void **state)
+{
+    (void)state;
+    static const char lines[] = "{\"a 1\": \"2 \\\" 3\", \"id\": 1234567890123456789, \"x\": -1.50}\n"
+                                "{\"a 1\": \"b\", \"id\": 1234567890123456788, \"x\": 1e5}\n"
+                                "{\"a 1\": true, \"id\": 18446744073709551616, \"x\": 7}\n"
+                                "{\"id\": 18446744073709551617}\n";
+    char path[4200];
+    gr_dedup_report report;
+    gr_records *r = opened("id.jsonl", lines);
+    assert_string_equal(cell(r, 0, 0), "2 \" 3");
+    assert_ok(gr_records_dedup(r, &(gr_dedup_options){.columns = (const char *const[]){"id", NULL}}, &report));
+    assert_int_equal(report.exact, 0);
+    expect_saved(r, "id.csv",
+                 "a 1,id,x\n\"2 \"\" 3\",1234567890123456789,-1.50\nb,1234567890123456788,1e5\n"
+                 "true,18446744073709551616,7\n,18446744073709551617,\n");
+    gr_records_free(&r);
+    snprintf(path, sizeof path, "%s/id.csv", folder);
+    assert_ok(gr_records_open(path, NULL, &r));
+    expect_saved(r, "id2.jsonl", lines);
+    gr_records_free(&r);
+}
+
 static void arrays_and_commas(void **state)
 {
     (void)state;
@@ -355,17 +379,12 @@ static void values_are_balanced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_there_and_back),
-        cmocka_unit_test(arrays_and_commas),
-        cmocka_unit_test(bad_rows),
-        cmocka_unit_test(columns_are_described),
-        cmocka_unit_test(cells_are_cleaned),
-        cmocka_unit_test(missing_cells_are_cleaned),
-        cmocka_unit_test(shared_texts_are_cleaned),
-        cmocka_unit_test(parts_keep_their_word),
-        cmocka_unit_test(twins_are_found),
-        cmocka_unit_test(leaks_are_found),
-        cmocka_unit_test(values_are_balanced),
+        cmocka_unit_test(formats_there_and_back),    cmocka_unit_test(json_numbers_keep_their_digits),
+        cmocka_unit_test(arrays_and_commas),         cmocka_unit_test(bad_rows),
+        cmocka_unit_test(columns_are_described),     cmocka_unit_test(cells_are_cleaned),
+        cmocka_unit_test(missing_cells_are_cleaned), cmocka_unit_test(shared_texts_are_cleaned),
+        cmocka_unit_test(parts_keep_their_word),     cmocka_unit_test(twins_are_found),
+        cmocka_unit_test(leaks_are_found),           cmocka_unit_test(values_are_balanced),
     };
     folder = test_tmpdir();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

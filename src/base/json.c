@@ -171,6 +171,24 @@ bool gr__json_bool(gr__json v, bool *out)
     return true;
 }
 
+static bool starts_number(char c) { return (c >= '0' && c <= '9') || c == '-'; }
+static bool goes_on_number(char c) { return starts_number(c) || c == '+' || c == '.' || c == 'e' || c == 'E'; }
+
+const char *gr__json_next_number(const char **at, const char *end, size_t *n)
+{
+    const char *p = *at;
+    for (bool in_string = false; p < end && (in_string || !starts_number(*p)); p++)
+        if (in_string && *p == '\\' && p + 1 < end)
+            p++;
+        else if (*p == '"')
+            in_string = !in_string;
+    const char *number = p;
+    while (p < end && goes_on_number(*p)) p++;
+    *n = (size_t)(p - number);
+    *at = p;
+    return number;
+}
+
 /* ---- writing ---- */
 
 void gr__json_add_string(gr__str *s, const char *text, size_t n)

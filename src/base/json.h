@@ -43,6 +43,10 @@ bool gr__json_int(gr__json v, int64_t *out);
 bool gr__json_double(gr__json v, double *out);
 bool gr__json_bool(gr__json v, bool *out);
 
+/* The next number of a text that was parsed, as it is written, for a double keeps 15 digits only: n bytes, behind which *at is
+ * moved. n = 0: there is none. */
+const char *gr__json_next_number(const char **at, const char *end, size_t *n);
+
 /* Writing: text with quotes and escapes (UTF-8 kept), and a number that reads back the same (nan and inf as null). */
 void gr__json_add_string(gr__str *s, const char *text, size_t n);
 void gr__json_add_double(gr__str *s, double value);

@@ -107,25 +107,28 @@ static gr_status read_table(reading *in)
 
 /* ---- JSON lines: once for the keys, once for the cells ---- */
 
-static gr_status take_value(gr_records *r, gr__json v, size_t line, const char *key, gr__cell *cell)
+/* *left .. end: the rest of the line, where the next number is this value if it is one. */
+static gr_status take_value(gr_records *r, gr__json v, size_t line, const char *key, const char **left, const char *end,
+                            gr__cell *cell)
 {
     const char *text;
     size_t n;
     double number;
     bool flag;
-    char digits[32];
     if (gr__json_string(v, &text, &n)) return put(r, cell, text, n, true);
     if (gr__json_bool(v, &flag)) return put(r, cell, flag ? "true" : "false", flag ? 4 : 5, false);
     if (gr__json_double(v, &number)) {
-        gr__format_double(digits, number);
-        return put(r, cell, digits, strlen(digits), false);
+        text = gr__json_next_number(left, end, &n);
+        return put(r, cell, text, n, false);
     }
     if (gr__json_kind_of(v) == GR__JSON_NULL) return GR_OK;
     return gr__fail(GR_ERR_UNSUPPORTED, "%s:%zu: '%.60s' is a list or an object; records are flat", r->path, line, key);
 }
 
-static gr_status take_object(gr_records *r, gr__json o, size_t line, gr__map *keys, bool fill)
+static gr_status take_object(gr_records *r, gr__json o, const gr__jsonl *lines, gr__map *keys, bool fill)
 {
+    size_t line = gr__jsonl_line(lines), n;
+    const char *left = gr__jsonl_text(lines, &n), *end = left + n;
     gr__cell *cell = NULL;
     if (gr__json_kind_of(o) != GR__JSON_OBJECT)
         return gr__fail(GR_ERR_DATA, "%s:%zu: the line is no object", r->path, line);
@@ -134,7 +137,7 @@ static gr_status take_object(gr_records *r, gr__json o, size_t line, gr__map *ke
         const char *key = gr__json_key(it);
         const int64_t *at = gr__map_get_name(keys, key);
         if (fill)
-            GR_TRY(take_value(r, gr__json_value(it), line, key, &cell[*at]));
+            GR_TRY(take_value(r, gr__json_value(it), line, key, &left, end, &cell[*at]));
         else if (!at)
             GR_TRY(gr__map_set_name(keys, key, (int64_t)keys->count, NULL));
     }
@@ -151,7 +154,7 @@ static gr_status take_lines(reading *in, gr__map *keys, bool fill)
     while (status == GR_OK) {
         gr_status s = gr__jsonl_next(lines, &v, &more);
         if (s == GR_OK && !more) break;
-        if (s == GR_OK) s = take_object(in->r, v, gr__jsonl_line(lines), keys, fill);
+        if (s == GR_OK) s = take_object(in->r, v, lines, keys, fill);
         status = s == GR_OK                                             ? GR_OK
                  : fill                                                 ? bad(in, s)
                  : in->skip_bad && s != GR_ERR_IO && s != GR_ERR_MEMORY ? GR_OK

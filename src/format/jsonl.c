@@ -13,6 +13,8 @@ struct gr__jsonl {
     gr__json_doc *doc;
     char *buffer; /* [used, filled) waits */
     size_t used, filled, capacity, line;
+    const char *text; /* n bytes of the buffer: the value */
+    size_t n;
     bool end;
     gr_status failed; /* for good */
 };
@@ -100,6 +102,8 @@ gr_status gr__jsonl_next(gr__jsonl *j, gr__json *value, bool *more)
         if (j->line == 1 && n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) line += 3, n -= 3;
         if (n > 0 && line[n - 1] == '\r') n--;
     } while (is_blank(line, n));
+    j->text = line;
+    j->n = n;
     GR_TRY(gr__json_parse_line(line, n, j->path, j->line, &j->doc));
     *value = gr__json_root(j->doc);
     *more = true;
@@ -107,3 +111,9 @@ gr_status gr__jsonl_next(gr__jsonl *j, gr__json *value, bool *more)
 }
 
 size_t gr__jsonl_line(const gr__jsonl *j) { return j->line; }
+
+const char *gr__jsonl_text(const gr__jsonl *j, size_t *n)
+{
+    *n = j->n;
+    return j->text;
+}

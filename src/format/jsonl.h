@@ -14,5 +14,7 @@ void gr__jsonl_close(gr__jsonl **jsonl);
  * GR_ERR_IO, GR_ERR_MEMORY, and a line above GR__LIMIT_JSONL_LINE_BYTES: nothing more can be read. */
 gr_status gr__jsonl_next(gr__jsonl *jsonl, gr__json *value, bool *more);
 size_t gr__jsonl_line(const gr__jsonl *jsonl); /* of that value, from 1 */
+/* The bytes of that value as they are in the file, borrowed until the next call. */
+const char *gr__jsonl_text(const gr__jsonl *jsonl, size_t *n);
 
 #endif
