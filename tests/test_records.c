@@ -329,6 +329,28 @@ static void leaks_are_found(void **state)
     gr_records_free(&test);
 }
 
+static void columns_are_matched_by_name(void **state)
+{
+    (void)state;
+    int64_t n;
+    gr_records *a = opened("ab.csv", "a,b,y\n1,2,p\n3,4,q\n"),
+               *b = opened("ba.jsonl", "{\"y\": \"p\", \"b\": 2, \"a\": 1}\n"),
+               *more = opened("more.csv", "y,b,a,c\np,2,1,0\n"), *other = opened("other.csv", "a,b,z\n1,2,p\n"),
+               *bare = opened("bare.csv", "1,2,p\n3,4,5\n"), *two = opened("two.csv", "1,2\n");
+    assert_ok(gr_records_overlap(a, b, NULL, 0, &n, NULL, NULL));
+    assert_int_equal(n, 1);
+    assert_ok(gr_records_overlap(a, b, (const char *const[]){"b", "a", NULL}, 0, &n, NULL, NULL));
+    assert_int_equal(n, 1);
+    assert_fails(gr_records_overlap(a, more, NULL, 0, &n, NULL, NULL), GR_ERR_SHAPE, "more.csv' has a column 'c'");
+    assert_fails(gr_records_overlap(more, a, NULL, 0, &n, NULL, NULL), GR_ERR_SHAPE, "more.csv' has a column 'c'");
+    assert_fails(gr_records_overlap(a, other, NULL, 0, &n, NULL, NULL), GR_ERR_SHAPE, "ab.csv' has a column 'y'");
+    assert_ok(gr_records_overlap(a, bare, NULL, 0, &n, NULL, NULL)); /* by place */
+    assert_int_equal(n, 1);
+    assert_fails(gr_records_overlap(a, two, NULL, 0, &n, NULL, NULL), GR_ERR_SHAPE, "3 and 2 columns");
+    gr_records *all[] = {a, b, more, other, bare, two};
+    for (size_t i = 0; i < GR__COUNT(all); i++) gr_records_free(&all[i]);
+}
+
 /* ---- balance ---- */
 
 static gr_records *uneven(void)
@@ -384,7 +406,8 @@ int main(void)
         cmocka_unit_test(columns_are_described),     cmocka_unit_test(cells_are_cleaned),
         cmocka_unit_test(missing_cells_are_cleaned), cmocka_unit_test(shared_texts_are_cleaned),
         cmocka_unit_test(parts_keep_their_word),     cmocka_unit_test(twins_are_found),
-        cmocka_unit_test(leaks_are_found),           cmocka_unit_test(values_are_balanced),
+        cmocka_unit_test(leaks_are_found),           cmocka_unit_test(columns_are_matched_by_name),
+        cmocka_unit_test(values_are_balanced),
     };
     folder = test_tmpdir();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

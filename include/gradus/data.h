@@ -68,7 +68,8 @@ typedef struct gr_column_stats {
 GR_API gr_status gr_records_stats(const gr_records *r, int64_t column, gr_column_stats *out);
 
 /* Rows of b that are in a too: exactly, or with a Jaccard similarity of word 3-grams of at least 'near' (0: exactly).
- * columns: those that are compared, up to NULL; NULL: all. *line_a, *line_b: of the first pair (0: none). */
+ * columns: those that are compared, up to NULL; NULL: all, by name where both files have names (GR_ERR_SHAPE where only one
+ * has a column of that name), else by place. *line_a, *line_b: of the first pair (0: none). */
 GR_API gr_status gr_records_overlap(const gr_records *a, const gr_records *b, const char *const *columns, double near,
                                     int64_t *n, int64_t *line_a, int64_t *line_b);
 

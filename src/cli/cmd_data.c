@@ -246,7 +246,8 @@ const cli_command cmd_data = {
     "clean    blanks and control characters go, missing cells are filled, outliers clipped, constant columns go\n"
     "split    train, valid and test into a folder: at random, by value, by group, or by time\n"
     "dedup    rows that come twice, or nearly, go\n"
-    "leaks    TRAIN TEST: rows of the second that are in the first (exit code 5 where there are)\n"
+    "leaks    TRAIN TEST: rows of the second that are in the first (exit code 5 where there are); columns are\n"
+    "         compared by name where both files have names\n"
     "balance  as many rows of each value of --target: over- or undersampling, SMOTE\n"
     "convert  FILE OUT: into another format",
     options,

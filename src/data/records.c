@@ -69,6 +69,7 @@ gr_status gr__records_like(const gr_records *r, gr_records **out)
     gr_records *p = gr__calloc(1, sizeof *p);
     if (!p) return gr__fail_memory("a part of a file", sizeof *p);
     p->columns = r->columns;
+    p->named = r->named;
     p->path = gr__strdup(r->path);
     p->name = gr__calloc((size_t)r->columns + 1, sizeof *p->name);
     if (!p->path || !p->name) {

@@ -16,6 +16,7 @@ struct gr_records {
     gr__arena arena; /* of texts and cells */
     char *path;
     const char **name; /* columns */
+    bool named;        /* by the file, not by us */
     int64_t columns, rows;
     gr__record *row;
     size_t capacity;

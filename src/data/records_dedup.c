@@ -1,6 +1,7 @@
 /* Rows that come twice, within a file and across two. */
 #include "data/records.h"
 
+#include "base/map.h"
 #include "base/str.h"
 
 #include <string.h>
@@ -73,23 +74,63 @@ done:
     return status;
 }
 
+static gr_status no_such_column(const gr_records *has, const gr_records *lacks, int64_t column)
+{
+    return gr__fail(GR_ERR_SHAPE, "'%s' has a column '%s', '%s' has none; name those to compare (--columns)", has->path,
+                    has->name[column], lacks->path);
+}
+
+/* Of all columns of a: the place in b of the one with the same name. */
+static gr_status match_names(const gr_records *a, const gr_records *b, int64_t *of_b)
+{
+    gr__map left = {0}; /* of b; -1: matched */
+    gr_status status = GR_OK;
+    for (int64_t i = 0; i < b->columns; i++) GR_TRY_DONE(gr__map_set_name(&left, b->name[i], i, NULL));
+    for (int64_t i = 0; i < a->columns; i++) {
+        int64_t *at = gr__map_get_name(&left, a->name[i]);
+        if (!at || *at < 0) GR_TRY_DONE(no_such_column(a, b, i));
+        of_b[i] = *at;
+        *at = -1;
+    }
+    for (size_t i = 0; i < left.count; i++)
+        if (left.entry[i].value >= 0) GR_TRY_DONE(no_such_column(b, a, left.entry[i].value));
+done:
+    gr__map_release(&left);
+    return status;
+}
+
+/* The columns of both that are compared with each other, n pairs; the caller frees them. All: by name where the files have
+ * names, else by place. */
+static gr_status choose_pairs(const gr_records *a, const gr_records *b, const char *const *columns, int64_t *pair[2],
+                              int64_t *n)
+{
+    int64_t other;
+    GR_TRY(choose(a, columns, &pair[0], n));
+    GR_TRY(choose(b, columns, &pair[1], &other));
+    bool by_name = !columns && a->named && b->named;
+    GR_FAIL_IF(*n != other && !by_name, GR_ERR_SHAPE,
+               "'%s' and '%s' have %lld and %lld columns; name those to compare (--columns)", a->path, b->path,
+               (long long)*n, (long long)other);
+    if (!by_name) return GR_OK;
+    gr__free(pair[1]);
+    pair[1] = gr__calloc((size_t)*n + 1, sizeof *pair[1]);
+    return pair[1] ? match_names(a, b, pair[1]) : gr__fail_memory("columns", (size_t)*n * sizeof *pair[1]);
+}
+
 gr_status gr_records_overlap(const gr_records *a, const gr_records *b, const char *const *columns, double near,
                              int64_t *n, int64_t *line_a, int64_t *line_b)
 {
     gr__near *index = NULL;
-    int64_t *column[2] = {NULL, NULL}, count[2], twin, first[2] = {0, 0}, found = 0;
+    int64_t *column[2] = {NULL, NULL}, count, twin, first[2] = {0, 0}, found = 0;
     const gr_records *side[2] = {a, b};
     bool exact;
     gr__str text = {0};
     gr_status status = GR_OK;
-    for (int s = 0; s < 2; s++) GR_TRY_DONE(choose(side[s], columns, &column[s], &count[s]));
-    if (count[0] != count[1])
-        GR_TRY_DONE(gr__fail(GR_ERR_SHAPE, "'%s' and '%s' have %lld and %lld columns; name those to compare", a->path,
-                             b->path, (long long)count[0], (long long)count[1]));
+    GR_TRY_DONE(choose_pairs(a, b, columns, column, &count));
     GR_TRY_DONE(gr__near_new(near, &index));
     for (int s = 0; s < 2; s++)
         for (int64_t i = 0; i < side[s]->rows; i++) {
-            GR_TRY_DONE(join(side[s], i, column[s], count[s], &text));
+            GR_TRY_DONE(join(side[s], i, column[s], count, &text));
             GR_TRY_DONE(gr__near_look(index, gr__str_get(&text), text.n, i, s == 0, &twin, &exact));
             if (s == 0 || twin < 0) continue;
             if (found++ == 0) first[0] = a->row[twin].line, first[1] = b->row[i].line;

@@ -82,6 +82,7 @@ static gr_status take_table(reading *in, gr__csv *csv)
     gr_records *r = in->r;
     bool more = true;
     GR_TRY(name_columns(r, (int64_t)gr__csv_columns(csv)));
+    r->named = gr__csv_has_header(csv);
     for (int64_t i = 0; i < r->columns; i++)
         if (!(r->name[i] = gr__arena_strdup(&r->arena, gr__csv_name(csv, (size_t)i))))
             return gr__fail_memory("a name", 64);
@@ -173,6 +174,7 @@ static gr_status read_json(reading *in)
         status = gr__fail(GR_ERR_LIMIT, "'%s' has %zu different keys; is a key a value?", in->r->path, keys.count);
     GR_TRY_DONE(status);
     GR_TRY_DONE(name_columns(in->r, (int64_t)keys.count));
+    in->r->named = true;
     for (size_t i = 0; i < keys.count; i++)
         if (!(in->r->name[i] = gr__arena_strdup(&in->r->arena, keys.entry[i].key)))
             GR_TRY_DONE(gr__fail_memory("a name", 64));
