@@ -51,7 +51,7 @@ static void formats_there_and_back(void **state)
     expect_saved(r, "b.jsonl",
                  "{\"id\": \"007\", \"text\": \"a, \\\"b\\\"\", \"ok\": true}\n{\"id\": -1.5}\n"
                  "{\"id\": 3, \"text\": \"\", \"ok\": false}\n");
-    expect_saved(r, "b.tsv", "id\ttext\tok\n007\t\"a, \"\"b\"\"\"\ttrue\n-1.5\t\t\n3\t\"\"\tfalse\n");
+    expect_saved(r, "b.tsv", "\"id\"\ttext\tok\n007\t\"a, \"\"b\"\"\"\ttrue\n-1.5\t\t\n3\t\"\"\tfalse\n");
     gr_records_free(&r);
     char path[4200];
     snprintf(path, sizeof path, "%s/b.jsonl", folder);
@@ -63,6 +63,56 @@ static void formats_there_and_back(void **state)
     assert_string_equal(cell(r, 1, 0), "two, three");
     expect_saved(r, "m.txt", "one\ntwo, three\n");
     gr_records_free(&r);
+}
+
+static gr_records *reread(const gr_records *r, const char *name)
+{
+    char path[4200];
+    gr_records *out;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_ok(gr_records_save(r, path));
+    assert_ok(gr_records_open(path, NULL, &out));
+    return out;
+}
+
+static void expect_equal(const gr_records *a, const gr_records *b)
+{
+    assert_int_equal(gr_records_rows(a), gr_records_rows(b));
+    assert_int_equal(gr_records_columns(a), gr_records_columns(b));
+    for (int64_t k = 0; k < gr_records_columns(a); k++) {
+        assert_string_equal(gr_records_name(a, k), gr_records_name(b, k));
+        for (int64_t i = 0; i < gr_records_rows(a); i++) assert_string_equal(cell(a, i, k), cell(b, i, k));
+    }
+}
+
+/* The reader decides from the first 64 KiB what a quote is. */
+static void tabs_come_back(void **state)
+{
+    (void)state;
+    gr__str s = {0};
+    gr__str_add(&s, "id,text,label\n");
+    for (int i = 0; i < 9000; i++) gr__str_printf(&s, "%d,plain,yes\n", i);
+    gr__str_add(&s, "1,\"\"\"all\"\"\",\"a\tb\"\n2,\"\"\"x\"\" y\",\"c\rd\"\n");
+    gr_records *r = opened("late.csv", gr__str_get(&s)), *back = reread(r, "late.tsv");
+    expect_equal(r, back);
+    gr__str_release(&s);
+    gr_records_free(&r);
+    gr_records_free(&back);
+    char path[4200];
+    snprintf(path, sizeof path, "%s/broken.tsv", folder);
+    r = opened("broken.csv", "id,text,label\n0,a,yes\n1,\"c\nd\",no\n");
+    assert_fails(gr_records_save(r, path), GR_ERR_DATA, "broken.csv:3: the text in column 'text' has a line break");
+    assert_false(gr__file_exists(path));
+    assert_ok(gr_records_clean(r, NULL, NULL));
+    back = reread(r, "broken.tsv");
+    expect_equal(r, back);
+    gr_records_free(&r);
+    gr_records_free(&back);
+    r = opened("single.jsonl", "{\"x\": \"a, b\"}\n{}\n{\"x\": \"c\\nd\"}\n");
+    back = reread(r, "single.tsv");
+    expect_equal(r, back);
+    gr_records_free(&r);
+    gr_records_free(&back);
 }
 
 /* Of more digits than a double keeps, and of more than 64 bits. */
@@ -401,12 +451,19 @@ static void values_are_balanced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_there_and_back),    cmocka_unit_test(json_numbers_keep_their_digits),
-        cmocka_unit_test(arrays_and_commas),         cmocka_unit_test(bad_rows),
-        cmocka_unit_test(columns_are_described),     cmocka_unit_test(cells_are_cleaned),
-        cmocka_unit_test(missing_cells_are_cleaned), cmocka_unit_test(shared_texts_are_cleaned),
-        cmocka_unit_test(parts_keep_their_word),     cmocka_unit_test(twins_are_found),
-        cmocka_unit_test(leaks_are_found),           cmocka_unit_test(columns_are_matched_by_name),
+        cmocka_unit_test(formats_there_and_back),
+        cmocka_unit_test(tabs_come_back),
+        cmocka_unit_test(json_numbers_keep_their_digits),
+        cmocka_unit_test(arrays_and_commas),
+        cmocka_unit_test(bad_rows),
+        cmocka_unit_test(columns_are_described),
+        cmocka_unit_test(cells_are_cleaned),
+        cmocka_unit_test(missing_cells_are_cleaned),
+        cmocka_unit_test(shared_texts_are_cleaned),
+        cmocka_unit_test(parts_keep_their_word),
+        cmocka_unit_test(twins_are_found),
+        cmocka_unit_test(leaks_are_found),
+        cmocka_unit_test(columns_are_matched_by_name),
         cmocka_unit_test(values_are_balanced),
     };
     folder = test_tmpdir();

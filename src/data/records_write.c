@@ -15,7 +15,8 @@ typedef enum form { FORM_TABLE, FORM_JSON, FORM_ARRAY, FORM_TEXT } form;
 typedef struct writing {
     const gr_records *r;
     char separator;
-    int64_t text; /* column of FORM_TEXT */
+    bool quote_first; /* name */
+    int64_t text;     /* column of FORM_TEXT */
 } writing;
 
 static form form_of(const char *path)
@@ -27,12 +28,16 @@ static form form_of(const char *path)
 
 /* ---- rows ---- */
 
-static void add_cell(gr__str *s, const gr__cell *c, char separator)
+static bool is_plain(const gr__cell *c, const writing *w)
 {
-    bool plain = c->n > 0 || !c->quoted;
-    for (size_t i = 0; i < c->n && plain; i++)
-        plain = c->text[i] != separator && c->text[i] != '"' && c->text[i] != '\n' && c->text[i] != '\r';
-    if (c->n && (c->text[0] == ' ' || c->text[c->n - 1] == ' ')) plain = false;
+    if (c->n == 0) return !c->quoted && w->r->columns > 1; /* an empty line is no row */
+    for (size_t i = 0; i < c->n; i++)
+        if (c->text[i] == w->separator || c->text[i] == '"' || c->text[i] == '\n' || c->text[i] == '\r') return false;
+    return c->text[0] != ' ' && c->text[c->n - 1] != ' ';
+}
+
+static void add_cell(gr__str *s, const gr__cell *c, bool plain)
+{
     if (plain) {
         gr__str_add_n(s, c->text, c->n);
         return;
@@ -45,14 +50,39 @@ static void add_cell(gr__str *s, const gr__cell *c, char separator)
     gr__str_add_char(s, '"');
 }
 
+static gr__cell name_of(const gr_records *r, int64_t column)
+{
+    return (gr__cell){r->name[column], (uint32_t)strlen(r->name[column]), false};
+}
+
 static void add_names(gr__str *s, const writing *w)
 {
     for (int64_t i = 0; i < w->r->columns; i++) {
-        const gr__cell c = {w->r->name[i], (uint32_t)strlen(w->r->name[i]), false};
+        const gr__cell c = name_of(w->r, i);
         if (i) gr__str_add_char(s, w->separator);
-        add_cell(s, &c, w->separator);
+        add_cell(s, &c, is_plain(&c, w) && !(i == 0 && w->quote_first));
     }
     gr__str_add_char(s, '\n');
+}
+
+/* In TAB files most quotes are just characters: whoever reads one takes them for quotes only where they are seen early and hold
+ * no line break. So the first name says it for cells that come late, and a line break cannot be written. */
+static gr_status look_for_quotes(writing *w)
+{
+    const gr_records *r = w->r;
+    for (int64_t i = -1; i < r->rows; i++)
+        for (int64_t k = 0; k < r->columns; k++) {
+            const gr__cell c = i < 0 ? name_of(r, k) : r->row[i].cell[k];
+            if (is_plain(&c, w)) continue;
+            w->quote_first = true;
+            if (memchr(c.text, '\n', c.n))
+                return gr__fail(
+                    GR_ERR_DATA,
+                    "%s:%lld: the text in column '%.60s' has a line break: a .tsv cannot hold it; write .csv "
+                    "or .jsonl, or clean it first (data clean)",
+                    r->path, (long long)(i < 0 ? 1 : r->row[i].line), r->name[k]);
+        }
+    return GR_OK;
 }
 
 /* A number as JSON writes it: "007" and "1." are texts. */
@@ -106,7 +136,7 @@ static void add_row(gr__str *s, const writing *w, form f, const gr__cell *cell)
     } else {
         for (int64_t k = 0; k < w->r->columns; k++) {
             if (k) gr__str_add_char(s, w->separator);
-            add_cell(s, &cell[k], w->separator);
+            add_cell(s, &cell[k], is_plain(&cell[k], w));
         }
         gr__str_add_char(s, '\n');
     }
@@ -168,8 +198,10 @@ gr_status gr_records_save(const gr_records *r, const char *path)
     GR_FAIL_IF(!r || !path, GR_ERR_ARGUMENT, "gr_records_save: an argument is NULL");
     GR_FAIL_IF(gr__str_ends(path, ".gz"), GR_ERR_UNSUPPORTED, "'%s': files are written unpacked; leave .gz out", path);
     form f = form_of(path);
-    writing w = {r, gr__str_ends(path, ".tsv") ? '\t' : ',', 0};
+    bool tabs = r->columns > 1 && gr__str_ends(path, ".tsv"); /* one column has no TAB to tell */
+    writing w = {.r = r, .separator = tabs ? '\t' : ','};
     if (f == FORM_ARRAY) return write_array(r, path);
+    if (tabs) GR_TRY(look_for_quotes(&w));
     if (f == FORM_TEXT && r->columns > 1) GR_TRY(gr_records_column(r, "text", &w.text));
     return write_rows(&w, f, path);
 }
