@@ -151,7 +151,11 @@ static void arrays_and_commas(void **state)
     assert_string_equal(cell(r, 0, 0), "1.5");
     assert_string_equal(cell(r, 1, 1), "");
     assert_string_equal(cell(r, 2, 0), "2.25");
+    gr_records *back = reread(r, "n2.csv"); /* the names are taken for names */
+    assert_string_equal(gr_records_name(r, 0), "column_1");
+    expect_equal(r, back);
     gr_records_free(&r);
+    gr_records_free(&back);
     r = opened("w.csv", "x,y\n1,a\n");
     assert_fails(gr_records_save(r, path), GR_ERR_DATA, "w.csv:2: 'a' in column 'y' is not a number");
     gr_records_free(&r);

@@ -196,7 +196,8 @@ static gr_status take_array(gr_records *r, const gr_tensor *t)
     GR_FAIL_IF(columns > MOST_COLUMNS, GR_ERR_LIMIT, "'%s' has %lld columns", r->path, (long long)columns);
     GR_TRY(name_columns(r, columns));
     for (int64_t k = 0; k < columns; k++)
-        if (!(r->name[k] = gr__arena_printf(&r->arena, "%lld", (long long)k))) return gr__fail_memory("a name", 16);
+        if (!(r->name[k] = gr__arena_printf(&r->arena, "column_%lld", (long long)k + 1)))
+            return gr__fail_memory("a name", 16);
     for (int64_t i = 0; i < n; i++) {
         GR_TRY(gr__records_add(r, i, &cell));
         for (int64_t k = 0; k < columns; k++) {
