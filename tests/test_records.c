@@ -62,6 +62,13 @@ static void formats_there_and_back(void **state)
     assert_int_equal(gr_records_rows(r), 2);
     assert_string_equal(cell(r, 1, 0), "two, three");
     expect_saved(r, "m.txt", "one\ntwo, three\n");
+    expect_saved(r, "m.log", "one\ntwo, three\n");
+    gr_records_free(&r);
+    r = opened("two.csv", "id,text\n1,one\n2,two\n");
+    expect_saved(r, "two.txt", "one\ntwo\n");
+    snprintf(path, sizeof path, "%s/two.parquet", folder);
+    assert_fails(gr_records_save(r, path), GR_ERR_UNSUPPORTED, "two.parquet': this ending names no format");
+    assert_false(gr__file_exists(path));
     gr_records_free(&r);
 }
 

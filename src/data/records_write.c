@@ -202,6 +202,13 @@ gr_status gr_records_save(const gr_records *r, const char *path)
     writing w = {.r = r, .separator = tabs ? '\t' : ','};
     if (f == FORM_ARRAY) return write_array(r, path);
     if (tabs) GR_TRY(look_for_quotes(&w));
-    if (f == FORM_TEXT && r->columns > 1) GR_TRY(gr_records_column(r, "text", &w.text));
+    if (f == FORM_TEXT && r->columns > 1) {
+        GR_FAIL_IF(
+            !gr__str_ends(path, ".txt"), GR_ERR_UNSUPPORTED,
+            "'%s': this ending names no format for %lld columns; .csv, .tsv, .jsonl, .ndjson and .npy do, and .txt, "
+            "which holds the column 'text' alone",
+            path, (long long)r->columns);
+        GR_TRY(gr_records_column(r, "text", &w.text));
+    }
     return write_rows(&w, f, path);
 }
