@@ -238,6 +238,25 @@ static void cells_are_cleaned(void **state)
     gr_records_free(&r);
 }
 
+/* Where more than three in four cells are equal there is no interquartile range: all others would be outliers. */
+static void rare_values_are_not_clipped(void **state)
+{
+    (void)state;
+    gr_clean_report report;
+    gr__str s = {0};
+    gr__str_add(&s, "x,flag\n");
+    for (int i = 1; i <= 20; i++) gr__str_printf(&s, "%d,%d\n", i < 20 ? i : 1000, i % 10 == 0);
+    gr_records *r = opened("flag.csv", gr__str_get(&s));
+    gr__str_release(&s);
+    assert_ok(gr_records_clean(r, &(gr_clean_options){.clip = 3}, &report));
+    assert_int_equal(report.clipped, 1);
+    assert_int_equal(report.columns_unclipped, 1);
+    assert_string_equal(report.unclipped, "flag");
+    assert_string_equal(cell(r, 9, 1), "1");
+    assert_string_not_equal(cell(r, 19, 0), "1000");
+    gr_records_free(&r);
+}
+
 static void missing_cells_are_cleaned(void **state)
 {
     (void)state;
@@ -469,6 +488,7 @@ int main(void)
         cmocka_unit_test(bad_rows),
         cmocka_unit_test(columns_are_described),
         cmocka_unit_test(cells_are_cleaned),
+        cmocka_unit_test(rare_values_are_not_clipped),
         cmocka_unit_test(missing_cells_are_cleaned),
         cmocka_unit_test(shared_texts_are_cleaned),
         cmocka_unit_test(parts_keep_their_word),

@@ -86,13 +86,17 @@ typedef enum gr_missing {
 typedef struct gr_clean_options {
     const char *target; /* rows without it are removed; NULL: no such column */
     gr_missing missing;
-    double clip; /* > 0: numbers beyond so many interquartile ranges outside of the quartiles are set to that bound */
+    double
+        clip; /* > 0: numbers beyond so many interquartile ranges outside of the quartiles are set to that bound; columns
+                    whose quartiles are equal, for most of their cells are, stay as they are */
     bool keep_constant;  /* columns with one value stay; default: removed */
     bool keep_spaces;    /* default: blanks around cells go, runs of blanks become one, control characters go */
     int64_t least, most; /* characters that the column "text" must have; 0: any number */
 } gr_clean_options;
 typedef struct gr_clean_report {
     int64_t trimmed, filled, clipped, rows_removed, columns_removed;
+    int64_t columns_unclipped; /* quartiles are equal */
+    const char *unclipped;     /* the name of the first of them, borrowed; NULL: none */
 } gr_clean_report;
 /* report may be NULL. Status: GR_ERR_NOT_FOUND (the target). */
 GR_API gr_status gr_records_clean(gr_records *r, const gr_clean_options *options, gr_clean_report *report);

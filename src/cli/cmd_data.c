@@ -32,7 +32,9 @@ static const cli_option options[] = {
     {"fill", 0, CLI_CHOICE, &o.fill, NULL, 0, 0, fills,
      "clean: what becomes of missing cells; words get the most frequent one; drop: the row goes", false},
     {"clip", 0, CLI_DOUBLE, &o.clip, "K", 0, 1e9, NULL,
-     "clean: numbers beyond K interquartile ranges outside of the quartiles are set to that bound (3 is usual)", false},
+     "clean: numbers beyond K interquartile ranges outside of the quartiles are set to that bound (3 is usual); columns "
+     "that are mostly one value have no such range and stay",
+     false},
     {"min-length", 0, CLI_INT, &o.least, "N", 0, 1e9, NULL,
      "clean: shorter texts go (the column 'text', in characters)", false},
     {"max-length", 0, CLI_INT, &o.most, "N", 0, 1e9, NULL, "clean: longer texts go", false},
@@ -62,7 +64,7 @@ static void print_facts(const fact *f, size_t n)
         if (cli.json)
             json_int(f[i].name, f[i].value);
         else
-            printf("%-16s %lld\n", f[i].name, (long long)f[i].value);
+            printf("%-17s %lld\n", f[i].name, (long long)f[i].value);
     if (cli.json) json_end();
 }
 
@@ -100,7 +102,11 @@ static gr_status clean(gr_records *r)
     const fact f[] = {{"rows", gr_records_rows(r)},        {"columns", gr_records_columns(r)},
                       {"rows_removed", done.rows_removed}, {"columns_removed", done.columns_removed},
                       {"cells_trimmed", done.trimmed},     {"cells_filled", done.filled},
-                      {"cells_clipped", done.clipped}};
+                      {"cells_clipped", done.clipped},     {"columns_unclipped", done.columns_unclipped}};
+    if (s == GR_OK && done.unclipped)
+        out_note(
+            "left unclipped: %lld columns that are mostly one value, so that their quartiles are equal; the first: '%s'",
+            (long long)done.columns_unclipped, done.unclipped);
     return s == GR_OK ? save(r, f, COUNT(f)) : s;
 }
 

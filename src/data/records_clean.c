@@ -125,7 +125,12 @@ static gr_status clean_column(gr_records *r, const gr_clean_options *o, int64_t 
     GR_TRY(gr_records_stats(r, column, &s));
     *useless = !target && !o->keep_constant && (s.distinct == 0 || (s.distinct == 1 && s.missing == 0 && r->rows > 1));
     if (*useless || target) return GR_OK;
-    if (o->clip > 0 && s.type == GR_COLUMN_NUMBERS) GR_TRY(clip(r, column, &s, o->clip, &report->clipped));
+    if (o->clip > 0 && s.type == GR_COLUMN_NUMBERS && s.least < s.most) {
+        if (s.three_quarters > s.quarter)
+            GR_TRY(clip(r, column, &s, o->clip, &report->clipped));
+        else if (report->columns_unclipped++ == 0)
+            report->unclipped = r->name[column];
+    }
     if (o->missing == GR_MISSING_MEDIAN || o->missing == GR_MISSING_MEAN)
         GR_TRY(fill(r, column, &s, o->missing, &report->filled));
     return GR_OK;
