@@ -238,7 +238,7 @@ static void cells_are_cleaned(void **state)
     gr_records_free(&r);
 }
 
-/* Where more than three in four cells are equal there is no interquartile range: all others would be outliers. */
+/* Where the middle half of a column is one value, all others would be outliers. */
 static void rare_values_are_not_clipped(void **state)
 {
     (void)state;
@@ -356,6 +356,50 @@ static void parts_keep_their_word(void **state)
     o = (gr_split_options){.valid = 0.1, .by = "lable"};
     assert_fails(gr_records_split(r, &o, part), GR_ERR_NOT_FOUND, "did you mean 'label'");
     gr_records_free(&r);
+}
+
+static void expect_order(const char *const *times, int n)
+{
+    gr__str s = {0};
+    gr__str_add(&s, "when,what\n");
+    for (int i = 0; i < n; i++) gr__str_printf(&s, "%s,x\n", times[i]);
+    gr_records *r = opened("when.csv", gr__str_get(&s)), *part[3];
+    gr__str_release(&s);
+    assert_ok(gr_records_split(r, &(gr_split_options){.test = 1.0 / n, .time = "when"}, part));
+    assert_int_equal(gr_records_rows(part[2]), 1);
+    assert_string_equal(cell(part[2], 0, 0), times[0]);
+    gr_records_free(&part[0]);
+    gr_records_free(&part[2]);
+    gr_records_free(&r);
+}
+
+/* The first is the latest. */
+static void times_are_understood(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"10", "9", "9.5"}, *const days[] = {"2020-01-01", "2019-12-31", "2019-09-30"},
+                             *const months[] = {"2020-01", "2019-12", "2019-11"},
+                             *const clocks[] = {"2024-02-29 14:05:09.5", "2024-02-29 14:05:09", "2024-02-29T14:05"},
+                             *const zones[] = {"2024-02-29T23:30:00-02:00", "2024-03-01T01:00Z",
+                                               "2024-03-01T02:00:00+0200"};
+    expect_order(numbers, 3);
+    expect_order(days, 3);
+    expect_order(months, 3);
+    expect_order(clocks, 3);
+    expect_order(zones, 3);
+    static const char *const bad[] = {"1/2/2020",        "20.1.2020",       "2020-1-2",          "2020-13-01",
+                                      "2020-01-02 soon", "2020-01-02T1:00", "2020-01-02T10:00+", "2020-01-02-03",
+                                      "2020/01/02",      "2020-01-02T10:61"};
+    for (size_t i = 0; i < GR__COUNT(bad); i++) {
+        char text[200], said[200];
+        gr_records *part[3];
+        snprintf(text, sizeof text, "when,what\n2020-01-01,x\n%s,y\n", bad[i]);
+        snprintf(said, sizeof said, "bad-time.csv:3: '%s' in column 'when' is no time", bad[i]);
+        gr_records *r = opened("bad-time.csv", text);
+        assert_fails(gr_records_split(r, &(gr_split_options){.test = 0.5, .time = "when"}, part), GR_ERR_DATA, said);
+        assert_non_null(strstr(gr_message(), "YYYY-MM-DD"));
+        gr_records_free(&r);
+    }
 }
 
 /* ---- duplicates ---- */
@@ -492,6 +536,7 @@ int main(void)
         cmocka_unit_test(missing_cells_are_cleaned),
         cmocka_unit_test(shared_texts_are_cleaned),
         cmocka_unit_test(parts_keep_their_word),
+        cmocka_unit_test(times_are_understood),
         cmocka_unit_test(twins_are_found),
         cmocka_unit_test(leaks_are_found),
         cmocka_unit_test(columns_are_matched_by_name),

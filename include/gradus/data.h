@@ -106,11 +106,11 @@ typedef struct gr_split_options {
     const char *by;     /* each value of this column keeps its share in all parts; NULL: any rows */
     const char *group;  /* rows with the same value of this column stay in one part */
     const char *time;   /* the latest rows, by this column, are for test, those before them for validation; numbers, or
-                           texts that sort by time (2024-05-31). At most one of the three */
+                           dates as 2024-05, 2024-05-31, 2024-05-31T14:05:09+02:00. At most one of the three */
     uint64_t seed;
 } gr_split_options;
 /* part[0 .. 2]: training, validation, test, in the order of the file; NULL where the share is 0. The caller frees them; they
- * borrow r, which must outlive them. Status: GR_ERR_ARGUMENT, GR_ERR_NOT_FOUND, GR_ERR_DATA (a part would be empty). */
+ * borrow r, which must outlive them. Status: GR_ERR_ARGUMENT, GR_ERR_NOT_FOUND, GR_ERR_DATA (a part would be empty, no time). */
 GR_API gr_status gr_records_split(const gr_records *r, const gr_split_options *options, gr_records *part[3]);
 
 typedef struct gr_dedup_options {

@@ -6,8 +6,6 @@
 #include "metric/order.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { TRAIN, VALID, TEST, PARTS };
 
@@ -68,26 +66,91 @@ done:
     return status;
 }
 
-typedef struct dated {
-    const char *text;
-    int64_t row;
-} dated;
+/* ---- by time ---- */
 
-static int compare(const void *a, const void *b)
+/* A number of n digits. */
+static bool take_digits(const char **at, int n, int least, int most, int *out)
 {
-    const dated *x = a, *y = b;
-    int c = strcmp(x->text, y->text);
-    return c ? c : (x->row > y->row) - (x->row < y->row);
+    *out = 0;
+    for (; n > 0; n--, ++*at) {
+        if (**at < '0' || **at > '9') return false;
+        *out = 10 * *out + (**at - '0');
+    }
+    return *out >= least && *out <= most;
 }
 
-static gr_status order_texts(const gr_records *r, int64_t column, size_t *index)
+static bool take_char(const char **at, char c)
 {
-    dated *d = gr__calloc((size_t)r->rows + 1, sizeof *d);
-    if (!d) return gr__fail_memory("times", (size_t)r->rows * sizeof *d);
-    for (int64_t i = 0; i < r->rows; i++) d[i] = (dated){r->row[i].cell[column].text, i};
-    qsort(d, (size_t)r->rows, sizeof *d, compare);
-    for (int64_t i = 0; i < r->rows; i++) index[i] = (size_t)d[i].row;
-    gr__free(d);
+    if (**at != c) return false;
+    ++*at;
+    return true;
+}
+
+/* Since 0000-03-01, of the Gregorian calendar: a year that begins in March has its leap day at its end. */
+static double days(int year, int month, int day)
+{
+    year -= month < 3;
+    month = (month + 9) % 12;
+    return 365.0 * year + floor(year / 4.0) - floor(year / 100.0) + floor(year / 400.0) + (153 * month + 2) / 5 + day -
+           1;
+}
+
+/* 14:05, 14:05:09, 14:05:09.25 */
+static bool take_clock(const char **at, double *seconds)
+{
+    int hour, minute, second = 0;
+    if (!take_digits(at, 2, 0, 24, &hour) || !take_char(at, ':') || !take_digits(at, 2, 0, 59, &minute)) return false;
+    if (take_char(at, ':')) {
+        if (!take_digits(at, 2, 0, 60, &second)) return false;
+        double unit = 1;
+        for (bool point = take_char(at, '.'); point && **at >= '0' && **at <= '9'; ++*at)
+            *seconds += (unit /= 10) * (**at - '0');
+    }
+    *seconds += 3600.0 * hour + 60.0 * minute + second;
+    return true;
+}
+
+/* Z, +02:00, +0200, +02, or nothing. */
+static bool take_zone(const char **at, double *seconds)
+{
+    int hour, minute = 0, sign = **at == '-' ? -1 : 1;
+    if (take_char(at, 'Z') || (**at != '+' && **at != '-')) return true;
+    ++*at;
+    if (!take_digits(at, 2, 0, 23, &hour)) return false;
+    bool more = take_char(at, ':') || (**at >= '0' && **at <= '9');
+    if (more && !take_digits(at, 2, 0, 59, &minute)) return false;
+    *seconds -= sign * (3600.0 * hour + 60.0 * minute);
+    return true;
+}
+
+/* ISO 8601 with dashes: 2024-05, 2024-05-31, 2024-05-31 14:05, 2024-05-31T14:05:09.25+02:00; blanks around. */
+static bool read_date(const char *text, double *seconds)
+{
+    int year, month, day = 1;
+    while (take_char(&text, ' ')) continue;
+    if (!take_digits(&text, 4, 0, 9999, &year) || !take_char(&text, '-') || !take_digits(&text, 2, 1, 12, &month))
+        return false;
+    if (take_char(&text, '-') && !take_digits(&text, 2, 1, 31, &day)) return false;
+    *seconds = 86400 * days(year, month, day);
+    if ((*text == 'T' || *text == ' ') && text[1] >= '0' && text[1] <= '9') {
+        text++;
+        if (!take_clock(&text, seconds) || !take_zone(&text, seconds)) return false;
+    }
+    while (take_char(&text, ' ')) continue;
+    return *text == 0;
+}
+
+/* Anything else is refused: "10/2/2019" as a text comes before "9/1/2019". */
+static gr_status read_dates(const gr_records *r, int64_t column, double *time)
+{
+    for (int64_t i = 0; i < r->rows; i++) {
+        const char *text = r->row[i].cell[column].text;
+        if (!read_date(text, &time[i]))
+            return gr__fail(GR_ERR_DATA,
+                            "%s:%lld: '%.60s' in column '%s' is no time that can be put in order; write dates as "
+                            "YYYY-MM-DD (2024-05-31 or 2024-05-31 14:05), or numbers",
+                            r->path, (long long)r->row[i].line, text, r->name[column]);
+    }
     return GR_OK;
 }
 
@@ -102,9 +165,8 @@ static gr_status by_time(const gr_records *r, const gr_split_options *o, uint8_t
     size_t *index = gr__calloc((size_t)r->rows + 1, sizeof *index);
     double *time = gr__calloc((size_t)r->rows + 1, sizeof *time);
     gr_status status = index && time ? GR_OK : gr__fail_memory("times", (size_t)r->rows * sizeof *time);
-    if (status == GR_OK)
-        status = gr__records_numbers(r, column, time) ? gr__order(time, (size_t)r->rows, false, index)
-                                                      : order_texts(r, column, index);
+    if (status == GR_OK && !gr__records_numbers(r, column, time)) status = read_dates(r, column, time);
+    if (status == GR_OK) status = gr__order(time, (size_t)r->rows, false, index);
     int64_t test = llround(o->test * (double)r->rows), valid = llround(o->valid * (double)r->rows);
     for (int64_t i = 0; i < r->rows && status == GR_OK; i++)
         part[index[i]] = (uint8_t)(i >= r->rows - test ? TEST : i >= r->rows - test - valid ? VALID : TRAIN);
