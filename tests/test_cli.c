@@ -232,6 +232,11 @@ static void bad_input(void **state)
     assert_non_null(strstr(last.err, "ragged.csv:4: the row has 1 fields, expected 3; this row was left out"));
     run("train", "ragged.csv", "--target", "y", "--dry-run", "--skip-bad", "data.folds=60");
     expect(3, "10 rows make no 60 folds");
+    static const char twice[] = "a,b,y\n1,2,0\n3,1,1\n7,1,1\n2,2,0\n5,1,1\n3,1,1\n6,2,1\n1,1,0\n8,8,1\n2,7,0\n9,3,1\n";
+    test_write(folder, "twice.csv", twice, sizeof twice - 1);
+    run("check", "twice.csv", "data.target=y", "--strict");
+    expect(5, NULL);
+    assert_non_null(strstr(last.out, "1 rows are equal to an earlier one"));
     static const char marked[] = "\xEF\xBB\xBF"
                                  "data: book.txt\nmodel: {lairs: 1}\n";
     test_write(folder, "marked.yaml", marked, sizeof marked - 1);
@@ -318,6 +323,13 @@ static void small_run(void **state)
     run("tokenize", "small", "Line 7");
     expect(0, NULL);
     assert_int_equal(count_json_lines(), 1);
+    char ids[300];
+    snprintf(ids, sizeof ids, "%.299s", last.out);
+    run("tokenize", "small", "--decode", ids);
+    expect(0, NULL);
+    assert_string_equal(last.out, "Line 7");
+    run("tokenize", "small", "--decode", "seven");
+    expect(2, "not 'seven'");
     assert_int_equal(access("small/report.html", R_OK), 0);
 }
 

@@ -112,6 +112,8 @@ GR_API const char *gr_run_source(const gr_run *run);
  * (gradus/data.h); *line_train, *line_test: of the first pair. 0 where there is no such file.
  * Status: those of gr_records_open(). */
 GR_API gr_status gr_run_leaks(const gr_run *run, int64_t *n, int64_t *line_train, int64_t *line_test);
+/* Rows of data.source that are equal to an earlier one, where it is such a file; else 0. Status: those of gr_records_open(). */
+GR_API gr_status gr_run_duplicates(const gr_run *run, int64_t *n);
 
 /* ---- models and tensors ---------------------------------------------------------------- */
 

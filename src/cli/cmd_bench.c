@@ -259,10 +259,13 @@ static const char *const dtypes[] = {"f32", "bf16", NULL}, *const layouts[] = {"
         name, 0, CLI_INT, &o.bench.field, "N", 1, 1 << 24, NULL, doc, false \
     }
 
+enum { MOST_STEPS = 1000000 };
+
 static const cli_option options[] = {
     {"dtype", 0, CLI_CHOICE, &o.dtype, NULL, 0, 0, dtypes, "compute in f32 (default) or bf16 with f32 masters", false},
-    {"steps", 0, CLI_INT, &o.steps, "N", 0, 1e6, NULL, "runs that count (default: about 3 s of them); 0: none", false},
-    {"warmup", 0, CLI_INT, &o.warmup, "N", 0, 1e6, NULL, "runs before them (default 2)", false},
+    {"steps", 0, CLI_INT, &o.steps, "N", 0, MOST_STEPS, NULL, "runs that count (default: about 3 s of them); 0: none",
+     false},
+    {"warmup", 0, CLI_INT, &o.warmup, "N", 0, MOST_STEPS, NULL, "runs before them (default 2)", false},
     {"profile", 0, CLI_FLAG, &o.profile, NULL, 0, 0, NULL,
      "each step of the plan: time, bytes, flops, share of the limit", false},
     {"serve", 0, CLI_FLAG, &o.serve, NULL, 0, 0, NULL, "obey lines 'step N' on standard input, answer in JSON", false},
@@ -379,7 +382,7 @@ static gr_status serve(gr_bench *bench)
         char *end = line;
         long long n = strncmp(line, "step ", 5) == 0 ? strtoll(line + 5, &end, 10) : -1;
         if (line[0] == '\n') continue;
-        if (end == line || *end != '\n' || n < 0) {
+        if (end == line || *end != '\n' || n < 0 || n > MOST_STEPS) {
             json_open('{');
             json_text("error", "unknown line; there are 'step N' and 'quit'");
             json_end();

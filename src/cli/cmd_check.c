@@ -57,6 +57,14 @@ static void look_at_text(const gr_text_report *t)
     if (t->skipped_files) warn("%lld files of the folder are not read (.txt and .md are)", (long long)t->skipped_files);
 }
 
+static void look_at_duplicates(const gr_run *run)
+{
+    int64_t n;
+    if (gr_run_duplicates(run, &n) == GR_OK && n)
+        warn("%lld rows are equal to an earlier one; parts cut at random may share them (gradus data dedup)",
+             (long long)n);
+}
+
 static void look_at_leaks(const gr_run *run)
 {
     int64_t n, a, b;
@@ -151,9 +159,13 @@ static gr_status check(gr_run *run)
     } else {
         if (!cli.quiet) overview_print(stdout, run, 0);
         if (text) print_text(&t);
+        if (!cli.quiet && gr_run_report(run)) printf("%s\n", gr_run_report(run));
         if (o.gradients) s = check_gradients(run);
     }
-    if (text) look_at_text(&t);
+    if (text)
+        look_at_text(&t);
+    else
+        look_at_duplicates(run);
     look_at_leaks(run);
     look_at_sizes(&p);
     if (cli.json) {

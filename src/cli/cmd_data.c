@@ -227,7 +227,8 @@ static int run_command(void)
     gr_records *r = NULL;
     gr_status s = gr_records_open(cli.argument[1], &(gr_records_options){.skip_bad = o.skip_bad}, &r);
     if (s == GR_OK && gr_records_bad(r))
-        out_note("%lld rows were left out; the first: %s", (long long)gr_records_bad(r), gr_records_first_bad(r));
+        fprintf(stderr, "gradus: warning: %lld rows were left out; the first: %s\n", (long long)gr_records_bad(r),
+                gr_records_first_bad(r));
     if (s == GR_OK) s = verbs[v].run(r);
     gr_records_free(&r);
     return s != GR_OK ? cli_fail(s) : leaks_found ? EXIT_CHECK : EXIT_OK;

@@ -123,3 +123,17 @@ gr_status gr_run_leaks(const gr_run *run, int64_t *n, int64_t *line_train, int64
     gr_records_free(&b);
     return status;
 }
+
+gr_status gr_run_duplicates(const gr_run *run, int64_t *n)
+{
+    const char *source = gr_run_source(run);
+    gr_dedup_report found = {0};
+    gr_records *r = NULL;
+    *n = 0;
+    if (!is_records(source)) return GR_OK;
+    gr_status status = gr_records_open(source, &(gr_records_options){.skip_bad = true}, &r);
+    if (status == GR_OK) status = gr_records_dedup(r, NULL, &found);
+    if (status == GR_OK) *n = found.exact;
+    gr_records_free(&r);
+    return status;
+}
