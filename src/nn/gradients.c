@@ -45,10 +45,11 @@ gr_value gr__sums_of_squares(gr_graph *g, const gr_value *gradient, int n)
     return gr_concat(g, part, parts, 0);
 }
 
+/* Of nothing that counts it is finite, and so is its square, by which a norm is multiplied. */
 gr_value gr__inverse_weight(gr_graph *g, gr_value weight)
 {
     gr_value w = gr_reshape(g, gr_cast(g, weight, GR_F32), 0, NULL);
-    return gr_reciprocal(g, gr_maximum(g, w, gr_scalar(g, GR_F32, 1e-30)));
+    return gr_reciprocal(g, gr_maximum(g, w, gr_scalar(g, GR_F32, 1e-15)));
 }
 
 /* ---- sums over several runs ---- */

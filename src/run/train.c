@@ -90,6 +90,9 @@ static gr_status run_program(gr__trainer *t, gr_session *s, int64_t micro, bool 
     return gr_session_run(s);
 }
 
+/* 0 of a step in which nothing counts. */
+static double mean_loss(double sum, double weight) { return weight == 0 && sum == 0 ? 0 : sum / weight; }
+
 /* GR_ERR_NUMERIC when a guard held the update back. */
 static gr_status one_step(gr__trainer *t)
 {
@@ -98,7 +101,7 @@ static gr_status one_step(gr__trainer *t)
     int64_t k = run->set.accumulate, first = run->at.step * k;
     if (run->step) {
         gr_status s = run_program(t, run->step, first, true);
-        p->loss = output(run->step, "loss_sum") / output(run->step, "weight");
+        p->loss = mean_loss(output(run->step, "loss_sum"), output(run->step, "weight"));
         p->grad_norm = output(run->step, "grad_norm");
         return s;
     }
@@ -109,7 +112,7 @@ static gr_status one_step(gr__trainer *t)
         sum += output(run->micro, "loss_sum");
         weight += output(run->micro, "weight");
     }
-    p->loss = sum / weight;
+    p->loss = mean_loss(sum, weight);
     if (status == GR_OK) {
         status = run_program(t, run->apply, first, false);
         p->grad_norm = output(run->apply, "grad_norm");
