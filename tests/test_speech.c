@@ -307,10 +307,110 @@ static void texts_of_a_table(void **state)
     test_rmtree(dir);
 }
 
+/* ---- sounds of which nothing can be learnt ---- */
+
+static void keep_warnings(void *user, gr_log_level level, const char *line)
+{
+    gr__str *all = user;
+    if (level == GR_LOG_WARNING) gr__str_printf(all, "%s\n", line);
+}
+
+/* Sounds of one, two and six tones, and a text of twelve symbols for one tone; 'more' goes behind the settings. */
+static gr_status open_mixed(const char *dir, const char *more, gr__str *warnings, gr_run **run)
+{
+    static const char *const tones[] = {"a", "ab", "abcabc"};
+    const char *source = test_write(dir, "test.yaml", "", 0);
+    gr__str table = {0}, config = {0};
+    for (int i = 0; i < 3; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "%d.wav", i);
+        write_tones(dir, name, tones[i], i);
+    }
+    gr__str_printf(&table, "path\ttext\n0.wav\ta\n1.wav\tab\n2.wav\tabcabc\n0.wav\taabbccaabbcc\n");
+    test_write(dir, "list.tsv", gr__str_get(&table), table.n);
+    gr__str_printf(&config,
+                   "task: speech-recognition\ndata: {source: %s/list.tsv, valid: 0, features: {mels: 8}, %s}\n"
+                   "model: {maps: [4, 4], stride: [2, 2], hidden: 4}\n"
+                   "train: {batch: 2, steps: 2, optimizer: adam, lr: 1e-2, clip: 1}\n",
+                   dir, more);
+    test_write(dir, "test.yaml", gr__str_get(&config), config.n);
+    gr__str_clear(warnings);
+    gr_set_log(keep_warnings, warnings, GR_LOG_WARNING);
+    gr_status status = gr_run_open(source, &(gr_run_options){.no_write = true}, run);
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    gr__str_release(&table);
+    gr__str_release(&config);
+    return status;
+}
+
+static void warns(const gr__str *warnings, const char *part)
+{
+    if (!strstr(warnings->n ? warnings->text : "", part)) fail_msg("no '%s' in: %s", part, warnings->text);
+}
+
+static void unusable_sounds_are_left_out(void **state)
+{
+    (void)state;
+    const char *dir = test_tmpdir();
+    gr__str warnings = {0};
+    gr_run *run;
+    assert_ok(open_mixed(dir, "seconds: 0.4", &warnings, &run));
+    warns(&warnings,
+          "1 of 4 training sounds are longer than data.seconds and are not trained on; the first is '2.wav'");
+    warns(&warnings, "1 of 4 training texts have more symbols");
+    warns(&warnings, "list.tsv:5; lower model.stride");
+    assert_int_equal(gr_run_describe(run).samples, 2);
+    assert_ok(gr_run_train(run, NULL));
+    gr_run_close(&run);
+
+    assert_ok(open_mixed(dir, "seconds: 2", &warnings, &run));
+    assert_null(strstr(warnings.text, "data.seconds"));
+    assert_int_equal(gr_run_describe(run).samples, 3);
+    gr_run_close(&run);
+
+    assert_fails(open_mixed(dir, "seconds: 0.1", &warnings, &run), GR_ERR_DATA, "leaves no sound to train on");
+    gr__str_release(&warnings);
+    test_rmtree(dir);
+}
+
+static void loss_is_zero(void *user, gr_run_event event, const gr_progress *p, const char *text)
+{
+    (void)user, (void)text;
+    if (event == GR_EVENT_STEP) assert_true(p->loss == 0);
+}
+
+/* A sample of joined sounds may be too short for its text, and all of a batch: nothing is learnt, and nothing breaks. */
+static void a_batch_without_a_loss(void **state)
+{
+    (void)state;
+    const char *dir = test_tmpdir();
+    gr_run *run;
+    gr_metric m[8];
+    int n;
+    write_tones(dir, "0.wav", "a", 0);
+    static const char table[] = "path\ttext\n0.wav\taabbccaabbccaabbcc\n";
+    char config[600];
+    test_write(dir, "list.tsv", table, sizeof table - 1);
+    snprintf(config, sizeof config,
+             "task: speech-recognition\ndata: {source: %s/list.tsv, valid_source: %s/list.tsv, features: {mels: 8},\n"
+             "  join: {least: 1, most: 1, gap_ms: 0, samples: 4, valid_samples: 2}}\n"
+             "model: {maps: [4, 4], stride: [2, 2], hidden: 4}\n"
+             "train: {batch: 2, steps: 2, optimizer: adam, lr: 1e-2, clip: 1}\n",
+             dir, dir);
+    const char *path = test_write(dir, "test.yaml", config, strlen(config));
+    assert_ok(gr_run_open(path, &(gr_run_options){.no_write = true}, &run));
+    assert_ok(gr_run_train(run, &(gr_train_hooks){.event = loss_is_zero}));
+    assert_ok(gr_run_evaluate(run, m, 8, &n));
+    gr_run_close(&run);
+    test_rmtree(dir);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy_merges), cmocka_unit_test(beam_finds_the_likeliest_text),
-                                       cmocka_unit_test(family_is_pytorchs), cmocka_unit_test(texts_of_a_table),
-                                       cmocka_unit_test(strings_are_understood)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(greedy_merges),          cmocka_unit_test(beam_finds_the_likeliest_text),
+        cmocka_unit_test(family_is_pytorchs),     cmocka_unit_test(texts_of_a_table),
+        cmocka_unit_test(strings_are_understood), cmocka_unit_test(unusable_sounds_are_left_out),
+        cmocka_unit_test(a_batch_without_a_loss)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

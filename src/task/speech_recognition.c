@@ -3,6 +3,7 @@
  * between them. */
 #include "task/task.h"
 
+#include "base/log.h"
 #include "base/map.h"
 #include "base/parallel.h"
 #include "base/rng.h"
@@ -147,6 +148,20 @@ static int64_t count_symbols(const gr__say_task *t, const char *text)
     return n;
 }
 
+/* Steps that CTC needs for a text: two alike have a blank between them. */
+static int64_t steps_needed(const int32_t *ids, int64_t n)
+{
+    int64_t steps = n;
+    for (int64_t i = 1; i < n; i++) steps += ids[i] == ids[i - 1];
+    return steps;
+}
+
+/* Steps of the model on so many samples. */
+static int64_t steps_of(const gr__say_task *t, int64_t n)
+{
+    return gr_model_speech_steps(t->base.model, gr__features_frames(&t->hear.features, n));
+}
+
 /* ---- samples ---- */
 
 static gr_status group_rows(gr__say_task *t, int split)
@@ -225,9 +240,7 @@ static gr_status put_one(const gr__say_task *t, int split, int64_t i, float *sam
     *n = GR__MIN(w.n, t->length);
     memcpy(samples, w.samples, (size_t)*n * sizeof *samples);
     if (w.n <= t->length) encode(t, said, ids, t->most, n_ids);
-    bool cut = w.n > t->length;
     gr__free(own);
-    if (cut && split == GR__SPLIT_TRAIN) *n = 0; /* not all of its text is heard: it does not count */
     return GR_OK;
 }
 
@@ -265,6 +278,57 @@ static gr_status make_model(gr__say_task *t, const gr__task_in *in)
     return GR_OK;
 }
 
+static void warn_unusable(const gr__say_task *t, int64_t all, const int64_t count[2], const int64_t first[2])
+{
+    static const char *const why[] = {"training sounds are longer than data.seconds",
+                                      "training texts have more symbols than the model has steps for their sounds"};
+    static const char *const cure[] = {"raise data.seconds", "lower model.stride or data.features.hop_ms"};
+    const gr__sound_set *set = t->hear.part[0].set;
+    for (int k = 0; k < 2; k++) {
+        if (!count[k]) continue;
+        const gr__labelled_row *row = &set->list.row[first[k]];
+        char place[32] = "";
+        if (row->line) snprintf(place, sizeof place, ":%lld", (long long)row->line);
+        gr__log(GR_LOG_WARNING, "%lld of %lld %s and are not trained on; the first is '%s'%s%s%s; %s",
+                (long long)count[k], (long long)all, why[k], row->text, row->line ? " in " : "",
+                row->line ? set->list.path : "", place, cure[k]);
+    }
+}
+
+/* Training sounds of which nothing can be learnt leave their part: those that data.seconds cuts, for their text is not all
+ * heard, and those too short for their text. Joined, a text has the steps of the whole sample. */
+static gr_status drop_unusable(gr__say_task *t)
+{
+    gr__hearing_part *p = &t->hear.part[0];
+    int64_t all = p->n, count[2] = {0}, first[2] = {0};
+    int32_t *ids = gr__alloc((size_t)t->most * sizeof *ids);
+    if (!ids) return gr__fail_memory("symbols", (size_t)t->most * sizeof *ids);
+    p->n = 0;
+    for (int64_t i = 0; i < all; i++) {
+        gr__wave w = p->wave[i];
+        int32_t row = p->index[i];
+        int64_t n_ids = 0;
+        p->wave[i] = (gr__wave){0};
+        if (!t->joins) encode(t, p->set->list.row[row].label, ids, t->most, &n_ids);
+        bool cut = w.n > t->length;
+        if (cut || steps_needed(ids, n_ids) > steps_of(t, w.n)) {
+            if (count[!cut]++ == 0) first[!cut] = row;
+            gr__free(w.samples);
+        } else {
+            p->index[p->n] = row;
+            p->wave[p->n++] = w;
+        }
+    }
+    gr__free(ids);
+    warn_unusable(t, all, count, first);
+    GR_FAIL_IF(
+        p->n == 0, GR_ERR_DATA,
+        "'%s' leaves no sound to train on: %lld are longer than data.seconds, %lld are too short for their texts; "
+        "raise data.seconds, or lower model.stride or data.features.hop_ms",
+        t->o.h.source, (long long)count[0], (long long)count[1]);
+    return GR_OK;
+}
+
 static gr_status open(gr__task *base, const gr__task_in *in)
 {
     gr__say_task *t = (gr__say_task *)base;
@@ -275,6 +339,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(find_symbols(t));
     GR_TRY(choose_sizes(t));
     GR_TRY(make_model(t, in));
+    GR_TRY(drop_unusable(t));
     for (int i = 0; i < 2; i++) {
         GR_TRY(group_rows(t, i));
         int64_t joined = i ? t->join.valid_samples : t->join.samples ? t->join.samples : t->hear.part[0].n;
@@ -335,10 +400,10 @@ static void fill_one(void *context, int64_t b, int thread)
            (t->joins ? put_joined(t, f->split, row, samples, &n, ids, &n_ids, NULL)
                      : put_one(t, f->split, row, samples, &n, ids, &n_ids, NULL)) == GR_OK &&
            n > 0 && gr__hearing_features(h, samples, n, train, 0x73706500, (uint64_t)sample, bands) == GR_OK;
-    int64_t steps = fine ? gr_model_speech_steps(t->base.model, gr__features_frames(&h->features, n)) : 1;
+    int64_t steps = fine ? steps_of(t, n) : 1;
     f->lengths[b] = (int32_t)steps;
     f->symbols[b] = fine ? (int32_t)n_ids : 0;
-    f->counts[b] = fine;
+    f->counts[b] = fine && steps_needed(ids, n_ids) <= steps; /* else its loss is no number to be averaged */
     gr__free(samples);
 }
 
