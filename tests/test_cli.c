@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_WORDS = 40, MOST_OUTPUT = 1 << 20, KILLED = 1000 };
+enum { MOST_WORDS = 400, MOST_OUTPUT = 1 << 20, KILLED = 1000 };
 
 static char program[4096];
 static const char *folder; /* all files of this test */
@@ -363,6 +363,17 @@ static void labels_of_pictures(void **state)
     assert_true(gr__json_string(gr__json_get(gr__json_root(doc), "picture"), &text, &n));
     assert_string_equal(text, "sky/night/1.pgm");
     gr__json_free(&doc);
+    const char *many[MOST_WORDS] = {"predict", "heaven"};
+    for (int i = 2; i < 302; i++) many[i] = "sky/night/1.pgm";
+    finish(start(many));
+    expect(0, NULL);
+    int lines = 0;
+    for (const char *c = last.out; *c; c++) lines += *c == '\n';
+    assert_int_equal(lines, 300);
+    for (int i = 2; i < 302; i++) many[i] = "train.lr=0.1";
+    many[0] = "eval";
+    finish(start(many));
+    expect(0, NULL);
     run("predict", "heaven");
     expect(2, "name some behind it");
     run("predict", "heaven", "sky/none.pgm");

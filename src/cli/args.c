@@ -205,13 +205,12 @@ static bool is_setting(const char *word)
     return true;
 }
 
-static int take_word(const char *word)
+static void take_word(const char *word)
 {
-    bool setting = is_setting(word);
-    int *n = setting ? &cli.n_settings : &cli.n_arguments;
-    if (*n == (int)COUNT(cli.argument)) return cli_usage("too many arguments");
-    (setting ? cli.setting : cli.argument)[(*n)++] = word;
-    return EXIT_OK;
+    if (is_setting(word))
+        cli.setting[cli.n_settings++] = word;
+    else
+        cli.argument[cli.n_arguments++] = word;
 }
 
 static int unknown_command(const char *name)
@@ -236,10 +235,22 @@ static int check_count(void)
     return EXIT_OK;
 }
 
+/* As many as there are words, of which the program and its command are no arguments. */
+static bool make_room(int argc)
+{
+    cli.argument = calloc((size_t)argc + 1, sizeof *cli.argument);
+    cli.setting = calloc((size_t)argc + 1, sizeof *cli.setting);
+    return cli.argument && cli.setting;
+}
+
 int cli_parse(int argc, char **argv)
 {
     words w = {argv, argc, 1};
     bool only_words = false;
+    if (!make_room(argc)) {
+        fprintf(stderr, "gradus: no memory for %d arguments\n", argc);
+        return EXIT_FAILED;
+    }
     while (w.at < w.n) {
         const char *word = w.word[w.at++];
         int code = EXIT_OK;
@@ -254,7 +265,7 @@ int cli_parse(int argc, char **argv)
             cli.command = cli_find(word);
             if (!cli.command) code = unknown_command(word);
         } else {
-            code = take_word(word);
+            take_word(word);
         }
         if (code != EXIT_OK) return code;
     }

@@ -74,9 +74,9 @@ const cli_command *cli_find(const char *name); /* NULL: none */
 /* What the command line said, the same for all commands. */
 typedef struct cli_state {
     const cli_command *command;
-    const char *argument[256];
+    const char **argument;
     int n_arguments;
-    const char *setting[256]; /* key=value */
+    const char **setting; /* key=value; there is room for one more */
     int n_settings;
     bool help, json, quiet, verbose;
     int64_t threads; /* 0: all */

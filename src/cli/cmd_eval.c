@@ -50,13 +50,10 @@ static bool is_config(const char *path)
 /* Settings of the command line, and --threshold as one of them. */
 static gr_run_options options_of_run(void)
 {
-    static const char *overrides[COUNT(cli.setting) + 1];
     static char threshold[48];
-    int n = 0;
-    for (; n < cli.n_settings; n++) overrides[n] = cli.setting[n];
     snprintf(threshold, sizeof threshold, "threshold=%.17g", o.threshold);
-    if (o.threshold >= 0) overrides[n++] = threshold;
-    return (gr_run_options){.overrides = overrides, .n_overrides = n};
+    if (o.threshold >= 0) cli.setting[cli.n_settings++] = threshold;
+    return (gr_run_options){.overrides = cli.setting, .n_overrides = cli.n_settings};
 }
 
 static gr_status measure(const char *config, gr_run *run)

@@ -4,6 +4,7 @@
 #include "cli/signals.h"
 #include "gradus/tools.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_METRICS = 16 };
@@ -33,9 +34,10 @@ static const cli_option options[] = {
 
 static gr_status open_run(gr_run **run)
 {
-    const char *overrides[COUNT(cli.setting) + 3];
+    const char **overrides = malloc(((size_t)cli.n_settings + 3) * sizeof *overrides);
     char seed[48], target[512];
     int n = 0;
+    if (!overrides) return GR_ERR_MEMORY;
     if (cli.seed >= 0) { /* first, so that train.seed=... wins */
         snprintf(seed, sizeof seed, "train.seed=%lld", (long long)cli.seed);
         overrides[n++] = seed;
@@ -48,7 +50,9 @@ static gr_status open_run(gr_run **run)
     for (int i = 0; i < cli.n_settings; i++) overrides[n++] = cli.setting[i];
     gr_run_options ro = {
         .overrides = overrides, .n_overrides = n, .out = o.out, .fresh = o.fresh, .no_write = o.dry_run || o.plan};
-    return gr_run_open(cli.argument[0], &ro, run);
+    gr_status s = gr_run_open(cli.argument[0], &ro, run);
+    free(overrides);
+    return s;
 }
 
 /* ---- before ---- */
