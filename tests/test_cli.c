@@ -376,6 +376,8 @@ static void labels_of_pictures(void **state)
     expect(0, NULL);
     run("predict", "heaven");
     expect(2, "name some behind it");
+    run("predict", "heaven", "sky/day");
+    expect(2, "gradus predict heaven sky/day/*");
     run("predict", "heaven", "sky/none.pgm");
     expect(3, "sky/none.pgm");
 }

@@ -1,5 +1,7 @@
 #include "cli/predict.h"
 
+#include <sys/stat.h>
+
 static predict_options o = {.top = 1, .least = -1, .threshold = -1};
 
 static const cli_option options[] = {
@@ -31,6 +33,17 @@ static const struct {
     {GR_MODEL_FITTED, predict_places},
 };
 
+/* The first argument behind the model that is a folder, where only files are looked at; NULL: none. */
+static const char *find_folder(gr_model_kind kind)
+{
+    struct stat info;
+    if (kind != GR_MODEL_PICTURE && kind != GR_MODEL_SOUND && kind != GR_MODEL_SPEECH && kind != GR_MODEL_DETECTOR)
+        return NULL;
+    for (int i = 1; i < cli.n_arguments; i++)
+        if (stat(cli.argument[i], &info) == 0 && S_ISDIR(info.st_mode)) return cli.argument[i];
+    return NULL;
+}
+
 static int run_command(void)
 {
     gr_model *model = NULL;
@@ -40,6 +53,12 @@ static int run_command(void)
     if (s != GR_OK) {
         gr_model_free(&model);
         return cli_fail(s);
+    }
+    const char *folder = find_folder(gr_model_kind_of(model));
+    if (folder) {
+        gr_model_free(&model);
+        return cli_usage("'%s' is a folder, and files are wanted; name those in it: gradus predict %s %s/*", folder,
+                         cli.argument[0], folder);
     }
     predict_fn run = NULL;
     for (size_t i = 0; i < COUNT(kinds); i++)
