@@ -378,6 +378,10 @@ static void labels_of_pictures(void **state)
     expect(2, "name some behind it");
     run("predict", "heaven", "sky/day");
     expect(2, "gradus predict heaven sky/day/*");
+    run("eval", "heaven", "sky");
+    expect(2, "gradus eval heaven data.valid_source=sky\n");
+    run("eval", "heaven", "data.valid_source=sky");
+    expect(0, NULL);
     run("predict", "heaven", "sky/none.pgm");
     expect(3, "sky/none.pgm");
 }

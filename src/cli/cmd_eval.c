@@ -175,6 +175,18 @@ static gr_status score(gr_model *model)
     return GR_OK;
 }
 
+/* Models whose data are no text and no table are measured by the configuration in their folder. */
+static int refuse_data(gr_model_kind kind)
+{
+    bool other = kind == GR_MODEL_SERIES || kind == GR_MODEL_RECOMMENDER || kind == GR_MODEL_VECTOR ||
+                 kind == GR_MODEL_GENERATOR;
+    const char *model = cli.argument[0], *data = cli.argument[1];
+    return other ? cli_usage("'%s' reads no text; its own data measure it: gradus eval %s", model, model)
+                 : cli_usage("'%s' is no language model; measure it as it was trained: gradus eval %s "
+                             "data.valid_source=%s",
+                             model, model, data);
+}
+
 static int eval_model(void)
 {
     ids_batch ids = {0};
@@ -182,7 +194,8 @@ static int eval_model(void)
     if (o.ids && !ids_read(o.ids, &ids)) return EXIT_INVALID;
     gr_status s = gr_model_open(cli.argument[0], &model);
     if (s == GR_OK && o.threshold >= 0) s = gr_model_set_threshold(model, o.threshold);
-    bool encoder = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_ENCODER;
+    gr_model_kind kind = s == GR_OK ? gr_model_kind_of(model) : GR_MODEL_LM;
+    bool encoder = kind == GR_MODEL_ENCODER;
     if (s == GR_OK && ids.ragged && !encoder) {
         fprintf(stderr, "gradus: the lists of '%s' are not equally long\n", o.ids);
         gr_model_free(&model);
@@ -195,9 +208,12 @@ static int eval_model(void)
         s = eval_adamw(model, &ids, o.adamw, o.save);
     else if (s == GR_OK && o.ids)
         s = eval_logits(model, &ids, o.logits);
+    else if (s == GR_OK && (kind == GR_MODEL_TABLE || kind == GR_MODEL_FITTED))
+        s = score_rows(model);
+    else if (s == GR_OK && kind == GR_MODEL_LM)
+        s = score(model);
     else if (s == GR_OK)
-        s = gr_model_kind_of(model) == GR_MODEL_TABLE || gr_model_kind_of(model) == GR_MODEL_FITTED ? score_rows(model)
-                                                                                                    : score(model);
+        code = refuse_data(kind);
     gr_model_free(&model);
     ids_release(&ids);
     return s == GR_OK ? code : cli_fail(s);
@@ -229,6 +245,7 @@ static const char *const examples[] = {"gradus eval runs/book other.txt",
                                        "gradus eval runs/book other.txt --json",
                                        "gradus eval config.yaml",
                                        "gradus eval runs/book",
+                                       "gradus eval runs/fsdd_digits data.valid_source=new",
                                        "gradus eval runs/houses test.csv",
                                        "gradus eval runs/mammography test.csv --threshold 0.2",
                                        "gradus eval houses.yaml --folds 5",
@@ -241,7 +258,8 @@ const cli_command cmd_eval = {
     "MODEL DATA | CONFIG",
     "measures a model: loss, perplexity, bits per byte",
     "With DATA (a text file or folder; for a model of a table a CSV file with the target) MODEL is measured on it. With a configuration, or the folder of a run,\n"
-    "the newest checkpoint is measured on the validation part of its data.",
+    "the newest checkpoint is measured on the validation part of its data; models of pictures, sounds or labels of texts are\n"
+    "measured on other data with data.valid_source=DATA.",
     options,
     COUNT(options),
     1,
