@@ -386,6 +386,17 @@ static void labels_of_pictures(void **state)
     expect(3, "sky/none.pgm");
 }
 
+static void pictures_are_named(void **state)
+{
+    (void)state;
+    run("train", "sky", "task=image-generation", "model.type=vae", "train.steps=2", "train.batch=4", "--out", "clouds");
+    expect(0, NULL);
+    run("generate", "clouds", "--folder", "made", "--count", "2", "--json");
+    if (last.code == 4) test_skip("this build writes no PNG");
+    expect(0, NULL);
+    assert_string_equal(last.out, "{\"files\": [\"made/0000.png\", \"made/0001.png\"]}\n");
+}
+
 static void labels_of_texts(void **state)
 {
     (void)state;
@@ -608,6 +619,7 @@ int main(void)
         cmocka_unit_test(small_run),
         cmocka_unit_test(labels_of_texts),
         cmocka_unit_test(labels_of_pictures),
+        cmocka_unit_test(pictures_are_named),
         cmocka_unit_test(quiet_run),
         cmocka_unit_test(looks),
         cmocka_unit_test(goes_on_after_signals),

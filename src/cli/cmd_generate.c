@@ -111,6 +111,24 @@ static gr_status generate(gr_model *model, const char *prompt)
     return s;
 }
 
+static gr_status make_pictures(gr_model *model)
+{
+    gr_status s = gr_generate_files(model, o.count, cli.seed >= 0 ? (uint64_t)cli.seed : 0, o.folder);
+    size_t room = strlen(o.folder) + 32;
+    char *path = s == GR_OK && cli.json ? malloc(room) : NULL;
+    if (!path) return s == GR_OK && cli.json ? GR_ERR_MEMORY : s;
+    json_open('{');
+    json_open_key("files", '[');
+    for (int64_t i = 0; i < o.count; i++) {
+        snprintf(path, room, "%s/%04lld.png", o.folder, (long long)i);
+        json_text(NULL, path);
+    }
+    json_close();
+    json_end();
+    free(path);
+    return GR_OK;
+}
+
 static int run_command(void)
 {
     gr_model *model = NULL;
@@ -125,7 +143,7 @@ static int run_command(void)
         free(input);
         return cli_usage("'%s' makes pictures: say where to with --folder", cli.argument[0]);
     }
-    if (pictures) s = gr_generate_files(model, o.count, cli.seed >= 0 ? (uint64_t)cli.seed : 0, o.folder);
+    if (pictures) s = make_pictures(model);
     if (s == GR_OK && !pictures) s = generate(model, input ? input : o.prompt ? o.prompt : "");
     gr_model_free(&model);
     free(input);
@@ -147,7 +165,7 @@ const cli_command cmd_generate = {
     "continues a text with a language model, or makes pictures",
     "MODEL is a folder that training left, a Hugging Face folder (GPT-2, Llama), or a llama2.c .bin file. The text comes as it\n"
     "is made; nothing else is written to standard output. The same seed gives the same text.\n"
-    "Of a folder that the task 'image-generation' left, pictures: FOLDER/0000.png and so on.",
+    "Of a folder that the task 'image-generation' left, pictures: FOLDER/0000.png and so on; with --json their names.",
     options,
     COUNT(options),
     1,
