@@ -280,6 +280,17 @@ static void learns(void **state)
     gr__image_release(&plain);
 }
 
+/* What a score is to be depends on the boxes, and is held where their gradient is stopped. */
+static void gradients(void **state)
+{
+    (void)state;
+    gr_run *run;
+    for (int i = 0; i < PICTURES; i++) write_picture(i, NULL);
+    assert_ok(open_run(NULL, "model={type: detector, layers: [1], base: 4, stride: 4, neck: 4}", &run));
+    assert_ok(gr_run_check_gradients(run, 1, NULL, NULL));
+    gr_run_close(&run);
+}
+
 static void bad_boxes(void **state)
 {
     (void)state;
@@ -387,14 +398,9 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch),
-        cmocka_unit_test(suppress),
-        cmocka_unit_test(assign),
-        cmocka_unit_test(moved),
-        cmocka_unit_test(learns),
-        cmocka_unit_test(bad_boxes),
-        cmocka_unit_test(coco),
-        cmocka_unit_test(large_grids),
+        cmocka_unit_test(matches_pytorch), cmocka_unit_test(suppress), cmocka_unit_test(assign),
+        cmocka_unit_test(moved),           cmocka_unit_test(learns),   cmocka_unit_test(gradients),
+        cmocka_unit_test(bad_boxes),       cmocka_unit_test(coco),     cmocka_unit_test(large_grids),
         cmocka_unit_test(blood_cells),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);

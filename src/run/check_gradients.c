@@ -1,20 +1,24 @@
 /* The gradients of a whole model against differences. The forward graph of training, without dropout, is built
- * twice: as it is, to be filled with a batch, and with every float in f64, to be computed by the reference kernels. */
+ * twice: as it is, to be filled with a batch, and with every float in f64, to be computed by the reference kernels. Values
+ * through which no gradient flows are computed once and held, or differences would see what the gradient may not. */
 #include "run/run.h"
 
 #include "base/rng.h"
+#include "op/op.h"
 #include "pass/widen.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIMIT 1e-6
+#define HELD "held:"
 enum { MOST_BATCH = 4, DEFAULT_SAMPLES = 8, STEPS = 3 };
 
 typedef struct gr__checked {
     gr_graph *plain, *wide;
-    gr_plan *batch, *loss_plan, *grad_plan;
-    gr_session *fill, *loss, *grad;
+    gr_plan *batch, *held_plan, *loss_plan, *grad_plan;
+    gr_session *fill, *held, *loss, *grad;
     gr_store *store;     /* f64 copies of the parameters */
     gr_value *param, *d; /* of 'wide' */
     int n;
@@ -24,9 +28,11 @@ typedef struct gr__checked {
 static void release(gr__checked *c)
 {
     gr_session_free(&c->fill);
+    gr_session_free(&c->held);
     gr_session_free(&c->loss);
     gr_session_free(&c->grad);
     gr_plan_free(&c->batch);
+    gr_plan_free(&c->held_plan);
     gr_plan_free(&c->loss_plan);
     gr_plan_free(&c->grad_plan);
     gr_store_free(&c->store);
@@ -62,6 +68,8 @@ static gr_status differentiate(gr__checked *c, gr_value mean)
     return gr_graph_status(g);
 }
 
+static bool is_held(const char *name) { return strncmp(name, HELD, strlen(HELD)) == 0; }
+
 static void convert(const gr_tensor *from, gr_tensor *to)
 {
     for (int64_t i = 0, n = gr_tensor_count(to); i < n; i++) gr_tensor_set(to, i, gr_tensor_get(from, i));
@@ -80,16 +88,53 @@ static gr_status copy_parameters(const gr_run *run, gr__checked *c)
     return GR_OK;
 }
 
-/* Inputs of the f64 session from the one that the task filled. */
+/* Inputs of the f64 session from the one that the task filled, and held values from where they were computed. */
 static gr_status copy_inputs(gr__checked *c, gr_session *to)
 {
     const char *name;
     gr_tensor a, b;
     for (size_t at = 0; gr__session_next_input(to, &at, &name, &b);) {
-        GR_TRY(gr_session_input(c->fill, name, &a));
+        GR_TRY(is_held(name) ? gr_session_output(c->held, name, &a) : gr_session_input(c->fill, name, &a));
         convert(&a, &b);
     }
     return GR_OK;
+}
+
+/* What a stop_gradient of the loss reads becomes an output of the program "held", which is run, and what it gives an input
+ * of that name. */
+static gr_status hold_stopped(gr__checked *c, const gr_plan_options *options)
+{
+    gr_graph *g = c->wide;
+    size_t n = g->n_nodes, held = 0;
+    gr_status status = GR_OK;
+    bool *live = gr__calloc(n + 1, sizeof *live);
+    if (!live) return gr__fail_memory("a graph", n);
+    char name[40];
+    GR_TRY_DONE(gr__graph_reach(g, gr__program_get(g, "loss", false), live));
+    for (size_t i = 0; i < n; i++)
+        if ((live[i] = live[i] && g->node[i].op == &gr__op_stop_gradient)) {
+            snprintf(name, sizeof name, HELD "%zu", i);
+            gr_output(g, "held", name, g->node[i].in[0]);
+            held++;
+        }
+    GR_TRY_DONE(gr_graph_status(g));
+    if (held == 0) goto done;
+    GR_TRY_DONE(gr_plan_compile(g, "held", options, &c->held_plan));
+    GR_TRY_DONE(gr_session_new(c->held_plan, c->store, &c->held));
+    GR_TRY_DONE(copy_inputs(c, c->held));
+    GR_TRY_DONE(gr_session_run(c->held));
+    for (size_t i = 0; i < n; i++) {
+        if (!live[i]) continue;
+        gr_value stopped = g->node[i].out[0];
+        gr__value v = *gr__value_get(g, stopped);
+        snprintf(name, sizeof name, HELD "%zu", i);
+        gr_value input = gr_input(g, name, v.dtype, v.rank, v.dim);
+        if (input) gr__replace_uses(g, stopped, input);
+    }
+    status = gr_graph_status(g);
+done:
+    gr__free(live);
+    return status;
 }
 
 static gr_status prepare(gr_run *run, gr__checked *c)
@@ -103,8 +148,9 @@ static gr_status prepare(gr_run *run, gr__checked *c)
     GR_TRY(gr_session_new(c->batch, run->store, &c->fill));
     GR_TRY(gr__task_fill(run->task, GR__SPLIT_TRAIN, 0, batch, c->fill));
     GR_TRY(build(run, batch, true, &c->wide, &mean));
-    GR_TRY(differentiate(c, mean));
     GR_TRY(copy_parameters(run, c));
+    GR_TRY(hold_stopped(c, &naive));
+    GR_TRY(differentiate(c, mean));
     GR_TRY(gr_plan_compile(c->wide, "loss", &naive, &c->loss_plan));
     GR_TRY(gr_plan_compile(c->wide, "gradients", &naive, &c->grad_plan));
     GR_TRY(gr_session_new(c->loss_plan, c->store, &c->loss));
