@@ -8,7 +8,8 @@
 #include "data/sound_set.h"
 #include "task/task.h"
 
-/* First member of a task's options; its rows of 'data' begin with GR__HEARING_ROWS. */
+/* First member of a task's options; its rows of 'data' begin with GR__HEARING_ROWS: the column of labels, and what
+ * data.seconds is. */
 typedef struct gr__hearing_options {
     const char *source, *valid_source, *pattern, *path, *label;
     gr__conf_strings valid_files;
@@ -19,7 +20,7 @@ typedef struct gr__hearing_options {
 } gr__hearing_options;
 
 #define GR__HEARING_AT(field) offsetof(gr__hearing_options, field)
-#define GR__HEARING_ROWS(column)                                                                                       \
+#define GR__HEARING_ROWS(column, heard)                                                                                \
     {"source",                                                                                                         \
      GR__CONF_STRING,                                                                                                  \
      GR__HEARING_AT(source),                                                                                           \
@@ -74,7 +75,7 @@ typedef struct gr__hearing_options {
          3600,                                                                                                         \
          NULL,                                                                                                         \
          "0",                                                                                                          \
-         "what is heard of a sound, from its middle; 0: the longest of the training part",                             \
+         heard "; 0: the longest of the training part",                                                                \
          0},                                                                                                           \
         {"rate",                                                                                                       \
          GR__CONF_INT,                                                                                                 \

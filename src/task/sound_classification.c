@@ -21,7 +21,7 @@ typedef struct gr__ear_task {
     int32_t *class_of[2];
 } gr__ear_task;
 
-static const gr__conf_row data_rows[] = {GR__HEARING_ROWS("label")};
+static const gr__conf_row data_rows[] = {GR__HEARING_ROWS("label", "what is heard of a sound, from its middle")};
 static const gr__conf_row loss_rows[] = {
     {"label_smoothing", GR__CONF_DOUBLE, offsetof(gr__ear_task, smoothing), 0, 1, NULL, "0",
      "share of each target spread over all labels", GR__CONF_BELOW_MAX},

@@ -58,7 +58,7 @@ typedef struct gr__say_task {
 
 #define AT(field) offsetof(say_options, field)
 static const gr__conf_row data_rows[] = {
-    GR__HEARING_ROWS("text"),
+    GR__HEARING_ROWS("text", "of a sample, from its beginning; a longer training sound is left out"),
     {"units", GR__CONF_ENUM, AT(units), 0, 0, units, "characters", "what the symbols are", 0},
     {"join", GR__CONF_SECTION, AT(join), 0, 0, NULL, NULL, "make samples of several sounds of one {group}", 0},
 };
