@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *folder; /* of this program's files */
 
@@ -230,6 +231,28 @@ static void count_boxes(void *user, int64_t picture, const gr_detection *found, 
     }
 }
 
+/* Before anything is written: not over a picture that was given, whatever its name, and not over another drawing. */
+static void draws_over_nothing(gr_model *m)
+{
+    char own[800], other[800], inside[700], link[800];
+    seen s = {.worst = 1};
+    snprintf(inside, sizeof inside, "%s/JPEGImages", folder);
+    snprintf(own, sizeof own, "%s/p1.png", inside);
+    snprintf(other, sizeof other, "%s/p1.ppm", inside);
+    snprintf(link, sizeof link, "%s/p1.ppm", folder);
+    assert_int_equal(symlink(other, own) | symlink(other, link), 0);
+    gr_detect_options o = {.draw = inside};
+    assert_fails(gr_detect_pictures(m, (const char *[]){other}, 1, &o, count_boxes, &s), GR_ERR_CONFIG,
+                 "would overwrite the picture");
+    o.draw = folder;
+    assert_fails(gr_detect_pictures(m, (const char *[]){other, link}, 2, &o, count_boxes, &s), GR_ERR_CONFIG,
+                 "would both be drawn as");
+    assert_true(s.n[0] == 0 && s.n[1] == 0);
+    assert_int_equal(unlink(own) | unlink(link), 0);
+    snprintf(own, sizeof own, "%s/p1.png", folder);
+    assert_false(gr__file_exists(own));
+}
+
 static void learns(void **state)
 {
     (void)state;
@@ -269,6 +292,7 @@ static void learns(void **state)
     assert_ok(gr_detect_pictures(m, (const char *[]){path[0], path[1]}, 2, &o, count_boxes, &s));
     print_message("%d blue, %d red surely, score %.3f at least\n", s.n[0], s.n[1], s.worst);
     assert_true(s.n[0] == 2 && s.n[1] == 2 && s.worst >= 0.3);
+    draws_over_nothing(m);
     gr_model_free(&m);
     if (!draws) return;
     gr__image image, plain;

@@ -228,7 +228,8 @@ typedef struct gr_detect_options {
 } gr_detect_options;
 /* Called for each picture in turn with what was found in it: by falling score, in pixels of the picture as it is. */
 typedef void (*gr_detect_fn)(void *user, int64_t picture, const gr_detection *found, size_t n);
-/* Boxes in n files of pictures. GR_ERR_UNSUPPORTED (no detector), GR_ERR_IO, GR_ERR_MEMORY, and what reading pictures gives. */
+/* Boxes in n files of pictures. GR_ERR_UNSUPPORTED (no detector), GR_ERR_CONFIG (a drawing would take the place of a picture or
+ * of another drawing; nothing is written then), GR_ERR_IO, GR_ERR_MEMORY, and what reading pictures gives. */
 GR_API gr_status gr_detect_pictures(gr_model *model, const char *const *paths, int64_t n,
                                     const gr_detect_options *options, gr_detect_fn fn, void *user);
 /* The same of n clips: folders of frames, .y4m files, or what the program 'ffmpeg' reads where it is installed. */

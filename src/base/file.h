@@ -55,6 +55,11 @@ void gr__appender_close(gr__appender **a);
 bool gr__file_exists(const char *path);
 bool gr__file_is_dir(const char *path);
 gr_status gr__file_size(const char *path, uint64_t *out);
+/* Equal, byte by byte, for two names of one file; false: there is none of this name. */
+typedef struct gr__file_id {
+    uint64_t device, number;
+} gr__file_id;
+bool gr__file_identify(const char *path, gr__file_id *out);
 gr_status gr__dir_make(const char *path); /* with its parents; fine when it exists */
 /* Held until gr__dir_unlock() or the end of the process, also from other machines where the file system can; *out is 0 where it cannot.
  * GR_ERR_IO: another process holds it, or this one already. */

@@ -31,6 +31,14 @@ gr_status gr__file_size(const char *path, uint64_t *out)
     return GR_OK;
 }
 
+bool gr__file_identify(const char *path, gr__file_id *out)
+{
+    struct stat info;
+    if (gr__sys_stat(path, &info) < 0) return false;
+    *out = (gr__file_id){(uint64_t)info.st_dev, (uint64_t)info.st_ino};
+    return true;
+}
+
 /* One level; a new folder is synced into its parent, else a power cut could take it with all that is in it. */
 static gr_status make_one(const char *path)
 {

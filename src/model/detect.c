@@ -1,6 +1,7 @@
 #include "model/detect.h"
 
 #include "base/file.h"
+#include "base/map.h"
 #include "gradus/ops.h"
 #include "gradus/plan.h"
 
@@ -86,18 +87,59 @@ static gr_status detector_new(gr_model *m, int64_t batch, bool bf16, detector *d
     return gr_session_output(d->session, "boxes", &d->boxes);
 }
 
+/* FOLDER/NAME.png of a picture, into fresh memory. */
+static gr_status drawn_path(const char *folder, const char *path, char **out)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    int n = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
+    gr__str text = {0};
+    gr__str_printf(&text, "%s/%.*s.png", folder, n, name);
+    *out = gr__str_check(&text) == GR_OK ? gr__strdup(gr__str_get(&text)) : NULL;
+    gr__str_release(&text);
+    return *out ? GR_OK : gr__fail_memory("a file name", strlen(folder));
+}
+
+/* Nothing that is drawn may take the place of a picture or of another drawing: known before the first is written. */
+static gr_status check_drawn(const char *folder, const char *const *paths, int64_t n)
+{
+    gr__map given = {0}, drawn = {0};
+    gr__file_id id;
+    char *out = NULL;
+    gr_status status = GR_OK;
+    for (int64_t i = 0; i < n; i++)
+        if (gr__file_identify(paths[i], &id)) GR_TRY_DONE(gr__map_set(&given, &id, sizeof id, i, NULL));
+    for (int64_t i = 0; i < n; i++) {
+        GR_TRY_DONE(drawn_path(folder, paths[i], &out));
+        const int64_t *other = gr__map_get_name(&drawn, out);
+        if (other)
+            GR_TRY_DONE(gr__fail(GR_ERR_CONFIG,
+                                 "'%s' and '%s' would both be drawn as '%s'; rename one, or draw them one by one into "
+                                 "folders of their own",
+                                 paths[*other], paths[i], out));
+        if (gr__file_identify(out, &id) && gr__map_get(&given, &id, sizeof id))
+            GR_TRY_DONE(gr__fail(GR_ERR_CONFIG,
+                                 "drawing '%s' would overwrite the picture '%s'; draw into another folder", paths[i],
+                                 out));
+        GR_TRY_DONE(gr__map_set_name(&drawn, out, i, NULL));
+        gr__free(out);
+        out = NULL;
+    }
+done:
+    gr__free(out);
+    gr__map_release(&given);
+    gr__map_release(&drawn);
+    return status;
+}
+
 /* 'colour': with three channels, to be drawn on. */
 static gr_status draw(const char *folder, const char *path, gr__image *image, const gr_detection *found, size_t n)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    gr__str out = {0};
-    const char *dot = strrchr(name, '.');
+    char *out;
     gr__detect_draw(image, found, n);
-    gr__str_printf(&out, "%s/%.*s.png", folder, dot && dot != name ? (int)(dot - name) : (int)strlen(name), name);
-    gr_status status = gr__str_check(&out);
-    if (status == GR_OK) status = gr__dir_make(folder);
-    if (status == GR_OK) status = gr__png_write(gr__str_get(&out), image);
-    gr__str_release(&out);
+    GR_TRY(drawn_path(folder, path, &out));
+    gr_status status = gr__dir_make(folder);
+    if (status == GR_OK) status = gr__png_write(out, image);
+    gr__free(out);
     return status;
 }
 
@@ -119,6 +161,7 @@ gr_status gr_detect_pictures(gr_model *m, const char *const *paths, int64_t n, c
     gr_detect_options o = gr__detect_resolve(options);
     GR_FAIL_IF(o.batch < 1 || o.most < 1 || !(o.least >= 0) || !(o.overlap >= 0), GR_ERR_ARGUMENT,
                "gr_detect_pictures: an option is out of its range");
+    if (o.draw) GR_TRY(check_drawn(o.draw, paths, n));
     const gr__picture_config *c = m->config;
     int64_t batch = GR__MIN(o.batch, n), each = c->height * c->width * c->channels, height, width, stride;
     m->family->places(m->config, &height, &width, &stride);
