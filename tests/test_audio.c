@@ -148,6 +148,26 @@ static void wav_refuses(void **state)
     }
 }
 
+static void samples_are_numbers(void **state)
+{
+    (void)state;
+    float x[6] = {0, 1, -2147483648.0f, 0.5f, -3, 0};
+    gr__sound s = {3, 2, 16000, x}, back;
+    char *path = gr__path_join(dir, "n.wav");
+    assert_ok(gr__wav_write(path, &s, true));
+    assert_ok(gr__sound_read(path, &back)); /* integers written as floats */
+    gr__sound_release(&back);
+    static const float bad[] = {NAN, -INFINITY, 1e30f};
+    static const char *const said[] = {"n.wav': sample 2 is not finite", "n.wav': sample 2 is not finite",
+                                       "n.wav': sample 2 is 1e+30, louder than any sound"};
+    for (size_t i = 0; i < GR__COUNT(bad); i++) {
+        x[5] = bad[i];
+        assert_ok(gr__wav_write(path, &s, true));
+        assert_fails(gr__sound_read(path, &back), GR_ERR_DATA, said[i]);
+    }
+    gr__free(path);
+}
+
 static void wav_round_trip(void **state)
 {
     (void)state;
@@ -514,10 +534,19 @@ static void allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wav_kinds),  cmocka_unit_test(wav_refuses), cmocka_unit_test(wav_round_trip),
-        cmocka_unit_test(real_files), cmocka_unit_test(broken_flac), cmocka_unit_test(fft),
-        cmocka_unit_test(spectra),    cmocka_unit_test(mel),         cmocka_unit_test(digit),
-        cmocka_unit_test(resample),   cmocka_unit_test(augment),     cmocka_unit_test(allocations),
+        cmocka_unit_test(wav_kinds),
+        cmocka_unit_test(wav_refuses),
+        cmocka_unit_test(samples_are_numbers),
+        cmocka_unit_test(wav_round_trip),
+        cmocka_unit_test(real_files),
+        cmocka_unit_test(broken_flac),
+        cmocka_unit_test(fft),
+        cmocka_unit_test(spectra),
+        cmocka_unit_test(mel),
+        cmocka_unit_test(digit),
+        cmocka_unit_test(resample),
+        cmocka_unit_test(augment),
+        cmocka_unit_test(allocations),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,10 +4,12 @@
 #include "base/limits.h"
 #include "format/sound_int.h"
 
+#include <math.h>
 #include <string.h>
 
 #define MOST_CHANNELS 64
 #define MOST_RATE 768000
+#define LOUDEST 2147483648.0f /* floats that hold integers of 32 bits as they are */
 
 gr_status gr__sound_room(gr__sound *out, const char *name)
 {
@@ -20,6 +22,19 @@ gr_status gr__sound_room(gr__sound *out, const char *name)
     return out->samples ? GR_OK : gr__fail_memory("the samples of a sound", bytes);
 }
 
+/* One of them would make features of a whole set NaN. */
+static gr_status check_samples(const gr__sound *s, const char *path)
+{
+    for (int64_t i = 0; i < s->frames * s->channels; i++) {
+        float x = s->samples[i];
+        GR_FAIL_IF(!isfinite(x), GR_ERR_DATA, "'%s': sample %lld is not finite; export the sound again", path,
+                   (long long)(i / s->channels));
+        GR_FAIL_IF(fabsf(x) > LOUDEST, GR_ERR_DATA, "'%s': sample %lld is %g, louder than any sound; export it again",
+                   path, (long long)(i / s->channels), (double)x);
+    }
+    return GR_OK;
+}
+
 gr_status gr__sound_read(const char *path, gr__sound *out)
 {
     gr__mapping map;
@@ -29,7 +44,11 @@ gr_status gr__sound_read(const char *path, gr__sound *out)
                                  (p[0] == 0xFF && (p[1] & 0xE6) == 0xE2)); /* the last two are MP3 */
     gr_status status = packed ? GR_OK : gr__wav_decode(p, map.n, path, out);
     gr__file_unmap(&map);
-    return packed ? gr__sndfile_read(path, out) : status;
+    if (packed) status = gr__sndfile_read(path, out);
+    GR_TRY(status);
+    status = check_samples(out, path);
+    if (status != GR_OK) gr__sound_release(out);
+    return status;
 }
 
 void gr__sound_release(gr__sound *sound)
