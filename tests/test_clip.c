@@ -294,6 +294,25 @@ static void reading(void **state)
     test_rmtree(dir);
 }
 
+/* Numbers in the names of frames count, padded or not; of equal ones the bytes do. */
+static void frames_by_number(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"a-1.pgm",  "a-01x.pgm", "a-2.pgm", "a-02.pgm", "a-9.pgm",
+                                       "a-10.pgm", "a-11.pgm",  "b.pgm",   "b1.pgm"};
+    static const uint8_t wanted[] = {0, 1, 3, 2, 4, 5, 6, 7, 8}; /* "a-02" < "a-2" */
+    const char *dir = test_tmpdir();
+    uint8_t out[GR__COUNT(name)];
+    for (size_t i = 0; i < GR__COUNT(name); i++) {
+        char frame[] = "P5 1 1 255\n?";
+        frame[11] = (char)i;
+        test_write(dir, name[i], frame, 12);
+    }
+    assert_ok(gr__clip_read(dir, &(gr__clip_size){GR__COUNT(name), 1, 1, 1}, out));
+    assert_memory_equal(out, wanted, sizeof wanted);
+    test_rmtree(dir);
+}
+
 /* A short run on real digits. */
 static void digits_that_move(void **state)
 {
@@ -310,8 +329,11 @@ static void digits_that_move(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(family_is_pytorchs), cmocka_unit_test(motion_keeps_its_way),
-                                       cmocka_unit_test(reading), cmocka_unit_test(clips_are_told_apart),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(family_is_pytorchs),
+                                       cmocka_unit_test(motion_keeps_its_way),
+                                       cmocka_unit_test(reading),
+                                       cmocka_unit_test(frames_by_number),
+                                       cmocka_unit_test(clips_are_told_apart),
                                        cmocka_unit_test(digits_that_move)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "image/ffmpeg.h"
 #include "image/transform.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -34,6 +35,29 @@ static void release(source *s)
     gr__file_unmap(&s->map);
 }
 
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Numbers in names by their value, so that frame 2 comes before frame 10; all else by bytes. */
+static int by_number(const void *x, const void *y)
+{
+    const char *a = *(char *const *)x, *b = *(char *const *)y;
+    while (*a && *b) {
+        if (!is_digit(*a) || !is_digit(*b)) {
+            if (*a != *b) break;
+            a++, b++;
+            continue;
+        }
+        while (*a == '0') a++;
+        while (*b == '0') b++;
+        size_t n = strspn(a, "0123456789"), m = strspn(b, "0123456789");
+        int order = n != m ? (n > m) - (n < m) : memcmp(a, b, n);
+        if (order) return order;
+        a += n, b += m;
+    }
+    int order = strcmp(a, b);
+    return order ? order : strcmp(*(char *const *)x, *(char *const *)y);
+}
+
 static gr_status open_folder(source *s)
 {
     size_t keep = 0;
@@ -44,6 +68,7 @@ static gr_status open_folder(source *s)
         s->names[i] = s->names[keep];
         s->names[keep++] = name;
     }
+    if (keep) qsort(s->names, keep, sizeof *s->names, by_number);
     s->video.frames = (int64_t)keep;
     return GR_OK;
 }

@@ -1,5 +1,5 @@
-/* Clips of video: as many pictures as are wanted, spread evenly over a folder of frames, a YUV4MPEG2 file, or anything that
- * the program 'ffmpeg' reads where the user has it. */
+/* Clips of video: as many pictures as are wanted, spread evenly over a folder of frames (numbers in their names count by
+ * value: 2.png, 10.png), a YUV4MPEG2 file, or anything that the program 'ffmpeg' reads where the user has it. */
 #ifndef GR__CLIP_H
 #define GR__CLIP_H
 

@@ -62,7 +62,8 @@ typedef struct gr__film_task {
 #define AT(field) offsetof(film_options, field)
 static const gr__conf_row data_rows[] = {
     {"source", GR__CONF_STRING, AT(source), 0, 0, NULL, NULL,
-     "a folder of class folders of clips (folders of frames, .y4m, what ffmpeg reads); with 'motion' IDX pictures",
+     "a folder of class folders of clips (folders of frames in the order of the numbers in their names, .y4m, what "
+     "ffmpeg reads); with 'motion' IDX pictures",
      GR__CONF_MAIN | GR__CONF_REQUIRED},
     {"labels", GR__CONF_STRING, AT(labels), 0, 0, NULL, NULL, "IDX: the file of labels", 0},
     {"valid_source", GR__CONF_STRING, AT(valid_source), 0, 0, NULL, NULL,
