@@ -96,9 +96,10 @@ static gr_status y4m(const unsigned char *bytes, size_t n, const char *path)
     gr__image x;
     (void)path;
     GR_TRY(gr__y4m_open(bytes, n, "x", &v));
-    GR_TRY(gr__y4m_frame(&v, v.frames - 1, &x));
-    gr__image_release(&x);
-    return GR_OK;
+    gr_status status = gr__y4m_frame(&v, v.frames - 1, &x);
+    if (status == GR_OK) gr__image_release(&x);
+    gr__y4m_release(&v);
+    return status;
 }
 
 static gr_status tar(const unsigned char *bytes, size_t n, const char *path)

@@ -422,12 +422,40 @@ static gr_status parse_y4m(const unsigned char *bytes, size_t n, void *user)
     gr__y4m v;
     (void)user;
     GR_TRY(gr__y4m_open(bytes, n, "x.y4m", &v));
-    for (int64_t i = 0; i < v.frames && i < 10; i++) {
+    gr_status status = GR_OK;
+    for (int64_t i = 0; i < v.frames && i < 10 && status == GR_OK; i++) {
         gr__image image;
-        GR_TRY(gr__y4m_frame(&v, i, &image));
+        status = gr__y4m_frame(&v, i, &image);
+        if (status == GR_OK) gr__image_release(&image);
+    }
+    gr__y4m_release(&v);
+    return status;
+}
+
+/* Parameters of a frame's line, which need not be those of the next one. */
+static void video_lines(void **state)
+{
+    (void)state;
+    static const char text[] = "YUV4MPEG2 W2 H1 Cmono\nFRAME Ip\n\x10\xeb"
+                               "FRAME\n\xeb\xeb"
+                               "FRAME It XCOMMENT\n\x10\x10";
+    static const int wanted[] = {0, 255, 255, 255, 0, 0};
+    const unsigned char *bytes = (const unsigned char *)text;
+    gr__y4m v;
+    assert_ok(gr__y4m_open(bytes, sizeof text - 1, "x.y4m", &v));
+    assert_int_equal(v.frames, 3);
+    for (int64_t i = 0; i < v.frames; i++) {
+        gr__image image;
+        assert_ok(gr__y4m_frame(&v, i, &image));
+        for (int k = 0; k < 2; k++) assert_int_equal(((uint8_t *)image.pixels)[k], wanted[2 * i + k]);
         gr__image_release(&image);
     }
-    return GR_OK;
+    gr__y4m_release(&v);
+    assert_fails(parse_y4m(bytes, sizeof text - 2, NULL), GR_ERR_CORRUPT, "frame 2 has 1 of 2 bytes; is it cut off?");
+    assert_fails(parse_y4m(bytes, sizeof text - 5, NULL), GR_ERR_CORRUPT, "frame 2 has 0 of 2 bytes; is it cut off?");
+    assert_fails(parse_y4m(bytes, 22, NULL), GR_ERR_CORRUPT, "frame 0 has 0 of 2 bytes; is it cut off?");
+    assert_fails(parse_y4m((const unsigned char *)"YUV4MPEG2 W2 H1 Cmono\nFRAMES\n..", 31, NULL), GR_ERR_CORRUPT,
+                 "frame 0 does not begin where it should");
 }
 
 static void video(void **state)
@@ -506,9 +534,16 @@ static void allocations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folders),       cmocka_unit_test(tars),  cmocka_unit_test(cifar),
-        cmocka_unit_test(cifar_hundred), cmocka_unit_test(mnist), cmocka_unit_test(voc),
-        cmocka_unit_test(bccd),          cmocka_unit_test(coco),  cmocka_unit_test(video),
+        cmocka_unit_test(folders),
+        cmocka_unit_test(tars),
+        cmocka_unit_test(cifar),
+        cmocka_unit_test(cifar_hundred),
+        cmocka_unit_test(mnist),
+        cmocka_unit_test(voc),
+        cmocka_unit_test(bccd),
+        cmocka_unit_test(coco),
+        cmocka_unit_test(video),
+        cmocka_unit_test(video_lines),
         cmocka_unit_test(allocations),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);

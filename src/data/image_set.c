@@ -124,6 +124,7 @@ void gr__image_set_close(gr__image_set **s)
 {
     gr__image_set *set = *s;
     if (!set) return;
+    gr__y4m_release(&set->video);
     gr__file_unmap(&set->map);
     gr__arena_release(&set->arena);
     gr__map_release(&set->classes);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { LINE = 1024 }; /* bytes of a header, at most */
+
 static const struct {
     const char *name;
     int across, down; /* how many pixels share a colour; 0: gray */
@@ -51,32 +53,53 @@ static gr_status take_header(const char *p, size_t n, const char *name, gr__y4m 
     return GR_OK;
 }
 
+/* From the end of the header; lines of frames differ in length. */
+static gr_status find_frames(gr__y4m *v, size_t from, const char *name)
+{
+    size_t each = (size_t)(v->width * v->height + 2 * v->chroma_width * v->chroma_height), at = from;
+    do {
+        const unsigned char *p = v->bytes + at, *newline = memchr(p, '\n', GR__MIN(v->n - at, LINE));
+        GR_FAIL_IF(v->n - at >= 6 && (memcmp(p, "FRAME", 5) != 0 || (p[5] != '\n' && p[5] != ' ')), GR_ERR_CORRUPT,
+                   "cannot load '%s': frame %lld does not begin where it should", name, (long long)v->frames);
+        size_t left = newline ? v->n - at - (size_t)(newline + 1 - p) : 0;
+        GR_FAIL_IF(v->n - at < 6 || left < each, GR_ERR_CORRUPT,
+                   "cannot load '%s': frame %lld has %zu of %zu bytes; is it cut off?", name, (long long)v->frames,
+                   left, each);
+        GR_TRY(gr__grow(&v->at, sizeof *v->at, (size_t)v->frames + 1, &v->capacity));
+        v->at[v->frames++] = v->n - left;
+        at = v->n - left + each;
+    } while (at < v->n);
+    return GR_OK;
+}
+
 gr_status gr__y4m_open(const unsigned char *bytes, size_t n, const char *name, gr__y4m *out)
 {
     gr__y4m v = {.bytes = bytes, .n = n};
     GR_FAIL_IF(n < 10 || memcmp(bytes, "YUV4MPEG2 ", 10) != 0, GR_ERR_CORRUPT,
                "cannot load '%s': it is not a YUV4MPEG2 video", name);
-    const unsigned char *newline = memchr(bytes, '\n', GR__MIN(n, 1024));
+    const unsigned char *newline = memchr(bytes, '\n', GR__MIN(n, LINE));
     GR_FAIL_IF(!newline, GR_ERR_CORRUPT, "cannot load '%s': its header does not end", name);
-    v.header = (size_t)(newline - bytes) + 1;
-    GR_TRY(take_header((const char *)bytes, v.header - 1, name, &v));
-    v.frame_bytes = 6 + (size_t)(v.width * v.height + 2 * v.chroma_width * v.chroma_height);
-    GR_FAIL_IF((n - v.header) % v.frame_bytes != 0 || n == v.header, GR_ERR_CORRUPT,
-               "cannot load '%s': %zu bytes of frames are no multiple of %zu; is it cut off?", name, n - v.header,
-               v.frame_bytes);
-    v.frames = (int64_t)((n - v.header) / v.frame_bytes);
-    for (int64_t i = 0; i < v.frames; i++)
-        GR_FAIL_IF(memcmp(bytes + v.header + (size_t)i * v.frame_bytes, "FRAME\n", 6) != 0, GR_ERR_CORRUPT,
-                   "cannot load '%s': frame %lld does not begin where it should", name, (long long)i);
-    *out = v;
-    return GR_OK;
+    size_t header = (size_t)(newline - bytes);
+    GR_TRY(take_header((const char *)bytes, header, name, &v));
+    gr_status status = find_frames(&v, header + 1, name);
+    if (status == GR_OK)
+        *out = v;
+    else
+        gr__y4m_release(&v);
+    return status;
+}
+
+void gr__y4m_release(gr__y4m *v)
+{
+    gr__free(v->at);
+    *v = (gr__y4m){0};
 }
 
 static uint8_t clip(int v) { return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
 
 gr_status gr__y4m_frame(const gr__y4m *v, int64_t i, gr__image *out)
 {
-    const unsigned char *luma = v->bytes + v->header + (size_t)i * v->frame_bytes + 6;
+    const unsigned char *luma = v->bytes + v->at[i];
     const unsigned char *u = luma + v->width * v->height, *w = u + v->chroma_width * v->chroma_height;
     int channels = v->chroma_width ? 3 : 1;
     size_t bytes = (size_t)(v->width * v->height * channels);

@@ -32,6 +32,7 @@ typedef struct source {
 static void release(source *s)
 {
     gr__names_free(s->names, s->n);
+    gr__y4m_release(&s->video);
     gr__file_unmap(&s->map);
 }
 
