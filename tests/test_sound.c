@@ -189,6 +189,35 @@ static void other_sources(void **state)
     test_rmtree(dir);
 }
 
+static void keep_last(void *user, gr_log_level level, const char *line)
+{
+    (void)level;
+    snprintf(user, 200, "%.199s", strchr(line, '\'') ? strchr(line, '\'') : line); /* from the first name */
+}
+
+/* A row without a label, one with too many fields. */
+static void bad_rows(void **state)
+{
+    (void)state;
+    const char *dir = test_tmpdir();
+    char path[300], told[200] = "";
+    gr__sound_set set;
+    gr__sound_set_options o = {.path = "path", .label = "label"};
+    write_text(dir, "list.csv", "path,label\n1.wav,good\n2.wav,\n3.wav,bad,worse\n4.wav,bad\n");
+    snprintf(path, sizeof path, "%s/list.csv", dir);
+    assert_int_equal(gr__sound_set_open(path, &o, &set), GR_ERR_DATA);
+    o.skip_bad = true;
+    gr_set_log(keep_last, told, GR_LOG_WARNING);
+    assert_ok(gr__sound_set_open(path, &o, &set));
+    assert_int_equal(set.list.n, 2);
+    assert_string_equal(set.list.row[1].text, "4.wav");
+    gr__sound_set_close(&set);
+    assert_non_null(strstr(told, "1 rows were left out, the first: "));
+    assert_non_null(strstr(told, "list.csv:3: the label is empty"));
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    test_rmtree(dir);
+}
+
 static void wave_fits(void **state)
 {
     (void)state;
@@ -201,8 +230,11 @@ static void wave_fits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns), cmocka_unit_test(wave_fits),
-                                       cmocka_unit_test(other_sources), cmocka_unit_test(bad_sounds_are_named),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns),
+                                       cmocka_unit_test(wave_fits),
+                                       cmocka_unit_test(other_sources),
+                                       cmocka_unit_test(bad_rows),
+                                       cmocka_unit_test(bad_sounds_are_named),
                                        cmocka_unit_test(tones_are_told_apart)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,17 @@ static const char *folder_of(const char *path, gr__arena *arena)
     return slash ? gr__arena_strndup(arena, path, (size_t)(slash - path) + (slash == path)) : ".";
 }
 
+static gr_status open_table(gr__sound_set *s, const char *path, const gr__sound_set_options *o)
+{
+    gr__labelled_options lo = {.text = o->path, .label = o->label, .skip_bad = o->skip_bad};
+    GR_TRY(gr__labelled_read(path, &lo, &s->list));
+    if (s->list.skipped)
+        gr__log(GR_LOG_WARNING, "%lld rows were left out, the first: %s", (long long)s->list.skipped,
+                s->list.first_skipped);
+    s->root = folder_of(path, &s->list.arena);
+    return s->root ? GR_OK : gr__fail_memory("a path", strlen(path));
+}
+
 gr_status gr__sound_set_open(const char *path, const gr__sound_set_options *o, gr__sound_set *out)
 {
     *out = (gr__sound_set){0};
@@ -104,9 +115,7 @@ gr_status gr__sound_set_open(const char *path, const gr__sound_set_options *o, g
         out->list.path = out->root = gr__arena_strdup(&out->list.arena, path);
         status = out->root ? open_folder(out, o) : gr__fail_memory("a path", strlen(path));
     } else {
-        status = gr__labelled_read(path, &(gr__labelled_options){.text = o->path, .label = o->label}, &out->list);
-        if (status == GR_OK && !(out->root = folder_of(path, &out->list.arena)))
-            status = gr__fail_memory("a path", strlen(path));
+        status = open_table(out, path, o);
     }
     if (status == GR_OK) status = set_groups(out, o);
     if (status == GR_OK && out->list.n == 0)

@@ -13,7 +13,7 @@
 typedef struct gr__sound_set_options {
     const char *pattern;      /* NULL: class folders */
     const char *path, *label; /* columns by name or number, keys of JSON lines */
-    bool skip_bad;            /* names that the pattern does not fit are left out */
+    bool skip_bad;            /* names that the pattern does not fit, and rows without a label, are left out */
 } gr__sound_set_options;
 
 typedef struct gr__sound_set {

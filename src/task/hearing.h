@@ -102,7 +102,7 @@ typedef struct gr__hearing_options {
          0,                                                                                                            \
          NULL,                                                                                                         \
          "false",                                                                                                      \
-         "leave sounds out that cannot be read or are empty",                                                          \
+         "leave sounds out that cannot be read or are empty, and rows without a label",                                \
          0},                                                                                                           \
         {"features", GR__CONF_SECTION, GR__HEARING_AT(features), 0, 0, NULL, NULL, "what is made of the samples", 0},  \
     {                                                                                                                  \
