@@ -413,6 +413,15 @@ static void folders(void **state)
     assert_int_equal(n, 3);
     assert_string_equal(names[1], "b");
     gr__names_free(names, n);
+    gr__dir_tree tree;
+    assert_ok(gr__dir_tree_read(dir, &tree)); /* a link to a file is one, wherever that lies */
+    assert_int_equal(tree.files.n, 5);
+    assert_string_equal(tree.files.item[4], "out.txt");
+    assert_int_equal(tree.folders.n, 3);
+    assert_string_equal(tree.folders.item[2], "b/d");
+    assert_int_equal(tree.links.n, 1);
+    assert_string_equal(tree.links.item[0], "b/loop");
+    gr__dir_tree_release(&tree);
     assert_fails(gr__dir_make(in), GR_ERR_IO, "file exists");
     uint64_t size;
     assert_ok(gr__file_size(in, &size));

@@ -8,6 +8,7 @@
 #include "format/y4m.h"
 
 #include <math.h>
+#include <unistd.h>
 #include <zlib.h>
 
 static const char *dir;
@@ -92,6 +93,62 @@ static void folders(void **state)
     gr__free(path);
     gr__free(frames);
     gr__free(none);
+}
+
+static void keep_warnings(void *user, gr_log_level level, const char *line)
+{
+    gr__str *all = user;
+    (void)level;
+    gr__str_printf(all, "%s%s", all->n ? "\n" : "", line);
+}
+
+/* The warnings of opening "dir/path" and what it then holds. */
+static void check_warnings(const char *path, int64_t count, const char *const *wanted, size_t n)
+{
+    char *full = gr__path_join(dir, path);
+    gr__image_set *set;
+    gr__str all = {0};
+    size_t lines = 0;
+    gr_set_log(keep_warnings, &all, GR_LOG_WARNING);
+    assert_ok(gr__image_set_open(full, NULL, &set));
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    assert_int_equal(gr__image_set_count(set), count);
+    for (size_t i = 0; i < all.n; i++) lines += all.text[i] == '\n' || i + 1 == all.n;
+    for (size_t i = 0; i < n; i++)
+        if (!strstr(gr__str_get(&all), wanted[i])) fail_msg("'%s' is not in '%s'", wanted[i], gr__str_get(&all));
+    if (lines != n) fail_msg("%zu lines, not %zu: %s", lines, n, gr__str_get(&all));
+    gr__str_release(&all);
+    gr__image_set_close(&set);
+    gr__free(full);
+}
+
+/* What is not read is counted, links to files are read, notes are no reason for a word. */
+static void nothing_vanishes(void **state)
+{
+    (void)state;
+    static const char *const quiet[] = {"w/cat/1.ppm", "w/cat/.hidden.gif", "w/cat/Thumbs.db", "w/cat/notes.TXT",
+                                        "w/a.json",    "w/cat-2/1.ppm",     "w/dog/deep/1.ppm"};
+    for (size_t i = 0; i < GR__COUNT(quiet); i++) add_picture(quiet[i], 1);
+    add_picture("elsewhere/9.ppm", 1);
+    char *target = gr__path_join(dir, "elsewhere/9.ppm"), *link = gr__path_join(dir, "w/dog/9.ppm"),
+         *folder = gr__path_join(dir, "elsewhere"), *to_folder = gr__path_join(dir, "w/dog/zoo"),
+         *empty = gr__path_join(dir, "w/ca");
+    assert_int_equal(symlink(target, link), 0);
+    check_warnings("w", 4, NULL, 0);
+    add_picture("w/dog/1.webp", 1);
+    add_picture("w/owl/1.gif", 1);
+    check_warnings(
+        "w", 4, (const char *[]){"the first: 'dog/1.webp'", "w': 1 class folder holds no pictures, the first: 'owl'"},
+        2);
+    assert_int_equal(symlink(folder, to_folder), 0);
+    assert_ok(gr__dir_make(empty));
+    check_warnings("w", 4, (const char *[]){"3 files of '", "w': 2 class folders hold no pictures, the first: 'ca'"},
+                   2);
+    gr__free(target);
+    gr__free(link);
+    gr__free(folder);
+    gr__free(to_folder);
+    gr__free(empty);
 }
 
 /* ---- tar ---- */
@@ -417,6 +474,23 @@ static void coco(void **state)
 
 /* ---- video ---- */
 
+static void pictures_without_boxes(void **state)
+{
+    (void)state;
+    static const char notes[] = "<annotation><filename>1.ppm</filename><size><width>1</width><height>1</height></size>"
+                                "<object><name>a</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>1</xmax>"
+                                "<ymax>1</ymax></bndbox></object></annotation>";
+    add_picture("voc-2/JPEGImages/1.ppm", 1);
+    add_picture("voc-2/Annotations/1.xml", 1);
+    test_write(dir, "voc-2/Annotations/1.xml", notes, sizeof notes - 1);
+    check_warnings("voc-2", 1, NULL, 0);
+    add_picture("voc-2/JPEGImages/2.ppm", 1);
+    add_picture("voc-2/JPEGImages/3.ppm", 1);
+    add_picture("voc-2/JPEGImages/notes.md", 1);
+    check_warnings("voc-2", 1, (const char *[]){"JPEGImages' have no annotation and are left out, the first: '2.ppm'"},
+                   1);
+}
+
 static gr_status parse_y4m(const unsigned char *bytes, size_t n, void *user)
 {
     gr__y4m v;
@@ -535,6 +609,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders),
+        cmocka_unit_test(nothing_vanishes),
+        cmocka_unit_test(pictures_without_boxes),
         cmocka_unit_test(tars),
         cmocka_unit_test(cifar),
         cmocka_unit_test(cifar_hundred),

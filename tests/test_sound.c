@@ -218,6 +218,29 @@ static void bad_rows(void **state)
     test_rmtree(dir);
 }
 
+static void files_that_are_not_read(void **state)
+{
+    (void)state;
+    const char *dir = test_tmpdir();
+    char path[300], told[200] = "";
+    gr__sound_set set;
+    gr_set_log(keep_last, told, GR_LOG_WARNING);
+    snprintf(path, sizeof path, "%s/sounds", dir);
+    const char *const files[] = {"low/1.wav", "low/2.aiff", "low/list.txt", "third/1.aiff"};
+    for (size_t i = 0; i < GR__COUNT(files); i++) {
+        char name[400];
+        snprintf(name, sizeof name, "%s/%.*s", path, (int)(strchr(files[i], '/') - files[i]), files[i]);
+        assert_ok(gr__dir_make(name));
+        write_text(path, files[i], "x");
+    }
+    assert_ok(gr__sound_set_open(path, &(gr__sound_set_options){0}, &set));
+    assert_int_equal(set.list.n, 1);
+    gr__sound_set_close(&set);
+    assert_non_null(strstr(told, "sounds': 1 class folder holds no sounds, the first: 'third'"));
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    test_rmtree(dir);
+}
+
 static void wave_fits(void **state)
 {
     (void)state;
@@ -234,6 +257,7 @@ int main(void)
                                        cmocka_unit_test(wave_fits),
                                        cmocka_unit_test(other_sources),
                                        cmocka_unit_test(bad_rows),
+                                       cmocka_unit_test(files_that_are_not_read),
                                        cmocka_unit_test(bad_sounds_are_named),
                                        cmocka_unit_test(tones_are_told_apart)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,18 @@ gr_status gr__file_remove(const char *path);
  * it are left out. Free each and the list with gr__names_free. */
 gr_status gr__dir_list(const char *path, bool recursive, char ***names, size_t *n);
 void gr__names_free(char **names, size_t n);
+/* All below 'path' of a user's data, where a link to a file is a file wherever that lies. Each list is sorted bytewise, names
+ * are relative to 'path'; hidden entries are left out. */
+typedef struct gr__names {
+    char **item;
+    size_t n, capacity;
+} gr__names;
+typedef struct gr__dir_tree {
+    gr__names files, folders; /* folders[0] is "", 'path' itself */
+    gr__names links;          /* to folders, which are not followed (they could go round for ever), and to nothing */
+} gr__dir_tree;
+gr_status gr__dir_tree_read(const char *path, gr__dir_tree *out);
+void gr__dir_tree_release(gr__dir_tree *tree); /* also one that is all 0 */
 /* dir + "/" + name into fresh memory; NULL when out of memory. */
 char *gr__path_join(const char *dir, const char *name);
 /* A plain base name: not empty, no '/', not "." or "..". */

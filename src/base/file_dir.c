@@ -95,19 +95,14 @@ gr_status gr__file_remove(const char *path)
 
 /* ---- listing ---- */
 
-typedef struct names {
-    char **item;
-    size_t n, capacity;
-} names;
-
 typedef struct walk {
     const char *root;
     char real_root[PATH_MAX]; /* without links; for the test of links */
-    bool recursive;
-    names found, folders; /* relative to the root; folders[0] is "" */
+    bool recursive, all_links;
+    gr__dir_tree tree; /* relative to the root */
 } walk;
 
-static gr_status add_name(names *list, char *name)
+static gr_status add_name(gr__names *list, char *name)
 {
     gr_status status = name ? gr__grow(&list->item, sizeof *list->item, list->n + 1, &list->capacity)
                             : gr__fail_memory("a file name", 256);
@@ -134,33 +129,44 @@ static size_t depth_of(const char *relative)
     return depth;
 }
 
-/* Links to files inside the root are files; links to folders are not followed (they could go round for ever). */
+typedef enum found { NOTHING, FILE_HERE, FOLDER_HERE, LINK_HERE } found;
+
+/* Links to files inside the root are files, with 'all_links' all to files; links to folders are not followed (they could go
+ * round for ever). */
+static gr_status look_at(const walk *w, const char *full, found *out)
+{
+    struct stat info;
+    *out = NOTHING;
+    if (gr__sys_lstat(full, &info) < 0)
+        return errno == ENOENT ? GR_OK : gr__file_fail(errno, "look at", full); /* removed meanwhile */
+    if (S_ISLNK(info.st_mode)) {
+        bool follow = w->all_links || is_inside(w, full);
+        if (!follow || gr__sys_stat(full, &info) < 0 || S_ISDIR(info.st_mode)) {
+            *out = w->all_links ? LINK_HERE : NOTHING;
+            return GR_OK;
+        }
+    }
+    if (S_ISDIR(info.st_mode))
+        *out = w->recursive ? FOLDER_HERE : FILE_HERE;
+    else if (S_ISREG(info.st_mode) || !w->recursive)
+        *out = FILE_HERE;
+    return GR_OK;
+}
+
 static gr_status visit(walk *w, const char *folder, const char *name)
 {
-    gr_status status = GR_OK;
-    struct stat info;
+    gr__names *const lists[] = {NULL, &w->tree.files, &w->tree.folders, &w->tree.links};
+    found what = NOTHING;
     char *relative = *folder ? gr__path_join(folder, name) : gr__strdup(name);
     char *full = relative ? gr__path_join(w->root, relative) : NULL;
-    if (!full) {
-        status = gr__fail_memory("a file name", strlen(name));
-    } else if (gr__sys_lstat(full, &info) < 0) {
-        if (errno != ENOENT)
-            status = gr__file_fail(errno, "look at", full); /* removed meanwhile */
-        else
-            info.st_mode = 0;
-    } else if (S_ISLNK(info.st_mode) &&
-               (!is_inside(w, full) || gr__sys_stat(full, &info) < 0 || S_ISDIR(info.st_mode))) {
-        info.st_mode = 0;
-    }
-    if (status == GR_OK && info.st_mode != 0) {
-        bool folder_here = S_ISDIR(info.st_mode);
-        if (w->found.n + w->folders.n >= GR__LIMIT_FOLDER_ENTRIES || depth_of(relative) > GR__LIMIT_FOLDER_DEPTH)
+    gr_status status = full ? look_at(w, full, &what) : gr__fail_memory("a file name", strlen(name));
+    if (status == GR_OK && what != NOTHING) {
+        size_t n = w->tree.files.n + w->tree.folders.n + w->tree.links.n;
+        if (n >= GR__LIMIT_FOLDER_ENTRIES || depth_of(relative) > GR__LIMIT_FOLDER_DEPTH)
             status = gr__fail(GR_ERR_LIMIT, "cannot list '%s': too many or too deeply nested entries at '%s'", w->root,
                               relative);
-        else if (!w->recursive || S_ISREG(info.st_mode))
-            status = add_name(&w->found, relative), relative = NULL;
-        else if (folder_here)
-            status = add_name(&w->folders, relative), relative = NULL;
+        else
+            status = add_name(lists[what], relative), relative = NULL;
     }
     gr__free(relative);
     gr__free(full);
@@ -190,29 +196,51 @@ static gr_status list_one(walk *w, const char *folder)
 
 static int by_bytes(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-gr_status gr__dir_list(const char *path, bool recursive, char ***out, size_t *n)
+static void sort(gr__names *list)
+{
+    if (list->n) qsort(list->item, list->n, sizeof *list->item, by_bytes);
+}
+
+static gr_status walk_all(const char *path, bool recursive, bool all_links, gr__dir_tree *out)
 {
     walk *w = gr__calloc(1, sizeof *w);
     if (!w) return gr__fail_memory("listing a folder", sizeof *w);
     w->root = path;
     w->recursive = recursive;
+    w->all_links = all_links;
     gr_status status = realpath(path, w->real_root) ? GR_OK : gr__file_fail(errno, "list the folder", path);
-    if (status == GR_OK) status = add_name(&w->folders, gr__strdup(""));
-    for (size_t i = 0; status == GR_OK && i < w->folders.n; i++) {
-        status = list_one(w, w->folders.item[i]);
-        gr__free(w->folders.item[i]);
-        w->folders.item[i] = NULL;
-    }
-    gr__names_free(w->folders.item, w->folders.n);
-    if (status == GR_OK) {
-        if (w->found.n) qsort(w->found.item, w->found.n, sizeof *w->found.item, by_bytes);
-        *out = w->found.item;
-        *n = w->found.n;
-    } else {
-        gr__names_free(w->found.item, w->found.n);
-    }
+    if (status == GR_OK) status = add_name(&w->tree.folders, gr__strdup(""));
+    for (size_t i = 0; status == GR_OK && i < w->tree.folders.n; i++) status = list_one(w, w->tree.folders.item[i]);
+    sort(&w->tree.files);
+    sort(&w->tree.folders);
+    sort(&w->tree.links);
+    if (status == GR_OK)
+        *out = w->tree;
+    else
+        gr__dir_tree_release(&w->tree);
     gr__free(w);
     return status;
+}
+
+gr_status gr__dir_list(const char *path, bool recursive, char ***out, size_t *n)
+{
+    gr__dir_tree tree;
+    GR_TRY(walk_all(path, recursive, false, &tree));
+    *out = tree.files.item;
+    *n = tree.files.n;
+    tree.files = (gr__names){0};
+    gr__dir_tree_release(&tree);
+    return GR_OK;
+}
+
+gr_status gr__dir_tree_read(const char *path, gr__dir_tree *out) { return walk_all(path, true, true, out); }
+
+void gr__dir_tree_release(gr__dir_tree *tree)
+{
+    gr__names_free(tree->files.item, tree->files.n);
+    gr__names_free(tree->folders.item, tree->folders.n);
+    gr__names_free(tree->links.item, tree->links.n);
+    *tree = (gr__dir_tree){0};
 }
 
 void gr__names_free(char **list, size_t n)

@@ -1,6 +1,7 @@
 /* Pictures with boxes: Pascal VOC folders and COCO's JSON. */
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "data/image_set_int.h"
 #include "format/archive_name.h"
 
@@ -70,6 +71,30 @@ static gr_status add_split(gr__image_set *set, const char *split)
     return status;
 }
 
+/* Pictures that no annotation names are not seen in training: a forgotten file, or a wrong name in one. */
+static gr_status warn_of_pictures(const gr__image_set *set)
+{
+    gr__map named = {0};
+    char **names = NULL;
+    const char *first = NULL;
+    size_t n = 0, count = 0;
+    gr_status status = GR_OK;
+    if (!gr__file_is_dir(set->root)) return GR_OK;
+    GR_TRY_DONE(gr__dir_list(set->root, false, &names, &n));
+    for (size_t i = 0; i < set->count; i++) GR_TRY_DONE(gr__map_set_name(&named, set->sample[i].name, 0, NULL));
+    for (size_t i = 0; i < n; i++) {
+        if (!gr__image_is_named(names[i]) || gr__map_get_name(&named, names[i])) continue;
+        if (count++ == 0) first = names[i];
+    }
+    if (count)
+        gr__log(GR_LOG_WARNING, "%zu picture%s of '%s' %s no annotation and %s left out, the first: '%s'", count,
+                count == 1 ? "" : "s", set->root, count == 1 ? "has" : "have", count == 1 ? "is" : "are", first);
+done:
+    gr__names_free(names, n);
+    gr__map_release(&named);
+    return status;
+}
+
 gr_status gr__image_set_open_voc(gr__image_set *set, const gr__image_set_options *o)
 {
     set->root = gr__path_join(set->path, "JPEGImages");
@@ -90,6 +115,7 @@ gr_status gr__image_set_open_voc(gr__image_set *set, const gr__image_set_options
             set->skipped++;
     }
     gr__names_free(names, n);
+    if (status == GR_OK) status = warn_of_pictures(set);
     return status == GR_OK ? gr__image_set_sort_classes(set) : status;
 }
 

@@ -1,6 +1,7 @@
 /* Pictures that are files: class folders, plain folders, tar archives. */
 #include "base/limits.h"
 #include "data/image_set_int.h"
+#include "data/media_folder.h"
 #include "format/tar.h"
 
 #include <string.h>
@@ -14,18 +15,15 @@ static gr_status set_root(gr__image_set *set)
 /* The class is the first folder; pictures that lie in none belong to no class, and must then all be such. */
 gr_status gr__image_set_open_folder(gr__image_set *set)
 {
+    static const gr__media_kind kind = {gr__image_is_named, "pictures", ".png .jpg .bmp .ppm .pgm .pbm"};
     char **names;
     size_t n, loose = 0;
     GR_TRY(set_root(set));
-    GR_TRY(gr__dir_list(set->path, true, &names, &n));
+    GR_TRY(gr__media_list(set->path, &kind, &names, &n, &set->skipped));
     gr_status status = GR_OK;
     for (size_t i = 0; i < n && status == GR_OK; i++) {
         const char *slash = strchr(names[i], '/');
         gr__image_sample s = {.label = -1};
-        if (!gr__image_is_named(names[i])) {
-            set->skipped++;
-            continue;
-        }
         if (slash)
             status = gr__image_set_label(set, names[i], (size_t)(slash - names[i]), &s.label);
         else

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "data/media_folder.h"
 #include "data/name_pattern.h"
 
 #include <string.h>
@@ -69,15 +70,15 @@ done:
 
 static gr_status open_folder(gr__sound_set *s, const gr__sound_set_options *o)
 {
+    static const gr__media_kind kind = {is_sound, "sounds", ".wav .flac .ogg .mp3"};
     char **names;
     size_t n;
     int64_t bad = 0;
     gr_status status = GR_OK;
     if (o->pattern) GR_TRY(gr__name_pattern_check(o->pattern));
-    GR_TRY(gr__dir_list(s->root, true, &names, &n));
+    GR_TRY(gr__media_list(s->root, &kind, &names, &n, NULL));
     for (size_t i = 0; i < n && status == GR_OK; i++) {
         gr__name_parts parts;
-        if (!is_sound(names[i])) continue;
         status = add_file(s, o, names[i], &parts);
         if (status != GR_ERR_DATA || !o->skip_bad) continue;
         gr__log(GR_LOG_WARNING, "left out: %s", gr_message());

@@ -1,0 +1,77 @@
+#include "data/media_folder.h"
+
+#include "base/log.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* What people and their programs leave beside data. */
+static bool is_note(const char *name)
+{
+    static const char *const ends[] = {".txt", ".md", ".xml", ".json", ".jsonl", ".csv", ".tsv"};
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *dot = strrchr(base, '.');
+    for (size_t i = 0; dot && i < GR__COUNT(ends); i++)
+        if (strcasecmp(dot, ends[i]) == 0) return true;
+    return strcasecmp(base, "Thumbs.db") == 0;
+}
+
+/* Whether one of the sorted names lies below the folder. */
+static bool holds_any(const char *folder, char **names, size_t n)
+{
+    size_t length = strlen(folder), low = 0, high = n;
+    while (low < high) { /* to the first name that is not below "FOLDER/" in order */
+        size_t middle = low + (high - low) / 2;
+        int order = strncmp(names[middle], folder, length);
+        if (order < 0 || (order == 0 && (unsigned char)names[middle][length] < '/'))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && strncmp(names[low], folder, length) == 0 && names[low][length] == '/';
+}
+
+static void warn_of_folders(const char *path, const gr__media_kind *kind, const gr__names *folders, char **names,
+                            size_t n)
+{
+    const char *first = NULL;
+    size_t empty = 0;
+    for (size_t i = 0; i < folders->n; i++) {
+        const char *folder = folders->item[i];
+        if (!*folder || strchr(folder, '/') || holds_any(folder, names, n)) continue;
+        if (empty++ == 0) first = folder;
+    }
+    if (empty)
+        gr__log(GR_LOG_WARNING, "'%s': %zu class folder%s no %s, the first: '%s'", path, empty,
+                empty == 1 ? " holds" : "s hold", kind->what, first);
+}
+
+gr_status gr__media_list(const char *path, const gr__media_kind *kind, char ***names, size_t *n, size_t *skipped)
+{
+    gr__dir_tree tree;
+    size_t kept = 0, odd;
+    GR_TRY(gr__dir_tree_read(path, &tree));
+    const char *first = tree.links.n ? tree.links.item[0] : NULL;
+    odd = tree.links.n;
+    char **item = tree.files.item;
+    for (size_t i = 0; i < tree.files.n; i++) { /* others go to the end */
+        char *name = item[i];
+        if (kind->is_named(name)) {
+            item[i] = item[kept];
+            item[kept++] = name;
+        } else if (!is_note(name)) {
+            if (odd++ == tree.links.n) first = name;
+        }
+    }
+    if (odd)
+        gr__log(GR_LOG_WARNING, "%zu file%s of '%s' %s not read (%s are%s), the first: '%s'", odd, odd == 1 ? "" : "s",
+                path, odd == 1 ? "is" : "are", kind->ends, tree.links.n ? "; links to folders are not followed" : "",
+                first);
+    if (kept) warn_of_folders(path, kind, &tree.folders, item, kept);
+    if (skipped) *skipped = tree.files.n - kept;
+    for (size_t i = kept; i < tree.files.n; i++) gr__free(item[i]);
+    *names = item;
+    *n = kept;
+    tree.files = (gr__names){0};
+    gr__dir_tree_release(&tree);
+    return GR_OK;
+}
