@@ -322,7 +322,7 @@ static gr_status open_mixed(const char *dir, const char *more, gr__str *warnings
     const char *source = test_write(dir, "test.yaml", "", 0);
     gr__str table = {0}, config = {0};
     for (int i = 0; i < 3; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "%d.wav", i);
         write_tones(dir, name, tones[i], i);
     }
