@@ -366,7 +366,7 @@ static void changed_configuration(void **state)
     watch w = {.stop_after = 4};
     gr_run *run;
     const char *out = sub("changed"), *const before[] = {"train.clip=0.7", NULL},
-               *const after[] = {"train.lr=0.02", "train.batch=3", NULL};
+               *const after[] = {"train.lr=0.02", "train.batch=3", "data.valid=0.4", NULL};
     add(&s, tiny_gpt);
     add(&s, before);
     add(&t, tiny_gpt);
@@ -377,6 +377,7 @@ static void changed_configuration(void **state)
     assert_true(change_told(run, "train.lr: 0.01 -> 0.02"));
     assert_true(change_told(run, "train.batch: 2 -> 3"));
     assert_true(change_told(run, "train.clip: 0.7 -> (default)"));
+    assert_true(strncmp(gr_run_change(run, 0), "samples for training: ", 22) == 0);
     assert_false(change_told(run, "train.seed: 3 -> 3"));
     gr_run_close(&run);
     settings other = {.n = 0};

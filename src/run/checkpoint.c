@@ -72,7 +72,7 @@ static gr_status write_manifest(gr_run *run, const gr__named_tensor *t, size_t n
     gr__conf_write_yaml(run->root, &config);
     gr__str_add(&s, "{\"format\": 1, \"version\": \"" GR_VERSION "\", ");
     add_position(&s, &run->at);
-    gr__str_add(&s, ", \"config\": ");
+    gr__str_printf(&s, ", \"samples\": %lld, \"config\": ", (long long)run->task->samples[0]);
     gr__json_add_string(&s, gr__str_get(&config), config.n);
     gr__str_add(&s, ", ");
     GR_TRY_DONE(add_tensors(&s, t, n));
@@ -281,11 +281,21 @@ static gr_status compare(gr_run *run, const gr__conf *now, const gr__conf *befor
     return GR_OK;
 }
 
+/* The same path may hold other data by now. */
+static gr_status note_samples(gr_run *run, gr__json root)
+{
+    int64_t before, now = run->task->samples[0];
+    if (!gr__json_int(gr__json_get(root, "samples"), &before) || before == now) return GR_OK;
+    char *line = gr__arena_printf(&run->arena, "samples for training: %lld -> %lld", (long long)before, (long long)now);
+    return line ? add_change(run, line) : gr__fail_memory("a note", 64);
+}
+
 static gr_status note_changes(gr_run *run, gr__json root)
 {
     const char *text;
     size_t n;
     gr__conf *before;
+    GR_TRY(note_samples(run, root));
     if (!gr__json_string(gr__json_get(root, "config"), &text, &n)) return GR_OK;
     gr_status s = gr__conf_parse(text, n, "the checkpoint's configuration", &run->arena, &before);
     if (s != GR_OK) return s == GR_ERR_MEMORY ? s : GR_OK;
