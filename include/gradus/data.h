@@ -86,9 +86,9 @@ typedef enum gr_missing {
 typedef struct gr_clean_options {
     const char *target; /* rows without it are removed; NULL: no such column */
     gr_missing missing;
-    double
-        clip; /* > 0: numbers beyond so many interquartile ranges outside of the quartiles are set to that bound; columns
-                    whose quartiles are equal, for most of their cells are, stay as they are */
+    /* > 0: numbers beyond so many interquartile ranges outside of the quartiles are set to that bound; columns whose quartiles are
+     * equal stay as they are */
+    double clip;
     bool keep_constant;  /* columns with one value stay; default: removed */
     bool keep_spaces;    /* default: blanks around cells go, runs of blanks become one, control characters go */
     int64_t least, most; /* characters that the column "text" must have; 0: any number */

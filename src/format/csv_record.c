@@ -183,8 +183,6 @@ static gr_status read_record(gr__csv_records *r)
     size_t n, taken;
     r->text_n = r->count = 0;
     r->line = r->next_line;
-    r->begin = r->used;
-    r->gone.n = 0;
     if (gr__csv_simple_line(r, &n, &taken)) return read_simple_line(r, n, taken);
     do {
         GR_TRY(begin_field(r));
@@ -195,6 +193,12 @@ static gr_status read_record(gr__csv_records *r)
         if (c == r->separator && c >= 0) r->used++;
     } while (c == r->separator && c >= 0);
     return end_line(r);
+}
+
+static void begin_here(gr__csv_records *r)
+{
+    r->begin = r->used;
+    r->gone.n = 0;
 }
 
 /* To the line behind the first one of this record, whose bytes come again. */
@@ -215,8 +219,7 @@ static gr_status restart(gr__csv_records *r)
         r->end = false;
     }
     for (;;) {
-        r->begin = r->used;
-        r->gone.n = 0;
+        begin_here(r);
         GR_TRY(look(r, &c));
         if (c < 0 || c == '\n' || c == '\r') return end_line(r);
         r->used++;
@@ -230,8 +233,7 @@ gr_status gr__csv_next_record(gr__csv_records *r, bool *more)
     for (;;) {
         int c;
         *more = false;
-        r->begin = r->used;
-        r->gone.n = 0;
+        begin_here(r);
         GR_TRY(look(r, &c));
         if (c < 0) return GR_OK;
         gr_status status = read_record(r);

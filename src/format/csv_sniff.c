@@ -43,9 +43,8 @@ static gr_status score_of(const gr__csv_records *sample, char separator, bool qu
     while (more && rows < SAMPLE_ROWS) {
         status = next(&r, sample, &more);
         bool bad = gr__csv_is_bad_record(status);
-        if (status != GR_OK && !bad) break;
-        if (bad && !sample->end) break; /* a quote still open at the end of a cut sample is no fault */
-        if (!bad && !more) break;
+        if (bad ? !sample->end : status != GR_OK || !more)
+            break; /* a quote still open at the end of a cut sample is no fault */
         more = true;
         rows++;
         if (!bad && columns == 0) columns = r.count;

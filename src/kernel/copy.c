@@ -9,6 +9,8 @@ enum { STREAM_BYTES = 8 << 20, LEAST_BYTES = 64 << 10 };
 
 static bool is_float(gr_dtype d) { return d == GR_F32 || d == GR_BF16 || d == GR_F16; }
 
+bool gr__cast_is_fast(gr_dtype a, gr_dtype b) { return a != b && is_float(a) && is_float(b); }
+
 /* ---- casts ---- */
 
 typedef struct slow_cast {
@@ -26,7 +28,7 @@ void gr__cast(void *dst, gr_dtype dst_dtype, const void *src, gr_dtype src_dtype
     size_t bytes = gr_dtype_size_bytes(dst_dtype);
     if (dst_dtype == src_dtype) {
         gr__copy(dst, src, (size_t)count * bytes);
-    } else if (is_float(dst_dtype) && is_float(src_dtype)) {
+    } else if (gr__cast_is_fast(dst_dtype, src_dtype)) {
         gr__cast_args a = {dst, src, dst_dtype, src_dtype, false};
         a.stream = (size_t)count * bytes >= STREAM_BYTES && (uintptr_t)dst % GR__ALIGN == 0;
         gr__run_range(gr__simd_get()->cast, &a, count, 32768, GR__ALIGN);

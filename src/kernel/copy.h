@@ -6,6 +6,7 @@
 
 /* Between f32, bf16, f16 (round to nearest even) fast; any other pair of dtypes through double, element by element. */
 void gr__cast(void *dst, gr_dtype dst_dtype, const void *src, gr_dtype src_dtype, int64_t count);
+bool gr__cast_is_fast(gr_dtype a, gr_dtype b); /* two of them */
 
 /* dst (batch, cols, rows) = transpose of src (batch, rows, cols), rows 'src_ld' and 'dst_ld' elements apart, matrices
  * 'src_batch' and 'dst_batch' elements apart. Element size 1, 2, 4 or 8 bytes. Not in place. */

@@ -107,15 +107,13 @@ void gr__map_run_part(const gr__map_job *map, int64_t row, int64_t column, int64
     gr__simd_get()->map(&p, 0, units_of(&p));
 }
 
-static bool is_float(gr_dtype d) { return d == GR_F32 || d == GR_BF16 || d == GR_F16; }
-
 /* Nothing but a conversion of what lies in one piece: gr__cast() writes a large one past the caches. */
 static bool only_converts(const gr__map_job *m)
 {
     const gr__map_operand *in = &m->input[0], *out = &m->output[0];
     bool one = m->n_inputs == 1 && m->n_outputs == 1 && m->n_code == 1 && m->rank == 1;
     return one && m->code[0].op == GR__MAP_COPY && m->code[0].a == 0 && m->output_register[0] == m->code[0].dst &&
-           in->stride[0] == 1 && is_float(in->dtype) && is_float(out->dtype) && in->dtype != out->dtype;
+           in->stride[0] == 1 && gr__cast_is_fast(in->dtype, out->dtype);
 }
 
 void gr__map_run(const gr__map_job *map)
