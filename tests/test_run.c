@@ -398,13 +398,19 @@ static void folder_in_use(void **state)
 {
     (void)state;
     settings s = {.n = 0}, t = {.n = 0};
+    watch w = {.stop_after = 0};
     gr_run *run, *second;
     const char *out = sub("in-use"), *const many[] = {"tokenizer.type=bpe", "tokenizer.vocab_size=300", NULL},
                *const few[] = {"tokenizer.type=bpe", "tokenizer.vocab_size=280", NULL};
     add(&s, tiny_gpt);
     add(&s, many);
+    int other;
     assert_ok(open_run(NULL, &s, out, &run));
-    assert_fails(open_run(NULL, &s, out, &second), GR_ERR_IO, "in use by another run");
+    assert_ok(gr__dir_lock(out, &other));
+    assert_fails(train(run, &w), GR_ERR_IO, "in use by another run");
+    assert_ok(open_run(NULL, &s, out, &second)); /* who only looks */
+    gr_run_close(&second);
+    gr__dir_unlock(&other);
     gr_run_close(&run);
     char path[600];
     snprintf(path, sizeof path, "%s/checkpoints", out);
@@ -414,6 +420,8 @@ static void folder_in_use(void **state)
     add(&t, tiny_gpt);
     add(&t, few);
     assert_ok(open_run(NULL, &t, out, &run));
+    assert_true(gr__file_exists(path));
+    assert_ok(train(run, &w));
     assert_false(gr__file_exists(path));
     gr_run_close(&run);
     gr_tokenizer *tok;

@@ -405,22 +405,44 @@ gr_status gr__checkpoint_remove_all(const char *out)
     return status;
 }
 
+/* Names in the folder of checkpoints; none where it is not there. */
+static gr_status list_folder(const char *out, char ***names, size_t *n)
+{
+    char *folder = gr__path_join(out, FOLDER);
+    *names = NULL;
+    *n = 0;
+    if (!folder) return gr__fail_memory("a path", 64);
+    gr_status status = gr__file_is_dir(folder) ? gr__dir_list(folder, false, names, n) : GR_OK;
+    gr__free(folder);
+    return status;
+}
+
 gr_status gr__checkpoint_look(const char *out, bool *any)
 {
-    char *folder = gr__path_join(out, FOLDER), **names;
-    size_t n = 0;
+    char **names;
+    size_t n;
     int64_t step;
     *any = false;
-    if (!folder) return gr__fail_memory("a path", 64);
-    gr_status status = gr__file_is_dir(folder) ? gr__dir_list(folder, false, &names, &n) : GR_OK;
+    GR_TRY(list_folder(out, &names, &n));
+    for (size_t i = 0; i < n; i++) *any = *any || step_of(names[i], "json", &step);
+    gr__names_free(names, n);
+    return GR_OK;
+}
+
+gr_status gr__checkpoint_sweep(const char *out)
+{
+    char **names;
+    size_t n;
+    GR_TRY(list_folder(out, &names, &n));
+    gr_status status = GR_OK;
     for (size_t i = 0; i < n && status == GR_OK; i++) {
-        *any = *any || step_of(names[i], "json", &step);
         if (!strstr(names[i], ".tmp-")) continue;
-        char *path = gr__path_join(folder, names[i]);
-        status = path ? gr__file_remove(path) : gr__fail_memory("a path", 64);
-        gr__free(path);
+        gr__str path = {0};
+        gr__str_printf(&path, "%s/" FOLDER "/%s", out, names[i]);
+        status = gr__str_check(&path);
+        if (status == GR_OK) status = gr__file_remove(gr__str_get(&path));
+        gr__str_release(&path);
     }
-    if (n) gr__names_free(names, n);
-    gr__free(folder);
+    gr__names_free(names, n);
     return status;
 }

@@ -86,8 +86,16 @@ static gr_status choose_folder(gr_run *run, const char *path, const char *from_c
     }
     if (!run->out) return gr__fail_memory("a path", 64);
     GR_TRY(gr__dir_make(run->out));
+    if (!o->fresh) return GR_OK;
+    GR_TRY(gr__run_lock(run));
+    return gr__checkpoint_remove_all(run->out);
+}
+
+gr_status gr__run_lock(gr_run *run)
+{
+    if (!run->out || run->lock) return GR_OK;
     GR_TRY(gr__dir_lock(run->out, &run->lock));
-    return o->fresh ? gr__checkpoint_remove_all(run->out) : GR_OK;
+    return gr__checkpoint_sweep(run->out);
 }
 
 /* What the task has for keys that nobody gave. */

@@ -86,8 +86,13 @@ gr_status gr__checkpoint_write(gr_run *run, bool best);
 gr_status gr__checkpoint_find(gr_run *run, bool *found);
 gr_status gr__checkpoint_load(gr_run *run);
 gr_status gr__checkpoint_remove_all(const char *out);
-/* Whether there is one, whole or not. Removes what writers that were killed left. */
+/* Whether there is one, whole or not. */
 gr_status gr__checkpoint_look(const char *out, bool *any);
+/* Removes what writers that were killed left. */
+gr_status gr__checkpoint_sweep(const char *out);
+
+/* run.c: who trains owns the folder; who only looks need not. Once is enough. */
+gr_status gr__run_lock(gr_run *run);
 
 /* run.c */
 gr_run_control gr__run_control(const gr_run *run, int64_t micro);

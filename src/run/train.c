@@ -367,6 +367,7 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
 {
     gr_status status = GR_OK;
     gr__trainer t = {.run = run, .hooks = hooks};
+    GR_TRY(gr__run_lock(run));
     GR_TRY(gr__run_begin(run));
     if (run->out) {
         GR_TRY_DONE(write_config(run));
