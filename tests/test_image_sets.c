@@ -103,14 +103,15 @@ static void keep_warnings(void *user, gr_log_level level, const char *line)
 }
 
 /* The warnings of opening "dir/path" and what it then holds. */
-static void check_warnings(const char *path, int64_t count, const char *const *wanted, size_t n)
+static void check_warnings_with(const char *path, const gr__image_set_options *o, int64_t count,
+                                const char *const *wanted, size_t n)
 {
     char *full = gr__path_join(dir, path);
     gr__image_set *set;
     gr__str all = {0};
     size_t lines = 0;
     gr_set_log(keep_warnings, &all, GR_LOG_WARNING);
-    assert_ok(gr__image_set_open(full, NULL, &set));
+    assert_ok(gr__image_set_open(full, o, &set));
     gr_set_log(NULL, NULL, GR_LOG_WARNING);
     assert_int_equal(gr__image_set_count(set), count);
     for (size_t i = 0; i < all.n; i++) lines += all.text[i] == '\n' || i + 1 == all.n;
@@ -120,6 +121,11 @@ static void check_warnings(const char *path, int64_t count, const char *const *w
     gr__str_release(&all);
     gr__image_set_close(&set);
     gr__free(full);
+}
+
+static void check_warnings(const char *path, int64_t count, const char *const *wanted, size_t n)
+{
+    check_warnings_with(path, NULL, count, wanted, n);
 }
 
 /* What is not read is counted, links to files are read, notes are no reason for a word. */
@@ -183,6 +189,11 @@ static void tars(void **state)
     assert_int_equal(gzwrite(gz, tar, (unsigned)n + 1024), (int)n + 1024);
     gzclose(gz);
     check_set(packed, "dog/31 cat/32 dog/33", 1);
+    check_warnings("a.tar", 3, NULL, 0);
+    n = add_entry(tar, n, "set/train/dog/2.webp", "RIFF");
+    n = add_entry(tar, n, "set/train/dog/notes.txt", "dogs");
+    test_write(dir, "d.tar", tar, n + 1024);
+    check_warnings("d.tar", 3, (const char *[]){"the first: 'set/train/dog/2.webp'"}, 1);
     n = add_entry(tar, 0, "only/1.ppm", "P3 1 1 255 31 0 0"); /* the last folder is always a class */
     check_set(test_write(dir, "b.tar", tar, n + 1024), "only/31", 0);
     n = add_entry(tar, 0, "1.ppm", "P3 1 1 255 31 0 0");
@@ -468,6 +479,12 @@ static void coco(void **state)
         assert_true(status == GR_ERR_DATA || status == GR_ERR_CORRUPT);
         if (!strstr(gr_message(), rows[i].message)) fail_msg("'%s', wanted '%s'", gr_message(), rows[i].message);
     }
+    const char *lost = strstr(coco_text, "\"image_id\": 3") + strlen("\"image_id\": ");
+    char text[1000];
+    snprintf(text, sizeof text, "%.*s4%s", (int)(lost - coco_text), coco_text, lost + 1);
+    test_write(dir, "lost.json", text, strlen(text));
+    check_warnings_with("lost.json", &(gr__image_set_options){.skip_bad = true}, 2,
+                        (const char *[]){"annotation 0 speaks of an image"}, 1);
     hostile_cuts(parse_coco, coco_text, sizeof coco_text - 1, 0, NULL);
     hostile_flips(parse_coco, coco_text, sizeof coco_text - 1, 1000, NULL);
 }
@@ -489,6 +506,15 @@ static void pictures_without_boxes(void **state)
     add_picture("voc-2/JPEGImages/notes.md", 1);
     check_warnings("voc-2", 1, (const char *[]){"JPEGImages' have no annotation and are left out, the first: '2.ppm'"},
                    1);
+    add_picture("voc-2/Annotations/2.txt", 1);
+    add_picture("voc-2/Annotations/2.yolo", 1);
+    add_picture("voc-2/Annotations/3.xml", 1); /* no XML */
+    char *full = gr__path_join(dir, "voc-2");
+    gr__image_set *set;
+    assert_fails(gr__image_set_open(full, NULL, &set), GR_ERR_CORRUPT, "3.xml");
+    check_warnings_with("voc-2", &(gr__image_set_options){.skip_bad = true}, 1,
+                        (const char *[]){"3.xml", "the first: '2.yolo'", "have no annotation"}, 3);
+    gr__free(full);
 }
 
 static gr_status parse_y4m(const unsigned char *bytes, size_t n, void *user)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static bool reserve(gr__str *s, size_t more)
 {
@@ -213,7 +214,7 @@ void gr__format_seconds(char out[32], double s)
 bool gr__str_ends(const char *text, const char *end)
 {
     size_t n = strlen(text), k = strlen(end);
-    return n >= k && memcmp(text + n - k, end, k) == 0;
+    return n >= k && strcasecmp(text + n - k, end) == 0;
 }
 
 bool gr__str_ends_packed(const char *text, const char *end)

@@ -29,6 +29,7 @@ const char *gr__str_nearest(const char *word, const char *const *candidates, siz
 
 /* Whether the whole text matches: '*' stands for any characters, '?' for one. */
 bool gr__str_glob(const char *pattern, const char *text);
+/* Of names of files: "A.CSV" ends in ".csv". */
 bool gr__str_ends(const char *text, const char *end);
 /* The same with or without ".gz" behind it. */
 bool gr__str_ends_packed(const char *text, const char *end);

@@ -5,6 +5,7 @@
 #include "gradus/tools.h"
 
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 static const char *const fills[] = {"none", "median", "mean", "drop", NULL}, *const hows[] = {"over", "under", "smote",
@@ -141,7 +142,7 @@ static const char *ending(char room[16])
 {
     const char *path = cli.argument[1], *slash = strrchr(path, '/');
     size_t n = strlen(path);
-    if (n > 3 && strcmp(path + n - 3, ".gz") == 0) n -= 3;
+    if (n > 3 && strcasecmp(path + n - 3, ".gz") == 0) n -= 3;
     size_t dot = n;
     while (dot > 0 && path[dot - 1] != '.' && path + dot > (slash ? slash : path)) dot--;
     if (dot == 0 || path[dot - 1] != '.' || n - dot > 10) return "txt";

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 enum { MOST_METRICS = 16 };
@@ -42,7 +43,7 @@ static const cli_option options[] = {
 static bool is_config(const char *path)
 {
     const char *dot = strrchr(path, '.');
-    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+    return dot && (strcasecmp(dot, ".yaml") == 0 || strcasecmp(dot, ".yml") == 0);
 }
 
 /* ---- a run ---- */
@@ -219,6 +220,19 @@ static int eval_model(void)
     return s == GR_OK ? code : cli_fail(s);
 }
 
+/* The folder of a run whose own configuration this is; NULL: it is not one's. */
+static const char *run_around(const char *config)
+{
+    static char folder[4096];
+    char checkpoints[4200];
+    struct stat info;
+    const char *slash = strrchr(config, '/');
+    if (strcmp(slash ? slash + 1 : config, "config.yaml") != 0) return NULL;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - config) : 1, slash ? config : ".");
+    snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", folder);
+    return stat(checkpoints, &info) == 0 ? folder : NULL;
+}
+
 static int run_command(void)
 {
     struct stat info;
@@ -235,7 +249,7 @@ static int run_command(void)
         return cli_usage("--report wants a configuration or the folder of a run");
     if (o.folds) return eval_folds(first);
     if (cli.n_arguments == 2 || o.ids) return eval_model();
-    if (is_config(first)) return eval_run(first, o.out);
+    if (is_config(first)) return eval_run(first, o.out ? o.out : run_around(first));
     snprintf(config, sizeof config, "%s/config.yaml", first);
     if (stat(config, &info) == 0) return eval_run(config, first);
     return cli_usage("eval wants MODEL DATA, a configuration, or the folder of a run ('%s' is none)", first);

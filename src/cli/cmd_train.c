@@ -62,7 +62,7 @@ static int print_plan(gr_run *run)
     char *text;
     gr_status s = gr_run_print_plan(run, &text);
     if (s != GR_OK) return cli_fail(s);
-    fputs(text, stdout);
+    out_text("plan", text);
     gr_text_free(text);
     return EXIT_OK;
 }
@@ -101,15 +101,19 @@ static void announce(gr_run *run, double step_seconds)
 
 /* ---- after ---- */
 
-static void print_end(gr_run *run, const gr_metric *m, int n)
+static void print_metrics(const gr_metric *m, int n)
 {
-    gr_run_plan p = gr_run_describe(run);
-    gr_model_kind kind = gr_model_kind_of(gr_run_model(run));
     out_table t = {.align = "lr"};
     out_cell(&t, "validation"), out_cell(&t, "value");
     for (int i = 0; i < n; i++) out_cell(&t, "%s", m[i].name), out_cell(&t, "%.5g", m[i].value);
-    if (n) out_print_table(stdout, &t, true), putchar('\n');
-    printf("  model     %s\n  metrics   %s/metrics.jsonl\n  report    %s/report.html\n", p.out, p.out, p.out);
+    if (n) out_print_table(stdout, &t, true);
+}
+
+static void print_next(gr_run *run)
+{
+    gr_run_plan p = gr_run_describe(run);
+    gr_model_kind kind = gr_model_kind_of(gr_run_model(run));
+    printf("\n  model     %s\n  metrics   %s/metrics.jsonl\n  report    %s/report.html\n", p.out, p.out, p.out);
     overview_print_memory(stdout, &p, (double)gr_process_peak_bytes());
     printf("\n%sNext%s\n", out_bold(stdout), out_plain(stdout));
     if (p.vocab)
@@ -163,8 +167,9 @@ static int finish(gr_run *run)
     if (n > MOST_METRICS) n = MOST_METRICS;
     if (cli.json)
         json_end_of_run(run, m, n);
-    else if (!cli.quiet)
-        print_end(run, m, n);
+    else
+        print_metrics(m, n);
+    if (!cli.json && !cli.quiet) print_next(run);
     s = write_report(gr_run_describe(run).out); /* last: what it needs is no part of the training's memory */
     return s == GR_OK ? EXIT_OK : cli_fail(s);
 }

@@ -207,6 +207,17 @@ void json_end(void)
     fflush(stdout);
 }
 
+void out_text(const char *key, const char *text)
+{
+    if (!cli.json) {
+        fputs(text, stdout);
+        return;
+    }
+    json_open('{');
+    json_text(key, text);
+    json_end();
+}
+
 /* ---- the end ---- */
 
 static int first_error; /* errno of standard output's first failure */

@@ -41,6 +41,9 @@ void json_bool(const char *key, bool value);
 /* Ends the line when all is closed. */
 void json_end(void);
 
+/* A text as it is, or as the one member of an object with --json. */
+void out_text(const char *key, const char *text);
+
 /* Flushes standard output. A reader that went away is no failure; anything else is: prints, EXIT_FAILED. */
 int out_finish(int code);
 /* Whether standard output failed (the reader went away). */

@@ -1,6 +1,7 @@
 #include "data/corpus.h"
 
 #include "base/log.h"
+#include "base/str.h"
 #include "text/utf8.h"
 
 #include <string.h>
@@ -54,11 +55,7 @@ static gr_status add_file(gr__corpus *c, const char *path, bool any_bytes, bool 
     return s;
 }
 
-static bool is_text_name(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && (strcmp(dot, ".txt") == 0 || strcmp(dot, ".md") == 0);
-}
+static bool is_text_name(const char *name) { return gr__str_ends(name, ".txt") || gr__str_ends(name, ".md"); }
 
 static gr_status add_folder(gr__corpus *c, const char *path, gr__corpus_options o)
 {

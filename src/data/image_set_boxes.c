@@ -2,7 +2,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "data/image_set_int.h"
+#include "data/media_folder.h"
 #include "format/archive_name.h"
 
 #include <math.h>
@@ -19,6 +21,15 @@ static char *join3(const char *a, const char *b, const char *c)
 }
 
 /* ---- VOC ---- */
+
+/* Whether an annotation that cannot be read is left out. */
+static bool leaves_out(gr__image_set *set, const gr__image_set_options *o, gr_status status)
+{
+    if (!o->skip_bad || (status != GR_ERR_DATA && status != GR_ERR_CORRUPT && status != GR_ERR_NOT_FOUND)) return false;
+    gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+    set->skipped++;
+    return true;
+}
 
 static gr_status add_annotation(gr__image_set *set, const char *name)
 {
@@ -43,8 +54,9 @@ static gr_status add_annotation(gr__image_set *set, const char *name)
 }
 
 /* A line for each picture: its name without ending. */
-static gr_status add_split(gr__image_set *set, const char *split)
+static gr_status add_split(gr__image_set *set, const gr__image_set_options *o)
 {
+    const char *split = o->split;
     char file[256], *path, *text, *line, *save = NULL;
     size_t n;
     GR_FAIL_IF(!gr__path_is_base(split) || strlen(split) > 200, GR_ERR_ARGUMENT, "'%s' is not the name of a split",
@@ -66,6 +78,7 @@ static gr_status add_split(gr__image_set *set, const char *split)
         }
         snprintf(file, sizeof file, "%s.xml", line);
         status = add_annotation(set, file);
+        if (leaves_out(set, o, status)) status = GR_OK;
     }
     gr__free(text);
     return status;
@@ -95,26 +108,33 @@ done:
     return status;
 }
 
+static bool is_annotation(const char *name) { return gr__str_ends(name, ".xml"); }
+static const gr__media_kind notes = {is_annotation, "annotations", ".xml"};
+
 gr_status gr__image_set_open_voc(gr__image_set *set, const gr__image_set_options *o)
 {
     set->root = gr__path_join(set->path, "JPEGImages");
     if (!set->root) return gr__fail_memory("a file name", strlen(set->path));
     if (o->split) {
-        GR_TRY(add_split(set, o->split));
+        GR_TRY(add_split(set, o));
         return gr__image_set_sort_classes(set);
     }
     char *folder = gr__path_join(set->path, "Annotations"), **names = NULL;
     size_t n = 0;
+    gr__media_odd odd = {0};
     gr_status status = folder ? gr__dir_list(folder, false, &names, &n) : gr__fail_memory("a file name", 0);
     gr__free(folder);
     for (size_t i = 0; i < n && status == GR_OK; i++) {
-        size_t length = strlen(names[i]);
-        if (length > 4 && strcmp(names[i] + length - 4, ".xml") == 0)
+        if (notes.is_named(names[i])) {
             status = add_annotation(set, names[i]);
-        else
+            if (leaves_out(set, o, status)) status = GR_OK;
+        } else {
             set->skipped++;
+            gr__media_count_odd(&odd, names[i]);
+        }
     }
     gr__names_free(names, n);
+    gr__media_tell_odd(set->path, &notes, &odd, "");
     if (status == GR_OK) status = warn_of_pictures(set);
     return status == GR_OK ? gr__image_set_sort_classes(set) : status;
 }
@@ -123,6 +143,7 @@ gr_status gr__image_set_open_voc(gr__image_set *set, const gr__image_set_options
 
 typedef struct coco {
     gr__image_set *set;
+    const gr__image_set_options *o;
     gr__map image, category; /* id -> number */
 } coco;
 
@@ -206,7 +227,12 @@ static gr_status take_annotations(coco *c, gr__json list)
     size_t n = gr__json_count(list);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < n; i++) {
-            GR_TRY(take_box(c, gr__json_at(list, i), i, &s, &box));
+            gr_status status = take_box(c, gr__json_at(list, i), i, &s, &box);
+            if (status != GR_OK) {
+                if (!c->o->skip_bad || status != GR_ERR_DATA) return status;
+                if (round) leaves_out(c->set, c->o, status);
+                continue;
+            }
             if (!s) {
                 if (round) GR_TRY(gr__image_set_add_empty(c->set, &box, c->set->path));
                 continue;
@@ -236,7 +262,7 @@ static gr_status coco_root(gr__image_set *set, const char *pictures)
 gr_status gr__image_set_open_coco(gr__image_set *set, const gr__image_set_options *o)
 {
     gr__json_doc *doc;
-    coco c = {.set = set};
+    coco c = {.set = set, .o = o};
     GR_TRY(coco_root(set, o->pictures));
     GR_TRY(gr__json_read(set->path, GR__LIMIT_COCO_BYTES, &doc));
     gr__json root = gr__json_root(doc), images = gr__json_get(root, "images"),

@@ -12,14 +12,15 @@ static gr_status set_root(gr__image_set *set)
     return set->root ? GR_OK : gr__fail_memory("a file name", strlen(set->path));
 }
 
+static const gr__media_kind pictures = {gr__image_is_named, "pictures", ".png .jpg .bmp .ppm .pgm .pbm"};
+
 /* The class is the first folder; pictures that lie in none belong to no class, and must then all be such. */
 gr_status gr__image_set_open_folder(gr__image_set *set)
 {
-    static const gr__media_kind kind = {gr__image_is_named, "pictures", ".png .jpg .bmp .ppm .pgm .pbm"};
     char **names;
     size_t n, loose = 0;
     GR_TRY(set_root(set));
-    GR_TRY(gr__media_list(set->path, &kind, &names, &n, &set->skipped));
+    GR_TRY(gr__media_list(set->path, &pictures, &names, &n, &set->skipped));
     gr_status status = GR_OK;
     for (size_t i = 0; i < n && status == GR_OK; i++) {
         const char *slash = strchr(names[i], '/');
@@ -82,14 +83,16 @@ static gr_status keep(gr__image_set *set, gr__tar *tar, const gr__tar_entry *e, 
 static gr_status read_entries(gr__image_set *set, gr__tar *tar)
 {
     gr__tar_entry e;
+    gr__media_odd odd = {0};
     bool more;
     for (;;) {
         GR_TRY(gr__tar_next(tar, &e, &more));
-        if (!more) return GR_OK;
+        if (!more) break;
         if (e.is_folder) continue;
         const char *base = strrchr(e.name, '/');
         if (!gr__image_is_named(e.name) || (base ? base[1] : e.name[0]) == '.') {
             set->skipped++;
+            if (base ? base[1] != '.' : e.name[0] != '.') gr__media_count_odd(&odd, e.name);
             continue;
         }
         gr__image_sample s = {.label = -1};
@@ -100,6 +103,8 @@ static gr_status read_entries(gr__image_set *set, gr__tar *tar)
         gr__free(name);
         GR_TRY(status);
     }
+    gr__media_tell_odd(set->path, &pictures, &odd, "");
+    return GR_OK;
 }
 
 gr_status gr__image_set_open_tar(gr__image_set *set)

@@ -1,6 +1,7 @@
 #include "data/matrix.h"
 
 #include "base/rng.h"
+#include "base/str.h"
 #include "format/csv.h"
 #include "format/idx.h"
 
@@ -177,12 +178,7 @@ done:
     return status;
 }
 
-static bool is_csv(const char *path)
-{
-    size_t n = strlen(path);
-    if (n > 3 && strcmp(path + n - 3, ".gz") == 0) n -= 3;
-    return n > 4 && (strncmp(path + n - 4, ".csv", 4) == 0 || strncmp(path + n - 4, ".tsv", 4) == 0);
-}
+static bool is_csv(const char *path) { return gr__str_ends_packed(path, ".csv") || gr__str_ends_packed(path, ".tsv"); }
 
 gr_status gr__matrix_load(const gr__matrix_options *o, const gr__conf *section, bool test, gr__matrix *out)
 {

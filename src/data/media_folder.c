@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -45,27 +46,37 @@ static void warn_of_folders(const char *path, const gr__media_kind *kind, const 
                 empty == 1 ? " holds" : "s hold", kind->what, first);
 }
 
+void gr__media_count_odd(gr__media_odd *odd, const char *name)
+{
+    if (is_note(name)) return;
+    if (odd->n++ == 0) snprintf(odd->first, sizeof odd->first, "%s", name);
+}
+
+void gr__media_tell_odd(const char *path, const gr__media_kind *kind, const gr__media_odd *odd, const char *more)
+{
+    if (odd->n)
+        gr__log(GR_LOG_WARNING, "%zu file%s of '%s' %s not read (%s are%s), the first: '%s'", odd->n,
+                odd->n == 1 ? "" : "s", path, odd->n == 1 ? "is" : "are", kind->ends, more, odd->first);
+}
+
 gr_status gr__media_list(const char *path, const gr__media_kind *kind, char ***names, size_t *n, size_t *skipped)
 {
     gr__dir_tree tree;
-    size_t kept = 0, odd;
+    size_t kept = 0;
+    gr__media_odd odd = {0};
     GR_TRY(gr__dir_tree_read(path, &tree));
-    const char *first = tree.links.n ? tree.links.item[0] : NULL;
-    odd = tree.links.n;
+    for (size_t i = 0; i < tree.links.n; i++) gr__media_count_odd(&odd, tree.links.item[i]);
     char **item = tree.files.item;
     for (size_t i = 0; i < tree.files.n; i++) { /* others go to the end */
         char *name = item[i];
         if (kind->is_named(name)) {
             item[i] = item[kept];
             item[kept++] = name;
-        } else if (!is_note(name)) {
-            if (odd++ == tree.links.n) first = name;
+        } else {
+            gr__media_count_odd(&odd, name);
         }
     }
-    if (odd)
-        gr__log(GR_LOG_WARNING, "%zu file%s of '%s' %s not read (%s are%s), the first: '%s'", odd, odd == 1 ? "" : "s",
-                path, odd == 1 ? "is" : "are", kind->ends, tree.links.n ? "; links to folders are not followed" : "",
-                first);
+    gr__media_tell_odd(path, kind, &odd, tree.links.n ? "; links to folders are not followed" : "");
     if (kept) warn_of_folders(path, kind, &tree.folders, item, kept);
     if (skipped) *skipped = tree.files.n - kept;
     for (size_t i = kept; i < tree.files.n; i++) gr__free(item[i]);

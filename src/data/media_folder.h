@@ -11,6 +11,16 @@ typedef struct gr__media_kind {
     const char *ends;                   /* ".png .jpg ..." */
 } gr__media_kind;
 
+/* Files that are none, while a folder or an archive is read. */
+typedef struct gr__media_odd {
+    size_t n; /* without the notes beside data */
+    char first[256];
+} gr__media_odd;
+
+void gr__media_count_odd(gr__media_odd *odd, const char *name);
+/* One warning, where there are any; 'more' says why else something is not read ("" for nothing). */
+void gr__media_tell_odd(const char *path, const gr__media_kind *kind, const gr__media_odd *odd, const char *more);
+
 /* Names below 'path', sorted bytewise; free as of gr__dir_list(). skipped (may be NULL): files that are none. One warning counts
  * other files and links that are not followed (notes beside the data are no reason), one the class folders without any. */
 gr_status gr__media_list(const char *path, const gr__media_kind *kind, char ***names, size_t *n, size_t *skipped);

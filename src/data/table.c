@@ -254,6 +254,7 @@ static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr_
     GR_TRY(find_target(w));
     GR_TRY(usable_rows(w));
     GR_TRY(gr__table_type_columns(w));
+    GR_TRY(gr__table_check_texts(w));
     GR_TRY(gr__table_type_target(w));
     GR_TRY(split(w, seed));
     GR_FAIL_IF(w->n_train < 2, GR_ERR_DATA, "'%s' leaves %lld rows for training; 2 are the least", o->source,

@@ -1,6 +1,7 @@
 /* What columns are, from all rows; and their transforms, from the rows for training alone. */
 #include "data/table_int.h"
 
+#include "base/log.h"
 #include "base/map.h"
 
 #include <math.h>
@@ -177,29 +178,61 @@ gr_status gr__table_type_columns(gr__table_work *w)
     return GR_OK;
 }
 
+/* ---- texts ---- */
+
+static bool is_utf8(const gr__table_work *w, int64_t row, size_t column)
+{
+    const gr__cell *cell = gr__table_cell(&w->csv, row, column);
+    for (size_t i = 0, step; i < cell->n; i += step)
+        if (!(step = gr__utf8_step(cell->text + i, cell->n - i))) return false;
+    return true;
+}
+
+/* The column with a text in this row that is no UTF-8; SIZE_MAX: none. */
+static size_t odd_text(const gr__table_work *w, int64_t row)
+{
+    if (w->target != SIZE_MAX && w->fact[w->target].kind == GR__COLUMN_CATEGORY && !is_utf8(w, row, w->target))
+        return w->target;
+    for (size_t i = 0; i < w->columns->n; i++)
+        if (w->fact[w->feature[i]].kind == GR__COLUMN_CATEGORY && !is_utf8(w, row, w->feature[i])) return w->feature[i];
+    return SIZE_MAX;
+}
+
+gr_status gr__table_check_texts(gr__table_work *w)
+{
+    int64_t n = 0, first = 0;
+    for (int64_t i = 0; i < w->n_rows; i++) {
+        size_t column = odd_text(w, w->row[i]);
+        if (column == SIZE_MAX) {
+            w->row[n++] = w->row[i];
+            continue;
+        }
+        long long line = (long long)w->csv.line[w->row[i]];
+        GR_FAIL_IF(!w->o->skip_bad, GR_ERR_DATA,
+                   "%s:%lld: the text in column '%.100s' is not UTF-8; convert the file, ignore the column "
+                   "(data.ignore=%s), or leave such rows out (--skip-bad)",
+                   w->csv.path, line, w->csv.name[column], w->csv.name[column]);
+        if (i == n) first = line;
+    }
+    if (n < w->n_rows)
+        gr__log(GR_LOG_WARNING, "left out: %lld rows of '%s' with texts that are not UTF-8, the first in line %lld",
+                (long long)(w->n_rows - n), w->csv.path, (long long)first);
+    w->n_rows = n;
+    return GR_OK;
+}
+
 /* ---- vocabularies ---- */
 
 static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-static gr_status check_utf8(const gr__csv_table *t, size_t column, const gr__map_entry *e)
-{
-    for (size_t i = 0, step; i < e->n; i += step)
-        GR_FAIL_IF(!(step = gr__utf8_step(e->key + i, e->n - i)), GR_ERR_DATA,
-                   "'%s': a text in column '%.100s' is not UTF-8; convert the file, or ignore the column", t->path,
-                   t->name[column]);
-    return GR_OK;
-}
-
 /* Keys of 'seen' that came 'least' times or more, sorted, in the arena. */
-static gr_status sorted_words(gr__table_work *w, size_t column, const gr__map *seen, int64_t least,
-                              gr__conf_strings *out)
+static gr_status sorted_words(const gr__table_work *w, const gr__map *seen, int64_t least, gr__conf_strings *out)
 {
     *out = (gr__conf_strings){.item = gr__arena_alloc(w->arena, (seen->count + 1) * sizeof *out->item)};
     if (!out->item) return gr__fail_memory("a column", seen->count * sizeof *out->item);
     for (size_t i = 0; i < seen->count; i++) {
         const gr__map_entry *e = &seen->entry[i];
         if (e->value < least || memchr(e->key, 0, e->n)) continue;
-        GR_TRY(check_utf8(&w->csv, column, e));
         if (!(out->item[out->n++] = gr__arena_strndup(w->arena, e->key, e->n))) return gr__fail_memory("a word", e->n);
     }
     if (out->n) qsort(out->item, out->n, sizeof *out->item, by_text);
@@ -225,7 +258,7 @@ static gr_status words_of(gr__table_work *w, size_t column, int64_t n, const cha
 {
     gr__map seen = {0};
     gr_status s = count_words(w, column, n, strip, &seen);
-    if (s == GR_OK) s = sorted_words(w, column, &seen, least, out);
+    if (s == GR_OK) s = sorted_words(w, &seen, least, out);
     gr__map_release(&seen);
     return s;
 }

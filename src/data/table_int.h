@@ -43,6 +43,8 @@ typedef struct gr__table_work {
 } gr__table_work;
 
 gr_status gr__table_type_columns(gr__table_work *w);
+/* Rows whose texts are no UTF-8: refused, or with data.skip_bad no longer usable. */
+gr_status gr__table_check_texts(gr__table_work *w);
 /* Kind of the target and its classes; w->class. */
 gr_status gr__table_type_target(gr__table_work *w);
 /* On the first n_train of w->row. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/str.h"
 #include "op/op.h"
 #include "plan/plan.h"
 
@@ -37,11 +38,7 @@ static const gr__conf_row root_rows[] = {
 
 const gr__conf_section gr__root_section = {"", root_rows, GR__COUNT(root_rows), "the file itself"};
 
-static bool is_config(const char *path)
-{
-    size_t n = strlen(path);
-    return (n > 5 && strcmp(path + n - 5, ".yaml") == 0) || (n > 4 && strcmp(path + n - 4, ".yml") == 0);
-}
+static bool is_config(const char *path) { return gr__str_ends(path, ".yaml") || gr__str_ends(path, ".yml"); }
 
 /* "texts/book.txt" -> "book" */
 static char *stem_of(gr__arena *arena, const char *path)

@@ -120,18 +120,20 @@ static gr_status read_options(gr__boxes_task *t, const gr__task_in *in)
     return GR_OK;
 }
 
-static gr_status open_set(const char *path, const char *split, const char *pictures, gr__image_set **out)
+static gr_status open_set(const gr__boxes_options *o, const char *path, const char *split, const char *pictures,
+                          gr__image_set **out)
 {
     GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist", path);
-    return gr__image_set_open(path, &(gr__image_set_options){.split = split, .pictures = pictures}, out);
+    gr__image_set_options io = {.split = split, .pictures = pictures, .skip_bad = o->skip_bad};
+    return gr__image_set_open(path, &io, out);
 }
 
 static gr_status open_sets(gr__boxes_task *t)
 {
     const gr__boxes_options *o = &t->o;
-    GR_TRY(open_set(o->source, o->split, o->pictures, &t->set[0]));
+    GR_TRY(open_set(o, o->source, o->split, o->pictures, &t->set[0]));
     const char *other = o->valid_source ? o->valid_source : o->valid_split ? o->source : NULL;
-    if (other) GR_TRY(open_set(other, o->valid_split, o->valid_pictures, &t->set[1]));
+    if (other) GR_TRY(open_set(o, other, o->valid_split, o->valid_pictures, &t->set[1]));
     t->classes = (int32_t)gr__image_set_classes(t->set[0]);
     GR_FAIL_IF(t->classes < 1, GR_ERR_DATA, "'%s' has no boxes", o->source);
     for (size_t k = 0; t->set[1] && k < gr__image_set_classes(t->set[1]); k++) {

@@ -1,5 +1,6 @@
 /* Opening and saving by path, and the small questions about a tokenizer. */
 #include "base/file.h"
+#include "base/str.h"
 #include "text/tokenizer_int.h"
 
 #include <string.h>
@@ -141,12 +142,11 @@ static gr_status read_folder(const char *folder, gr_tokenizer *tok)
 
 static gr_status read_one_file(const char *path, gr_tokenizer *tok)
 {
-    size_t n = strlen(path);
-    if (n >= 4 && strcmp(path + n - 4, ".bin") == 0) return gr__read_llama2c(path, tok);
+    if (gr__str_ends(path, ".bin")) return gr__read_llama2c(path, tok);
     GR_TRY(gr__read_tokenizer_json(path, tok));
     const char *slash = strrchr(path, '/');
     char *folder = slash ? gr__strndup(path, (size_t)(slash - path) + 1) : gr__strdup(".");
-    if (!folder) return gr__fail_memory("a path", n);
+    if (!folder) return gr__fail_memory("a path", strlen(path));
     gr_status status = read_config_in(folder, tok);
     gr__free(folder);
     return status;
