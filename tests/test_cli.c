@@ -247,6 +247,9 @@ static void bad_input(void **state)
     expect(0, NULL);
     assert_non_null(
         strstr(last.err, "left out: 1 rows of 'LATIN.CSV' with texts that are not UTF-8, the first in line 4"));
+    run("check", "LATIN.CSV", "data.target=Y", "data.skip_bad=true", "--strict", "--json");
+    expect(5, NULL);
+    assert_non_null(strstr(last.out, "\"left out: 1 rows of 'LATIN.CSV'"));
     static const char twice[] = "a,b,y\n1,2,0\n3,1,1\n7,1,1\n2,2,0\n5,1,1\n3,1,1\n6,2,1\n1,1,0\n8,8,1\n2,7,0\n9,3,1\n";
     test_write(folder, "twice.csv", twice, sizeof twice - 1);
     run("check", "twice.csv", "data.target=y", "--strict");

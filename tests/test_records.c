@@ -387,9 +387,10 @@ static void times_are_understood(void **state)
     expect_order(months, 3);
     expect_order(clocks, 3);
     expect_order(zones, 3);
-    static const char *const bad[] = {"1/2/2020",        "20.1.2020",       "2020-1-2",          "2020-13-01",
-                                      "2020-01-02 soon", "2020-01-02T1:00", "2020-01-02T10:00+", "2020-01-02-03",
-                                      "2020/01/02",      "2020-01-02T10:61"};
+    static const char *const bad[] = {"1/2/2020",        "20.1.2020",        "2020-1-2",          "2020-13-01",
+                                      "2020-01-02 soon", "2020-01-02T1:00",  "2020-01-02T10:00+", "2020-01-02-03",
+                                      "2020/01/02",      "2020-01-02T10:61", "2023-02-29",        "1900-02-29",
+                                      "2020-04-31"};
     for (size_t i = 0; i < GR__COUNT(bad); i++) {
         char text[200], said[200];
         gr_records *part[3];

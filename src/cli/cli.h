@@ -94,6 +94,9 @@ int cli_usage(const char *format, ...) GR_PRINTF(1, 2);
 void cli_print_overview(FILE *out);
 void cli_print_page(FILE *out, const cli_command *command);
 
+/* Hears each warning of the library too; NULL: nobody does. */
+extern void (*cli_on_warning)(const char *line);
+
 /* The library's last message to standard error (and as JSON where that is asked for), and the exit code of 'status'. */
 int cli_fail(gr_status status);
 int cli_exit_code(gr_status status);

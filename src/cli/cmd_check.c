@@ -4,6 +4,7 @@
 #include "gradus/tools.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct {
@@ -118,6 +119,25 @@ static void json_text_report(const gr_text_report *t)
     json_close();
 }
 
+/* What opening had to say: it is on standard error already, and is one of the findings. */
+static char *heard[32];
+static int n_heard;
+
+static void hear(const char *line)
+{
+    n_warnings++;
+    if (cli.json && n_heard < (int)COUNT(heard) && (heard[n_heard] = strdup(line))) n_heard++;
+}
+
+static void json_heard(void)
+{
+    for (int i = 0; i < n_heard; i++) {
+        json_text(NULL, heard[i]);
+        free(heard[i]);
+    }
+    n_heard = 0;
+}
+
 /* ---- gradients ---- */
 
 static void on_gradient(void *user, const char *path, double worst)
@@ -156,6 +176,7 @@ static gr_status check(gr_run *run)
         if (text) json_text_report(&t);
         if (o.gradients) s = check_gradients(run);
         json_open_key("warnings", '[');
+        json_heard();
     } else {
         if (!cli.quiet) overview_print(stdout, run, 0);
         if (text) print_text(&t);
@@ -184,6 +205,7 @@ static int run_command(void)
     if (o.onnx) return check_onnx(o.onnx, o.only);
     if (!cli.n_arguments) return cli_usage("a configuration or a source is missing");
     gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings, .no_write = true};
+    cli_on_warning = hear;
     gr_status s = gr_run_open(cli.argument[0], &ro, &run);
     if (s != GR_OK) return cli_fail(s);
     s = check(run);

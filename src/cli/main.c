@@ -73,10 +73,13 @@ int cli_fail(gr_status status)
     return cli_exit_code(status);
 }
 
+void (*cli_on_warning)(const char *line);
+
 static void print_log(void *user, gr_log_level level, const char *line)
 {
     (void)user;
     fprintf(stderr, "gradus: %s%s\n", level == GR_LOG_WARNING ? "warning: " : "", line);
+    if (cli_on_warning && level == GR_LOG_WARNING) cli_on_warning(line);
 }
 
 static int run(int argc, char **argv)

@@ -95,6 +95,13 @@ static double days(int year, int month, int day)
            1;
 }
 
+static int days_of(int year, int month)
+{
+    static const int length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return length[month - 1] + (month == 2 && leap);
+}
+
 /* 14:05, 14:05:09, 14:05:09.25 */
 static bool take_clock(const char **at, double *seconds)
 {
@@ -130,7 +137,7 @@ static bool read_date(const char *text, double *seconds)
     while (take_char(&text, ' ')) continue;
     if (!take_digits(&text, 4, 0, 9999, &year) || !take_char(&text, '-') || !take_digits(&text, 2, 1, 12, &month))
         return false;
-    if (take_char(&text, '-') && !take_digits(&text, 2, 1, 31, &day)) return false;
+    if (take_char(&text, '-') && !take_digits(&text, 2, 1, days_of(year, month), &day)) return false;
     *seconds = 86400 * days(year, month, day);
     if ((*text == 'T' || *text == ' ') && text[1] >= '0' && text[1] <= '9') {
         text++;
