@@ -24,7 +24,6 @@ typedef struct gr__table_task {
     double *weight; /* of each class; NULL: ones */
     uint64_t seed;
     int64_t classes, outputs;
-    int scored;  /* the part that validations look at */
     float *said; /* samples[1], outputs: of the validation that goes on */
     int64_t n_said;
     const char *path; /* of the rows that validations look at */
@@ -116,9 +115,8 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     t->path = o.test_source ? o.test_source : o.source;
     t->classes = gr__columns_classes(&t->table.columns);
     t->outputs = gr__columns_outputs(&t->table.columns);
-    t->scored = t->table.part[1].n > 0;
     base->samples[0] = base->units[0] = t->table.part[0].n;
-    base->samples[1] = base->units[1] = t->table.part[t->scored].n;
+    base->samples[1] = base->units[1] = t->table.part[1].n;
     base->units_per_sample = 1;
     GR_TRY(check_loss(t, loss));
     GR_TRY(set_weights(t));
@@ -168,7 +166,7 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
 {
     gr__table_task *t = (gr__table_task *)base;
     bool train = split == GR__SPLIT_TRAIN;
-    const gr__table_part *p = &t->table.part[train ? 0 : t->scored];
+    const gr__table_part *p = &t->table.part[train ? 0 : 1];
     gr_tensor numbers, codes, target, weight;
     bool has_numbers = gr__inputs_find(to, "numbers", &numbers), has_codes = gr__inputs_find(to, "codes", &codes);
     if (!gr__inputs_find(to, t->classes > 2 ? "class" : "y", &target) || !gr__inputs_find(to, "weight", &weight))
@@ -202,7 +200,7 @@ static gr_status tune(gr__task *base, const gr__tuning *how)
 {
     const gr__table_task *t = (const gr__table_task *)base;
     if (t->classes != 2) return GR_OK;
-    return gr__table_tune(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said, how, base->model);
+    return gr__table_tune(&t->table.columns, &t->table.part[1], t->said, t->n_said, how, base->model);
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
@@ -211,7 +209,7 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
     const gr__table_task *t = (const gr__table_task *)base;
     int n = 0;
     /* what is not finite has no metrics; the loss says so already */
-    if (gr__table_score(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said,
+    if (gr__table_score(&t->table.columns, &t->table.part[1], t->said, t->n_said,
                         gr_model_threshold(base->model), out, capacity, &n) != GR_OK)
         return 0;
     return n;
@@ -220,7 +218,7 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 static gr_status panels(gr__task *base, gr__str *page)
 {
     const gr__table_task *t = (const gr__table_task *)base;
-    return gr__table_panels(&t->table.columns, &t->table.part[t->scored], t->said, t->n_said,
+    return gr__table_panels(&t->table.columns, &t->table.part[1], t->said, t->n_said,
                             gr_model_threshold(base->model), t->path, page);
 }
 
