@@ -98,7 +98,7 @@ int gr__str_distance(const char *a, const char *b, int most)
 
 const char *gr__str_nearest(const char *word, const char *const *candidates, size_t n)
 {
-    int most = (int)strlen(word) / 3 + 1, best = most + 1;
+    int length = (int)strlen(word), most = length > 1 ? length / 3 + 1 : 0, best = most + 1;
     const char *found = NULL;
     for (size_t i = 0; i < n; i++) {
         int d = gr__str_distance(word, candidates[i], most);

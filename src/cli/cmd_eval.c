@@ -70,16 +70,20 @@ static gr_status measure(const char *config, gr_run *run)
     }
     if (n > MOST_METRICS) n = MOST_METRICS;
     gr_run_plan p = gr_run_describe(run);
+    if (p.start_step == 0)
+        fprintf(stderr, "gradus: warning: no checkpoint in '%s': these are the first weights\n", p.out);
     if (cli.json) {
         json_open('{');
         json_int("step", p.start_step);
-    } else if (p.start_step == 0) {
-        out_note("no checkpoint in '%s': these are the first weights", p.out);
     }
     metrics_print(m, n);
     if (cli.json) json_end();
     if (o.report) s = gr_report_write(p.out, o.report, NULL);
     if (s == GR_OK) code = gate_check(m, n);
+    if (s == GR_OK && code == EXIT_OK && p.start_step == 0 && (gate_min.n || gate_max.n)) {
+        fprintf(stderr, "gradus: nothing was trained that could pass\n");
+        code = EXIT_CHECK;
+    }
     return s;
 }
 

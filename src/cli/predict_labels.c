@@ -22,7 +22,7 @@ static bool add_text(texts *t, const char *text, size_t n)
     return (t->item[t->n] = strndup(text, n)) != NULL && ++t->n;
 }
 
-/* Lines without their ends; empty ones do not count. */
+/* Lines without their ends. */
 static bool read_input(texts *t)
 {
     char *line = NULL;
@@ -31,7 +31,7 @@ static bool read_input(texts *t)
     bool fine = true;
     while (fine && (n = getline(&line, &room, stdin)) >= 0) {
         while (n && (line[n - 1] == '\n' || line[n - 1] == '\r')) n--;
-        if (n) fine = add_text(t, line, (size_t)n);
+        fine = add_text(t, line, (size_t)n);
     }
     free(line);
     return fine && !ferror(stdin);
@@ -97,20 +97,62 @@ static void print_one(const gr_model *m, const char *text, float *score, int64_t
     putchar('\n');
 }
 
+/* A line stands for each text: for one without a character, which has no label, an empty one. */
+static void print_nothing(void)
+{
+    if (cli.json) {
+        json_open('{');
+        json_text("text", "");
+        json_text("label", NULL);
+        json_end();
+    } else {
+        putchar('\n');
+    }
+}
+
+/* Empty lines of standard input go to the end of 'order', in which texts are labelled; returns how many there are before. */
+static int64_t order_texts(const texts *t, const predict_options *o, const char **order)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->n; i++)
+        if (t->item[i][0] || o->text.n) order[n++] = t->item[i];
+    if (n < t->n)
+        fprintf(stderr, "gradus: warning: %lld empty line%s no label\n", (long long)(t->n - n),
+                t->n - n == 1 ? " has" : "s have");
+    return n;
+}
+
+static gr_status classify(gr_model *m, const char *const *item, int64_t n, const gr_classify_options *o, float *score)
+{
+    switch (gr_model_kind_of(m)) {
+    case GR_MODEL_PICTURE: return gr_classify_pictures(m, item, n, o, score);
+    case GR_MODEL_SOUND: return gr_classify_sounds(m, item, n, o, score);
+    case GR_MODEL_CLIP: return gr_classify_clips(m, item, n, o, score);
+    default: return gr_classify(m, item, n, o, score);
+    }
+}
+
 static gr_status predict(gr_model *m, const texts *t, const predict_options *o)
 {
-    gr_model_kind kind = gr_model_kind_of(m);
     int64_t n = gr_model_describe(m).labels;
     gr_classify_options c = {.batch = o->batch, .length = o->length, .bf16 = o->bf16};
     float *score = calloc((size_t)(t->n * n) + 1, sizeof *score);
-    if (!score) return GR_ERR_MEMORY;
-    gr_status s = (kind == GR_MODEL_PICTURE ? gr_classify_pictures
-                   : kind == GR_MODEL_SOUND ? gr_classify_sounds
-                   : kind == GR_MODEL_CLIP  ? gr_classify_clips
-                                            : gr_classify)(m, (const char *const *)t->item, t->n, &c, score);
-    for (int64_t i = 0; i < t->n && s == GR_OK && !out_broken(); i++)
-        print_one(m, t->item[i], score + i * n, n, o->top);
+    const char **order = calloc((size_t)t->n + 1, sizeof *order);
+    int64_t given = order ? order_texts(t, o, order) : 0, at = 0;
+    if (!score || !order) {
+        free(score);
+        free(order);
+        return GR_ERR_MEMORY;
+    }
+    gr_status s = given ? classify(m, order, given, &c, score) : GR_OK;
+    for (int64_t i = 0; i < t->n && s == GR_OK && !out_broken(); i++) {
+        if (at < given && order[at] == t->item[i])
+            print_one(m, t->item[i], score + at++ * n, n, o->top);
+        else
+            print_nothing();
+    }
     free(score);
+    free(order);
     return s;
 }
 

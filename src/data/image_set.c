@@ -40,6 +40,25 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
+static void renumber_box(const gr__image_set *set, gr__box *box, const int32_t *fresh)
+{
+    box->class_index = fresh[box->class_index];
+    box->class_name = set->class_name[box->class_index];
+}
+
+/* Class i is fresh[i] of set->class_name now. */
+static void renumber(gr__image_set *set, const int32_t *fresh)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        gr__image_sample *s = &set->sample[i];
+        if (s->label >= 0) s->label = fresh[s->label];
+        gr__box *box = (gr__box *)(uintptr_t)s->box; /* ours until the set is open */
+        for (size_t k = 0; k < s->n_boxes; k++) renumber_box(set, &box[k], fresh);
+    }
+    for (size_t i = 0; i < set->empty_boxes; i++)
+        if (set->empty[i].box.class_index >= 0) renumber_box(set, &set->empty[i].box, fresh);
+}
+
 gr_status gr__image_set_sort_classes(gr__image_set *set)
 {
     size_t n = set->classes.count;
@@ -55,15 +74,7 @@ gr_status gr__image_set_sort_classes(gr__image_set *set)
         fresh[order[i]->value] = (int32_t)i;
         if (!(set->class_name[i] = gr__arena_strdup(&set->arena, order[i]->key))) status = gr__fail_memory("a name", 0);
     }
-    for (size_t i = 0; i < set->count && status == GR_OK; i++) {
-        gr__image_sample *s = &set->sample[i];
-        if (s->label >= 0) s->label = fresh[s->label];
-        gr__box *box = (gr__box *)(uintptr_t)s->box; /* ours until the set is open */
-        for (size_t k = 0; k < s->n_boxes; k++) {
-            box[k].class_index = fresh[box[k].class_index];
-            box[k].class_name = set->class_name[box[k].class_index];
-        }
-    }
+    if (status == GR_OK) renumber(set, fresh);
     set->n_classes = n;
     gr__free(order);
     gr__free(fresh);
@@ -80,6 +91,27 @@ gr_status gr__image_set_name_classes(gr__image_set *set, const char *const *name
     }
     set->n_classes = n;
     return GR_OK;
+}
+
+/* Its classes as another set numbers them; it need not have all of those. */
+static gr_status take_classes(gr__image_set *set, const gr__image_set *like)
+{
+    const char **old = set->class_name;
+    size_t n = set->n_classes;
+    int32_t *fresh = gr__calloc(n + 1, sizeof *fresh);
+    gr_status status = fresh ? GR_OK : gr__fail_memory("class names", n * sizeof *fresh);
+    for (size_t i = 0; i < n && status == GR_OK; i++) {
+        size_t k = 0;
+        while (k < like->n_classes && strcmp(old[i], like->class_name[k]) != 0) k++;
+        fresh[i] = (int32_t)k;
+        if (k == like->n_classes)
+            status =
+                gr__fail(GR_ERR_DATA, "'%s' has the class '%.100s', which '%s' has not", set->path, old[i], like->path);
+    }
+    if (status == GR_OK) status = gr__image_set_name_classes(set, like->class_name, like->n_classes);
+    if (status == GR_OK) renumber(set, fresh);
+    gr__free(fresh);
+    return status;
 }
 
 /* ---- opening ---- */
@@ -112,6 +144,7 @@ gr_status gr__image_set_open(const char *path, const gr__image_set_options *opti
     gr_status status = set->path ? open_kind(set, options ? options : &none) : gr__fail_memory("a file name", 0);
     if (status == GR_OK && set->count == 0)
         status = gr__fail(GR_ERR_DATA, "'%s' holds no pictures (.png .jpg .bmp .ppm ... in folders by class)", path);
+    if (status == GR_OK && options && options->like) status = take_classes(set, options->like);
     gr__map_release(&set->classes);
     if (status != GR_OK)
         gr__image_set_close(&set);

@@ -29,11 +29,12 @@
 typedef struct gr__image_set gr__image_set;
 
 typedef struct gr__image_set_options {
-    const char *labels;   /* IDX: the file of labels; required */
-    const char *pictures; /* COCO: the folder of the pictures; default: the folder of the JSON file */
-    const char *split;    /* VOC: ImageSets/Main/SPLIT.txt names the pictures; default: all annotations */
-    bool hundred;         /* CIFAR-100; default: CIFAR-10 */
-    bool skip_bad;        /* annotations that cannot be read are left out, with a warning */
+    const char *labels;        /* IDX: the file of labels; required */
+    const char *pictures;      /* COCO: the folder of the pictures; default: the folder of the JSON file */
+    const char *split;         /* VOC: ImageSets/Main/SPLIT.txt names the pictures; default: all annotations */
+    bool hundred;              /* CIFAR-100; default: CIFAR-10 */
+    const gr__image_set *like; /* a set that outlives this one: classes are numbered as there, others are refused */
+    bool skip_bad;             /* annotations that cannot be read are left out, with a warning */
 } gr__image_set_options;
 
 typedef struct gr__image_sample {

@@ -47,7 +47,10 @@ static gr_status add_annotation(gr__image_set *set, const char *name)
     GR_TRY(status);
     for (size_t i = 0; i < a.count; i++)
         GR_TRY(gr__image_set_label(set, a.box[i].class_name, strlen(a.box[i].class_name), &a.box[i].class_index));
-    for (size_t i = 0; i < a.without_area; i++) GR_TRY(gr__image_set_add_empty(set, &a.empty[i], notes));
+    for (size_t i = 0; i < a.without_area; i++) {
+        a.empty[i].class_index = -1; /* it has a name, and makes no class */
+        GR_TRY(gr__image_set_add_empty(set, &a.empty[i], notes));
+    }
     gr__image_sample s = {
         .label = -1, .box = a.box, .n_boxes = a.count, .notes = notes, .width = a.width, .height = a.height};
     return gr__image_set_add(set, a.file, s);

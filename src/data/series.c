@@ -85,7 +85,9 @@ static gr_status take(const gr__series_options *o, const gr__csv_table *t, size_
         if (missing || !gr__cell_number(c, t->decimal_comma, to) || !isfinite(*to))
             return gr__fail(GR_ERR_DATA, "%s:%lld: '%.*s' in column '%.100s' is not a number%s", t->path,
                             (long long)t->line[r], (int)GR__MIN(c->n, 60), c->text, t->name[column],
-                            missing ? "; data.fill=true repeats the value before" : "");
+                            !missing  ? ""
+                            : o->fill ? "; there is no value before that data.fill could repeat"
+                                      : "; data.fill=true repeats the value before");
     }
     return GR_OK;
 }

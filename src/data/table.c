@@ -270,11 +270,11 @@ static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr_
     return gr__table_report(w, test, &out->report);
 }
 
-gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, uint64_t seed, gr__arena *arena,
-                         gr__table_data *out)
+gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, uint64_t seed, const gr__columns *kept,
+                         gr__arena *arena, gr__table_data *out)
 {
     gr__csv_table test = {0};
-    gr__table_work w = {.o = o, .section = section, .arena = arena, .columns = &out->columns};
+    gr__table_work w = {.o = o, .section = section, .kept = kept, .arena = arena, .columns = &out->columns};
     *out = (gr__table_data){0};
     gr_status status = work(&w, seed, &test, out);
     if (status != GR_OK) gr__table_close(out);

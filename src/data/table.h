@@ -47,9 +47,10 @@ typedef struct gr__table_data {
     const char *report;     /* lines for people, in the arena */
 } gr__table_data;
 
-/* 'section' is for messages with a position. GR_ERR_DATA, GR_ERR_CONFIG and what reading gives; *out is then empty. */
-gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, uint64_t seed, gr__arena *arena,
-                         gr__table_data *out);
+/* 'section' is for messages with a position. kept: columns fitted before, which stay where they are the same ones, and which
+ * outlive *out; NULL: all are fitted. GR_ERR_DATA, GR_ERR_CONFIG and what reading gives; *out is then empty. */
+gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, uint64_t seed, const gr__columns *kept,
+                         gr__arena *arena, gr__table_data *out);
 void gr__table_close(gr__table_data *t);
 
 /* What was odd in a file that is encoded by columns fitted elsewhere: how many cells, and where the first is. */

@@ -417,8 +417,25 @@ static gr_status fit_target(const gr__table_work *w, double *v)
     return GR_OK;
 }
 
+/* Whether the columns that were fitted before are these. */
+static bool are_kept(const gr__table_work *w)
+{
+    const gr__columns *k = w->kept, *now = w->columns;
+    if (!k || k->n != now->n || strcmp(k->target.name, now->target.name) != 0 || k->target.kind != now->target.kind)
+        return false;
+    for (size_t i = 0; i < k->n; i++)
+        if (strcmp(k->item[i].name, w->csv.name[w->feature[i]]) != 0 || k->item[i].kind != w->fact[w->feature[i]].kind)
+            return false;
+    return true;
+}
+
 gr_status gr__table_fit(gr__table_work *w)
 {
+    if (are_kept(w)) {
+        memcpy(w->columns->item, w->kept->item, w->kept->n * sizeof *w->kept->item);
+        w->columns->target = w->kept->target;
+        return GR_OK;
+    }
     gr_status status = GR_OK;
     double *v = gr__alloc(((size_t)w->n_train + 1) * sizeof *v);
     if (!v) return gr__fail_memory("a column", (size_t)w->n_train * sizeof *v);

@@ -31,6 +31,7 @@ typedef struct gr__column_facts {
 typedef struct gr__table_work {
     const gr__table_options *o;
     const gr__conf *section;
+    const gr__columns *kept; /* fitted before; NULL: none are */
     gr__csv_table csv;
     gr__column_facts *fact; /* csv.columns */
     size_t target;          /* column; SIZE_MAX: none */

@@ -193,6 +193,13 @@ struct gr_model {
  * gr_store_prepare(). Only for encoders: GR_ERR_UNSUPPORTED. */
 gr_status gr__model_open_as(const char *folder, const gr__facts *facts, gr_model **out);
 
+/* config.json's members, with neither brace; and a model of them without weights, for what it says of itself.
+ * GR_ERR_CORRUPT. */
+void gr__model_put_config(const gr_model *model, gr__str *members);
+gr_status gr__model_of_config(gr__json root, gr_model **out);
+/* Borrowed from the model. */
+gr__facts gr__model_facts(const gr_model *model);
+
 /* From the section 'model' of a configuration (NULL: all defaults); the store is empty, 'tokenizer' is taken over on
  * success (may be NULL). */
 gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_tokenizer *tokenizer, gr_model **out);

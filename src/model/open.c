@@ -28,14 +28,11 @@ static gr_status read_ids(gr_model *m, gr__json root)
     return GR_OK;
 }
 
-static gr_status read_config(const char *path, gr_model **out)
+gr_status gr__model_of_config(gr__json root, gr_model **out)
 {
-    gr__json_doc *doc = NULL;
     gr_model *m = NULL;
     const gr__family *family;
     const char *type = NULL;
-    GR_TRY(gr__json_read(path, GR__LIMIT_JSON_BYTES, &doc));
-    gr__json root = gr__json_root(doc);
     gr_status status = gr__hf_text(root, "model_type", &type);
     if (status == GR_OK && !type) status = gr__fail(GR_ERR_CORRUPT, "'model_type' is missing");
     if (status == GR_OK) status = gr__family_find_hf(type, &family);
@@ -43,13 +40,20 @@ static gr_status read_config(const char *path, gr_model **out)
     if (status == GR_OK) status = family->read_json(root, m->config, &m->arena);
     if (status == GR_OK) status = read_ids(m, root);
     if (status == GR_OK) status = gr__hf_double(root, "threshold", 0, 1, &m->threshold);
-    if (status != GR_OK) {
+    if (status != GR_OK)
         gr_model_free(&m);
-        status = gr__fail_prefix(status, "cannot open '%s'", path);
-    }
-    gr__json_free(&doc);
-    if (status == GR_OK) *out = m;
+    else
+        *out = m;
     return status;
+}
+
+static gr_status read_config(const char *path, gr_model **out)
+{
+    gr__json_doc *doc = NULL;
+    GR_TRY(gr__json_read(path, GR__LIMIT_JSON_BYTES, &doc));
+    gr_status status = gr__model_of_config(gr__json_root(doc), out);
+    gr__json_free(&doc);
+    return status == GR_OK ? GR_OK : gr__fail_prefix(status, "cannot open '%s'", path);
 }
 
 /* Its ids go before those of config.json. */

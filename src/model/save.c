@@ -46,17 +46,23 @@ static gr_status write_members(const char *folder, const char *name, const gr__s
     return status;
 }
 
+void gr__model_put_config(const gr_model *m, gr__str *s)
+{
+    const gr__family *f = m->family;
+    gr__str_printf(s, "  \"architectures\": [\"%s\"]", f->architecture ? f->architecture(m->config) : f->hf_class);
+    gr__hf_put_text(s, "model_type", f->hf_type);
+    if (f->kind == GR_MODEL_LM || f->kind == GR_MODEL_ENCODER) put_ids(s, m);
+    gr__hf_put_text(s, "torch_dtype", "float32");
+    if (f->kind == GR_MODEL_LM) gr__hf_put_bool(s, "use_cache", true);
+    f->write_json(m->config, s);
+    if (!isnan(m->threshold)) gr__hf_put_double(s, "threshold", m->threshold);
+}
+
 static gr_status save_config(const gr_model *m, const char *folder)
 {
     const gr__family *f = m->family;
     gr__str s = {0};
-    gr__str_printf(&s, "  \"architectures\": [\"%s\"]", f->architecture ? f->architecture(m->config) : f->hf_class);
-    gr__hf_put_text(&s, "model_type", f->hf_type);
-    if (f->kind == GR_MODEL_LM || f->kind == GR_MODEL_ENCODER) put_ids(&s, m);
-    gr__hf_put_text(&s, "torch_dtype", "float32");
-    if (f->kind == GR_MODEL_LM) gr__hf_put_bool(&s, "use_cache", true);
-    f->write_json(m->config, &s);
-    if (!isnan(m->threshold)) gr__hf_put_double(&s, "threshold", m->threshold);
+    gr__model_put_config(m, &s);
     gr_status status = write_members(folder, "config.json", &s);
     gr__str_clear(&s);
     if (status == GR_OK && f->kind == GR_MODEL_LM) {

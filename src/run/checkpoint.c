@@ -70,11 +70,14 @@ static gr_status write_manifest(gr_run *run, const gr__named_tensor *t, size_t n
     char *path = path_of(run, run->at.step, "json");
     if (!path) return gr__fail_memory("a path", 64);
     gr__conf_write_yaml(run->root, &config);
+    GR_TRY_DONE(gr__str_check(&config));
     gr__str_add(&s, "{\"format\": 1, \"version\": \"" GR_VERSION "\", ");
     add_position(&s, &run->at);
     gr__str_printf(&s, ", \"samples\": %lld, \"config\": ", (long long)run->task->samples[0]);
     gr__json_add_string(&s, gr__str_get(&config), config.n);
-    gr__str_add(&s, ", ");
+    gr__str_clear(&config);
+    gr__model_put_config(run->task->model, &config);
+    gr__str_printf(&s, ", \"model\": {\n%s}, ", gr__str_get(&config));
     GR_TRY_DONE(add_tensors(&s, t, n));
     gr__str_add(&s, "}\n");
     GR_TRY_DONE(gr__str_check(&config));
@@ -296,9 +299,11 @@ static gr_status note_changes(gr_run *run, gr__json root)
     size_t n;
     gr__conf *before;
     GR_TRY(note_samples(run, root));
+    run->same_threshold = false;
     if (!gr__json_string(gr__json_get(root, "config"), &text, &n)) return GR_OK;
     gr_status s = gr__conf_parse(text, n, "the checkpoint's configuration", &run->arena, &before);
     if (s != GR_OK) return s == GR_ERR_MEMORY ? s : GR_OK;
+    run->same_threshold = same_conf(gr__conf_get(run->root, "threshold"), gr__conf_get(before, "threshold"));
     return compare(run, run->root, before, "");
 }
 
@@ -345,6 +350,25 @@ gr_status gr__checkpoint_find(gr_run *run, bool *found)
     GR_FAIL_IF(n > 0, GR_ERR_CORRUPT,
                "no checkpoint in '%s/" FOLDER "' is whole; the last failure: %s; --fresh begins anew", run->out,
                gr_message());
+    return GR_OK;
+}
+
+/* Of the newest manifest that can be read: what is wrong with others is told when weights are looked for. */
+gr_status gr__checkpoint_model(gr_run *run, gr_model **out)
+{
+    int64_t *steps;
+    size_t n;
+    GR_TRY(list_steps(run, &steps, &n));
+    gr_status status = GR_ERR_NOT_FOUND;
+    for (size_t i = 0; i < n && status != GR_OK; i++) {
+        gr__json_doc *doc = NULL;
+        char *path = path_of(run, steps[i], "json");
+        if (!path) return gr__fail_memory("a path", 64);
+        status = gr__json_read(path, MOST_MANIFEST_BYTES, &doc);
+        if (status == GR_OK) status = gr__model_of_config(gr__json_get(gr__json_root(doc), "model"), out);
+        gr__json_free(&doc);
+        if (status == GR_ERR_MEMORY) return status;
+    }
     return GR_OK;
 }
 

@@ -152,9 +152,12 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     GR_TRY(take_defaults(run, kind));
     GR_TRY(gr__settings_read(run->root, !kind->plain, &run->set, &run->arena));
     GR_TRY(read_threshold(run, rows.threshold));
+    if (goes_on) GR_TRY(gr__checkpoint_model(run, &run->kept));
+    gr__facts kept = run->kept ? gr__model_facts(run->kept) : (gr__facts){0};
     gr__task_in in = {.root = run->root,
                       .run_folder = run->out,
                       .fresh = !goes_on,
+                      .kept = kept,
                       .seed = (uint64_t)run->set.seed,
                       .text = path ? NULL : o->text,
                       .text_bytes = o->text_bytes};
@@ -192,6 +195,7 @@ void gr_run_close(gr_run **run)
     gr_run *r = *run;
     gr__run_release_programs(r);
     gr__task_close(&r->task);
+    gr_model_free(&r->kept);
     gr__dir_unlock(&r->lock);
     gr__arena_release(&r->arena);
     gr__free(r);

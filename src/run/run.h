@@ -36,8 +36,10 @@ struct gr_run {
     gr__settings set;
     gr__tuning tuning;
     gr__task *task;
-    gr_store *store;                                           /* the model's */
-    gr_graph *graph;                                           /* of training */
+    gr_model *kept;      /* what the checkpoints say of their model, without weights; NULL: a new run */
+    bool same_threshold; /* the key 'threshold' was the same when the checkpoint was written */
+    gr_store *store;     /* the model's */
+    gr_graph *graph;     /* of training */
     gr_plan *step_plan, *micro_plan, *apply_plan, *clear_plan; /* step, or the other three */
     gr_session *step, *micro, *apply, *clear;
     gr_graph *eval_graph;
@@ -85,6 +87,8 @@ gr_status gr__checkpoint_write(gr_run *run, bool best);
  * *found = false: there is none. */
 gr_status gr__checkpoint_find(gr_run *run, bool *found);
 gr_status gr__checkpoint_load(gr_run *run);
+/* What the checkpoints say of their model; *out stays as it is where they say nothing. */
+gr_status gr__checkpoint_model(gr_run *run, gr_model **out);
 gr_status gr__checkpoint_remove_all(const char *out);
 /* Whether there is one, whole or not. */
 gr_status gr__checkpoint_look(const char *out, bool *any);

@@ -17,6 +17,7 @@ typedef struct past {
     int32_t user; /* -1: training did not know them */
     int32_t *item;
     int64_t n;
+    bool seen; /* the file has them, be it with items that training did not know */
 } past;
 
 static gr_status find_past(const gr__recommender_config *c, const char *path, const char *user, gr__arena *arena,
@@ -35,6 +36,7 @@ static gr_status find_past(const gr__recommender_config *c, const char *path, co
     if (!path) return GR_OK;
     GR_TRY(gr__ratings_read(&o, &one, &c->items, arena, &r));
     int64_t from = r.start[0], n = r.start[1] - from;
+    out->seen = n > 0;
     gr_status status = (out->item = gr__arena_alloc(arena, (size_t)(n + 1) * sizeof *out->item))
                            ? GR_OK
                            : gr__fail_memory("a history", (size_t)n * sizeof *out->item);
@@ -150,7 +152,10 @@ gr_status gr_recommend(gr_model *m, const char *path, const char *user, int64_t 
     gr__arena arena = {0};
     past u;
     gr_status s = find_past(m->config, path, user, &arena, &u);
-    if (s == GR_OK && u.user < 0 && u.n == 0)
+    if (s == GR_OK && u.user < 0 && u.n == 0 && u.seen)
+        s = gr__fail(GR_ERR_NOT_FOUND, "the model knows neither the user '%.100s' nor any item that '%s' has of them",
+                     user, path);
+    else if (s == GR_OK && u.user < 0 && u.n == 0)
         s = gr__fail(GR_ERR_NOT_FOUND, "the user '%.100s' is neither known to the model nor in %s%s", user,
                      path ? "" : "a file; give one with their history", path ? path : "");
     if (s == GR_OK) s = recommend(m, &u, &arena, top, out, n);

@@ -360,7 +360,8 @@ static gr_status tune(gr_run *run)
 {
     double loss;
     if (!run->tuning.kind || (run->n_last && run->last_step == run->at.step)) return GR_OK;
-    return gr__run_validate(run, 0, &loss, NULL, 0, NULL);
+    GR_TRY(gr__run_validate(run, 0, &loss, NULL, 0, NULL));
+    return run->out ? gr__checkpoint_write(run, false) : GR_OK;
 }
 
 gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
@@ -369,6 +370,7 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
     gr__trainer t = {.run = run, .hooks = hooks};
     GR_TRY(gr__run_lock(run));
     GR_TRY(gr__run_begin(run));
+    run->same_threshold = false; /* what trains is tuned anew */
     if (run->out) {
         GR_TRY_DONE(write_config(run));
         GR_TRY_DONE(open_log(&t));

@@ -58,6 +58,15 @@ done:
     return status;
 }
 
+/* A threshold that was tuned in training is no longer tuned to the data that are looked at. */
+static gr_status tune(gr_run *run)
+{
+    double tuned = run->same_threshold && run->kept ? run->kept->threshold : NAN;
+    if (!run->task->kind->tune || !run->tuning.kind) return GR_OK;
+    return isnan(tuned) ? run->task->kind->tune(run->task, &run->tuning)
+                        : gr_model_set_threshold(run->task->model, tuned);
+}
+
 gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric *metrics, int capacity, int *n)
 {
     if (n) *n = 0;
@@ -70,7 +79,7 @@ gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric
     gr_status back = gr__run_swap_averages(run);
     GR_TRY(status);
     GR_TRY(back);
-    if (run->task->kind->tune && run->tuning.kind) GR_TRY(run->task->kind->tune(run->task, &run->tuning));
+    GR_TRY(tune(run));
     if (!metrics || capacity < 1) return GR_OK;
     metrics[0] = (gr_metric){"loss", *loss};
     *n = 1 + (run->task->kind->finish ? run->task->kind->finish(run->task, *loss, metrics + 1, capacity - 1) : 0);

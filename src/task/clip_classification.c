@@ -330,7 +330,6 @@ static gr_status fit(gr__film_task *t, double mean[3], double std[3])
         double m = (double)sum[k] / (double)GR__MAX(n, 1), variance = (double)square[k] / (double)GR__MAX(n, 1) - m * m;
         mean[k] = m / 255;
         std[k] = variance > 1e-6 ? sqrt(variance) / 255 : 1;
-        t->mean[k] = (float)mean[k], t->std[k] = (float)std[k];
     }
     return GR_OK;
 }
@@ -363,8 +362,9 @@ static gr_status open(gr__task *base, const gr__task_in *in)
                        .channels = t->size.channels,
                        .frames = t->size.frames,
                        .labels = t->names,
-                       .mean = {mean, c},
-                       .std = {std, c}};
+                       .mean = in->kept.mean.n == c ? in->kept.mean : (gr__conf_doubles){mean, c},
+                       .std = in->kept.std.n == c ? in->kept.std : (gr__conf_doubles){std, c}};
+    for (size_t k = 0; k < c; k++) t->mean[k] = (float)facts.mean.item[k], t->std[k] = (float)facts.std.item[k];
     GR_TRY(gr__classes_model(in, &facts, "look at clips", arena, &base->model));
     GR_TRY(gr__label_score_new(&t->names, &t->scores));
     for (int i = 0; i < 2; i++) {

@@ -82,7 +82,7 @@ typedef struct cut {
 static gr_status find_cut(const gr__forecast_options *o, const gr__conf *section, int64_t rows, cut *out)
 {
     int64_t valid = o->valid_rows ? o->valid_rows : (int64_t)(o->valid * (double)rows);
-    int64_t train = o->train_rows ? o->train_rows : rows - o->skip_rows - valid;
+    int64_t train = o->train_rows ? o->train_rows : GR__MAX(rows - o->skip_rows - valid, 0);
     if (train < 2 || train + o->skip_rows + valid > rows)
         return gr__conf_fail(section,
                              "data: %lld rows for training, %lld between and %lld for validation are not in the "
@@ -95,7 +95,8 @@ static gr_status find_cut(const gr__forecast_options *o, const gr__conf *section
 static double scaled(const gr__forecast_options *o, double v) { return o->log ? log(v) : v; }
 
 /* Mean and deviation of each series over the training rows; a constant one keeps its distance to 1. */
-static gr_status measure(gr__forecast_task *t, const gr__forecast_options *o, int64_t train, gr__facts *facts)
+static gr_status measure(gr__forecast_task *t, const gr__forecast_options *o, int64_t train, const gr__facts *kept,
+                         gr__facts *facts)
 {
     const gr__series_data *d = &t->data;
     double *mean = gr__arena_alloc(&t->base.arena, 2 * (size_t)d->n * sizeof *mean), *std = mean + d->n;
@@ -113,9 +114,11 @@ static gr_status measure(gr__forecast_task *t, const gr__forecast_options *o, in
         std[k] = sqrt(squares / (double)train);
         if (!(std[k] > 0)) std[k] = 1;
     }
+    bool same = kept->mean.n == (size_t)d->n && kept->std.n == (size_t)d->n && kept->log == o->log;
+    for (size_t k = 0; same && k < (size_t)d->n; k++) same = strcmp(kept->labels.item[k], d->names.item[k]) == 0;
     *facts = (gr__facts){.labels = d->names,
-                         .mean = {.item = mean, .n = (size_t)d->n},
-                         .std = {.item = std, .n = (size_t)d->n},
+                         .mean = same ? kept->mean : (gr__conf_doubles){.item = mean, .n = (size_t)d->n},
+                         .std = same ? kept->std : (gr__conf_doubles){.item = std, .n = (size_t)d->n},
                          .log = o->log};
     return GR_OK;
 }
@@ -176,7 +179,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     t->seed = in->seed;
     GR_TRY(gr__series_read(&o.file, &base->arena, &t->data));
     GR_TRY(find_cut(&o, section, t->data.rows, &c));
-    GR_TRY(measure(t, &o, c.train, &facts));
+    GR_TRY(measure(t, &o, c.train, &in->kept, &facts));
     GR_TRY(make_model(t, in, &facts));
     GR_TRY(place_windows(t, &c, section));
     base->report = gr__arena_printf(

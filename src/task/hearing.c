@@ -190,7 +190,7 @@ static gr_status read_part(gr__hearing *h, gr__hearing_part *p, double *total, i
     return status;
 }
 
-static gr_status read_sounds(gr__hearing *h, gr__arena *arena)
+static gr_status read_sounds(gr__hearing *h, const gr__features *fitted, gr__arena *arena)
 {
     size_t mels = (size_t)h->features.mels;
     int64_t frames = 0, kept = 0;
@@ -204,8 +204,9 @@ static gr_status read_sounds(gr__hearing *h, gr__arena *arena)
         double variance = total[mels + k] / (double)frames - mean[k] * mean[k];
         std[k] = variance > 1e-6 ? sqrt(variance) : 1;
     }
-    h->features.mean = (gr__conf_doubles){mean, mels};
-    h->features.std = (gr__conf_doubles){std, mels};
+    bool same = fitted && fitted->mean.n == mels && fitted->std.n == mels;
+    h->features.mean = same ? fitted->mean : (gr__conf_doubles){mean, mels};
+    h->features.std = same ? fitted->std : (gr__conf_doubles){std, mels};
     return GR_OK;
 }
 
@@ -269,7 +270,7 @@ gr_status gr__hearing_open(gr__hearing *h, const gr__task_in *in, const gr__conf
     GR_TRY(open_sets(h, classes, arena));
     GR_TRY(split(h));
     GR_TRY(choose_features(h, arena));
-    return read_sounds(h, arena);
+    return read_sounds(h, in->kept.features, arena);
 }
 
 void gr__hearing_close(gr__hearing *h)

@@ -128,14 +128,14 @@ done:
     return status;
 }
 
-static gr_status read_pictures(gr__sight_task *t)
+static gr_status read_pictures(gr__sight_task *t, const gr__task_in *in)
 {
     gr__picture_sums sums[2] = {0};
     for (int i = 0; i < 2; i++) t->part[i].shape = t->shape;
     double bytes = (double)(t->part[0].n + t->part[1].n) * (double)gr__pictures_each(&t->part[0]);
     bool keep = bytes <= (double)t->o.cache_mib * 1048576;
     for (int i = 0; i < 2; i++) GR_TRY(gr__pictures_read(&t->part[i], keep, t->o.skip_bad, &sums[i]));
-    GR_TRY(gr__pictures_fit(&t->part[0], &sums[0], &t->base.arena, &t->o.mean, &t->o.std));
+    GR_TRY(gr__pictures_fit(&t->part[0], &sums[0], &in->kept, &t->base.arena, &t->o.mean, &t->o.std));
     for (size_t i = 0; i < t->o.mean.n; i++) t->mean[i] = (float)t->o.mean.item[i], t->std[i] = (float)t->o.std.item[i];
     return GR_OK;
 }
@@ -167,7 +167,7 @@ static gr_status open_sets(gr__sight_task *t)
     for (size_t i = 0; i < GR__COUNT(path); i++)
         GR_FAIL_IF(path[i] && !gr__file_exists(path[i]), GR_ERR_NOT_FOUND, "'%s' does not exist", path[i]);
     GR_TRY(gr__image_set_open(o->source, &so, &t->set[0]));
-    so.labels = o->valid_labels;
+    so.labels = o->valid_labels, so.like = t->set[0];
     if (o->valid_source) GR_TRY(gr__image_set_open(o->valid_source, &so, &t->set[1]));
     t->classes = (int64_t)gr__image_set_classes(t->set[0]);
     GR_FAIL_IF(t->classes < 2, GR_ERR_DATA, "'%s' has %lld classes; there is nothing to tell apart", o->source,
@@ -176,12 +176,6 @@ static gr_status open_sets(gr__sight_task *t)
         for (int64_t i = 0; i < gr__image_set_count(t->set[s]); i++)
             GR_FAIL_IF(gr__image_set_sample(t->set[s], i)->label < 0, GR_ERR_DATA, "'%s': '%s' has no label",
                        s ? o->valid_source : o->source, gr__image_set_sample(t->set[s], i)->name);
-    for (size_t k = 0; t->set[1] && k < gr__image_set_classes(t->set[1]); k++) {
-        const char *name = gr__image_set_class(t->set[1], k);
-        GR_FAIL_IF((int64_t)k >= t->classes || strcmp(name, gr__image_set_class(t->set[0], k)) != 0, GR_ERR_DATA,
-                   "'%s' has the class '%.100s', which is not the one at this place in '%s'", o->valid_source, name,
-                   o->source);
-    }
     t->shape = (gr__picture_shape){.height = o->size.n ? o->size.item[0] : 0,
                                    .width = o->size.n ? o->size.item[o->size.n - 1] : 0,
                                    .channels = o->channels};
@@ -206,7 +200,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(read_options(t, in));
     GR_TRY(open_sets(t));
     GR_TRY(split(t));
-    GR_TRY(read_pictures(t));
+    GR_TRY(read_pictures(t, in));
     GR_TRY(make_model(t, in));
     GR_TRY(gr__label_score_new(&t->names, &t->scores));
     for (int i = 0; i < 2; i++) base->samples[i] = base->units[i] = t->part[i].n;

@@ -121,26 +121,21 @@ static gr_status read_options(gr__boxes_task *t, const gr__task_in *in)
 }
 
 static gr_status open_set(const gr__boxes_options *o, const char *path, const char *split, const char *pictures,
-                          gr__image_set **out)
+                          const gr__image_set *like, gr__image_set **out)
 {
     GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist", path);
-    gr__image_set_options io = {.split = split, .pictures = pictures, .skip_bad = o->skip_bad};
+    gr__image_set_options io = {.split = split, .pictures = pictures, .like = like, .skip_bad = o->skip_bad};
     return gr__image_set_open(path, &io, out);
 }
 
 static gr_status open_sets(gr__boxes_task *t)
 {
     const gr__boxes_options *o = &t->o;
-    GR_TRY(open_set(o, o->source, o->split, o->pictures, &t->set[0]));
+    GR_TRY(open_set(o, o->source, o->split, o->pictures, NULL, &t->set[0]));
     const char *other = o->valid_source ? o->valid_source : o->valid_split ? o->source : NULL;
-    if (other) GR_TRY(open_set(o, other, o->valid_split, o->valid_pictures, &t->set[1]));
+    if (other) GR_TRY(open_set(o, other, o->valid_split, o->valid_pictures, t->set[0], &t->set[1]));
     t->classes = (int32_t)gr__image_set_classes(t->set[0]);
     GR_FAIL_IF(t->classes < 1, GR_ERR_DATA, "'%s' has no boxes", o->source);
-    for (size_t k = 0; t->set[1] && k < gr__image_set_classes(t->set[1]); k++) {
-        const char *name = gr__image_set_class(t->set[1], k);
-        GR_FAIL_IF((int32_t)k >= t->classes || strcmp(name, gr__image_set_class(t->set[0], k)) != 0, GR_ERR_DATA,
-                   "'%s' has the class '%.100s', which is not the one at this place in '%s'", other, name, o->source);
-    }
     t->shape = (gr__picture_shape){.height = o->size.n ? o->size.item[0] : 0,
                                    .width = o->size.n ? o->size.item[o->size.n - 1] : 0,
                                    .channels = o->channels,
@@ -206,7 +201,7 @@ static gr_status check_sets(gr__boxes_task *t)
     return GR_OK;
 }
 
-static gr_status read_pictures(gr__boxes_task *t)
+static gr_status read_pictures(gr__boxes_task *t, const gr__task_in *in)
 {
     gr__picture_sums sums[2] = {0};
     for (int i = 0; i < 2; i++) t->part[i].shape = t->shape;
@@ -216,7 +211,7 @@ static gr_status read_pictures(gr__boxes_task *t)
         GR_TRY(gr__pictures_read(&t->part[i], keep, t->o.skip_bad, &sums[i]));
         GR_TRY(check_boxes(t, &t->part[i]));
     }
-    GR_TRY(gr__pictures_fit(&t->part[0], &sums[0], &t->base.arena, &t->o.mean, &t->o.std));
+    GR_TRY(gr__pictures_fit(&t->part[0], &sums[0], &in->kept, &t->base.arena, &t->o.mean, &t->o.std));
     for (size_t i = 0; i < t->o.mean.n; i++) t->mean[i] = (float)t->o.mean.item[i], t->std[i] = (float)t->o.std.item[i];
     return GR_OK;
 }
@@ -248,7 +243,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(open_sets(t));
     GR_TRY(check_sets(t));
     GR_TRY(split(t));
-    GR_TRY(read_pictures(t));
+    GR_TRY(read_pictures(t, in));
     GR_TRY(make_model(t, in));
     GR_TRY(gr_detections_new(t->classes, &t->detections));
     if (t->odd > MOST_SAID) gr__str_printf(&t->report, "and %lld more\n", (long long)(t->odd - MOST_SAID));
@@ -307,13 +302,13 @@ static gr__letterbox letterbox_of(const gr__pictures *p, int64_t row)
     return gr__image_letterbox_of(p->decoded[2 * row], p->decoded[2 * row + 1], p->shape.width, p->shape.height);
 }
 
-/* Inside width x height as far as it goes; false: too little is left. */
-static bool cut(gr__box *b, float width, float height)
+/* Inside width x height as far as it goes; the share that is left. */
+static float cut(gr__box *b, float width, float height)
 {
     float was = (b->x1 - b->x0) * (b->y1 - b->y0);
     b->x0 = fmaxf(b->x0, 0), b->y0 = fmaxf(b->y0, 0);
     b->x1 = fminf(b->x1, width), b->y1 = fminf(b->y1, height);
-    return b->x1 > b->x0 && b->y1 > b->y0 && (b->x1 - b->x0) * (b->y1 - b->y0) >= LEAST_SEEN * was;
+    return b->x1 > b->x0 && b->y1 > b->y0 ? (b->x1 - b->x0) * (b->y1 - b->y0) / was : 0;
 }
 
 static void move(double scale, double shift, float *low, float *high)
@@ -331,11 +326,12 @@ static size_t place_boxes(const gr__pictures *p, int64_t row, const gr__moved *m
     size_t n = 0;
     for (size_t k = 0; k < s->n_boxes; k++) {
         gr__box b = s->box[k];
+        if (cut(&b, (float)p->decoded[2 * row], (float)p->decoded[2 * row + 1]) <= 0) continue;
         move(l.scale, (double)l.x0, &b.x0, &b.x1);
         move(l.scale, (double)l.y0, &b.y0, &b.y1);
         move(m->scale_x, m->shift_x, &b.x0, &b.x1);
         move(m->scale_y, m->shift_y, &b.y0, &b.y1);
-        if (cut(&b, (float)p->shape.width, (float)p->shape.height)) out[n++] = b;
+        if (cut(&b, (float)p->shape.width, (float)p->shape.height) >= LEAST_SEEN) out[n++] = b;
     }
     return n;
 }
@@ -402,7 +398,7 @@ static gr_status judge(gr__boxes_task *t, const gr__pictures *p, int64_t row, co
     size_t n, n_truth = 0;
     for (size_t k = 0; k < s->n_boxes; k++) {
         gr__box b = s->box[k];
-        if (!cut(&b, (float)w, (float)h)) continue;
+        if (cut(&b, (float)w, (float)h) <= 0) continue;
         truth[n_truth++] = (gr_truth){.box = {(double)b.x0, (double)b.y0, (double)(b.x1 - b.x0), (double)(b.y1 - b.y0)},
                                       .category = b.class_index,
                                       .ignore = b.difficult};

@@ -122,7 +122,7 @@ gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__pictu
     return status;
 }
 
-gr_status gr__pictures_fit(const gr__pictures *p, const gr__picture_sums *sums, gr__arena *arena,
+gr_status gr__pictures_fit(const gr__pictures *p, const gr__picture_sums *sums, const gr__facts *kept, gr__arena *arena,
                            gr__conf_doubles *mean, gr__conf_doubles *std)
 {
     double n = (double)(p->n * p->shape.height * p->shape.width);
@@ -134,6 +134,8 @@ gr_status gr__pictures_fit(const gr__pictures *p, const gr__picture_sums *sums, 
         own[i] = m / 255;
         own[c + i] = variance > 1e-6 ? sqrt(variance) / 255 : 1;
     }
+    if (mean->n == 0 && kept->mean.n == c) *mean = kept->mean;
+    if (std->n == 0 && kept->std.n == c) *std = kept->std;
     if (mean->n == 0) *mean = (gr__conf_doubles){.item = own, .n = c};
     if (std->n == 0) *std = (gr__conf_doubles){.item = own + c, .n = c};
     GR_FAIL_IF(mean->n != c || std->n != c, GR_ERR_CONFIG,

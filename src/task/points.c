@@ -143,7 +143,7 @@ static gr_status open_table(const gr__task_in *in, const gr__conf *section, gr__
     gr__table_options o = {0};
     GR_TRY(gr__conf_read(section, "data", gr__table_rows, gr__n_table_rows, &o, arena));
     o.untold = true;
-    GR_TRY(gr__table_open(&o, section, in->seed, arena, &d->table));
+    GR_TRY(gr__table_open(&o, section, in->seed, in->kept.columns, arena, &d->table));
     if (gr__columns_classes(&d->table.columns)) d->classes = d->table.columns.target.words;
     int64_t width = gr__columns_numbers(&d->table.columns);
     for (int i = 0; i < 2; i++) {

@@ -48,6 +48,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(gr__hearing_open(h, in, data_rows, GR__COUNT(data_rows), &t->o, true, arena));
     double wanted = t->o.seconds > 0 ? t->o.seconds * (double)h->features.rate : (double)h->longest;
     int64_t hops = GR__MAX((int64_t)ceil(wanted / (double)h->features.hop), 1);
+    if (t->o.seconds == 0 && in->kept.features && in->kept.height > 1) hops = in->kept.height - 1;
     t->length = hops * h->features.hop;
     t->frames = gr__features_frames(&h->features, t->length);
     GR_FAIL_IF(t->frames > 1 << 14, GR_ERR_LIMIT, "%lld windows of sound are too many; set data.seconds",

@@ -110,7 +110,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(gr__conf_read(section, "data", gr__table_rows, gr__n_table_rows, &o, &base->arena));
     GR_TRY(gr__conf_read(loss, "loss", loss_rows, GR__COUNT(loss_rows), &t->loss, &base->arena));
     t->seed = in->seed;
-    GR_TRY(gr__table_open(&o, section, in->seed, &base->arena, &t->table));
+    GR_TRY(gr__table_open(&o, section, in->seed, in->kept.columns, &base->arena, &t->table));
     base->report = t->table.report;
     t->path = o.test_source ? o.test_source : o.source;
     t->classes = gr__columns_classes(&t->table.columns);
@@ -209,8 +209,8 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
     const gr__table_task *t = (const gr__table_task *)base;
     int n = 0;
     /* what is not finite has no metrics; the loss says so already */
-    if (gr__table_score(&t->table.columns, &t->table.part[1], t->said, t->n_said,
-                        gr_model_threshold(base->model), out, capacity, &n) != GR_OK)
+    if (gr__table_score(&t->table.columns, &t->table.part[1], t->said, t->n_said, gr_model_threshold(base->model), out,
+                        capacity, &n) != GR_OK)
         return 0;
     return n;
 }
@@ -218,8 +218,8 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 static gr_status panels(gr__task *base, gr__str *page)
 {
     const gr__table_task *t = (const gr__table_task *)base;
-    return gr__table_panels(&t->table.columns, &t->table.part[1], t->said, t->n_said,
-                            gr_model_threshold(base->model), t->path, page);
+    return gr__table_panels(&t->table.columns, &t->table.part[1], t->said, t->n_said, gr_model_threshold(base->model),
+                            t->path, page);
 }
 
 /* The rows of 'data' are the table's own, whose number no initialiser knows. */

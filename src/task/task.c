@@ -28,6 +28,13 @@ static const gr__task_kind *task_for(const char *model)
                                              : &gr__task_text_generation;
 }
 
+/* Rows of numbers are a table where a column of it is named as the target, for families that read tables too. */
+static bool reads_tables(const char *model)
+{
+    const gr__family *f;
+    return gr__family_find(model, &f) == GR_OK && f->build_table;
+}
+
 static gr_status unknown_task(const gr__conf *node, const char *const names[GR__COUNT(gr__tasks)])
 {
     gr__str all = {0};
@@ -45,7 +52,7 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
     const gr__conf *node = gr__conf_get(root, "task");
     const char *names[GR__COUNT(gr__tasks)], *model = gr__model_type(root, "gpt");
     if (!node) {
-        bool table = gr__conf_find(root, "data.target") && !gr__conf_find(root, "model.type");
+        bool table = gr__conf_find(root, "data.target") && (!gr__conf_find(root, "model.type") || reads_tables(model));
         *out = table ? &gr__task_table : task_for(model);
         return GR_OK;
     }

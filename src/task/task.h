@@ -21,6 +21,8 @@ typedef struct gr__task_in {
     gr__conf *root;         /* sections 'data', 'tokenizer', 'model' */
     const char *run_folder; /* NULL: nothing may be written */
     bool fresh;             /* derived files are made anew */
+    gr__facts kept;         /* with which the checkpoints were made: they stay, whatever data are read now; they outlive
+                               the task. Zeros: a new run */
     uint64_t seed;
     const char *text; /* a corpus given from memory; NULL: from data.source */
     size_t text_bytes;
