@@ -28,6 +28,14 @@ typedef struct result {
 
 static result last;
 
+static const char *input = "/dev/null"; /* of the program */
+
+static void say(const char *text)
+{
+    assert_ok(gr__file_write("in.txt", text, strlen(text)));
+    input = *text ? "in.txt" : "/dev/null";
+}
+
 /* Starts it with its outputs in files below 'folder'. words end with NULL. */
 static pid_t start(const char *const *words)
 {
@@ -37,7 +45,7 @@ static pid_t start(const char *const *words)
     if (pid != 0) return pid;
     int out = open("out.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644),
         err = open("err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    if (dup2(out, 1) < 0 || dup2(err, 2) < 0) _exit(99);
+    if (dup2(open(input, O_RDONLY), 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) _exit(99);
     execv(program, (char *const *)(uintptr_t)argv);
     _exit(99);
 }
@@ -446,6 +454,12 @@ static void labels_of_texts(void **state)
     assert_true(gr__json_double(gr__json_get(scores, "yes"), &yes) && gr__json_double(gr__json_get(scores, "no"), &no));
     assert_true(yes > no && yes + no > 0.999 && yes + no < 1.001);
     gr__json_free(&doc);
+    say("a cat 2\n\nthe dog 1\n");
+    run("predict", "animals");
+    expect(0, NULL);
+    assert_true(strncmp(last.out, "yes\t", 4) == 0 && strstr(last.out, "\n\nno\t"));
+    assert_non_null(strstr(last.err, "1 empty line has no label"));
+    say("");
     run("predict", "animals", "--text", "");
     expect(3, "text 1: the text is empty");
     run("predict", "animals", "--text", "x", "--length", "33");
@@ -454,6 +468,9 @@ static void labels_of_texts(void **state)
     expect(3, "nowhere");
     run("generate", "animals", "--prompt", "x");
     expect(4, "needs a language model, not 'bert'");
+    run("eval", "animals/config.yaml", "--out", "unborn", "--json", "--max", "loss=1000");
+    expect(5, NULL);
+    assert_non_null(strstr(last.err, "these are the first weights"));
     run("eval", "animals", "--json", "--min", "accuracy=0", "--max", "loss=100", "--report", "animals.html");
     expect(0, NULL);
     char *page;

@@ -1,6 +1,7 @@
 /* The detector against PyTorch (tests/golden/make_detector.py), what its task does to boxes, and the task from end to end on
  * pictures made here; a few steps on real pictures. */
 #include "tests/rig.h"
+#include "tests/run_rig.h"
 
 #include "gradus/metric.h"
 #include "gradus/nn.h"
@@ -364,6 +365,41 @@ static void coco(void **state)
     gr_run_close(&run);
 }
 
+/* The loss after two steps with one box of this text, the picture in a wider one. */
+static double loss_with(const char *box)
+{
+    char text[700], source[700], valid[700], where[1500];
+    gr_run *run;
+    int n = snprintf(text, sizeof text,
+                     "{\"categories\": [{\"id\": 4, \"name\": \"blue\"}],"
+                     "\"images\": [{\"id\": 2, \"file_name\": \"p2.ppm\"}],"
+                     "\"annotations\": [{\"image_id\": 2, \"category_id\": 4, \"bbox\": [%s]}]}",
+                     box);
+    const char *path = test_write(folder, "one.json", text, (size_t)n);
+    snprintf(source, sizeof source, "data.source=%s", path);
+    snprintf(valid, sizeof valid, "data.valid_source=%s", path);
+    snprintf(where, sizeof where, "data={pictures: %s/JPEGImages, valid_pictures: %s/JPEGImages}", folder, folder);
+    const char *set[] = {
+        "task=object-detection", where,           source,         valid, "data.size=[48, 80]", "data.skip_bad=true",
+        "model.layers=[1, 1]",   "train.batch=1", "train.steps=2"};
+    gr_run_options o = {.overrides = set, .n_overrides = GR__COUNT(set), .no_write = true};
+    assert_ok(gr_run_open(test_write(folder, "one.yaml", "{}\n", 3), &o, &run));
+    assert_ok(gr_run_train(run, NULL));
+    double loss = metric_of(run, "loss");
+    gr_run_close(&run);
+    return loss;
+}
+
+/* At the picture, not at what it lies in, and also where little of it is seen. */
+static void boxes_are_cut(void **state)
+{
+    (void)state;
+    write_picture(2, NULL);
+    assert_true(loss_with("40, 4, 10, 10") == loss_with("40, 4, 8, 10"));
+    assert_true(loss_with("30, 30, 90, 90") == loss_with("30, 30, 18, 18"));
+    assert_true(loss_with("30, 30, 90, 90") != loss_with("3, 3, 18, 18"));
+}
+
 static void large_grids(void **state)
 {
     (void)state;
@@ -422,10 +458,10 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch), cmocka_unit_test(suppress), cmocka_unit_test(assign),
-        cmocka_unit_test(moved),           cmocka_unit_test(learns),   cmocka_unit_test(gradients),
-        cmocka_unit_test(bad_boxes),       cmocka_unit_test(coco),     cmocka_unit_test(large_grids),
-        cmocka_unit_test(blood_cells),
+        cmocka_unit_test(matches_pytorch), cmocka_unit_test(suppress),    cmocka_unit_test(assign),
+        cmocka_unit_test(moved),           cmocka_unit_test(learns),      cmocka_unit_test(gradients),
+        cmocka_unit_test(bad_boxes),       cmocka_unit_test(coco),        cmocka_unit_test(boxes_are_cut),
+        cmocka_unit_test(large_grids),     cmocka_unit_test(blood_cells),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

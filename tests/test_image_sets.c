@@ -444,6 +444,25 @@ static gr_status parse_coco(const unsigned char *bytes, size_t n, void *user)
     return GR_OK;
 }
 
+/* A set of fewer classes has the numbers of the other; one that the other has not is refused. */
+static void check_like(const gr__image_set *all)
+{
+    static const char few[] =
+        "{\"images\": [{\"id\": 7, \"file_name\": \"p/a.ppm\"}], \"categories\": [{\"id\": 5, \"name\": "
+        "\"zebra\"}], \"annotations\": [{\"image_id\": 7, \"category_id\": 5, \"bbox\": [0, 0, 1, 1]}]}";
+    gr__image_set_options like = {.like = all};
+    gr__image_set *set;
+    const char *path = test_write(dir, "few.json", few, sizeof few - 1);
+    assert_ok(gr__image_set_open(path, &like, &set));
+    assert_true(gr__image_set_classes(set) == 2 && gr__image_set_sample(set, 0)->box[0].class_index == 1);
+    like.like = set;
+    gr__image_set *folders;
+    char *full = gr__path_join(dir, "a.tar");
+    assert_fails(gr__image_set_open(full, &like, &folders), GR_ERR_DATA, "has the class 'cat', which '");
+    gr__free(full);
+    gr__image_set_close(&set);
+}
+
 static void coco(void **state)
 {
     (void)state;
@@ -456,8 +475,11 @@ static void coco(void **state)
     assert_true(red_of(set, 0) == 41 && red_of(set, 1) == 42);
     const gr__image_sample *s = gr__image_set_sample(set, 1);
     assert_true(gr__image_set_sample(set, 0)->n_boxes == 0 && s->n_boxes == 2 && gr__image_set_empty_boxes(set) == 1);
+    const char *notes;
+    assert_string_equal(gr__image_set_empty_box(set, 0, &notes)->class_name, "ant");
     assert_true(s->box[0].class_index == 1 && s->box[0].difficult && s->box[0].x1 == 4 && s->box[0].y1 == 6.5f);
     assert_true(s->box[1].class_index == 0 && !s->box[1].difficult && s->box[1].x1 == 9);
+    check_like(set);
     gr__image_set_close(&set);
     static const struct {
         const char *from, *to, *message;

@@ -85,9 +85,8 @@ static void add_pictures(const char *set, int light)
 static void pictures(void **state)
 {
     (void)state;
-    static const char *const set[] = {"task=image-classification",
-                                      "model={type: layers, layers: [flatten, linear]}", "train.epochs=2",
-                                      "train.batch=4", NULL};
+    static const char *const set[] = {"task=image-classification", "model={type: layers, layers: [flatten, linear]}",
+                                      "train.epochs=2", "train.batch=4", NULL};
     char other[4300];
     add_pictures("day", 100);
     add_pictures("night", 10);
@@ -100,8 +99,10 @@ static void sounds(void **state)
     (void)state;
     static const char *const set[] = {"task=sound-classification",
                                       "model={type: layers, layers: [flatten, linear]}",
-                                      "data.features={mels: 8, window_ms: 32, hop_ms: 16}", "train.epochs=2",
-                                      "train.batch=4", NULL};
+                                      "data.features={mels: 8, window_ms: 32, hop_ms: 16}",
+                                      "train.epochs=2",
+                                      "train.batch=4",
+                                      NULL};
     char other[4300];
     for (int i = 0; i < 12; i++) {
         char name[64];
@@ -153,7 +154,7 @@ static const char *rows(const char *name, int n, int scale)
 static void tables(void **state)
 {
     (void)state;
-    static const char *const set[] = {"data.target=y",  "threshold=f1",         "train.epochs=30",
+    static const char *const set[] = {"data.target=y",  "threshold=f1",     "train.epochs=30",
                                       "train.batch=16", "model.hidden=[8]", NULL};
     char source[4200], other[4200], more[4300];
     snprintf(source, sizeof source, "%s", rows("a.csv", 160, 1));

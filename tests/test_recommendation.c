@@ -294,6 +294,11 @@ static void learns_tastes(void **state)
     for (int i = 0; i < 3; i++) assert_true((best[i].item[strlen(best[i].item) - 1] - '0') % 2 == 0);
     assert_true(best[0].score >= best[1].score && best[0].score > 3);
     assert_fails(gr_recommend(m, NULL, "nobody", 3, best, &n), GR_ERR_NOT_FOUND, "nobody");
+    static const char history[] = "user,item,rating,time\nnew,unheard,1,1\n";
+    const char *stranger = test_write(dir, "new.csv", history, sizeof history - 1);
+    assert_fails(gr_recommend(m, stranger, "new", 3, best, &n), GR_ERR_NOT_FOUND,
+                 "knows neither the user 'new' nor any item");
+    assert_fails(gr_recommend(m, stranger, "old", 3, best, &n), GR_ERR_NOT_FOUND, "nor in ");
     gr_model_free(&m);
     test_rmtree(dir);
 }

@@ -113,6 +113,17 @@ static void folds_see_every_row_once(void **state)
     assert_int_equal(gr_run_folds(houses(), NULL, 1, NULL, NULL, NULL, mean, deviation, 16, &n), GR_ERR_ARGUMENT);
 }
 
+/* A linear model of a named column reads a table, which nobody need say. */
+static void a_target_makes_a_table(void **state)
+{
+    (void)state;
+    gr_run *run;
+    const char *set[] = {"data.target=kind", "data.ignore=[price]", "model={type: linear}"};
+    assert_ok(run_with(houses(), set, 3, NULL, &run));
+    assert_string_equal(gr_run_describe(run).task, "table");
+    gr_run_close(&run);
+}
+
 static void bad_input_is_named(void **state)
 {
     (void)state;
@@ -263,6 +274,7 @@ int main(void)
         cmocka_unit_test(numbers_are_measured_on_their_scale),
         cmocka_unit_test(folds_see_every_row_once),
         cmocka_unit_test(classes_are_balanced),
+        cmocka_unit_test(a_target_makes_a_table),
         cmocka_unit_test(bad_input_is_named),
         cmocka_unit_test(a_threshold_is_tuned_and_kept),
         cmocka_unit_test(thresholds_that_make_no_sense),
