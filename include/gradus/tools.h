@@ -54,6 +54,8 @@ GR_API gr_status gr_inspect_stats_at(const gr_inspection *file, size_t i, gr_ins
 /* The i-th fact: of "config" (config.json), "tokenizer" or "metadata" (of the weights). False past the end. */
 GR_API bool gr_inspect_fact_at(const gr_inspection *file, size_t i, const char **section, const char **name,
                                const char **value);
+/* Its whole value as JSON, where the text above is one short line; borrowed; NULL past the end. */
+GR_API const char *gr_inspect_fact_json(const gr_inspection *file, size_t i);
 
 /* ---- this machine ---------------------------------------------------------------------- */
 

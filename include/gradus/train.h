@@ -24,10 +24,12 @@ typedef struct gr_run gr_run;
 typedef struct gr_run_options {
     const char *const *overrides; /* "train.lr=1e-3", "model.layers=4"; they win over the file */
     int n_overrides;
-    const char *out;  /* the run's folder; default: 'out' of the config, else runs/NAME */
-    bool fresh;       /* begin anew: checkpoints in the folder are removed */
-    bool no_write;    /* nothing is written (dry runs, checks) */
-    const char *text; /* with path NULL: the corpus itself (borrowed until gr_run_open returns) */
+    const char *target; /* of a table: the name of the column to predict, as it is; wins over data.target */
+    const char *out;    /* the run's folder; default: 'out' of the config, else runs/NAME */
+    bool fresh;         /* begin anew: checkpoints in the folder are removed */
+    bool resume;        /* go on only: GR_ERR_NOT_FOUND where the folder has no checkpoint, and nothing is written */
+    bool no_write;      /* nothing is written (dry runs, checks) */
+    const char *text;   /* with path NULL: the corpus itself (borrowed until gr_run_open returns) */
     size_t text_bytes;
 } gr_run_options;
 
@@ -117,7 +119,7 @@ GR_API gr_status gr_run_evaluate(gr_run *run, gr_metric *out, int capacity, int 
 GR_API gr_model *gr_run_model(gr_run *run); /* borrowed */
 
 /* Compares the gradients of the whole model on one batch with differences, in f64: the worst relative error of each
- * parameter, over 'samples' elements of it (0: 8). fn is called for each. GR_ERR_CHECK when one is above 1e-6. */
+ * parameter, over 'samples' elements of it (0: 3). fn is called for each. GR_ERR_CHECK when one is above 1e-6. */
 typedef void (*gr_gradient_fn)(void *user, const char *path, double worst);
 GR_API gr_status gr_run_check_gradients(gr_run *run, int samples, gr_gradient_fn fn, void *user);
 

@@ -220,3 +220,51 @@ void gr__json_add_double(gr__str *s, double value)
     else
         gr__str_add(s, isfinite(value) ? text : "null");
 }
+
+static void add_members(gr__str *s, gr__json object)
+{
+    bool first = true;
+    gr__str_add_char(s, '{');
+    for (void *it = gr__json_first(object); it; it = gr__json_next(object, it)) {
+        gr__str_add(s, first ? "" : ", ");
+        gr__json_add_string(s, gr__json_key(it), strlen(gr__json_key(it)));
+        gr__str_add(s, ": ");
+        gr__json_add(s, gr__json_value(it));
+        first = false;
+    }
+    gr__str_add_char(s, '}');
+}
+
+/* As deep as what was parsed, which has a limit. */
+void gr__json_add(gr__str *s, gr__json v)
+{
+    const char *text;
+    size_t n;
+    int64_t whole;
+    double number;
+    bool flag;
+    switch (gr__json_kind_of(v)) {
+    case GR__JSON_STRING:
+        if (gr__json_string(v, &text, &n)) gr__json_add_string(s, text, n);
+        break;
+    case GR__JSON_INT:
+        if (gr__json_int(v, &whole)) gr__str_printf(s, "%lld", (long long)whole);
+        break;
+    case GR__JSON_REAL:
+        if (gr__json_double(v, &number)) gr__json_add_double(s, number);
+        break;
+    case GR__JSON_BOOL:
+        if (gr__json_bool(v, &flag)) gr__str_add(s, flag ? "true" : "false");
+        break;
+    case GR__JSON_ARRAY:
+        gr__str_add_char(s, '[');
+        for (size_t i = 0; i < gr__json_count(v); i++) {
+            gr__str_add(s, i ? ", " : "");
+            gr__json_add(s, gr__json_at(v, i));
+        }
+        gr__str_add_char(s, ']');
+        break;
+    case GR__JSON_OBJECT: add_members(s, v); break;
+    default: gr__str_add(s, "null");
+    }
+}

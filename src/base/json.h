@@ -50,5 +50,7 @@ const char *gr__json_next_number(const char **at, const char *end, size_t *n);
 /* Writing: text with quotes and escapes (UTF-8 kept), and a number that reads back the same (nan and inf as null). */
 void gr__json_add_string(gr__str *s, const char *text, size_t n);
 void gr__json_add_double(gr__str *s, double value);
+/* A whole value, as it was read. */
+void gr__json_add(gr__str *s, gr__json v);
 
 #endif

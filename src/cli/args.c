@@ -25,16 +25,36 @@ const cli_option cli_common[] = {
 };
 const size_t cli_n_common = COUNT(cli_common);
 
+static void say_wrong(const char *kind, const char *format, va_list args)
+{
+    char text[2048];
+    vsnprintf(text, sizeof text, format, args);
+    fprintf(stderr, "gradus: %s\n", text);
+    if (!cli.json) return;
+    json_open('{');
+    json_text("error", kind);
+    json_text("message", text);
+    json_end();
+}
+
 int cli_usage(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fputs("gradus: ", stderr);
-    vfprintf(stderr, format, args);
+    say_wrong("usage", format, args);
     va_end(args);
-    fprintf(stderr, "\n'gradus %s%s-h' shows what can be said\n", cli.command ? cli.command->name : "",
+    fprintf(stderr, "'gradus %s%s-h' shows what can be said\n", cli.command ? cli.command->name : "",
             cli.command ? " " : "");
     return EXIT_USAGE;
+}
+
+int cli_invalid(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_wrong("invalid", format, args);
+    va_end(args);
+    return EXIT_INVALID;
 }
 
 /* ---- one value ---- */
@@ -105,8 +125,20 @@ static int set_choice(const cli_option *o, const char *text)
                 : cli_usage("--%s has no choice '%s'; there are %s", o->name, text, all);
 }
 
+static const cli_option *given[64];
+static size_t n_given;
+
+int cli_check_scope(unsigned scope, const char *what)
+{
+    for (size_t i = 0; i < n_given; i++)
+        if (given[i]->scope && !(given[i]->scope & scope))
+            return cli_usage("--%s says nothing to %s", given[i]->name, what);
+    return EXIT_OK;
+}
+
 static int set_option(const cli_option *o, const char *text)
 {
+    if (o->scope && n_given < COUNT(given)) given[n_given++] = o;
     switch (o->type) {
     case CLI_FLAG: *(bool *)o->into = true; return EXIT_OK;
     case CLI_INT:
@@ -247,6 +279,7 @@ int cli_parse(int argc, char **argv)
 {
     words w = {argv, argc, 1};
     bool only_words = false;
+    for (int i = 1; i < argc; i++) cli.json |= strcmp(argv[i], "--json") == 0; /* what fails before it is read too */
     if (!make_room(argc)) {
         fprintf(stderr, "gradus: no memory for %d arguments\n", argc);
         return EXIT_FAILED;

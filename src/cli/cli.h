@@ -50,6 +50,7 @@ typedef struct cli_option {
     const char *const *choices; /* ends with NULL */
     const char *doc;
     bool hidden;
+    unsigned scope; /* bits that the command gives a meaning; 0: it always counts */
 } cli_option;
 
 typedef struct cli_command {
@@ -87,8 +88,12 @@ extern cli_state cli;
 
 /* args.c: fills 'cli' and the command's variables; a usage error prints and gives EXIT_USAGE, else EXIT_OK. */
 int cli_parse(int argc, char **argv);
-/* "gradus: <sentence>" and a hint to -h; EXIT_USAGE. */
+/* "gradus: <sentence>" and a hint to -h, as JSON too where that is asked for; EXIT_USAGE. */
 int cli_usage(const char *format, ...) GR_PRINTF(1, 2);
+/* The same for data that cannot be used, without the hint; EXIT_INVALID. */
+int cli_invalid(const char *format, ...) GR_PRINTF(1, 2);
+/* Whether each option that was given counts here; else "--user says nothing to <what>" and EXIT_USAGE. */
+int cli_check_scope(unsigned scope, const char *what);
 
 /* help.c */
 void cli_print_overview(FILE *out);

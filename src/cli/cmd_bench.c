@@ -462,6 +462,15 @@ static int run_shapes(void)
 static int run_command(void)
 {
     if (cli.n_arguments == 0) return run_limits();
+    const char *names[64], *summary;
+    size_t n = 0, known = 0;
+    while (n < COUNT(names) && gr_bench_case_at(n, &names[n], &summary)) n++;
+    while (known < n && strcmp(names[known], cli.argument[0]) != 0) known++;
+    if (known == n) {
+        const char *near = gr_nearest_name(cli.argument[0], names, n);
+        return cli_usage("there is no case '%s'%s%s%s", cli.argument[0], near ? "; did you mean '" : "",
+                         near ? near : "", near ? "'?" : "");
+    }
     bool shapes = strcmp(cli.argument[0], "gemm") == 0 && !o.bench.m && !o.bench.n && !o.bench.k;
     if (shapes && o.serve) return cli_usage("--serve wants --m, --n and --k");
     if (o.profile && (o.serve || o.steps == 0)) return cli_usage("--profile goes with runs of its own");
@@ -484,7 +493,7 @@ const cli_command cmd_bench = {
     "[CASE]",
     "measures the machine, or a case beside what the machine could do",
     "Without a case: the peak rates of computing and of memory. Cases: step (training step of GPT-2), bert, mlp,\n"
-    "loss (linear and cross-entropy), attention, rnn, adamw, gemm. './dev bench' runs them in turn with PyTorch.",
+    "loss (linear and cross-entropy), attention, rnn, resnet, cnn, adamw, gemm, csv. './dev bench' runs them in turn with PyTorch.",
     options,
     COUNT(options),
     0,

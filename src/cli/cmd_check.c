@@ -11,13 +11,13 @@ static struct {
     bool strict, gradients;
     int64_t samples;
     const char *onnx, *only;
-} o = {.samples = 8};
+} o = {.samples = 3};
 
 static const cli_option options[] = {
     {"strict", 0, CLI_FLAG, &o.strict, NULL, 0, 0, NULL, "warnings fail too (exit code 5)", false},
     {"gradients", 0, CLI_FLAG, &o.gradients, NULL, 0, 0, NULL, "compare the model's gradients with differences, in f64",
      false},
-    {"samples", 0, CLI_INT, &o.samples, "N", 1, 1e6, NULL, "with --gradients: elements of each parameter (default 8)",
+    {"samples", 0, CLI_INT, &o.samples, "N", 1, 1e6, NULL, "with --gradients: elements of each parameter (default 3)",
      false},
     {"onnx", 0, CLI_TEXT, &o.onnx, "PATH", 0, 0, NULL,
      "run ONNX's conformance tests instead: a folder of tests or of archives, or a .tar.gz", false},

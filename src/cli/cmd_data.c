@@ -20,35 +20,44 @@ static struct {
     bool skip_bad, keep_constant;
 } o = {.valid = 0.1, .test = 0.1};
 
+/* Which verbs an option speaks of. */
+enum { STATS = 1, CLEAN = 2, SPLIT = 4, DEDUP = 8, LEAKS = 16, BALANCE = 32, CONVERT = 64 };
+
 static const cli_option options[] = {
-    {"out", 'o', CLI_TEXT, &o.out, "PATH", 0, 0, NULL, "file to write; of 'split' a folder", false},
+    {"out", 'o', CLI_TEXT, &o.out, "PATH", 0, 0, NULL, "file to write; of 'split' a folder", false,
+     CLEAN | SPLIT | DEDUP | BALANCE | CONVERT},
     {"skip-bad", 0, CLI_FLAG, &o.skip_bad, NULL, 0, 0, NULL,
      "leave out rows that cannot be read (too few or too many cells, no JSON, no UTF-8), and count them", false},
     {"target", 0, CLI_TEXT, &o.target, "COLUMN", 0, 0, NULL,
-     "clean: rows without it go; balance: the column whose values are to be equally frequent", false},
+     "clean: rows without it go; balance: the column whose values are to be equally frequent", false, CLEAN | BALANCE},
     {"columns", 0, CLI_LIST, &o.columns, "COLUMN", 0, 0, NULL,
-     "dedup, leaks: compare only these; may be repeated (default: all)", false},
+     "dedup, leaks: compare only these; may be repeated (default: all)", false, DEDUP | LEAKS},
     {"near", 0, CLI_DOUBLE, &o.near, "S", 0, 1, NULL,
-     "dedup, leaks: texts with a similarity (Jaccard, of word 3-grams) of at least S are the same too", false},
+     "dedup, leaks: texts with a similarity (Jaccard, of word 3-grams) of at least S are the same too", false,
+     DEDUP | LEAKS},
     {"fill", 0, CLI_CHOICE, &o.fill, NULL, 0, 0, fills,
-     "clean: what becomes of missing cells; words get the most frequent one; drop: the row goes", false},
+     "clean: what becomes of missing cells; words get the most frequent one; drop: the row goes", false, CLEAN},
     {"clip", 0, CLI_DOUBLE, &o.clip, "K", 0, 1e9, NULL,
      "clean: numbers beyond K interquartile ranges outside of the quartiles are set to that bound (3 is usual); columns "
      "that are mostly one value have no such range and stay",
-     false},
+     false, CLEAN},
     {"min-length", 0, CLI_INT, &o.least, "N", 0, 1e9, NULL,
-     "clean: shorter texts go (the column 'text', in characters)", false},
-    {"max-length", 0, CLI_INT, &o.most, "N", 0, 1e9, NULL, "clean: longer texts go", false},
-    {"keep-constant", 0, CLI_FLAG, &o.keep_constant, NULL, 0, 0, NULL, "clean: columns with one value stay", false},
-    {"valid", 0, CLI_DOUBLE, &o.valid, "SHARE", 0, 0.99, NULL, "split: for validation (default 0.1)", false},
-    {"test", 0, CLI_DOUBLE, &o.test, "SHARE", 0, 0.99, NULL, "split: for the test (default 0.1)", false},
-    {"by", 0, CLI_TEXT, &o.by, "COLUMN", 0, 0, NULL, "split: each of its values keeps its share in all parts", false},
-    {"group", 0, CLI_TEXT, &o.group, "COLUMN", 0, 0, NULL, "split: rows with the same value stay together", false},
+     "clean: shorter texts go (the column 'text', in characters)", false, CLEAN},
+    {"max-length", 0, CLI_INT, &o.most, "N", 0, 1e9, NULL, "clean: longer texts go", false, CLEAN},
+    {"keep-constant", 0, CLI_FLAG, &o.keep_constant, NULL, 0, 0, NULL, "clean: columns with one value stay", false,
+     CLEAN},
+    {"valid", 0, CLI_DOUBLE, &o.valid, "SHARE", 0, 0.99, NULL, "split: for validation (default 0.1)", false, SPLIT},
+    {"test", 0, CLI_DOUBLE, &o.test, "SHARE", 0, 0.99, NULL, "split: for the test (default 0.1)", false, SPLIT},
+    {"by", 0, CLI_TEXT, &o.by, "COLUMN", 0, 0, NULL, "split: each of its values keeps its share in all parts", false,
+     SPLIT},
+    {"group", 0, CLI_TEXT, &o.group, "COLUMN", 0, 0, NULL, "split: rows with the same value stay together", false,
+     SPLIT},
     {"time", 0, CLI_TEXT, &o.time, "COLUMN", 0, 0, NULL,
-     "split: the latest rows are for the test; numbers, or dates as YYYY-MM-DD, with or without a time of day", false},
+     "split: the latest rows are for the test; numbers, or dates as YYYY-MM-DD, with or without a time of day", false,
+     SPLIT},
     {"how", 0, CLI_CHOICE, &o.how, NULL, 0, 0, hows,
-     "balance: rows again (default), rows left out, or new ones between neighbours", false},
-    {"neighbours", 0, CLI_INT, &o.neighbours, "N", 1, 1000, NULL, "balance --how smote: default 5", false},
+     "balance: rows again (default), rows left out, or new ones between neighbours", false, BALANCE},
+    {"neighbours", 0, CLI_INT, &o.neighbours, "N", 1, 1000, NULL, "balance --how smote: default 5", false, BALANCE},
 };
 
 /* ---- ends ---- */
@@ -202,12 +211,13 @@ static gr_status leaks(gr_records *r)
 static const struct {
     const char *name;
     gr_status (*run)(gr_records *r);
+    unsigned scope;
     bool writes, target;
     int files;
-} verbs[] = {{"stats", stats, false, false, 1},   {"clean", clean, true, false, 1},
-             {"split", split, true, false, 1},    {"dedup", dedup, true, false, 1},
-             {"leaks", leaks, false, false, 2},   {"balance", balance, true, true, 1},
-             {"convert", convert, true, false, 1}};
+} verbs[] = {{"stats", stats, STATS, false, false, 1},     {"clean", clean, CLEAN, true, false, 1},
+             {"split", split, SPLIT, true, false, 1},      {"dedup", dedup, DEDUP, true, false, 1},
+             {"leaks", leaks, LEAKS, false, false, 2},     {"balance", balance, BALANCE, true, true, 1},
+             {"convert", convert, CONVERT, true, false, 1}};
 
 static int run_command(void)
 {
@@ -223,6 +233,9 @@ static int run_command(void)
     if (verbs[v].run == convert && cli.n_arguments == 3 && !o.out) o.out = cli.argument[--cli.n_arguments];
     if (cli.n_arguments != 1 + verbs[v].files)
         return cli_usage("data %s wants %s", verbs[v].name, verbs[v].files == 2 ? "two files" : "one file");
+    char what[32];
+    snprintf(what, sizeof what, "'data %s'", verbs[v].name);
+    if (cli_check_scope(verbs[v].scope, what) != EXIT_OK) return EXIT_USAGE;
     if (verbs[v].writes && !o.out) return cli_usage("data %s writes: say where, --out PATH", verbs[v].name);
     if (verbs[v].target && !o.target) return cli_usage("data %s wants --target COLUMN", verbs[v].name);
     gr_records *r = NULL;

@@ -20,18 +20,23 @@ static struct {
 } o = {.threshold = -1};
 static int code; /* what is returned when nothing failed: a gate may be shut */
 
+enum { TEXTS = 1, RUNS = 2, FOLDS = 4 }; /* what options speak of */
+
 static const cli_option options[] = {
-    {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "windows at a time (default: chosen from the model)", false},
-    {"context", 0, CLI_INT, &o.context, "N", 1, 1e9, NULL, "tokens of a window (default: the model's context)", false},
-    {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
+    {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "windows at a time (default: chosen from the model)", false,
+     TEXTS},
+    {"context", 0, CLI_INT, &o.context, "N", 1, 1e9, NULL, "tokens of a window (default: the model's context)", false,
+     TEXTS},
+    {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false, TEXTS},
     {"folds", 0, CLI_INT, &o.folds, "K", 2, 1000, NULL,
-     "with a configuration of a table: train and measure K models, each on the rows that it has not seen", false},
+     "with a configuration of a table, labelled texts or ratings: train and measure K models, each on the rows that it has not seen",
+     false, FOLDS},
     {"threshold", 0, CLI_DOUBLE, &o.threshold, "P", 0, 1, NULL,
      "two labels: say the second from this probability on (default: what training tuned, else the likelier label)",
      false},
-    {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run, with a configuration", false},
+    {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run, with a configuration", false, RUNS},
     {"report", 0, CLI_TEXT, &o.report, "FILE.html", 0, 0, NULL, "with a configuration or a run: write its report",
-     false},
+     false, RUNS},
     GATE_OPTIONS,
     {"ids", 0, CLI_TEXT, &o.ids, "FILE", 0, 0, NULL, "a JSON list of lists of token ids instead of DATA", true},
     {"logits", 0, CLI_TEXT, &o.logits, "FILE", 0, 0, NULL,
@@ -64,8 +69,7 @@ static gr_status measure(const char *config, gr_run *run)
     gr_status s = gr_run_evaluate(run, m, MOST_METRICS, &n);
     if (s != GR_OK) return s;
     if (n == 0) {
-        fprintf(stderr, "gradus: the data of '%s' have no validation part; set data.valid\n", config);
-        code = EXIT_INVALID;
+        code = cli_invalid("the data of '%s' have no validation part; set data.valid", config);
         return GR_OK;
     }
     if (n > MOST_METRICS) n = MOST_METRICS;
@@ -124,7 +128,10 @@ static int eval_folds(const char *config)
     gr_train_hooks hooks = {.stop = asked_to_stop};
     signals_watch();
     gr_status s = gr_run_folds(config, &ro, (int)o.folds, &hooks, print_fold, NULL, mean, deviation, MOST_METRICS, &n);
-    if (s != GR_OK) return cli_fail(s);
+    if (s != GR_OK) {
+        int failed = cli_fail(s);
+        return s == GR_ERR_STOPPED ? EXIT_INTERRUPTED : failed; /* folds leave no checkpoint */
+    }
     if (cli.json) {
         json_open('{');
         json_int("folds", o.folds);
@@ -202,10 +209,9 @@ static int eval_model(void)
     gr_model_kind kind = s == GR_OK ? gr_model_kind_of(model) : GR_MODEL_LM;
     bool encoder = kind == GR_MODEL_ENCODER;
     if (s == GR_OK && ids.ragged && !encoder) {
-        fprintf(stderr, "gradus: the lists of '%s' are not equally long\n", o.ids);
         gr_model_free(&model);
         ids_release(&ids);
-        return EXIT_INVALID;
+        return cli_invalid("the lists of '%s' are not equally long", o.ids);
     }
     if (s == GR_OK && o.ids && encoder)
         s = eval_encoder(model, &ids, o.logits);
@@ -249,13 +255,15 @@ static int run_command(void)
     if (o.folds && (cli.n_arguments == 2 || o.ids || !is_config(first)))
         return cli_usage("--folds trains anew and wants a configuration; '%s' is trained already: take its config.yaml",
                          first);
-    if (o.report && (o.folds || cli.n_arguments == 2 || o.ids))
+    if (o.report && o.folds) return cli_usage("--report shows one model; --folds trains several and keeps none");
+    if (o.report && (cli.n_arguments == 2 || o.ids))
         return cli_usage("--report wants a configuration or the folder of a run");
     if (o.folds) return eval_folds(first);
     if (cli.n_arguments == 2 || o.ids) return eval_model();
     if (is_config(first)) return eval_run(first, o.out ? o.out : run_around(first));
     snprintf(config, sizeof config, "%s/config.yaml", first);
     if (stat(config, &info) == 0) return eval_run(config, first);
+    if (stat(first, &info) != 0) return cli_invalid("'%s' does not exist", first);
     return cli_usage("eval wants MODEL DATA, a configuration, or the folder of a run ('%s' is none)", first);
 }
 

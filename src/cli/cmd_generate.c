@@ -15,23 +15,28 @@ static struct {
     const char *folder;
 } o = {.count = 16, .temperature = 0.8, .max_tokens = 256, .top_p = 1, .repetition_penalty = 1};
 
+enum { TEXTS = 1, PICTURES = 2 }; /* what options speak of */
+
 static const cli_option options[] = {
     {"prompt", 'p', CLI_TEXT, &o.prompt, "TEXT", 0, 0, NULL,
-     "what to continue; '-' reads standard input (default: nothing)", false},
-    {"max-tokens", 'n', CLI_INT, &o.max_tokens, "N", 1, 1e9, NULL, "at most so many tokens (default 256)", false},
+     "what to continue; '-' reads standard input (default: nothing)", false, TEXTS},
+    {"max-tokens", 'n', CLI_INT, &o.max_tokens, "N", 1, 1e9, NULL, "at most so many tokens (default 256)", false,
+     TEXTS},
     {"temperature", 't', CLI_DOUBLE, &o.temperature, "X", 0, 100, NULL, "0: always the likeliest token (default 0.8)",
-     false},
-    {"top-k", 0, CLI_INT, &o.top_k, "N", 0, 1e9, NULL, "only the N likeliest tokens (default 0: all)", false},
+     false, TEXTS},
+    {"top-k", 0, CLI_INT, &o.top_k, "N", 0, 1e9, NULL, "only the N likeliest tokens (default 0: all)", false, TEXTS},
     {"top-p", 0, CLI_DOUBLE, &o.top_p, "X", 1e-9, 1, NULL,
-     "the likeliest tokens that share X of the probability (default 1)", false},
-    {"min-p", 0, CLI_DOUBLE, &o.min_p, "X", 0, 1, NULL, "no token below X times the likeliest one (default 0)", false},
+     "the likeliest tokens that share X of the probability (default 1)", false, TEXTS},
+    {"min-p", 0, CLI_DOUBLE, &o.min_p, "X", 0, 1, NULL, "no token below X times the likeliest one (default 0)", false,
+     TEXTS},
     {"repetition-penalty", 0, CLI_DOUBLE, &o.repetition_penalty, "X", 1e-3, 100, NULL,
-     "above 1: what was said is less likely (default 1)", false},
-    {"stop", 's', CLI_LIST, &o.stop, "TEXT", 0, 0, NULL, "end before this text; may be repeated", false},
-    {"folder", 'f', CLI_TEXT, &o.folder, "FOLDER", 0, 0, NULL, "pictures: where they are written, as PNG", false},
-    {"count", 'c', CLI_INT, &o.count, "N", 1, 1 << 20, NULL, "pictures: how many (default 16)", false},
-    {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
-    {"ignore-eos", 0, CLI_FLAG, &o.ignore_eos, NULL, 0, 0, NULL, "go on behind the end-of-text token", false},
+     "above 1: what was said is less likely (default 1)", false, TEXTS},
+    {"stop", 's', CLI_LIST, &o.stop, "TEXT", 0, 0, NULL, "end before this text; may be repeated", false, TEXTS},
+    {"folder", 'f', CLI_TEXT, &o.folder, "FOLDER", 0, 0, NULL, "pictures: where they are written, as PNG", false,
+     PICTURES},
+    {"count", 'c', CLI_INT, &o.count, "N", 1, 1 << 20, NULL, "pictures: how many (default 16)", false, PICTURES},
+    {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false, TEXTS},
+    {"ignore-eos", 0, CLI_FLAG, &o.ignore_eos, NULL, 0, 0, NULL, "go on behind the end-of-text token", false, TEXTS},
 };
 
 static const char *const reasons[] = {"length", "eos", "stop", "user"};
@@ -138,10 +143,15 @@ static int run_command(void)
     if (o.prompt && strcmp(o.prompt, "-") == 0 && !(input = read_input())) return EXIT_FAILED;
     gr_status s = gr_model_open(cli.argument[0], &model);
     bool pictures = s == GR_OK && gr_model_kind_of(model) == GR_MODEL_GENERATOR;
-    if (pictures && !o.folder) {
+    int wrong = EXIT_OK;
+    if (s == GR_OK)
+        wrong = cli_check_scope(pictures ? PICTURES : TEXTS, pictures ? "a model of pictures" : "a model of texts");
+    if (wrong == EXIT_OK && pictures && !o.folder)
+        wrong = cli_usage("'%s' makes pictures: say where to with --folder", cli.argument[0]);
+    if (wrong != EXIT_OK) {
         gr_model_free(&model);
         free(input);
-        return cli_usage("'%s' makes pictures: say where to with --folder", cli.argument[0]);
+        return wrong;
     }
     if (pictures) s = make_pictures(model);
     if (s == GR_OK && !pictures) s = generate(model, input ? input : o.prompt ? o.prompt : "");

@@ -31,7 +31,7 @@ static void json_facts(const gr_inspection *f)
             json_open_key(section, '{');
             open = section;
         }
-        json_text(name, value);
+        json_raw(name, gr_inspect_fact_json(f, i));
     }
     if (*open) json_close();
 }

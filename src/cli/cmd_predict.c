@@ -4,23 +4,31 @@
 
 static predict_options o = {.top = 1, .least = -1, .threshold = -1};
 
+/* Kinds of models that an option says something to. */
+#define OF(kind) (1u << GR_MODEL_##kind)
+#define LABELLED (OF(ENCODER) | OF(PICTURE) | OF(SOUND) | OF(CLIP))
+
 static const cli_option options[] = {
     {"text", 't', CLI_LIST, &o.text, "TEXT", 0, 0, NULL,
-     "what to judge; may be repeated (default: each line of standard input)", false},
+     "what to judge; may be repeated (default: each line of standard input)", false, OF(ENCODER)},
     {"top", 0, CLI_INT, &o.top, "N", 1, 1e6, NULL,
-     "print the N likeliest labels (default 1), or best items (default 10)", false},
+     "print the N likeliest labels (default 1), or best items (default 10)", false, LABELLED | OF(RECOMMENDER)},
     {"threshold", 0, CLI_DOUBLE, &o.threshold, "P", 0, 1, NULL,
      "two labels: say the second from this probability on (default: what training tuned, else the likelier label)",
      false},
     {"length", 0, CLI_INT, &o.length, "N", 1, 1e9, NULL, "only the first N tokens count (default: the model's context)",
-     false},
-    {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false},
-    {"user", 0, CLI_TEXT, &o.user, "NAME", 0, 0, NULL, "for whom items are recommended", false},
-    {"least", 0, CLI_DOUBLE, &o.least, "P", 0, 1, NULL, "boxes: only those with this score (default 0.3)", false},
-    {"draw", 0, CLI_TEXT, &o.draw, "FOLDER", 0, 0, NULL, "boxes: write each picture with them, as PNG", false},
+     false, OF(ENCODER)},
+    {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false,
+     LABELLED | OF(DETECTOR)},
+    {"user", 0, CLI_TEXT, &o.user, "NAME", 0, 0, NULL, "for whom items are recommended", false, OF(RECOMMENDER)},
+    {"least", 0, CLI_DOUBLE, &o.least, "P", 0, 1, NULL, "boxes: only those with this score (default 0.3)", false,
+     OF(DETECTOR)},
+    {"draw", 0, CLI_TEXT, &o.draw, "FOLDER", 0, 0, NULL, "boxes: write each picture with them, as PNG", false,
+     OF(DETECTOR)},
     {"beam", 0, CLI_INT, &o.beam, "N", 1, 65536, NULL,
-     "sounds to texts: keep the N likeliest texts while listening (default: the likeliest symbol at each step)", false},
-    {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false},
+     "sounds to texts: keep the N likeliest texts while listening (default: the likeliest symbol at each step)", false,
+     OF(SPEECH)},
+    {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false, LABELLED | OF(DETECTOR) | OF(SPEECH)},
 };
 
 static const struct {
@@ -59,6 +67,12 @@ static int run_command(void)
         gr_model_free(&model);
         return cli_usage("'%s' is a folder, and files are wanted; name those in it: gradus predict %s %s/*", folder,
                          cli.argument[0], folder);
+    }
+    char what[300];
+    snprintf(what, sizeof what, "'%.200s', a model of type '%s'", cli.argument[0], gr_model_family(model));
+    if (cli_check_scope(1u << gr_model_kind_of(model), what) != EXIT_OK) {
+        gr_model_free(&model);
+        return EXIT_USAGE;
     }
     predict_fn run = NULL;
     for (size_t i = 0; i < COUNT(kinds); i++)

@@ -34,22 +34,23 @@ static const cli_option options[] = {
 
 static gr_status open_run(gr_run **run)
 {
-    const char **overrides = malloc(((size_t)cli.n_settings + 3) * sizeof *overrides);
-    char seed[48], target[512];
+    const char **overrides = malloc(((size_t)cli.n_settings + 2) * sizeof *overrides);
+    char seed[48];
     int n = 0;
     if (!overrides) return GR_ERR_MEMORY;
     if (cli.seed >= 0) { /* first, so that train.seed=... wins */
         snprintf(seed, sizeof seed, "train.seed=%lld", (long long)cli.seed);
         overrides[n++] = seed;
     }
-    if (o.target) {
-        snprintf(target, sizeof target, "data.target=\"%s\"", o.target);
-        overrides[n++] = target;
-    }
     if (o.skip_bad) overrides[n++] = "data.skip_bad=true";
     for (int i = 0; i < cli.n_settings; i++) overrides[n++] = cli.setting[i];
-    gr_run_options ro = {
-        .overrides = overrides, .n_overrides = n, .out = o.out, .fresh = o.fresh, .no_write = o.dry_run || o.plan};
+    gr_run_options ro = {.overrides = overrides,
+                         .n_overrides = n,
+                         .target = o.target,
+                         .out = o.out,
+                         .fresh = o.fresh,
+                         .resume = o.resume,
+                         .no_write = o.dry_run || o.plan};
     gr_status s = gr_run_open(cli.argument[0], &ro, run);
     free(overrides);
     return s;
@@ -109,12 +110,12 @@ static void print_metrics(const gr_metric *m, int n)
     if (n) out_print_table(stdout, &t, true);
 }
 
-static void print_next(gr_run *run)
+static void print_next(gr_run *run, bool trained)
 {
     gr_run_plan p = gr_run_describe(run);
     gr_model_kind kind = gr_model_kind_of(gr_run_model(run));
     printf("\n  model     %s\n  metrics   %s/metrics.jsonl\n  report    %s/report.html\n", p.out, p.out, p.out);
-    overview_print_memory(stdout, &p, (double)gr_process_peak_bytes());
+    if (trained) overview_print_memory(stdout, &p, (double)gr_process_peak_bytes());
     printf("\n%sNext%s\n", out_bold(stdout), out_plain(stdout));
     if (p.vocab)
         printf("  gradus generate %s --prompt \"Once upon a time\"\n  gradus eval %s TEXT\n", p.out, p.out);
@@ -158,7 +159,7 @@ static gr_status write_report(const char *folder)
     return gr_report_write(folder, path, NULL);
 }
 
-static int finish(gr_run *run)
+static int finish(gr_run *run, bool trained)
 {
     gr_metric m[MOST_METRICS];
     int n = 0;
@@ -169,7 +170,7 @@ static int finish(gr_run *run)
         json_end_of_run(run, m, n);
     else
         print_metrics(m, n);
-    if (!cli.json && !cli.quiet) print_next(run);
+    if (!cli.json && !cli.quiet) print_next(run, trained);
     s = write_report(gr_run_describe(run).out); /* last: what it needs is no part of the training's memory */
     return s == GR_OK ? EXIT_OK : cli_fail(s);
 }
@@ -180,17 +181,13 @@ static int train(gr_run *run)
     gr_run_plan p = gr_run_describe(run);
     gr_status s = GR_OK;
     if (o.plan) return print_plan(run);
-    if (o.resume && p.start_step == 0) {
-        fprintf(stderr, "gradus: there is no checkpoint in '%s'; leave --resume out to begin\n", p.out);
-        return EXIT_INVALID;
-    }
     if (!cli.quiet && p.start_step < p.steps) s = gr_run_time_step(run, &step_seconds);
     if (s != GR_OK) return cli_fail(s);
     if (o.dry_run) return dry_run(run, step_seconds);
     announce(run, step_seconds);
     signals_watch();
     s = progress_train(run, o.time_limit);
-    return s == GR_OK ? finish(run) : cli_fail(s);
+    return s == GR_OK ? finish(run, p.start_step < p.steps) : cli_fail(s);
 }
 
 static int run_command(void)

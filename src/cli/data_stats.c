@@ -37,10 +37,24 @@ static const char *shown(char out[32], double value)
     return out;
 }
 
+/* The most frequent words, each with how often it comes. */
+static void add_words(out_table *t, const gr_column_stats *s)
+{
+    enum { WIDTH = 24 };
+    char first[4 * WIDTH + 4], second[4 * WIDTH + 4];
+    out_cut(first, WIDTH, s->often[0]);
+    if (!s->often[1])
+        out_cell(t, "%s (%lld)", first, (long long)s->often_count[0]);
+    else
+        out_cell(t, "%s (%lld), %s%s", first, (long long)s->often_count[0], out_cut(second, WIDTH, s->often[1]),
+                 s->often[2] ? ", ..." : "");
+}
+
 static void add_row(out_table *t, const char *name, const gr_column_stats *s)
 {
-    char a[32], b[32], c[32], d[32], e[32];
-    out_cell(t, "%.32s", name), out_cell(t, "%s", types[s->type]);
+    enum { WIDTH = 32 };
+    char own[4 * WIDTH + 4], a[32], b[32], c[32], d[32], e[32];
+    out_cell(t, "%s", out_cut(own, WIDTH, name)), out_cell(t, "%s", types[s->type]);
     out_cell(t, "%lld", (long long)s->missing), out_cell(t, "%lld", (long long)s->distinct);
     if (s->type == GR_COLUMN_NUMBERS)
         out_cell(t, "%s +- %s, %s .. %s .. %s", shown(a, s->mean), shown(b, s->deviation), shown(c, s->least),
@@ -48,8 +62,7 @@ static void add_row(out_table *t, const char *name, const gr_column_stats *s)
     else if (s->type == GR_COLUMN_TEXT)
         out_cell(t, "%s characters", shown(a, s->length));
     else if (s->type == GR_COLUMN_WORDS)
-        out_cell(t, "%.24s (%lld)%s%.24s%s", s->often[0], (long long)s->often_count[0], s->often[1] ? ", " : "",
-                 s->often[1] ? s->often[1] : "", s->often[2] ? ", ..." : "");
+        add_words(t, s);
     else
         out_cell(t, "%s", "");
 }

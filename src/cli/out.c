@@ -51,15 +51,28 @@ void out_note(const char *format, ...)
 
 /* Code points of three bytes from U+1100 on are mostly East Asian and take two columns; the block and box characters
  * that we draw (U+2500 to U+28FF) take one. */
+/* Of the character that begins here; 0: none does. */
+static int width_at(const unsigned char *p)
+{
+    if ((*p & 0xC0) == 0x80) return 0;
+    return (*p >= 0xE3 && *p <= 0xED) || *p >= 0xF0 ? 2 : 1;
+}
+
 int out_width(const char *text)
 {
     int width = 0;
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if ((*p & 0xC0) == 0x80) continue;
-        bool wide = *p >= 0xE3 && *p <= 0xED;
-        width += wide || *p >= 0xF0 ? 2 : 1;
-    }
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) width += width_at(p);
     return width;
+}
+
+const char *out_cut(char *out, int width, const char *text)
+{
+    bool whole = out_width(text) <= width;
+    int left = whole ? width : width - 3;
+    size_t n = 0;
+    for (; text[n] && (left -= width_at((const unsigned char *)text + n)) >= 0; n++) out[n] = text[n];
+    strcpy(out + n, whole ? "" : "...");
+    return out;
 }
 
 void out_cell(out_table *t, const char *format, ...)
@@ -198,6 +211,12 @@ void json_bool(const char *key, bool value)
 {
     begin_item(key);
     fputs(value ? "true" : "false", stdout);
+}
+
+void json_raw(const char *key, const char *json)
+{
+    begin_item(key);
+    fputs(json, stdout);
 }
 
 void json_end(void)

@@ -17,6 +17,8 @@ void out_note(const char *format, ...) GR_PRINTF(1, 2);
 
 /* Characters (code points; wide ones count two) of a text. */
 int out_width(const char *text);
+/* The beginning of a text, at most 'width' wide, with "..." where something is left out; out has 4*width + 4 bytes. */
+const char *out_cut(char *out, int width, const char *text);
 
 /* A table: cells are collected, then printed with aligned columns. align: one character a column, 'l' or 'r'. */
 typedef struct out_table {
@@ -38,6 +40,7 @@ void json_text_n(const char *key, const char *text, size_t n);
 void json_number(const char *key, double value); /* NaN and infinity: null */
 void json_int(const char *key, int64_t value);
 void json_bool(const char *key, bool value);
+void json_raw(const char *key, const char *json); /* a value that is JSON already */
 /* Ends the line when all is closed. */
 void json_end(void);
 

@@ -431,6 +431,14 @@ void gr__svg_begin(gr__str *out, int height, const char *title)
     gr__str_add(out, "</title>\n");
 }
 
+static void keep_whole(axis *a)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->ticks; i++)
+        if (a->tick[i] >= 0 && a->tick[i] == floor(a->tick[i])) a->tick[n++] = a->tick[i];
+    a->ticks = n;
+}
+
 void gr__svg_chart(gr__str *out, const gr__chart *c)
 {
     const char *title = c->title ? c->title : "chart";
@@ -440,6 +448,7 @@ void gr__svg_chart(gr__str *out, const gr__chart *c)
     axis ay = {.from = height - BOTTOM, .to = fmin(put_legend(NULL, c, top), height / 2) + 4, .log = c->log_y};
     bool any = find_ranges(c, &ax, &ay);
     ax.ticks = gr__nice_ticks(ax.low, ax.high, 7, ax.tick);
+    if (c->whole_x) keep_whole(&ax);
     ay.ticks = ay.log ? log_ticks(ay.low, ay.high, ay.tick) : gr__nice_ticks(ay.low, ay.high, 5, ay.tick);
 
     gr__svg_begin(out, height, title);

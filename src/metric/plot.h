@@ -29,6 +29,7 @@ typedef struct gr__chart {
     const char *title, *x_label, *y_label; /* NULL: none */
     bool log_y;                            /* values <= 0 leave a gap */
     bool from_zero;                        /* the y axis begins at 0 (not with log_y) */
+    bool whole_x;                          /* x counts things: only whole numbers from 0 have a place */
     gr__range x_range, y_range;            /* where low < high: what is shown, instead of what the values need */
     int height;                            /* in units; 0: 360 */
     const gr__series *series;

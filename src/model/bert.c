@@ -13,6 +13,7 @@
 #include "model/lm.h"
 
 #include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 typedef struct bert_config bert_config;
@@ -67,7 +68,15 @@ static const char *const hf_activations[] = {"gelu", "gelu_new", "relu", "silu",
          "0.1",                                                                                                          \
          "of the embedding and both residual branches (not of attention probabilities)",                                 \
          GR__CONF_BELOW_MAX},                                                                                            \
-        {"head_dropout", GR__CONF_DOUBLE, AT(head_dropout), -1, 1, NULL, "-1", head_dropout_doc, GR__CONF_BELOW_MAX},    \
+        {"head_dropout",                                                                                                 \
+         GR__CONF_DOUBLE,                                                                                                \
+         AT(head_dropout),                                                                                               \
+         0,                                                                                                              \
+         1,                                                                                                              \
+         NULL,                                                                                                           \
+         "auto",                                                                                                         \
+         head_dropout_doc,                                                                                               \
+         GR__CONF_BELOW_MAX | GR__CONF_AUTO},                                                                            \
     {                                                                                                                    \
         "activation", GR__CONF_ENUM, AT(activation), 0, 0, activations, "gelu", "inside the MLP", 0                      \
     }
@@ -80,11 +89,11 @@ static const char *const hf_activations[] = {"gelu", "gelu_new", "relu", "silu",
             GR__CONF_ABOVE_MIN                                                                                          \
     }
 
-static const gr__conf_row bert_rows[] = {COMMON_ROWS("before the classifier; -1: as dropout"),
+static const gr__conf_row bert_rows[] = {COMMON_ROWS("before the classifier; auto: as dropout"),
                                          TYPE_AND_EPS_ROWS("2", "1e-12")};
-static const gr__conf_row roberta_rows[] = {COMMON_ROWS("before both layers of the head; -1: as dropout"),
+static const gr__conf_row roberta_rows[] = {COMMON_ROWS("before both layers of the head; auto: as dropout"),
                                             TYPE_AND_EPS_ROWS("1", "1e-5")};
-static const gr__conf_row distilbert_rows[] = {COMMON_ROWS("before the classifier; -1: as dropout")};
+static const gr__conf_row distilbert_rows[] = {COMMON_ROWS("before the classifier; auto: as dropout")};
 
 /* ---- configuration ---- */
 
@@ -95,7 +104,7 @@ static gr_status finish(bert_config *c, const gr__facts *facts, const variant *v
     if (facts->labels.n) c->labels = facts->labels;
     if (fresh || c->labels.n) c->pooler = v->pooler_in_head || (fresh && v->types && !c->labels.n);
     if (c->hidden == 0) c->hidden = 4 * c->width;
-    if (c->head_dropout < 0) c->head_dropout = c->dropout;
+    if (isnan(c->head_dropout)) c->head_dropout = c->dropout;
     if (!v->types) c->types = 0, c->norm_eps = 1e-12;
     c->shift = v->shifted ? facts->pad + 1 : 0;
     GR_FAIL_IF(c->width % c->heads != 0, GR_ERR_CONFIG, "'width' %lld is not a multiple of 'heads' %lld",
@@ -325,7 +334,8 @@ static gr_status read_json(gr__json root, bert_config *c, gr__arena *arena, cons
     const char *needed[] = {v->k_layers, v->k_heads, v->k_width, v->k_hidden, "vocab_size", "max_position_embeddings"};
     int64_t pad = 1;
     for (size_t i = 0; i < GR__COUNT(needed); i++) GR_TRY(gr__hf_need(root, needed[i]));
-    *c = (bert_config){.v = v, .norm_eps = 1e-12, .types = v->types ? 2 : 0, .head_dropout = -1, .dropout = 0.1};
+    *c = (bert_config){
+        .v = v, .norm_eps = 1e-12, .types = v->types ? 2 : 0, .head_dropout = (double)NAN, .dropout = 0.1};
     GR_TRY(gr__hf_int(root, v->k_layers, 1, GR__MOST_LAYERS, &c->layers));
     GR_TRY(gr__hf_int(root, v->k_heads, 1, GR__MOST_HEADS, &c->heads));
     GR_TRY(gr__hf_int(root, v->k_width, 1, GR__MOST_WIDTH, &c->width));

@@ -13,7 +13,7 @@
 
 #define LIMIT 1e-6
 #define HELD "held:"
-enum { MOST_BATCH = 4, DEFAULT_SAMPLES = 8, STEPS = 3 };
+enum { MOST_BATCH = 4, MOST_UNITS = 128, DEFAULT_SAMPLES = 3, STEPS = 3 };
 
 typedef struct gr__checked {
     gr_graph *plain, *wide;
@@ -137,10 +137,17 @@ done:
     return status;
 }
 
+/* A few samples, for norms and losses that compare them; one where it is as long as many. */
+static int64_t batch_of(const gr_run *run)
+{
+    int64_t fit = (int64_t)(MOST_UNITS / fmax(run->task->units_per_sample, 1));
+    return GR__MIN(run->set.batch, GR__MIN(GR__MAX(fit, 1), (int64_t)MOST_BATCH));
+}
+
 static gr_status prepare(gr_run *run, gr__checked *c)
 {
     gr_value mean;
-    int64_t batch = GR__MIN(run->set.batch, MOST_BATCH);
+    int64_t batch = batch_of(run);
     const gr_plan_options naive = {.reference = true, .recompute = GR_RECOMPUTE_NONE};
     GR_TRY(gr__run_begin(run));
     GR_TRY(build(run, batch, false, &c->plain, &mean));

@@ -69,7 +69,7 @@ static gr_status read_root(gr_run *run, const char *path, const gr_run_options *
     }
     for (int i = 0; i < o->n_overrides; i++)
         GR_TRY(gr__conf_override(run->root, o->overrides[i], "command line", &run->arena));
-    return GR_OK;
+    return o->target ? gr__conf_set(run->root, "data.target", o->target, &run->arena) : GR_OK;
 }
 
 static gr_status choose_folder(gr_run *run, const char *path, const char *from_config, const gr_run_options *o)
@@ -82,6 +82,11 @@ static gr_status choose_folder(gr_run *run, const char *path, const char *from_c
         run->out = stem ? gr__arena_printf(&run->arena, "runs/%s", stem) : NULL;
     }
     if (!run->out) return gr__fail_memory("a path", 64);
+    if (o->resume) {
+        bool any;
+        GR_TRY(gr__checkpoint_look(run->out, &any));
+        GR_FAIL_IF(!any, GR_ERR_NOT_FOUND, "there is no checkpoint in '%s' to go on from", run->out);
+    }
     GR_TRY(gr__dir_make(run->out));
     if (!o->fresh) return GR_OK;
     GR_TRY(gr__run_lock(run));

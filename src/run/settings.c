@@ -38,8 +38,8 @@ static const gr__conf_row train_rows[] = {
     {"groups", GR__CONF_SECTION, AT(groups), 0, 0, NULL, NULL,
      "parameters by path pattern, with their own lr, weight_decay, type", 0},
     {"early_stop", GR__CONF_SECTION, AT(early_stop), 0, 0, NULL, NULL, "patience (validations), min_delta", 0},
-    {"clip", GR__CONF_DOUBLE, AT(s.clip), -1, 1e9, NULL, "-1",
-     "norm to which gradients are scaled down; 0: off; -1: 1 for language models", 0},
+    {"clip", GR__CONF_DOUBLE, AT(s.clip), 0, 1e9, NULL, "auto",
+     "norm to which gradients are scaled down; 0: off; auto: 1 for language models, else off", GR__CONF_AUTO},
     {"clip_value", GR__CONF_DOUBLE, AT(s.clip_value), 0, 1e9, NULL, "0", "bound of each gradient element; 0: off", 0},
     {"ema", GR__CONF_DOUBLE, AT(s.ema), 0, 1, NULL, "0",
      "decay of the weights' average that is evaluated and saved; 0: off", GR__CONF_BELOW_MAX},
@@ -74,16 +74,19 @@ static const gr__conf_row lr_rows[] = {
     {"min", GR__CONF_DOUBLE, AT(min), 0, 1e6, NULL, "0", "never below", 0},
     {"warmup", GR__CONF_DOUBLE, AT(warmup), 0, 1e12, NULL, "0", "steps of a linear rise; below 1: share of all steps",
      0},
-    {"factor", GR__CONF_DOUBLE, AT(factor), 0, 1, NULL, "0",
-     "step, exponential, reduce_on_plateau: multiplies the rate", 0},
-    {"period", GR__CONF_INT, AT(period), 0, 1e12, NULL, "0", "step, exponential: steps", 0},
-    {"decay", GR__CONF_DOUBLE, AT(decay), 0, 1e6, NULL, "0", "inverse_time and linear_decay: per step", 0},
-    {"decay_fraction", GR__CONF_DOUBLE, AT(decay_fraction), 0, 1, NULL, "0", "wsd: share of the end that falls", 0},
-    {"rise_fraction", GR__CONF_DOUBLE, AT(rise_fraction), 0, 1, NULL, "0",
-     "one_cycle: share of the beginning that rises", 0},
-    {"start_divisor", GR__CONF_DOUBLE, AT(start_divisor), 0, 1e9, NULL, "0", "one_cycle: begins at peak divided by it",
+    {"factor", GR__CONF_DOUBLE, AT(factor), 0, 1, NULL, "auto",
+     "step, exponential, reduce_on_plateau: multiplies the rate; auto: 0.1, exponential 0.95",
+     GR__CONF_ABOVE_MIN | GR__CONF_BELOW_MAX | GR__CONF_AUTO},
+    {"period", GR__CONF_INT, AT(period), 1, 1e12, NULL, "1", "step, exponential: steps; 'step' needs it", 0},
+    {"decay", GR__CONF_DOUBLE, AT(decay), 0, 1e6, NULL, "0", "inverse_time and linear_decay, which need it: per step",
      0},
-    {"patience", GR__CONF_INT, AT(patience), 0, 1e9, NULL, "0", "reduce_on_plateau: validations without progress", 0},
+    {"decay_fraction", GR__CONF_DOUBLE, AT(decay_fraction), 0, 1, NULL, "0.2", "wsd: share of the end that falls",
+     GR__CONF_ABOVE_MIN},
+    {"rise_fraction", GR__CONF_DOUBLE, AT(rise_fraction), 0, 1, NULL, "0.3",
+     "one_cycle: share of the beginning that rises", GR__CONF_ABOVE_MIN | GR__CONF_BELOW_MAX},
+    {"start_divisor", GR__CONF_DOUBLE, AT(start_divisor), 1, 1e9, NULL, "25", "one_cycle: begins at peak divided by it",
+     0},
+    {"patience", GR__CONF_INT, AT(patience), 0, 1e9, NULL, "10", "reduce_on_plateau: validations without progress", 0},
 };
 
 typedef struct gr__optimizer_rows {
@@ -96,35 +99,58 @@ typedef struct gr__optimizer_rows {
 
 #undef AT
 #define AT(field) offsetof(gr__optimizer_rows, field)
-/* -1: not given, so that 0 can be said. */
-#define OPTIMIZER_ROWS                                                                                            \
-    {"type",                                                                                                      \
-     GR__CONF_ENUM,                                                                                               \
-     AT(kind),                                                                                                    \
-     0,                                                                                                           \
-     0,                                                                                                           \
-     optimizers,                                                                                                  \
-     "default",                                                                                                   \
-     "sgd, adam, adamw, rmsprop, adagrad, lion, lamb, muon",                                                      \
-     GR__CONF_MAIN},                                                                                              \
-        {"momentum", GR__CONF_DOUBLE, AT(momentum), -1, 1, NULL, "-1", "sgd, rmsprop, muon", GR__CONF_BELOW_MAX}, \
-        {"nesterov", GR__CONF_BOOL, AT(nesterov), 0, 0, NULL, "false", "sgd with momentum", 0},                   \
-        {"beta1", GR__CONF_DOUBLE, AT(beta1), -1, 1, NULL, "-1", "adam, adamw, lion, lamb", GR__CONF_BELOW_MAX},  \
-        {"beta2", GR__CONF_DOUBLE, AT(beta2), -1, 1, NULL, "-1", "adam, adamw, lion, lamb", GR__CONF_BELOW_MAX},  \
-        {"alpha", GR__CONF_DOUBLE, AT(o.alpha), 0, 1, NULL, "0", "rmsprop; 0: 0.99", GR__CONF_BELOW_MAX},         \
-        {"eps", GR__CONF_DOUBLE, AT(o.eps), 0, 1, NULL, "0", "0: the optimiser's default", 0},                    \
-        {"weight_decay",                                                                                          \
-         GR__CONF_DOUBLE,                                                                                         \
-         AT(weight_decay),                                                                                        \
-         -1,                                                                                                      \
-         1e6,                                                                                                     \
-         NULL,                                                                                                    \
-         "-1",                                                                                                    \
-         "decoupled for adamw, lion, lamb, muon",                                                                 \
-         0},                                                                                                      \
-        {"l1", GR__CONF_DOUBLE, AT(o.l1), 0, 1e6, NULL, "0", "penalty l1*|w|", 0},                                \
-    {                                                                                                             \
-        "l2", GR__CONF_DOUBLE, AT(o.l2), 0, 1e6, NULL, "0", "penalty l2/2*w^2", 0                                 \
+#define OPTIMIZER_ROWS                                                                                                     \
+    {"type",                                                                                                               \
+     GR__CONF_ENUM,                                                                                                        \
+     AT(kind),                                                                                                             \
+     0,                                                                                                                    \
+     0,                                                                                                                    \
+     optimizers,                                                                                                           \
+     "default",                                                                                                            \
+     "sgd, adam, adamw, rmsprop, adagrad, lion, lamb, muon",                                                               \
+     GR__CONF_MAIN},                                                                                                       \
+        {"momentum",                                                                                                       \
+         GR__CONF_DOUBLE,                                                                                                  \
+         AT(momentum),                                                                                                     \
+         0,                                                                                                                \
+         1,                                                                                                                \
+         NULL,                                                                                                             \
+         "auto",                                                                                                           \
+         "sgd, rmsprop, muon; auto: muon 0.95, else 0",                                                                    \
+         GR__CONF_BELOW_MAX | GR__CONF_AUTO},                                                                              \
+        {"nesterov", GR__CONF_BOOL, AT(nesterov), 0, 0, NULL, "false", "sgd with momentum", 0},                            \
+        {"beta1",                                                                                                          \
+         GR__CONF_DOUBLE,                                                                                                  \
+         AT(beta1),                                                                                                        \
+         0,                                                                                                                \
+         1,                                                                                                                \
+         NULL,                                                                                                             \
+         "auto",                                                                                                           \
+         "adam, adamw, lion, lamb; auto: 0.9",                                                                             \
+         GR__CONF_BELOW_MAX | GR__CONF_AUTO},                                                                              \
+        {"beta2",                                                                                                          \
+         GR__CONF_DOUBLE,                                                                                                  \
+         AT(beta2),                                                                                                        \
+         0,                                                                                                                \
+         1,                                                                                                                \
+         NULL,                                                                                                             \
+         "auto",                                                                                                           \
+         "adam, adamw, lion, lamb; auto: 0.999; lion, and adamw of language models, 0.99",                                 \
+         GR__CONF_BELOW_MAX | GR__CONF_AUTO},                                                                              \
+        {"alpha", GR__CONF_DOUBLE, AT(o.alpha), 0, 1, NULL, "0", "rmsprop; 0: 0.99", GR__CONF_BELOW_MAX},                  \
+        {"eps", GR__CONF_DOUBLE, AT(o.eps), 0, 1, NULL, "0", "0: the optimiser's default", 0},                             \
+        {"weight_decay",                                                                                                   \
+         GR__CONF_DOUBLE,                                                                                                  \
+         AT(weight_decay),                                                                                                 \
+         0,                                                                                                                \
+         1e6,                                                                                                              \
+         NULL,                                                                                                             \
+         "auto",                                                                                                           \
+         "decoupled for adamw, lion, lamb, muon; auto: adamw, lamb 0.01 (adamw of language models 0.1), muon 0.1, else 0", \
+         GR__CONF_AUTO},                                                                                                   \
+        {"l1", GR__CONF_DOUBLE, AT(o.l1), 0, 1e6, NULL, "0", "penalty l1*|w|", 0},                                         \
+    {                                                                                                                      \
+        "l2", GR__CONF_DOUBLE, AT(o.l2), 0, 1e6, NULL, "0", "penalty l2/2*w^2", 0                                          \
     }
 static const gr__conf_row optimizer_rows[] = {
     OPTIMIZER_ROWS,
@@ -180,8 +206,8 @@ static gr_status read_optimizer(const gr__conf *node, bool language, gr__setting
     if (s->optimizer.kind == GR_OPTIMIZER_DEFAULT)
         s->optimizer.kind = language ? GR_OPTIMIZER_ADAMW : GR_OPTIMIZER_ADAM;
     if (language && s->optimizer.kind == GR_OPTIMIZER_ADAMW) {
-        if (r.beta2 < 0) s->optimizer.beta2 = 0.99;
-        if (r.weight_decay < 0) s->optimizer.weight_decay = 0.1;
+        if (isnan(r.beta2)) s->optimizer.beta2 = 0.99;
+        if (isnan(r.weight_decay)) s->optimizer.weight_decay = 0.1;
     }
     return GR_OK;
 }
@@ -207,18 +233,22 @@ static gr_status read_lr(const gr__conf *node, bool language, gr__settings *s, g
     gr__lr_rows r = {0};
     GR_TRY(gr__conf_read(node, "train.lr", lr_rows, GR__COUNT(lr_rows), &r, arena));
     bool given = r.schedule >= 0;
+    if (given && r.schedule == GR_SCHEDULE_STEP && !gr__conf_get(node, "period"))
+        return gr__conf_fail_at_key(gr__conf_get(node, "schedule"),
+                                    "schedule 'step' needs 'period', the steps between its reductions");
     s->schedule = (gr_schedule){.kind = given      ? (gr_schedule_kind)r.schedule
                                         : language ? GR_SCHEDULE_COSINE
                                                    : GR_SCHEDULE_CONSTANT,
                                 .learning_rate = r.peak,
                                 .min_learning_rate = r.min,
-                                .factor = r.factor,
+                                .factor = isnan(r.factor) ? 0 : r.factor,
                                 .period = r.period,
                                 .decay = r.decay,
                                 .decay_fraction = r.decay_fraction,
                                 .rise_fraction = r.rise_fraction,
                                 .start_divisor = r.start_divisor,
-                                .patience = r.patience};
+                                .patience = r.patience,
+                                .no_patience = r.patience == 0};
     s->warmup = r.warmup > 0 || given || !language ? r.warmup : 0.05;
     if (s->schedule.learning_rate == 0) {
         gr_optimizer o;
@@ -253,7 +283,7 @@ gr_status gr__settings_read(const gr__conf *root, bool language, gr__settings *o
         s->patience = e.patience;
         s->min_delta = e.min_delta;
     }
-    if (s->clip < 0) s->clip = language ? 1 : 0;
+    if (isnan(s->clip)) s->clip = language ? 1 : 0;
     *out = *s;
     return GR_OK;
 }

@@ -12,7 +12,7 @@
 enum { MOST_JSON_BYTES = 64 << 20, MOST_VALUE = 160 };
 
 typedef struct gr__fact {
-    const char *section, *name, *value;
+    const char *section, *name, *value, *json;
 } gr__fact;
 
 typedef struct gr__seen {
@@ -33,12 +33,20 @@ struct gr_inspection {
 
 /* ---- facts ---- */
 
-static gr_status add_fact(gr_inspection *f, const char *section, const char *name, const char *value)
+/* json NULL: the text itself */
+static gr_status add_fact(gr_inspection *f, const char *section, const char *name, const char *value, const char *json)
 {
+    gr__str quoted = {0};
     GR_TRY(gr__grow(&f->fact, sizeof *f->fact, f->n_facts + 1, &f->fact_capacity));
     gr__fact *fact = &f->fact[f->n_facts];
-    *fact = (gr__fact){section, gr__arena_strdup(&f->arena, name), gr__arena_strdup(&f->arena, value)};
-    if (!fact->name || !fact->value) return gr__fail_memory("a fact", 64);
+    if (!json) gr__json_add_string(&quoted, value, strlen(value));
+    gr_status status = gr__str_check(&quoted);
+    if (status == GR_OK)
+        *fact = (gr__fact){section, gr__arena_strdup(&f->arena, name), gr__arena_strdup(&f->arena, value),
+                           gr__arena_strdup(&f->arena, json ? json : gr__str_get(&quoted))};
+    gr__str_release(&quoted);
+    GR_TRY(status);
+    if (!fact->name || !fact->value || !fact->json) return gr__fail_memory("a fact", 64);
     f->n_facts++;
     return GR_OK;
 }
@@ -47,7 +55,7 @@ static gr_status add_number_fact(gr_inspection *f, const char *section, const ch
 {
     char text[32];
     gr__format_double(text, (double)value);
-    return add_fact(f, section, name, text);
+    return add_fact(f, section, name, text, text);
 }
 
 /* A JSON value on one short line. */
@@ -87,7 +95,7 @@ static void render(gr__str *s, gr__json v, int depth)
 static gr_status add_config(gr_inspection *f, const char *path)
 {
     gr__json_doc *doc = NULL;
-    gr__str value = {0};
+    gr__str value = {0}, json = {0};
     GR_TRY(gr__json_read(path, MOST_JSON_BYTES, &doc));
     gr__json root = gr__json_root(doc);
     gr_status status = GR_OK;
@@ -95,10 +103,14 @@ static gr_status add_config(gr_inspection *f, const char *path)
     for (void *it = gr__json_first(root); it && status == GR_OK; it = gr__json_next(root, it)) {
         gr__str_clear(&value);
         render(&value, gr__json_value(it), 0);
+        gr__str_clear(&json);
+        gr__json_add(&json, gr__json_value(it));
         status = gr__str_check(&value);
-        if (status == GR_OK) status = add_fact(f, "config", gr__json_key(it), gr__str_get(&value));
+        if (status == GR_OK) status = gr__str_check(&json);
+        if (status == GR_OK) status = add_fact(f, "config", gr__json_key(it), gr__str_get(&value), gr__str_get(&json));
     }
     gr__str_release(&value);
+    gr__str_release(&json);
     gr__json_free(&doc);
     return status;
 }
@@ -108,14 +120,14 @@ static gr_status add_tokenizer(gr_inspection *f, const gr_tokenizer *tok)
     static const char *const names[] = {"bos", "eos", "unk", "pad"};
     gr_tokenizer_specials s = gr_tokenizer_special_ids(tok);
     const int32_t ids[] = {s.bos, s.eos, s.unk, s.pad};
-    GR_TRY(add_fact(f, "tokenizer", "type", gr_tokenizer_type_name(gr_tokenizer_type_of(tok))));
+    GR_TRY(add_fact(f, "tokenizer", "type", gr_tokenizer_type_name(gr_tokenizer_type_of(tok)), NULL));
     GR_TRY(add_number_fact(f, "tokenizer", "vocab_size", gr_tokenizer_vocab_size(tok)));
     for (size_t i = 0; i < GR__COUNT(ids); i++) {
         const char *name = ids[i] >= 0 ? gr_tokenizer_token(tok, ids[i], NULL) : NULL;
         if (!name) continue;
         char *text = gr__arena_printf(&f->arena, "%d %s", (int)ids[i], name);
         if (!text) return gr__fail_memory("a fact", 64);
-        GR_TRY(add_fact(f, "tokenizer", names[i], text));
+        GR_TRY(add_fact(f, "tokenizer", names[i], text, NULL));
     }
     return GR_OK;
 }
@@ -147,7 +159,7 @@ static gr_status add_metadata(gr_inspection *f, const char *path)
     gr_status status = GR_OK;
     for (size_t i = 0; i < gr__safetensors_metadata_count(file) && status == GR_OK; i++) {
         const gr__name_value *m = gr__safetensors_metadata_at(file, i);
-        status = add_fact(f, "metadata", m->name, m->value);
+        status = add_fact(f, "metadata", m->name, m->value, NULL);
     }
     gr__safetensors_close(&file);
     return status;
@@ -178,7 +190,7 @@ static gr_status open_model(gr_inspection *f, const char *path)
         int64_t value;
     } facts[] = {{"layers", info.layers}, {"heads", info.heads},     {"kv_heads", info.kv_heads},
                  {"width", info.width},   {"context", info.context}, {"vocab", info.vocab}};
-    GR_TRY(add_fact(f, "config", "family", gr_model_family(f->model)));
+    GR_TRY(add_fact(f, "config", "family", gr_model_family(f->model), NULL));
     for (size_t i = 0; i < GR__COUNT(facts); i++) GR_TRY(add_number_fact(f, "config", facts[i].name, facts[i].value));
     return gr_model_tokenizer(f->model) ? add_tokenizer(f, gr_model_tokenizer(f->model)) : GR_OK;
 }
@@ -308,6 +320,11 @@ bool gr_inspect_fact_at(const gr_inspection *file, size_t i, const char **sectio
     *name = file->fact[i].name;
     *value = file->fact[i].value;
     return true;
+}
+
+const char *gr_inspect_fact_json(const gr_inspection *file, size_t i)
+{
+    return i < file->n_facts ? file->fact[i].json : NULL;
 }
 
 gr_status gr_inspect_stats_at(const gr_inspection *file, size_t i, gr_inspect_stats *out)

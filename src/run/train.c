@@ -265,10 +265,13 @@ static gr_status loop(gr__trainer *t)
             s->steps = run->at.step;
         }
         if (last || asked || early || best || run->at.step % s->checkpoint_every == 0) GR_TRY(checkpoint(t, best));
+        if (asked && !run->out)
+            return gr__fail(GR_ERR_STOPPED, "stopped after step %lld of %lld; nothing was kept",
+                            (long long)run->at.step, (long long)s->steps);
         if (asked)
             return gr__fail(GR_ERR_STOPPED,
                             "stopped after step %lld of %lld with a checkpoint in '%s'; the same command goes on",
-                            (long long)run->at.step, (long long)s->steps, run->out ? run->out : "(nowhere)");
+                            (long long)run->at.step, (long long)s->steps, run->out);
     }
     return GR_OK;
 }

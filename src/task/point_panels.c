@@ -217,6 +217,7 @@ static gr_status add_clusters(const gr__point_said *s, gr__str *page)
                            .x_label = "cluster",
                            .y_label = "rows",
                            .from_zero = true,
+                           .whole_x = true,
                            .series = &sizes,
                            .series_count = 1};
         gr__html_charts_begin(page);

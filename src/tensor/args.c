@@ -28,7 +28,7 @@ int64_t gr__arg_count(const gr__arg *a)
     return n;
 }
 
-double gr__load(const gr__arg *a, int64_t offset)
+double gr__load_any(const gr__arg *a, int64_t offset)
 {
     gr_tensor t = {.dtype = a->dtype, .data = a->data};
     return gr_tensor_get(&t, offset);
@@ -53,13 +53,6 @@ bool gr__next_index(int rank, const int64_t *dim, int64_t *index)
         index[i] = 0;
     }
     return false;
-}
-
-int64_t gr__offset(const gr__arg *a, const int64_t *index)
-{
-    int64_t o = 0;
-    for (int i = 0; i < a->rank; i++) o += index[i] * a->stride[i];
-    return o;
 }
 
 int64_t gr__broadcast_offset(const gr__arg *a, int rank, const int64_t *index)

@@ -46,13 +46,23 @@ int64_t gr__arg_count(const gr__arg *a);
 GR__INLINE bool gr__arg_there(const gr__arg *a) { return a->dtype != GR_DTYPE_NONE; }
 
 /* Element at an offset (in elements) of an array of any dtype: the reference kernels' one body for all dtypes. */
-double gr__load(const gr__arg *a, int64_t offset);
+double gr__load_any(const gr__arg *a, int64_t offset);
+GR__INLINE double gr__load(const gr__arg *a,
+                           int64_t offset) /* f64 at once: gradients of whole models are checked in it */
+{
+    return a->dtype == GR_F64 ? ((const double *)a->data)[offset] : gr__load_any(a, offset);
+}
 void gr__store(const gr__arg *a, int64_t offset, double value);
 int64_t gr__load_int(const gr__arg *a, int64_t offset);
 
 /* Row-major walk over all elements of 'dim': index starts at zeros; false after the last. */
 bool gr__next_index(int rank, const int64_t *dim, int64_t *index);
-int64_t gr__offset(const gr__arg *a, const int64_t *index);
+GR__INLINE int64_t gr__offset(const gr__arg *a, const int64_t *index)
+{
+    int64_t o = 0;
+    for (int i = 0; i < a->rank; i++) o += index[i] * a->stride[i];
+    return o;
+}
 /* Offset in an operand that is broadcast (numpy's rule) against an index of rank 'rank'. */
 int64_t gr__broadcast_offset(const gr__arg *a, int rank, const int64_t *index);
 
