@@ -190,6 +190,11 @@ static void pages_of_help(void **state)
     assert_non_null(strstr(last.out, "vocab_size"));
     run("help", "config", "trian");
     expect(2, "did you mean 'train'?");
+    run("trian", "--json");
+    expect(2, "did you mean 'train'?");
+    assert_true(has_key("error") && has_key("message"));
+    run("bench", "lose");
+    expect(2, "did you mean 'loss'?");
     run("-h", "--color", "always");
     expect(0, NULL);
     assert_non_null(strchr(last.out, '\033'));
@@ -258,6 +263,27 @@ static void bad_input(void **state)
     run("check", "LATIN.CSV", "data.target=Y", "data.skip_bad=true", "--strict", "--json");
     expect(5, NULL);
     assert_non_null(strstr(last.out, "\"left out: 1 rows of 'LATIN.CSV'"));
+    static const char odd[] =
+        "a,\"say \"\"x\"\"\",${HOME}\n1,2,0\n3,1,1\n2,2,0\n5,1,1\n4,4,0\n6,2,1\n1,1,0\n8,8,1\n2,7,0\n9,3,1\n";
+    test_write(folder, "odd.csv", odd, sizeof odd - 1);
+    run("train", "odd.csv", "--target", "say \"x\"", "--dry-run");
+    expect(0, NULL);
+    run("train", "odd.csv", "--target", "${HOME}", "--out", "odd", "-q", "train.epochs=1");
+    expect(0, NULL);
+    run("eval", "odd"); /* the name comes back from its config.yaml */
+    expect(0, NULL);
+    static const char words[] =
+        "w\na\u4e2d\u6587\u5b57\u7b26\u5f88\u957f\u7684\u4e00\u6bb5\u6587\u5b57\u8d85\u8fc7\nb\n";
+    test_write(folder, "words.csv", words, sizeof words - 1);
+    run("data", "stats", "words.csv");
+    expect(0, NULL);
+    assert_non_null(strstr(last.out, "\u4e00\u6bb5\u6587... (1)")); /* whole characters, 24 wide */
+    run("data", "stats", "words.csv", "--near", "0.5");
+    expect(2, "--near says nothing to 'data stats'");
+    run("train", "book.txt", "train.lr.schedule=step", "--dry-run");
+    expect(3, "schedule 'step' needs 'period'");
+    run("train", "book.txt", "train.clip=-0.5", "--dry-run");
+    expect(3, "train.clip");
     static const char twice[] = "a,b,y\n1,2,0\n3,1,1\n7,1,1\n2,2,0\n5,1,1\n3,1,1\n6,2,1\n1,1,0\n8,8,1\n2,7,0\n9,3,1\n";
     test_write(folder, "twice.csv", twice, sizeof twice - 1);
     run("check", "twice.csv", "data.target=y", "--strict");
@@ -283,6 +309,7 @@ static void bad_input(void **state)
     expect(4, "no kind that inspect knows");
     run("train", "book.txt", "--resume", "--out", "none-yet", "-q");
     expect(3, "no checkpoint");
+    assert_int_not_equal(access("none-yet", F_OK), 0); /* nor anything else of it */
 }
 
 static void standard_output_fails(void **state)
@@ -488,6 +515,18 @@ static void labels_of_texts(void **state)
     run("eval", "animals", "--json");
     expect(0, NULL);
     assert_non_null(strstr(last.out, "\"macro_f1\""));
+    run("eval", "animals", "--context", "8");
+    expect(2, "--context says nothing to a run that is measured on its own data");
+    run("predict", "animals", "--text", "x", "--user", "3");
+    expect(2, "--user says nothing to 'animals'");
+    run("inspect", "animals", "--json");
+    expect(0, NULL);
+    doc = json_of(last.out, strlen(last.out));
+    int64_t layers = 0;
+    gr__json config = gr__json_get(gr__json_root(doc), "config");
+    assert_true(gr__json_int(gr__json_get(config, "num_hidden_layers"), &layers) && layers == 1);
+    assert_int_equal(gr__json_kind_of(gr__json_get(config, "architectures")), GR__JSON_ARRAY);
+    gr__json_free(&doc);
 }
 
 static void quiet_run(void **state)

@@ -255,11 +255,16 @@ static int run_command(void)
     if (o.folds && (cli.n_arguments == 2 || o.ids || !is_config(first)))
         return cli_usage("--folds trains anew and wants a configuration; '%s' is trained already: take its config.yaml",
                          first);
-    if (o.report && o.folds) return cli_usage("--report shows one model; --folds trains several and keeps none");
-    if (o.report && (cli.n_arguments == 2 || o.ids))
-        return cli_usage("--report wants a configuration or the folder of a run");
+    bool data = cli.n_arguments == 2 || o.ids;
+    if (cli_check_scope(o.folds ? FOLDS
+                        : data  ? TEXTS
+                                : RUNS,
+                        o.folds ? "the mean of several models"
+                        : data  ? "a model that is measured on DATA"
+                                : "a run that is measured on its own data") != EXIT_OK)
+        return EXIT_USAGE;
     if (o.folds) return eval_folds(first);
-    if (cli.n_arguments == 2 || o.ids) return eval_model();
+    if (data) return eval_model();
     if (is_config(first)) return eval_run(first, o.out ? o.out : run_around(first));
     snprintf(config, sizeof config, "%s/config.yaml", first);
     if (stat(config, &info) == 0) return eval_run(config, first);
