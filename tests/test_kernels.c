@@ -746,6 +746,9 @@ static const struct range {
     {GR__MAP_SIGMOID, -80, 80, 4, 0},
     {GR__MAP_SIN, -1e5, 1e5, 1, 1e-9},
     {GR__MAP_COS, -1e5, 1e5, 1, 1e-9},
+    {GR__MAP_SIN, 1e5, 1e30, 0.51, 0},
+    {GR__MAP_COS, 1e5, 1e30, 0.51, 0},
+    {GR__MAP_SIN, -1e30, 1e6, 0.51, 1e-9},
     {GR__MAP_SOFTPLUS, -80, 80, 6, 0},
     {GR__MAP_ELU, -20, 5, 6, 0},
     {GR__MAP_GELU, -6, 6, 3, 4e-7},
@@ -850,7 +853,7 @@ static void special_level(void)
     static const gr__map_op op[] = {GR__MAP_EXP,        GR__MAP_LOG,      GR__MAP_LOG1P, GR__MAP_TANH,  GR__MAP_ERF,
                                     GR__MAP_SIGMOID,    GR__MAP_SOFTPLUS, GR__MAP_RELU,  GR__MAP_FLOOR, GR__MAP_ROUND,
                                     GR__MAP_ROUND_BF16, GR__MAP_CLAMP,    GR__MAP_POW_C, GR__MAP_SQRT,  GR__MAP_RECIP,
-                                    GR__MAP_SIGN,       GR__MAP_NEG,      GR__MAP_ATAN};
+                                    GR__MAP_SIGN,       GR__MAP_NEG,      GR__MAP_ATAN,  GR__MAP_SIN,   GR__MAP_COS};
     for (size_t k = 0; k < GR__COUNT(op); k++) {
         float y[8];
         gr__map_job m = {.rank = 1,
@@ -941,6 +944,7 @@ enum { MAP_N = 30011 };
 static void map_bits(void *result)
 {
     float *x = floats(MAP_N), *y = result;
+    for (int i = 0; i < MAP_N; i += 401) x[i] *= 1e12f; /* where sines leave the fast way */
     for (int op = 0; op < GR__MAP_OP_COUNT; op++, y += MAP_N) {
         gr__map_job m = {.rank = 1,
                          .dim = {MAP_N},

@@ -223,8 +223,10 @@ static void unary(const gr__map_code *code, float *d, const float *ra, int64_t n
         MAP_CASE(EXP, vexp(a))
         MAP_CASE(LOG, vlog(a))
         MAP_CASE(LOG1P, vlog1p(a))
-        MAP_SCALAR_CASE(SIN, trig_one(ra[i], 0))
-        MAP_SCALAR_CASE(COS, trig_one(ra[i], 1))
+    case GR__MAP_SIN: trig(d, ra, n, 0); break;
+    case GR__MAP_COS:
+        trig(d, ra, n, 1);
+        break;
         MAP_CASE(ATAN, vatan(a))
         MAP_CASE(ERF, verf(a))
         MAP_CASE(TANH, vtanh(a))

@@ -19,8 +19,8 @@ static void set_angles(const gr__rotary *r, int64_t position, int64_t pair, int6
                                  : (float)pow(r->theta, -2.0 * (double)(pair + i) / (double)turned);
         angle[i] = (float)position * f;
     }
-    for (int64_t i = 0; i < n; i++) t->cos[i] = trig_one(angle[i], 1);
-    for (int64_t i = 0; i < n; i++) t->sin[i] = trig_one(angle[i], 0);
+    trig(t->cos, angle, n, 1);
+    trig(t->sin, angle, n, 0);
     for (int64_t i = 0; r->inverse && i < n; i++) t->sin[i] = -t->sin[i];
 }
 

@@ -1,9 +1,14 @@
-/* sin and cos of floats up to 1e5 through double, without branches: for rotary embeddings and the map VM. Plain scalar
- * functions that the compiler vectorises; about 1e-11 of absolute error before rounding to float. */
+/* sin and cos of floats through double, without branches: for rotary embeddings and the map VM. Plain scalar functions
+ * that the compiler vectorises; about 1e-11 of absolute error before rounding to float. The reduction is good for
+ * |a| <= TRIG_NEAR; an array with a number beyond it (or NaN) goes through libm, which is rare. */
 #ifndef GR__TRIG_H
 #define GR__TRIG_H
 
 #include "base/compiler.h"
+
+#include <math.h>
+
+#define TRIG_NEAR 1e5f
 
 /* a = n*pi/2 + r, |r| <= pi/4; returns n as a double. */
 GR__INLINE double trig_reduce(double a, double *r)
@@ -43,6 +48,23 @@ GR__INLINE float trig_one(float a, double shift)
     double q = n - 4 * turn;
     double v = (q == 0 || q == 2) ? s : c;
     return (float)(q >= 2 ? -v : v);
+}
+
+GR__INLINE float trig_any(float a, double shift)
+{
+    if (fabsf(a) <= TRIG_NEAR) return trig_one(a, shift);
+    return (float)(shift == 1 ? cos((double)a) : sin((double)a));
+}
+
+/* d[n] from a[n], which may be d. */
+GR__INLINE void trig(float *d, const float *a, int64_t n, double shift)
+{
+    int far = 0;
+    for (int64_t i = 0; i < n; i++) far |= !(fabsf(a[i]) <= TRIG_NEAR);
+    if (far)
+        for (int64_t i = 0; i < n; i++) d[i] = trig_any(a[i], shift);
+    else
+        for (int64_t i = 0; i < n; i++) d[i] = trig_one(a[i], shift);
 }
 
 #endif
