@@ -47,7 +47,8 @@ typedef struct gr_tensor {
     void *data;               /* product(dim) elements, contiguous */
 } gr_tensor;
 
-/* Number of elements; 1 for rank 0. */
+/* Number of elements, 1 for rank 0, and their bytes; 0 where rank or sizes are not possible or the product is too large for
+ * the type. */
 GR_API int64_t gr_tensor_count(const gr_tensor *t);
 GR_API size_t gr_tensor_size_bytes(const gr_tensor *t);
 

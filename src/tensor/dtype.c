@@ -1,7 +1,7 @@
 /* Element types: names, sizes, one element as a double. Not for loops over large arrays: kernels do those. */
 #include "gradus/tensor.h"
 
-#include "base/status.h"
+#include "base/alloc.h"
 #include "tensor/convert.h"
 
 #include <string.h>
@@ -30,12 +30,18 @@ gr_dtype gr_dtype_from_name(const char *name)
 
 int64_t gr_tensor_count(const gr_tensor *t)
 {
-    int64_t count = 1;
-    for (int i = 0; i < t->rank; i++) count *= t->dim[i];
-    return count;
+    size_t count = 1;
+    if (!t || t->rank < 0 || t->rank > GR_MAX_RANK) return 0;
+    for (int i = 0; i < t->rank; i++)
+        if (t->dim[i] < 0 || !gr__mul_size(count, (size_t)t->dim[i], &count)) return 0;
+    return count <= INT64_MAX ? (int64_t)count : 0;
 }
 
-size_t gr_tensor_size_bytes(const gr_tensor *t) { return (size_t)gr_tensor_count(t) * gr_dtype_size_bytes(t->dtype); }
+size_t gr_tensor_size_bytes(const gr_tensor *t)
+{
+    size_t bytes = (size_t)gr_tensor_count(t);
+    return bytes && gr__mul_size(bytes, gr_dtype_size_bytes(t->dtype), &bytes) ? bytes : 0;
+}
 
 double gr_tensor_get(const gr_tensor *t, int64_t i)
 {
