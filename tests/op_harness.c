@@ -88,7 +88,7 @@ static gr_status make_outputs(op_run *r)
         in[i] = value_of(&r->in[i]);
         c.in[i] = gr__arg_there(&r->in[i]) ? &in[i] : NULL;
     }
-    GR_TRY(r->op->infer(&c));
+    GR_TRY(gr__op_infer(r->op, &c));
     r->n_out = c.n_out;
     for (int i = 0; i < c.n_out; i++) {
         gr__arg *o = &r->out[i];

@@ -31,13 +31,14 @@ extern "C" {
 
 typedef struct gr_graph gr_graph;
 
-/* A value of a graph; 0 is "none" (an optional operand left out, or the result of a failed builder). */
+/* A value of a graph; 0 is "none" (an optional operand left out, or the result of a failed builder). An operand that is
+ * required must be a value of the same graph: GR_ERR_ARGUMENT. */
 typedef int32_t gr_value;
 
 /* GR_ERR_MEMORY. The caller frees. */
 GR_API gr_status gr_graph_new(gr_graph **out);
 GR_API void gr_graph_free(gr_graph **graph);
-/* The first error that a builder met (message set again), or GR_OK. */
+/* The first error that a builder met (message set again), or GR_OK; GR_ERR_ARGUMENT for NULL, of which builders give 0. */
 GR_API gr_status gr_graph_status(const gr_graph *graph);
 
 /* ---- leaves ------------------------------------------------------------------------ */
@@ -66,18 +67,21 @@ typedef struct gr_init {
     bool fan_out_first;
 } gr_init;
 
-/* An array that the caller fills before each run. dim: 'rank' sizes, each >= 1. */
+/* An array that the caller fills before each run. dim: 'rank' sizes, each >= 1. No array of a graph, also no result of an
+ * op, has more than 2^46 elements: GR_ERR_SHAPE. */
 GR_API gr_value gr_input(gr_graph *g, const char *name, gr_dtype dtype, int rank, const int64_t *dim);
 
 /* A trainable f32 array in the store under 'path' (with the scopes that are open before it, joined by dots);
- * init NULL: zeros. The same path gives the same value again. */
+ * init NULL: zeros. The same path gives the same value again, for weights that are shared: what it was declared with first
+ * is its initialiser. */
 GR_API gr_value gr_param(gr_graph *g, const char *path, int rank, const int64_t *dim, const gr_init *init);
 
 /* Any other state: moments, statistics, caches. Not trained. */
 GR_API gr_value gr_state(gr_graph *g, const char *path, gr_dtype dtype, int rank, const int64_t *dim,
                          const gr_init *init);
 
-/* A state of which every session has its own, zero at first: KV caches. Not in the store. */
+/* A state of which every session has its own, zero at first: KV caches. Not in the store; its path is no path of a
+ * parameter or other state. */
 GR_API gr_value gr_session_state(gr_graph *g, const char *path, gr_dtype dtype, int rank, const int64_t *dim);
 
 /* A constant array (copied) and a constant of one element. */
@@ -103,11 +107,12 @@ GR_API void gr_block_push(gr_graph *g, const char *format, ...) GR_PRINTF(2, 3);
 
 /* ---- programs ---------------------------------------------------------------------- */
 
-/* Adds 'value' to what program 'program' returns, under 'name'. A program is made by its first mention. */
+/* Adds 'value' to what program 'program' returns, under 'name', which no other value has there. A program is made by its
+ * first mention. */
 GR_API void gr_output(gr_graph *g, const char *program, const char *name, gr_value value);
 /* When the program ends, 'state' becomes 'value' (same dtype and shape). Once per state and program. */
 GR_API void gr_update(gr_graph *g, const char *program, gr_value state, gr_value value);
-/* The program updates no state in a run in which 'value' (f32, one element) is infinite or NaN. */
+/* The program updates no state in a run in which 'value' (f64, f32 or bf16, one element) is infinite or NaN. */
 GR_API void gr_guard(gr_graph *g, const char *program, gr_value value);
 
 /* ---- gradients --------------------------------------------------------------------- */
@@ -126,10 +131,11 @@ GR_API gr_status gr_autocast_bf16(gr_graph *g);
 
 /* ---- looking ----------------------------------------------------------------------- */
 
+/* Of what is no value of the graph: rank 0, size 1, GR_DTYPE_NONE. */
 GR_API int gr_value_rank(const gr_graph *g, gr_value v);
 GR_API int64_t gr_value_dim(const gr_graph *g, gr_value v, int axis); /* axis < 0 counts from the end */
 GR_API gr_dtype gr_value_dtype(const gr_graph *g, gr_value v);
-/* The trainable parameters in order of creation; returns how many, fills at most 'capacity'. */
+/* The trainable parameters in order of creation; returns how many, fills at most 'capacity' (out NULL: none). */
 GR_API int gr_graph_params(const gr_graph *g, gr_value *out, int capacity);
 /* The store path of a state; "" for other values. Owned by the graph. */
 GR_API const char *gr_value_path(const gr_graph *g, gr_value v);

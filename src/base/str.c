@@ -30,17 +30,24 @@ void gr__str_add_n(gr__str *s, const char *text, size_t n)
 void gr__str_add(gr__str *s, const char *text) { gr__str_add_n(s, text, strlen(text)); }
 void gr__str_add_char(gr__str *s, char c) { gr__str_add_n(s, &c, 1); }
 
+void gr__str_vprintf(gr__str *s, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    if (n >= 0 && reserve(s, (size_t)n)) {
+        vsnprintf(s->text + s->n, (size_t)n + 1, format, again);
+        s->n += (size_t)n;
+    }
+    va_end(again);
+}
+
 void gr__str_printf(gr__str *s, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    gr__str_vprintf(s, format, args);
     va_end(args);
-    if (n < 0 || !reserve(s, (size_t)n)) return;
-    va_start(args, format);
-    vsnprintf(s->text + s->n, (size_t)n + 1, format, args);
-    va_end(args);
-    s->n += (size_t)n;
 }
 
 void gr__str_clear(gr__str *s)

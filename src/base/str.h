@@ -5,6 +5,8 @@
 
 #include "base/alloc.h"
 
+#include <stdarg.h>
+
 typedef struct gr__str {
     char *text; /* always ends with 0 once anything was added; NULL before */
     size_t n;
@@ -16,6 +18,7 @@ void gr__str_add(gr__str *s, const char *text);
 void gr__str_add_n(gr__str *s, const char *text, size_t n);
 void gr__str_add_char(gr__str *s, char c);
 void gr__str_printf(gr__str *s, const char *format, ...) GR_PRINTF(2, 3);
+void gr__str_vprintf(gr__str *s, const char *format, va_list args);
 void gr__str_clear(gr__str *s); /* empty, memory kept */
 void gr__str_release(gr__str *s);
 /* The text ("" when empty), or GR_ERR_MEMORY if any addition failed. */

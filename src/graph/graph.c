@@ -38,7 +38,26 @@ void gr_graph_free(gr_graph **graph)
 
 gr_status gr_graph_status(const gr_graph *g)
 {
+    GR_FAIL_IF(!g, GR_ERR_ARGUMENT, "the graph is NULL");
     return g->status == GR_OK ? GR_OK : gr__fail(g->status, "%s", g->message);
+}
+
+const gr__value gr__no_value = {.producer = -1};
+
+int64_t gr__value_count(const gr__value *v)
+{
+    int64_t n = 1;
+    for (int i = 0; i < v->rank; i++) n *= v->dim[i];
+    return n;
+}
+
+char *gr__shape_text(char *text, int rank, const int64_t *dim)
+{
+    size_t n = (size_t)snprintf(text, 96, "[");
+    for (int i = 0; i < rank && n < 80; i++)
+        n += (size_t)snprintf(text + n, 96 - n, "%s%lld", i ? "," : "", (long long)dim[i]);
+    snprintf(text + n, 96 - n, "]");
+    return text;
 }
 
 gr__arg gr__arg_of(const gr__value *v)
@@ -51,14 +70,14 @@ gr__arg gr__arg_of(const gr__value *v)
 
 gr_value gr__graph_fail(gr_graph *g, gr_status status, const char *format, ...)
 {
-    if (g->status != GR_OK) return 0;
-    char text[900];
+    if (gr__graph_failed(g)) return 0;
+    char text[720]; /* and 300 of the scope: a long one does not push the sentence out */
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     const char *scope = gr__str_get(&g->scope);
-    snprintf(g->message, sizeof g->message, "%s%s%s", *scope ? scope : "", *scope ? ": " : "", text);
+    snprintf(g->message, sizeof g->message, "%.300s%s%s", scope, *scope ? ": " : "", text);
     g->status = status;
     gr__fail(status, "%s", g->message);
     return 0;
@@ -72,6 +91,13 @@ static gr_value forward(gr_graph *g, gr_status status)
     return gr__graph_fail(g, status, "%s", text);
 }
 
+gr_value gr__require(gr_graph *g, const char *builder, gr_value v)
+{
+    if (gr__graph_failed(g)) return 0;
+    return gr__is_value(g, v) ? v
+                              : gr__graph_fail(g, GR_ERR_ARGUMENT, "%s: %d is not a value of this graph", builder, v);
+}
+
 static gr_value value_add(gr_graph *g, const gr__value *v)
 {
     gr_status s = gr__grow(&g->value, sizeof *g->value, g->n_values + 1, &g->value_capacity);
@@ -83,25 +109,33 @@ static gr_value value_add(gr_graph *g, const gr__value *v)
 
 /* ---- leaves ---- */
 
-static bool shape_ok(gr_graph *g, const char *what, const char *name, int rank, const int64_t *dim)
+/* More elements than any array may have, or a size below 1: the axis; -1: none. */
+static int impossible_axis(int rank, const int64_t *dim)
 {
     int64_t n = 1;
+    for (int i = 0; i < rank; i++) {
+        if (dim[i] < 1 || n > ((int64_t)1 << 46) / dim[i]) return i;
+        n *= dim[i];
+    }
+    return -1;
+}
+
+static bool leaf_ok(gr_graph *g, const char *what, const char *name, gr_dtype dtype, int rank, const int64_t *dim)
+{
+    if (gr_dtype_size_bytes(dtype) == 0)
+        return gr__graph_fail(g, GR_ERR_DTYPE, "%s '%s': %d is not a dtype", what, name, (int)dtype);
     if (rank < 0 || rank > GR_MAX_RANK)
         return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' has rank %d; 0 to %d are possible", what, name, rank,
                               GR_MAX_RANK);
-    for (int i = 0; i < rank; i++) {
-        if (dim[i] < 1 || n > ((int64_t)1 << 46) / dim[i])
-            return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' has size %lld in axis %d", what, name, (long long)dim[i],
-                                  i);
-        n *= dim[i];
-    }
-    return true;
+    if (rank && !dim) return gr__graph_fail(g, GR_ERR_ARGUMENT, "%s '%s' has no sizes", what, name);
+    int i = impossible_axis(rank, dim);
+    if (i < 0) return true;
+    return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' has size %lld in axis %d", what, name, (long long)dim[i], i);
 }
 
 static gr_value leaf(gr_graph *g, const char *kind, const char *name, gr__value v, const int64_t *dim)
 {
-    if (g->status != GR_OK) return 0;
-    if (!shape_ok(g, kind, name, v.rank, dim)) return 0;
+    if (!leaf_ok(g, kind, name, v.dtype, v.rank, dim)) return 0;
     if (v.rank) memcpy(v.dim, dim, (size_t)v.rank * sizeof *dim);
     char *key = gr__arena_printf(&g->arena, "%s:%s", kind, name);
     if (!key) return forward(g, gr__fail_memory("a graph", strlen(name)));
@@ -111,6 +145,9 @@ static gr_value leaf(gr_graph *g, const char *kind, const char *name, gr__value 
         if (o->dtype != v.dtype || o->rank != v.rank || memcmp(o->dim, v.dim, sizeof v.dim) != 0)
             return gr__graph_fail(g, GR_ERR_SHAPE, "%s '%s' is declared twice with different shapes or dtypes", kind,
                                   name);
+        if (o->per_session != v.per_session)
+            return gr__graph_fail(g, GR_ERR_ARGUMENT, "%s '%s' is declared both as the session's and as the store's",
+                                  kind, name);
         return (gr_value)*known;
     }
     v.name = strchr(key, ':') + 1;
@@ -123,16 +160,22 @@ static gr_value leaf(gr_graph *g, const char *kind, const char *name, gr__value 
     return id;
 }
 
+static bool named(gr_graph *g, const char *what, const char *name)
+{
+    if (gr__graph_failed(g)) return false;
+    return (name && *name) || gr__graph_fail(g, GR_ERR_ARGUMENT, "%s without a name", what);
+}
+
 gr_value gr_input(gr_graph *g, const char *name, gr_dtype dtype, int rank, const int64_t *dim)
 {
+    if (!named(g, "an input", name)) return 0;
     return leaf(g, "input", name, (gr__value){.dtype = dtype, .rank = rank, .role = GR__ROLE_INPUT}, dim);
 }
 
-static gr_value state(gr_graph *g, const char *path, gr_dtype dtype, int rank, const int64_t *dim, const gr_init *init,
-                      bool trainable)
+static gr_value state(gr_graph *g, const char *path, gr__value v, const int64_t *dim, const gr_init *init)
 {
-    if (g->status != GR_OK) return 0;
-    gr__value v = {.dtype = dtype, .rank = rank, .role = GR__ROLE_STATE, .trainable = trainable};
+    if (!named(g, "a state", path)) return 0;
+    v.role = GR__ROLE_STATE;
     if (init) v.init = *init;
     const char *scope = gr__str_get(&g->scope);
     char *full = *scope ? gr__arena_printf(&g->arena, "%s.%s", scope, path) : gr__arena_strdup(&g->arena, path);
@@ -142,34 +185,35 @@ static gr_value state(gr_graph *g, const char *path, gr_dtype dtype, int rank, c
 
 gr_value gr_param(gr_graph *g, const char *path, int rank, const int64_t *dim, const gr_init *init)
 {
-    return state(g, path, GR_F32, rank, dim, init, true);
+    return state(g, path, (gr__value){.dtype = GR_F32, .rank = rank, .trainable = true}, dim, init);
 }
 
 gr_value gr_state(gr_graph *g, const char *path, gr_dtype dtype, int rank, const int64_t *dim, const gr_init *init)
 {
-    return state(g, path, dtype, rank, dim, init, false);
+    return state(g, path, (gr__value){.dtype = dtype, .rank = rank}, dim, init);
 }
 
 gr_value gr_session_state(gr_graph *g, const char *path, gr_dtype dtype, int rank, const int64_t *dim)
 {
-    gr_value v = state(g, path, dtype, rank, dim, NULL, false);
-    if (v) g->value[v - 1].per_session = true;
-    return v;
+    return state(g, path, (gr__value){.dtype = dtype, .rank = rank, .per_session = true}, dim, NULL);
 }
 
 /* ---- scopes ---- */
 
 static void scope_push(gr_graph *g, const char *format, va_list args)
 {
-    char name[256];
-    vsnprintf(name, sizeof name, format, args);
+    if (gr__graph_failed(g)) return;
+    if (!format) {
+        gr__graph_fail(g, GR_ERR_ARGUMENT, "a scope without a name");
+        return;
+    }
     if (g->n_scopes == GR__MAX_SCOPES) {
         gr__graph_fail(g, GR_ERR_LIMIT, "more than %d scopes are open", GR__MAX_SCOPES);
         return;
     }
     g->scope_mark[g->n_scopes++] = g->scope.n;
     if (g->scope.n) gr__str_add_char(&g->scope, '.');
-    gr__str_add(&g->scope, name);
+    gr__str_vprintf(&g->scope, format, args);
     gr_status s = gr__str_check(&g->scope);
     if (s != GR_OK) forward(g, s);
 }
@@ -188,7 +232,7 @@ void gr_block_push(gr_graph *g, const char *format, ...)
     va_start(args, format);
     scope_push(g, format, args);
     va_end(args);
-    if (g->status != GR_OK) return;
+    if (gr__graph_failed(g)) return;
     char *name = gr__arena_strdup(&g->arena, gr__str_get(&g->scope));
     if (!name || gr__grow(&g->block, sizeof *g->block, g->n_blocks + 1, &g->block_capacity) != GR_OK)
         gr__graph_fail(g, GR_ERR_MEMORY, "out of memory for a block");
@@ -198,7 +242,7 @@ void gr_block_push(gr_graph *g, const char *format, ...)
 
 void gr_scope_pop(gr_graph *g)
 {
-    if (g->n_scopes == 0) return;
+    if (!g || g->n_scopes == 0) return;
     g->scope.n = g->scope_mark[--g->n_scopes];
     if (g->scope.text) g->scope.text[g->scope.n] = 0;
 }
@@ -238,20 +282,30 @@ static gr_status append(gr_graph *g, const gr__node *like, const gr_value *in, i
     return GR_OK;
 }
 
+gr_status gr__op_infer(const gr__op *op, gr__infer *c)
+{
+    char shape[96];
+    GR_TRY(op->infer(c));
+    for (int i = 0; i < c->n_out; i++)
+        GR_FAIL_IF(impossible_axis(c->out[i].rank, c->out[i].dim) >= 0, GR_ERR_SHAPE, "%s: a result of shape %s", c->op,
+                   gr__shape_text(shape, c->out[i].rank, c->out[i].dim));
+    return GR_OK;
+}
+
 gr_value gr__node_add(gr_graph *g, const gr__op *op, const gr_value *in, int n_in, const void *attr, gr_value *outs)
 {
     if (outs) memset(outs, 0, sizeof *outs * (size_t)(op->n_out ? op->n_out : 1));
-    if (g->status != GR_OK) return 0;
+    if (gr__graph_failed(g)) return 0;
     if (n_in < op->min_in || n_in > op->max_in)
         return gr__graph_fail(g, GR_ERR_ARGUMENT, "%s takes %d to %d operands, not %d", op->name, op->min_in,
                               op->max_in, n_in);
     gr__infer c = {.op = op->name, .attr = attr, .n_in = n_in, .n_out = op->n_out};
     for (int i = 0; i < n_in; i++) {
-        if (in[i] < 0 || (size_t)in[i] > g->n_values || (in[i] == 0 && i < op->min_in))
+        if (!gr__is_value(g, in[i]) && (in[i] != 0 || i < op->min_in))
             return gr__graph_fail(g, GR_ERR_ARGUMENT, "%s: operand %d is not a value of this graph", op->name, i);
         c.in[i] = in[i] ? gr__value_get(g, in[i]) : NULL;
     }
-    gr_status s = op->infer(&c);
+    gr_status s = gr__op_infer(op, &c);
     if (s != GR_OK) return forward(g, s);
     gr__node n = {.op = op,
                   .n_out = c.n_out,
@@ -319,24 +373,23 @@ void gr__replace_uses(gr_graph *g, gr_value from, gr_value to)
 
 /* ---- looking ---- */
 
-int gr_value_rank(const gr_graph *g, gr_value v) { return v ? gr__value_get(g, v)->rank : 0; }
+int gr_value_rank(const gr_graph *g, gr_value v) { return gr__value_get(g, v)->rank; }
 
 int64_t gr_value_dim(const gr_graph *g, gr_value v, int axis)
 {
-    if (!v) return 1;
     const gr__value *x = gr__value_get(g, v);
     if (axis < 0) axis += x->rank;
     return axis < 0 || axis >= x->rank ? 1 : x->dim[axis];
 }
 
-gr_dtype gr_value_dtype(const gr_graph *g, gr_value v) { return v ? gr__value_get(g, v)->dtype : GR_DTYPE_NONE; }
+gr_dtype gr_value_dtype(const gr_graph *g, gr_value v) { return gr__value_get(g, v)->dtype; }
 
 int gr_graph_params(const gr_graph *g, gr_value *out, int capacity)
 {
     int n = 0;
-    for (size_t i = 0; i < g->n_values; i++)
+    for (size_t i = 0; g && i < g->n_values; i++)
         if (g->value[i].trainable) {
-            if (n < capacity) out[n] = (gr_value)(i + 1);
+            if (out && n < capacity) out[n] = (gr_value)(i + 1);
             n++;
         }
     return n;
@@ -344,5 +397,6 @@ int gr_graph_params(const gr_graph *g, gr_value *out, int capacity)
 
 const char *gr_value_path(const gr_graph *g, gr_value v)
 {
-    return v && gr__value_get(g, v)->role == GR__ROLE_STATE ? gr__value_get(g, v)->name : "";
+    const gr__value *x = gr__value_get(g, v);
+    return x->role == GR__ROLE_STATE ? x->name : "";
 }

@@ -93,18 +93,37 @@ struct gr_graph {
     char message[1024];
 };
 
-GR__INLINE const gr__value *gr__value_get(const gr_graph *g, gr_value v) { return &g->value[v - 1]; }
+GR__INLINE bool gr__graph_failed(const gr_graph *g) { return !g || g->status != GR_OK; }
+GR__INLINE bool gr__is_value(const gr_graph *g, gr_value v) { return g && v > 0 && (size_t)v <= g->n_values; }
+/* What is no value of the graph has no dtype, no axes and no producer: builders may ask before they know. */
+extern const gr__value gr__no_value;
+GR__INLINE const gr__value *gr__value_get(const gr_graph *g, gr_value v)
+{
+    return gr__is_value(g, v) ? &g->value[v - 1] : &gr__no_value;
+}
 GR__INLINE const gr__node *gr__producer(const gr_graph *g, gr_value v)
 {
-    int32_t n = g->value[v - 1].producer;
+    int32_t n = gr__value_get(g, v)->producer;
     return n < 0 ? NULL : &g->node[n];
 }
+
+/* What ops compute in. */
+GR__INLINE bool gr__is_float(gr_dtype t) { return t == GR_F64 || t == GR_F32 || t == GR_BF16; }
+
+/* Elements: at most 2^46, every builder sees to that. */
+int64_t gr__value_count(const gr__value *v);
+/* "[4,64,128]" into 'text' of 96 bytes; returns it. */
+char *gr__shape_text(char *text, int rank, const int64_t *dim);
 
 /* As an operand that lies contiguous; no data. */
 gr__arg gr__arg_of(const gr__value *v);
 
 /* Keeps the first error (with the scope) and returns 0. */
 gr_value gr__graph_fail(gr_graph *g, gr_status status, const char *format, ...) GR_PRINTF(3, 4);
+
+/* v, or 0 where the graph has failed or fails now because v is no value of it: for builders that look at an operand before
+ * (or without) making a node of it. */
+gr_value gr__require(gr_graph *g, const char *builder, gr_value v);
 
 /* Appends a node; returns its first output, all outputs in 'outs' when given. Attributes are copied. Returns 0 after an
  * error, also when a required operand is 0 because an earlier builder failed. */

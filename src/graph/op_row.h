@@ -33,6 +33,9 @@ typedef struct gr__infer {
     int n_out;                       /* preset from the row; ops with a variable number set it */
 } gr__infer;
 
+/* The op's shape rule, and that its results are arrays that can be (sizes of 1 and more, at most 2^46 elements). */
+gr_status gr__op_infer(const gr__op *op, gr__infer *c);
+
 typedef struct gr__grad {
     gr_graph *g;
     const gr__node *node;           /* a copy: appending nodes does not move it */

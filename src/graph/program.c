@@ -18,19 +18,37 @@ gr__program *gr__program_get(gr_graph *g, const char *name, bool make)
     return &g->program[g->n_programs++];
 }
 
-static bool valid(gr_graph *g, const char *what, gr_value v)
+/* The program that 'builder' puts 'value' into; NULL after a failure. */
+static gr__program *program_for(gr_graph *g, const char *builder, const char *program, gr_value value)
 {
-    if (g->status != GR_OK) return false;
-    if (v >= 1 && (size_t)v <= g->n_values) return true;
-    gr__graph_fail(g, GR_ERR_ARGUMENT, "%s: not a value of this graph", what);
+    if (!gr__require(g, builder, value)) return NULL;
+    if (program) return gr__program_get(g, program, true);
+    gr__graph_fail(g, GR_ERR_ARGUMENT, "%s: the program has no name", builder);
+    return NULL;
+}
+
+/* Whether the program has an output of this name; of another value it is an error. */
+static bool has_output(gr_graph *g, const gr__program *p, const char *name, gr_value value)
+{
+    for (size_t i = 0; i < p->n_outputs; i++) {
+        if (strcmp(p->output[i].name, name) != 0) continue;
+        if (p->output[i].value != value)
+            gr__graph_fail(g, GR_ERR_ARGUMENT, "program '%s' has two outputs '%s'", p->name, name);
+        return true;
+    }
     return false;
 }
 
 void gr_output(gr_graph *g, const char *program, const char *name, gr_value value)
 {
-    if (!valid(g, name, value)) return;
-    gr__program *p = gr__program_get(g, program, true);
-    char *copy = p ? gr__arena_strdup(&g->arena, name) : NULL;
+    gr__program *p = program_for(g, "output", program, value);
+    if (!p) return;
+    if (!name || !*name) {
+        gr__graph_fail(g, GR_ERR_ARGUMENT, "an output of program '%s' without a name", program);
+        return;
+    }
+    if (has_output(g, p, name, value)) return;
+    char *copy = gr__arena_strdup(&g->arena, name);
     if (!copy || gr__grow(&p->output, sizeof *p->output, p->n_outputs + 1, &p->output_capacity) != GR_OK) {
         gr__graph_fail(g, GR_ERR_MEMORY, "out of memory for output '%s'", name);
         return;
@@ -40,10 +58,9 @@ void gr_output(gr_graph *g, const char *program, const char *name, gr_value valu
 
 void gr_update(gr_graph *g, const char *program, gr_value state_value, gr_value value)
 {
-    if (!valid(g, program, state_value) || !valid(g, program, value)) return;
+    gr__program *p = program_for(g, "update", program, value);
+    if (!p || !gr__require(g, "update", state_value)) return;
     const gr__value *s = gr__value_get(g, state_value), *v = gr__value_get(g, value);
-    gr__program *p = gr__program_get(g, program, true);
-    if (!p) return;
     if (s->role != GR__ROLE_STATE) {
         gr__graph_fail(g, GR_ERR_ARGUMENT, "program '%s' updates a value that is not a state", program);
         return;
@@ -65,9 +82,16 @@ void gr_update(gr_graph *g, const char *program, gr_value state_value, gr_value 
 
 void gr_guard(gr_graph *g, const char *program, gr_value value)
 {
-    if (!valid(g, program, value)) return;
-    gr__program *p = gr__program_get(g, program, true);
+    gr__program *p = program_for(g, "guard", program, value);
     if (!p) return;
+    const gr__value *v = gr__value_get(g, value);
+    bool number = gr__is_float(v->dtype);
+    if (!number || gr__value_count(v) != 1) {
+        gr__graph_fail(g, number ? GR_ERR_SHAPE : GR_ERR_DTYPE,
+                       "the guard of program '%s' is %s of %lld elements, not one f64, f32 or bf16", program,
+                       gr_dtype_name(v->dtype), (long long)gr__value_count(v));
+        return;
+    }
     if (gr__grow(&p->guard, sizeof *p->guard, p->n_guards + 1, &p->guard_capacity) != GR_OK)
         gr__graph_fail(g, GR_ERR_MEMORY, "out of memory for a guard");
     else

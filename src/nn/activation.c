@@ -7,11 +7,7 @@
 
 #include <string.h>
 
-static gr_value none(gr_graph *g, gr_value x)
-{
-    (void)g;
-    return x;
-}
+static gr_value none(gr_graph *g, gr_value x) { return gr__require(g, "activation", x); }
 static gr_value leaky_relu(gr_graph *g, gr_value x) { return gr_leaky_relu(g, x, 0.01); }
 static gr_value elu(gr_graph *g, gr_value x) { return gr_elu(g, x, 1); }
 

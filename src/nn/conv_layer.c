@@ -2,7 +2,7 @@
 #include "gradus/nn.h"
 
 #include "nn/layer.h"
-#include "op/op.h"
+#include "op/window.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,8 +33,8 @@ static bool pad_same(gr_graph *g, gr_value x, const int64_t *window, gr_conv_opt
         int64_t places = (size + stride[i] - 1) / stride[i];
         int64_t missing = (places - 1) * stride[i] + (window[i] - 1) * dilation[i] + 1 - size;
         if (missing < 0) missing = 0;
-        o->before[i] += missing / 2;
-        o->after[i] += missing - missing / 2;
+        o->before[i] = gr__padding(o->before[i], missing / 2);
+        o->after[i] = gr__padding(o->after[i], missing - missing / 2);
     }
     return true;
 }
@@ -44,7 +44,7 @@ static gr_value layer(gr_graph *g, const char *name, gr_value x, int64_t out, in
 {
     gr_conv_layer_options o = options ? *options : (gr_conv_layer_options){0};
     int axes = gr_value_rank(g, x) - 2;
-    if (!x) return 0;
+    if (!gr__require(g, "conv layer", x)) return 0;
     if (axes < 1 || axes > MOST_AXES)
         return gr__graph_fail(
             g, GR_ERR_SHAPE,
@@ -105,7 +105,7 @@ gr_value gr_batch_norm_layer(gr_graph *g, const char *name, gr_value x, const gr
 {
     gr_batch_norm_options o = options ? *options : (gr_batch_norm_options){0};
     double momentum = o.momentum != 0 ? o.momentum : 0.1;
-    if (!x) return 0;
+    if (!gr__require(g, "batch norm layer", x)) return 0;
     if (!(momentum > 0 && momentum <= 1))
         return gr__graph_fail(g, GR_ERR_ARGUMENT, "batch norm '%s': momentum %g is not in (0, 1]", name ? name : "",
                               momentum);
@@ -137,7 +137,6 @@ gr_value gr_group_norm_layer(gr_graph *g, const char *name, gr_value x, int64_t 
 {
     gr_norm_options o = options ? *options : (gr_norm_options){0};
     int64_t c = gr_value_dim(g, x, -1);
-    if (!x) return 0;
     bool entered = gr__layer_enter(g, name);
     gr_value gamma = o.no_affine ? 0 : gr_param(g, "weight", 1, &c, &ones);
     gr_value beta = o.no_affine || o.no_bias ? 0 : gr_param(g, "bias", 1, &c, NULL);

@@ -22,7 +22,7 @@ void gr__layer_leave(gr_graph *g, bool entered)
 gr_value gr_linear(gr_graph *g, const char *name, gr_value x, int64_t out, const gr_linear_options *options)
 {
     gr_linear_options o = options ? *options : (gr_linear_options){0};
-    if (!x) return 0;
+    if (!gr__require(g, "linear", x)) return 0;
     int64_t in = gr_value_dim(g, x, -1);
     double bound = 1 / sqrt((double)in);
     gr_init standard = {.kind = GR_INIT_UNIFORM, .a = -bound, .b = bound};
@@ -74,7 +74,9 @@ gr_value gr_rms_norm_layer(gr_graph *g, const char *name, gr_value x, const gr_n
 gr_value gr_mlp(gr_graph *g, const char *name, gr_value x, const int64_t *size, int n, const gr_mlp_options *options)
 {
     gr_mlp_options o = options ? *options : (gr_mlp_options){0};
-    if (n < 1) return gr__graph_fail(g, GR_ERR_ARGUMENT, "mlp '%s' has no layers", name ? name : "");
+    if (n < 1 || !size) return gr__graph_fail(g, GR_ERR_ARGUMENT, "mlp '%s' has no layers", name ? name : "");
+    if (!(o.dropout >= 0 && o.dropout < 1))
+        return gr__graph_fail(g, GR_ERR_ARGUMENT, "mlp '%s': dropout %g is not in [0, 1)", name ? name : "", o.dropout);
     bool entered = gr__layer_enter(g, name);
     for (int i = 0, module = 0; i < n; i++, module++) {
         char number[16];

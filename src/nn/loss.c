@@ -10,7 +10,7 @@ gr_value gr__loss_wide(gr_graph *g, gr_value x)
 bool gr__loss_fits(gr_graph *g, const char *name, gr_value prediction, gr_value target, const gr_loss_options *o)
 {
     char a[96], b[96];
-    if (!prediction || !target) return false;
+    if (!gr__require(g, name, prediction) || !gr__require(g, name, target)) return false;
     const gr__value *p = gr__value_get(g, prediction), *t = gr__value_get(g, target);
     if (o->broadcast || gr__same_shape(p, t)) return true;
     gr__graph_fail(g, GR_ERR_SHAPE, "%s: the prediction has shape %s, the target %s; reshape one or allow broadcasting",
@@ -21,6 +21,7 @@ bool gr__loss_fits(gr_graph *g, const char *name, gr_value prediction, gr_value 
 gr_value gr__loss_align(gr_graph *g, const char *name, gr_value weights, gr_value each)
 {
     char a[96], b[96];
+    if (!gr__require(g, name, weights) || !gr__require(g, name, each)) return 0;
     gr__value w = *gr__value_get(g, weights), e = *gr__value_get(g, each);
     bool fits = w.rank <= e.rank;
     for (int i = 0; fits && i < w.rank; i++) fits = w.dim[i] == e.dim[i] || w.dim[i] == 1;
@@ -35,7 +36,7 @@ gr_value gr__loss_align(gr_graph *g, const char *name, gr_value weights, gr_valu
 
 gr_loss gr__loss_total(gr_graph *g, const char *name, gr_value each, gr_value weights, double factor)
 {
-    if (!each) return (gr_loss){0};
+    if (!gr__require(g, name, each)) return (gr_loss){0};
     double n = (double)gr__value_count(gr__value_get(g, each));
     gr_loss loss;
     if (weights) {

@@ -30,7 +30,7 @@ static gr_value rows(gr_graph *g, gr_value x)
 static bool targets_fit(gr_graph *g, const char *name, gr_value x, gr_value targets)
 {
     char a[96], b[96];
-    if (!x || !targets) return false;
+    if (!gr__require(g, name, x) || !gr__require(g, name, targets)) return false;
     gr__value v = *gr__value_get(g, x);
     const gr__value *t = gr__value_get(g, targets);
     int rank = v.rank--;

@@ -77,24 +77,31 @@ static gr_value one(gr_graph *g, stack *s, gr_value x, int64_t layer, int64_t di
 
 static bool fits(gr_graph *g, const char *name, gr_value x, const stack *s)
 {
-    int64_t states = s->layers * s->directions;
-    if (!x) return false;
+    if (!gr__require(g, "recurrent layer", x)) return false;
     if (gr_value_rank(g, x) != 3) {
         gr__graph_fail(g, GR_ERR_SHAPE,
                        "recurrent layer '%s' of a value with %d axes; it needs batch, time and channels",
                        name ? name : "", gr_value_rank(g, x));
         return false;
     }
-    if (s->hidden < 1 || s->layers < 1 || states > MOST_STATES) {
+    if (s->hidden < 1 || s->hidden > INT32_MAX || s->layers < 1 || s->layers > MOST_STATES / s->directions) {
         gr__graph_fail(g, GR_ERR_ARGUMENT, "recurrent layer '%s': %lld layers of %lld units; up to %d directions fit",
                        name ? name : "", (long long)s->layers, (long long)s->hidden, MOST_STATES);
         return false;
     }
+    if (!(s->o->dropout >= 0 && s->o->dropout < 1)) {
+        gr__graph_fail(g, GR_ERR_ARGUMENT, "recurrent layer '%s': dropout %g is not in [0, 1)", name ? name : "",
+                       s->o->dropout);
+        return false;
+    }
     const gr_value given[] = {s->o->h0, s->o->c0};
+    int64_t states = s->layers * s->directions;
     for (int i = 0; i < 2; i++) {
         gr_value v = given[i];
-        if (!v || (gr_value_rank(g, v) == 3 && gr_value_dim(g, v, 0) == states && gr_value_dim(g, v, 2) == s->hidden &&
-                   gr_value_dim(g, v, 1) == gr_value_dim(g, x, 0)))
+        if (!v) continue;
+        if (!gr__require(g, "recurrent layer", v)) return false;
+        if (gr_value_rank(g, v) == 3 && gr_value_dim(g, v, 0) == states && gr_value_dim(g, v, 2) == s->hidden &&
+            gr_value_dim(g, v, 1) == gr_value_dim(g, x, 0))
             continue;
         gr__graph_fail(g, GR_ERR_SHAPE, "recurrent layer '%s': %s is not (%lld, %lld, %lld), layers*directions first",
                        name ? name : "", i ? "c0" : "h0", (long long)states, (long long)gr_value_dim(g, x, 0),

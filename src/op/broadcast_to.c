@@ -10,13 +10,10 @@ static gr_status infer(gr__infer *c)
     char from[96], to[96];
     GR_FAIL_IF(a->rank < x->rank || a->rank > GR_MAX_RANK, GR_ERR_SHAPE, "broadcast_to: from %d axes to %d", x->rank,
                a->rank);
-    int64_t n = 1;
     for (int i = 0; i < a->rank; i++) {
         int64_t have = i < a->rank - x->rank ? 1 : x->dim[i - (a->rank - x->rank)];
-        bool fits = a->dim[i] >= 1 && (have == 1 || have == a->dim[i]) && n <= ((int64_t)1 << 46) / a->dim[i];
-        GR_FAIL_IF(!fits, GR_ERR_SHAPE, "broadcast_to: %s cannot become %s", gr__shape_text(from, x->rank, x->dim),
-                   gr__shape_text(to, a->rank, a->dim));
-        n *= a->dim[i];
+        GR_FAIL_IF(have != 1 && have != a->dim[i], GR_ERR_SHAPE, "broadcast_to: %s cannot become %s",
+                   gr__shape_text(from, x->rank, x->dim), gr__shape_text(to, a->rank, a->dim));
     }
     c->out[0].dtype = x->dtype;
     c->out[0].rank = a->rank;
@@ -62,8 +59,8 @@ const gr__op gr__op_broadcast_to = {
 gr_value gr_broadcast_to(gr_graph *g, gr_value x, int rank, const int64_t *dim)
 {
     gr__shape_attr a = {.rank = rank};
-    if (rank > 0 && rank <= GR_MAX_RANK) memcpy(a.dim, dim, (size_t)rank * sizeof *dim);
-    bool same = x && rank == gr_value_rank(g, x);
+    if (!gr__copy_dims(g, "broadcast_to", rank, dim, a.dim)) return 0;
+    bool same = gr__is_value(g, x) && rank == gr_value_rank(g, x);
     for (int i = 0; same && i < rank; i++) same = dim[i] == gr_value_dim(g, x, i);
     return same ? x : gr__node_add(g, &gr__op_broadcast_to, &x, 1, &a, NULL);
 }

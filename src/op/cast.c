@@ -71,6 +71,6 @@ const gr__op gr__op_cast = {
 
 gr_value gr_cast(gr_graph *g, gr_value x, gr_dtype dtype)
 {
-    if (x && gr_value_dtype(g, x) == dtype) return x;
+    if (gr__is_value(g, x) && gr_value_dtype(g, x) == dtype) return x;
     return gr__node_add(g, &gr__op_cast, &x, 1, &(gr__cast_attr){dtype}, NULL);
 }

@@ -52,5 +52,5 @@ const gr__op gr__op_cast_like = {
 
 gr_value gr_cast_like(gr_graph *g, gr_value x, gr_value like)
 {
-    return x && like ? gr__node_add(g, &gr__op_cast_like, (gr_value[]){x, like}, 2, NULL, NULL) : 0;
+    return gr__node_add(g, &gr__op_cast_like, (gr_value[]){x, like}, 2, NULL, NULL);
 }

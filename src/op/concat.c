@@ -87,6 +87,9 @@ const gr__op gr__op_concat = {
 gr_value gr_concat(gr_graph *g, const gr_value *x, int n, int axis)
 {
     if (n < 1 || n > 16) return gr__graph_fail(g, GR_ERR_ARGUMENT, "concat takes 1 to 16 operands, not %d", n);
-    gr__concat_attr a = {axis < 0 ? axis + gr_value_rank(g, x[0]) : axis};
-    return n == 1 && x[0] ? x[0] : gr__node_add(g, &gr__op_concat, x, n, &a, NULL);
+    if (!x) return gr__graph_fail(g, GR_ERR_ARGUMENT, "concat: the operands are NULL");
+    int rank = gr_value_rank(g, x[0]);
+    gr__concat_attr a = {gr__axis(axis, rank)};
+    if (n == 1 && a.axis >= 0 && a.axis < rank) return x[0];
+    return gr__node_add(g, &gr__op_concat, x, n, &a, NULL);
 }

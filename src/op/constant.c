@@ -70,7 +70,7 @@ static gr_status check(const gr_tensor *value)
 
 gr_value gr_constant(gr_graph *g, const gr_tensor *value)
 {
-    if (g->status != GR_OK) return 0;
+    if (gr__graph_failed(g)) return 0;
     gr__constant_attr a = {0};
     gr_status s = check(value);
     if (s == GR_OK) {

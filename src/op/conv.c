@@ -44,8 +44,7 @@ gr_status gr__conv_out_dtype(gr__infer *c)
     c->out[0].dtype = a->out_dtype ? a->out_dtype : c->in[0]->dtype;
     GR_FAIL_IF(c->in[0]->dtype == GR_F32 && c->out[0].dtype == GR_BF16, GR_ERR_DTYPE,
                "%s: f32 operands cannot give bf16", c->op);
-    GR_TRY(gr__want_out_dtype(c, c->in[0]->dtype, c->out[0].dtype));
-    return gr__want_possible(c, &c->out[0]);
+    return gr__want_out_dtype(c, c->in[0]->dtype, c->out[0].dtype);
 }
 
 gr__conv_shape gr__conv_shape_of(const gr__conv_attr *a, const gr__arg *x, const gr__arg *w, const gr__arg *y)
@@ -287,8 +286,8 @@ static gr__conv_attr attr_of(const gr_conv_options *o, int axes)
     gr__spread(o->stride, axes, 1, a.window.stride);
     gr__spread(o->dilation, axes, 1, a.window.dilation);
     for (int i = 0; i < axes; i++) {
-        a.window.before[i] = o->padding + o->before[i];
-        a.window.after[i] = o->padding + o->after[i];
+        a.window.before[i] = gr__padding(o->padding, o->before[i]);
+        a.window.after[i] = gr__padding(o->padding, o->after[i]);
     }
     return a;
 }
@@ -297,6 +296,9 @@ gr_value gr_conv(gr_graph *g, gr_value x, gr_value weight, const gr_conv_options
 {
     gr_conv_options o = options ? *options : (gr_conv_options){0};
     gr__conv_attr a = attr_of(&o, gr__spatial_axes(g, x));
+    for (int i = 0; i < a.window.axes; i++)
+        if (o.output_padding[i])
+            return gr__graph_fail(g, GR_ERR_ARGUMENT, "conv: 'output_padding' is for transposed convolutions");
     return gr__node_add(g, &gr__op_conv, (gr_value[]){x, weight, o.bias}, o.bias ? 3 : 2, &a, NULL);
 }
 
@@ -305,23 +307,26 @@ gr_value gr_conv_transpose(gr_graph *g, gr_value x, gr_value weight, const gr_co
     gr_conv_options o = options ? *options : (gr_conv_options){0};
     int axes = gr__spatial_axes(g, x);
     gr__conv_attr a = attr_of(&o, axes);
-    if (x && weight && gr_value_rank(g, weight) != axes + 2)
+    if (!gr__require(g, "conv_transpose", x) || !gr__require(g, "conv_transpose", weight)) return 0;
+    if (gr_value_rank(g, weight) != axes + 2)
         return gr__graph_fail(g, GR_ERR_SHAPE, "conv_transpose: x has %d axes, the weight %d", gr_value_rank(g, x),
                               gr_value_rank(g, weight));
-    for (int i = 0; x && weight && i < axes; i++) {
+    for (int i = 0; i < axes; i++) {
         int64_t reach = gr_value_dim(g, weight, 2 + i), extra = o.output_padding[i];
         if (extra < 0 || extra >= a.window.stride[i])
             return gr__graph_fail(g, GR_ERR_ARGUMENT,
                                   "conv_transpose: output_padding %lld in spatial axis %d of stride %lld",
                                   (long long)extra, i, (long long)a.window.stride[i]);
         int64_t limit = (int64_t)1 << 30, steps = gr_value_dim(g, x, 1 + i) - 1;
+        int64_t before = a.window.before[i], after = a.window.after[i];
         if (a.window.stride[i] > limit || a.window.dilation[i] > limit || a.window.dilation[i] < 1 || reach > limit ||
-            steps > limit)
+            steps > limit || before < 0 || before > limit || after < 0 || after > limit)
             return gr__graph_fail(
-                g, GR_ERR_ARGUMENT, "conv_transpose: stride %lld, dilation %lld, window %lld, size %lld",
-                (long long)a.window.stride[i], (long long)a.window.dilation[i], (long long)reach, (long long)steps + 1);
-        a.size[i] = steps * a.window.stride[i] - a.window.before[i] - a.window.after[i] +
-                    a.window.dilation[i] * (reach - 1) + 1 + extra;
+                g, GR_ERR_ARGUMENT,
+                "conv_transpose: stride %lld, dilation %lld, window %lld, size %lld, padding %lld and %lld",
+                (long long)a.window.stride[i], (long long)a.window.dilation[i], (long long)reach, (long long)steps + 1,
+                (long long)before, (long long)after);
+        a.size[i] = steps * a.window.stride[i] - before - after + a.window.dilation[i] * (reach - 1) + 1 + extra;
     }
     gr_value y = gr__node_add(g, &gr__op_conv_transpose, (gr_value[]){x, weight}, 2, &a, NULL);
     return o.bias ? gr_add(g, y, o.bias) : y;

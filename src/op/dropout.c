@@ -62,6 +62,6 @@ const gr__op gr__op_dropout = {
 
 gr_value gr_dropout(gr_graph *g, gr_value x, double p)
 {
-    if (p == 0) return x;
+    if (p == 0) return gr__require(g, "dropout", x);
     return gr__node_add(g, &gr__op_dropout, &x, 1, &(gr__dropout_attr){p}, NULL);
 }

@@ -212,7 +212,7 @@ gr_value gr_embedding_bag(gr_graph *g, gr_value table, gr_value ids, const gr_ba
     gr_value out[2] = {0};
     if ((unsigned)o.kind > GR_BAG_MAX)
         return gr__graph_fail(g, GR_ERR_ARGUMENT, "embedding_bag: there is no kind %d", (int)o.kind);
-    gr_value weights = o.weights && table ? gr_cast(g, o.weights, gr__stats_dtype(gr_value_dtype(g, table))) : 0;
+    gr_value weights = o.weights ? gr_cast(g, o.weights, gr__stats_dtype(gr_value_dtype(g, table))) : 0;
     bag_node(g, (gr_value[]){table, ids, weights}, o.kind, GR_DTYPE_NONE, out);
     return out[0];
 }

@@ -10,12 +10,6 @@ static gr_status infer(gr__infer *c)
                (int)a->dtype);
     GR_FAIL_IF(a->rank < 0 || a->rank > GR_MAX_RANK, GR_ERR_SHAPE, "fill: rank %d; 0 to %d are possible", a->rank,
                GR_MAX_RANK);
-    int64_t n = 1;
-    for (int i = 0; i < a->rank; i++) {
-        GR_FAIL_IF(a->dim[i] < 1 || n > ((int64_t)1 << 46) / a->dim[i], GR_ERR_SHAPE, "fill: size %lld in axis %d",
-                   (long long)a->dim[i], i);
-        n *= a->dim[i];
-    }
     gr__value *out = &c->out[0];
     out->dtype = a->dtype;
     out->rank = a->rank;
@@ -56,7 +50,7 @@ const gr__op gr__op_fill = {
 gr_value gr_fill(gr_graph *g, gr_dtype dtype, int rank, const int64_t *dim, double value)
 {
     gr__fill_attr a = {.map = {&gr__op_fill, value, 0}, .dtype = dtype, .rank = rank};
-    if (rank > 0 && rank <= GR_MAX_RANK) memcpy(a.dim, dim, (size_t)rank * sizeof *dim);
+    if (!gr__copy_dims(g, "fill", rank, dim, a.dim)) return 0;
     return gr__node_add(g, &gr__op_fill, NULL, 0, &a, NULL);
 }
 

@@ -54,7 +54,7 @@ static gr_status infer(gr__infer *c)
     GR_TRY(gr__pool_places(c, x->dim + 1, c->out[0].dim + 1));
     c->out[1] = c->out[0];
     c->out[1].dtype = GR_I32;
-    return gr__want_possible(c, &c->out[0]);
+    return GR_OK;
 }
 
 static void grad(gr__grad *c)
@@ -164,9 +164,10 @@ static gr_value max_pool(gr_graph *g, gr_value x, const gr__pool_attr *a, gr_val
 
 gr_value gr_max_pool(gr_graph *g, gr_value x, const gr_pool_options *options, gr_value *arg)
 {
-    gr__pool_attr a = {.window = gr__pool_window(options, gr__spatial_axes(g, x))};
-    gr__spread(options->size, a.window.axes, 1, a.size);
-    const gr__node *relu = arg || !x ? NULL : gr__producer(g, x);
+    gr_pool_options o = options ? *options : (gr_pool_options){0};
+    gr__pool_attr a = {.window = gr__pool_window(&o, gr__spatial_axes(g, x))};
+    gr__spread(o.size, a.window.axes, 1, a.size);
+    const gr__node *relu = arg ? NULL : gr__producer(g, x);
     if (relu && relu->op == &gr__op_relu) /* the same values, and gradients, from fewer elements */
         return gr_relu(g, max_pool(g, relu->in[0], &a, NULL));
     return max_pool(g, x, &a, arg);
@@ -175,7 +176,8 @@ gr_value gr_max_pool(gr_graph *g, gr_value x, const gr_pool_options *options, gr
 gr_value gr_adaptive_max_pool(gr_graph *g, gr_value x, const int64_t *size, gr_value *arg)
 {
     gr__pool_attr a = {.adaptive = true, .window.axes = gr__spatial_axes(g, x)};
-    for (int i = 0; i < a.window.axes; i++) a.size[i] = size[i];
+    if (arg) *arg = 0;
+    if (!gr__copy_dims(g, "adaptive_max_pool", a.window.axes, size, a.size)) return 0;
     return max_pool(g, x, &a, arg);
 }
 
@@ -186,8 +188,8 @@ gr__window gr__pool_window(const gr_pool_options *o, int axes)
     gr__spread(o->size, axes, 1, size);
     for (int i = 0; i < axes; i++) {
         w.stride[i] = o->stride[i] ? o->stride[i] : o->stride[0] ? w.stride[i - 1] : size[i];
-        w.before[i] = o->padding + o->before[i];
-        w.after[i] = o->padding + o->after[i];
+        w.before[i] = gr__padding(o->padding, o->before[i]);
+        w.after[i] = gr__padding(o->padding, o->after[i]);
     }
     gr__spread(o->dilation, axes, 1, w.dilation);
     return w;
@@ -212,7 +214,7 @@ static gr_status grad_infer(gr__infer *c)
     for (int i = 0; i < a->window.axes; i++)
         GR_FAIL_IF(places[i] != c->in[0]->dim[1 + i], GR_ERR_SHAPE, "%s: %lld windows in spatial axis %d, not %lld",
                    c->op, (long long)c->in[0]->dim[1 + i], i, (long long)places[i]);
-    return gr__want_possible(c, &c->out[0]);
+    return GR_OK;
 }
 
 /* The sum at each place over the windows around it. */

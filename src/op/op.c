@@ -1,7 +1,6 @@
 /* The registry and what element-wise ops share. */
 #include "op/op.h"
 
-#include <stdio.h>
 #include <string.h>
 
 const gr__op *const gr__ops[] = {
@@ -20,21 +19,10 @@ const gr__op *gr__op_find(const char *name)
 
 /* ---- shape rules ---- */
 
-bool gr__is_float(gr_dtype t) { return t == GR_F64 || t == GR_F32 || t == GR_BF16; }
-
 gr_dtype gr__wider(gr_dtype a, gr_dtype b)
 {
     if (a == GR_F64 || b == GR_F64) return GR_F64;
     return a == GR_F32 || b == GR_F32 ? GR_F32 : a;
-}
-
-char *gr__shape_text(char *text, int rank, const int64_t *dim)
-{
-    size_t n = (size_t)snprintf(text, 96, "[");
-    for (int i = 0; i < rank && n < 80; i++)
-        n += (size_t)snprintf(text + n, 96 - n, "%s%lld", i ? "," : "", (long long)dim[i]);
-    snprintf(text + n, 96 - n, "]");
-    return text;
 }
 
 gr_status gr__broadcast(const char *op, const gr__value *a, const gr__value *b, int *rank, int64_t *dim)
@@ -81,13 +69,6 @@ gr_status gr__want_rank(const gr__infer *c, int i, int rank)
     GR_FAIL_IF(c->in[i]->rank != rank, GR_ERR_SHAPE, "%s: operand %d has shape %s, not %d axes", c->op, i,
                gr__shape_text(s, c->in[i]->rank, c->in[i]->dim), rank);
     return GR_OK;
-}
-
-int64_t gr__value_count(const gr__value *v)
-{
-    int64_t n = 1;
-    for (int i = 0; i < v->rank; i++) n *= v->dim[i];
-    return n;
 }
 
 bool gr__same_shape(const gr__value *a, const gr__value *b)
@@ -197,6 +178,16 @@ void gr__map_grad_again(gr__grad *c)
 }
 
 bool gr__op_is_map(const gr__op *op) { return op->map_op != 0 || op == &gr__op_cast; }
+
+int gr__axis(int axis, int rank) { return axis < 0 && axis >= -rank ? axis + rank : axis; }
+
+bool gr__copy_dims(gr_graph *g, const char *builder, int rank, const int64_t *dim, int64_t *out)
+{
+    if (rank < 1 || rank > GR_MAX_RANK) return true;
+    if (!dim) return gr__graph_fail(g, GR_ERR_ARGUMENT, "%s: %d axes without sizes", builder, rank);
+    memcpy(out, dim, (size_t)rank * sizeof *dim);
+    return true;
+}
 
 /* ---- for gradients ---- */
 

@@ -15,19 +15,15 @@ extern const int gr__n_ops;
 const gr__op *gr__op_find(const char *name);
 
 /* ---- shape rules ---- */
-bool gr__is_float(gr_dtype t);              /* f64, f32, bf16 */
 gr_dtype gr__wider(gr_dtype a, gr_dtype b); /* of two floats */
 /* numpy's broadcasting; GR_ERR_SHAPE tells both shapes. */
 gr_status gr__broadcast(const char *op, const gr__value *a, const gr__value *b, int *rank, int64_t *dim);
-/* "[4,64,128]" into 'text' of 96 bytes; returns it. */
-char *gr__shape_text(char *text, int rank, const int64_t *dim);
 /* GR_ERR_ARGUMENT unless input i was given (all the rules below ask that first); GR_ERR_DTYPE unless it is a float / of
  * dtype 'want'. */
 gr_status gr__want_given(const gr__infer *c, int i);
 gr_status gr__want_float(const gr__infer *c, int i);
 gr_status gr__want_dtype(const gr__infer *c, int i, gr_dtype want);
 gr_status gr__want_rank(const gr__infer *c, int i, int rank);
-int64_t gr__value_count(const gr__value *v);
 bool gr__same_shape(const gr__value *a, const gr__value *b);
 /* Statistics and losses: f32, f64 for f64. */
 GR__INLINE gr_dtype gr__stats_dtype(gr_dtype x) { return x == GR_F64 ? GR_F64 : GR_F32; }
@@ -58,6 +54,13 @@ bool gr__op_is_map(const gr__op *op);
 
 /* In a case: f32, f64 where the float type under test is f64. */
 #define GR__STATS ((gr_dtype)GR_DTYPE_COUNT)
+
+/* ---- for builders ---- */
+/* An axis below 0 counts from the end; one that is none stays as it was given. */
+int gr__axis(int axis, int rank);
+/* The caller's sizes into attributes; false, and the graph fails, where there are none. A rank that is not possible is left
+ * to the op's shape rule. */
+bool gr__copy_dims(gr_graph *g, const char *builder, int rank, const int64_t *dim, int64_t *out);
 
 /* ---- for references ---- */
 /* One element, bit by bit, between arrays of one dtype. */

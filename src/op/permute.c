@@ -74,18 +74,20 @@ gr_value gr_permute(gr_graph *g, gr_value x, const int *order)
 {
     gr__permute_attr a = {{0}};
     bool identity = true;
+    if (!order && gr_value_rank(g, x)) return gr__graph_fail(g, GR_ERR_ARGUMENT, "permute: the order is NULL");
     for (int i = 0; i < gr_value_rank(g, x); i++) {
         a.order[i] = order[i];
         identity = identity && order[i] == i;
     }
-    return identity && x ? x : gr__node_add(g, &gr__op_permute, &x, 1, &a, NULL);
+    return identity && gr__is_value(g, x) ? x : gr__node_add(g, &gr__op_permute, &x, 1, &a, NULL);
 }
 
 gr_value gr_transpose(gr_graph *g, gr_value x, int axis_a, int axis_b)
 {
     int rank = gr_value_rank(g, x), order[GR_MAX_RANK];
-    int a = axis_a < 0 ? axis_a + rank : axis_a, b = axis_b < 0 ? axis_b + rank : axis_b;
-    if (x && (a < 0 || a >= rank || b < 0 || b >= rank))
+    int a = gr__axis(axis_a, rank), b = gr__axis(axis_b, rank);
+    if (!gr__require(g, "transpose", x)) return 0;
+    if (a < 0 || a >= rank || b < 0 || b >= rank)
         return gr__graph_fail(g, GR_ERR_ARGUMENT, "transpose: axes %d and %d of a value with %d axes", axis_a, axis_b,
                               rank);
     for (int i = 0; i < rank; i++) order[i] = i == a ? b : i == b ? a : i;

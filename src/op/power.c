@@ -53,7 +53,7 @@ const gr__op gr__op_power = {
 
 gr_value gr_power(gr_graph *g, gr_value x, double exponent)
 {
-    if (exponent == 1) return x;
+    if (exponent == 1) return gr__require(g, "power", x);
     if (exponent == 2) return gr_square(g, x);
     return gr__map1(g, &gr__op_power, x, exponent, 0);
 }

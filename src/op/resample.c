@@ -64,19 +64,20 @@ static gr_status forward_sizes(const gr__infer *c, const int64_t *dim, int64_t *
     return GR_OK;
 }
 
+static const char *const builder[GR__RESAMPLE_KIND_COUNT] = {"avg_pool", "adaptive_avg_pool", "upsample", "upsample",
+                                                             "upsample"};
+
 static gr_status infer(gr__infer *c)
 {
     const gr__resample_attr *a = c->attr;
     int axes = a->window.axes;
-    GR_TRY(gr__want_spatial(c, 0, axes));
     GR_FAIL_IF((unsigned)a->kind >= GR__RESAMPLE_KIND_COUNT, GR_ERR_ARGUMENT, "%s: unknown kind %d", c->op,
                (int)a->kind);
+    c->op = builder[a->kind]; /* sentences name what was called */
+    GR_TRY(gr__want_spatial(c, 0, axes));
     const gr__value *x = c->in[0];
     c->out[0] = *x;
-    if (!a->transposed) {
-        GR_TRY(forward_sizes(c, x->dim + 1, c->out[0].dim + 1));
-        return gr__want_possible(c, &c->out[0]);
-    }
+    if (!a->transposed) return forward_sizes(c, x->dim + 1, c->out[0].dim + 1);
     int64_t size[GR__SPATIAL];
     for (int i = 0; i < axes; i++) {
         GR_FAIL_IF(a->dim[i] < 1, GR_ERR_ARGUMENT, "%s: spatial axis %d would have size %lld", c->op, i,
@@ -87,7 +88,7 @@ static gr_status infer(gr__infer *c)
     for (int i = 0; i < axes; i++)
         GR_FAIL_IF(size[i] != x->dim[1 + i], GR_ERR_SHAPE, "%s: spatial axis %d has size %lld, not %lld", c->op, i,
                    (long long)x->dim[1 + i], (long long)size[i]);
-    return gr__want_possible(c, &c->out[0]);
+    return GR_OK;
 }
 
 static void grad(gr__grad *c)
@@ -216,27 +217,33 @@ const gr__op gr__op_resample = {
     .n_cases = GR__COUNT(cases),
 };
 
-gr_value gr_avg_pool(gr_graph *g, gr_value x, const gr_pool_options *o)
+static gr_value resample(gr_graph *g, gr_value x, const gr__resample_attr *a)
 {
+    return gr__require(g, builder[a->kind], x) ? gr__node_add(g, &gr__op_resample, &x, 1, a, NULL) : 0;
+}
+
+gr_value gr_avg_pool(gr_graph *g, gr_value x, const gr_pool_options *options)
+{
+    gr_pool_options o = options ? *options : (gr_pool_options){0};
     gr__resample_attr a = {.kind = GR__RESAMPLE_WINDOW,
-                           .exclude_padding = o->exclude_padding,
-                           .window = gr__pool_window(o, gr__spatial_axes(g, x))};
-    gr__spread(o->size, a.window.axes, 1, a.size);
-    return gr__node_add(g, &gr__op_resample, &x, 1, &a, NULL);
+                           .exclude_padding = o.exclude_padding,
+                           .window = gr__pool_window(&o, gr__spatial_axes(g, x))};
+    gr__spread(o.size, a.window.axes, 1, a.size);
+    return resample(g, x, &a);
 }
 
 gr_value gr_adaptive_avg_pool(gr_graph *g, gr_value x, const int64_t *size)
 {
     gr__resample_attr a = {.kind = GR__RESAMPLE_BINS, .window.axes = gr__spatial_axes(g, x)};
-    for (int i = 0; i < a.window.axes; i++) a.size[i] = size[i];
-    return gr__node_add(g, &gr__op_resample, &x, 1, &a, NULL);
+    if (!gr__copy_dims(g, "adaptive_avg_pool", a.window.axes, size, a.size)) return 0;
+    return resample(g, x, &a);
 }
 
 /* Bits of the spatial axes; fails the graph where there are none. */
 static uint32_t spatial_mask(gr_graph *g, gr_value x)
 {
-    int axes = gr__spatial_axes(g, x);
-    if (x && !axes)
+    int axes = gr__require(g, "global pooling", x) ? gr__spatial_axes(g, x) : 0;
+    if (!axes) /* an earlier error stays */
         gr__graph_fail(g, GR_ERR_SHAPE,
                        "a pooling over a value with %d axes; it needs a batch, 1 to 3 spatial axes and "
                        "channels",
@@ -256,19 +263,21 @@ gr_value gr_global_max_pool(gr_graph *g, gr_value x)
     return mask ? gr_max(g, x, mask, false) : 0;
 }
 
-gr_value gr_upsample(gr_graph *g, gr_value x, const gr_upsample_options *o)
+gr_value gr_upsample(gr_graph *g, gr_value x, const gr_upsample_options *options)
 {
-    gr__resample_attr a = {.kind = o->linear ? o->align_corners ? GR__RESAMPLE_CORNERS : GR__RESAMPLE_LINEAR
-                                             : GR__RESAMPLE_NEAREST,
+    gr_upsample_options o = options ? *options : (gr_upsample_options){0};
+    gr__resample_attr a = {.kind = !o.linear         ? GR__RESAMPLE_NEAREST
+                                   : o.align_corners ? GR__RESAMPLE_CORNERS
+                                                     : GR__RESAMPLE_LINEAR,
                            .window.axes = gr__spatial_axes(g, x)};
     int64_t scale[GR__SPATIAL];
-    gr__spread(o->scale, a.window.axes, 1, scale);
+    gr__spread(o.scale, a.window.axes, 1, scale);
     for (int i = 0; i < a.window.axes; i++) {
         int64_t dim = gr_value_dim(g, x, 1 + i);
-        if (!o->size[i] && (scale[i] < 1 || dim > INT32_MAX / scale[i]))
+        if (!o.size[i] && (scale[i] < 1 || dim > INT32_MAX / scale[i]))
             return gr__graph_fail(g, GR_ERR_ARGUMENT, "upsample: a scale of %lld for spatial axis %d of size %lld",
                                   (long long)scale[i], i, (long long)dim);
-        a.size[i] = o->size[i] ? o->size[i] : dim * scale[i];
+        a.size[i] = o.size[i] ? o.size[i] : dim * scale[i];
     }
-    return gr__node_add(g, &gr__op_resample, &x, 1, &a, NULL);
+    return resample(g, x, &a);
 }

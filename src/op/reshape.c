@@ -105,8 +105,8 @@ const gr__op gr__op_reshape = {
 gr_value gr_reshape(gr_graph *g, gr_value x, int rank, const int64_t *dim)
 {
     gr__shape_attr a = {.rank = rank};
-    if (rank > 0 && rank <= GR_MAX_RANK) memcpy(a.dim, dim, (size_t)rank * sizeof *dim);
-    if (x && rank == gr_value_rank(g, x)) { /* already so */
+    if (!gr__copy_dims(g, "reshape", rank, dim, a.dim)) return 0;
+    if (gr__is_value(g, x) && rank == gr_value_rank(g, x)) { /* already so */
         bool same = true;
         for (int i = 0; i < rank; i++) same = same && dim[i] == gr_value_dim(g, x, i);
         if (same) return x;

@@ -67,7 +67,7 @@ const gr__op gr__op_slice = {
 
 gr_value gr_slice(gr_graph *g, gr_value x, int axis, int64_t start, int64_t size)
 {
-    gr__slice_attr a = {axis < 0 ? axis + gr_value_rank(g, x) : axis, start, size};
+    gr__slice_attr a = {gr__axis(axis, gr_value_rank(g, x)), start, size};
     if (x && start == 0 && a.axis >= 0 && a.axis < gr_value_rank(g, x) && size == gr_value_dim(g, x, a.axis)) return x;
     return gr__node_add(g, &gr__op_slice, &x, 1, &a, NULL);
 }

@@ -15,14 +15,14 @@ gr_status gr__want_spatial(const gr__infer *c, int i, int axes)
 static gr_status places_of(const gr__infer *c, const gr__window *w, int i, int64_t size, int64_t dim, int64_t *out)
 {
     int64_t stride = w->stride[i], dilation = w->dilation[i], before = w->before[i], after = w->after[i];
+    GR_FAIL_IF(size < 1 || size > MOST, GR_ERR_ARGUMENT, "%s: a window of size %lld in spatial axis %d", c->op,
+               (long long)size, i);
     GR_FAIL_IF(stride < 1 || stride > MOST || dilation < 1 || dilation > MOST, GR_ERR_ARGUMENT,
                "%s: stride %lld and dilation %lld in spatial axis %d", c->op, (long long)stride, (long long)dilation,
                i);
     GR_FAIL_IF(before < 0 || before > MOST || after < 0 || after > MOST, GR_ERR_ARGUMENT,
                "%s: padding of %lld before and %lld after spatial axis %d", c->op, (long long)before, (long long)after,
                i);
-    GR_FAIL_IF(size < 1 || size > MOST, GR_ERR_ARGUMENT, "%s: a window of size %lld in spatial axis %d", c->op,
-               (long long)size, i);
     int64_t span = (size - 1) * dilation + 1, padded = dim + before + after;
     GR_FAIL_IF(
         span > padded, GR_ERR_SHAPE,
@@ -42,16 +42,10 @@ gr_status gr__window_places(const gr__infer *c, const gr__window *w, const int64
     return GR_OK;
 }
 
-gr_status gr__want_possible(const gr__infer *c, const gr__value *out)
+int64_t gr__padding(int64_t all, int64_t one)
 {
-    int64_t n = 1;
-    char s[96];
-    for (int i = 0; i < out->rank; i++) {
-        GR_FAIL_IF(out->dim[i] < 1 || n > ((int64_t)1 << 46) / out->dim[i], GR_ERR_SHAPE, "%s: a result of shape %s",
-                   c->op, gr__shape_text(s, out->rank, out->dim));
-        n *= out->dim[i];
-    }
-    return GR_OK;
+    if (all < -MOST || all > MOST) return all;
+    return one < -MOST || one > MOST ? one : all + one;
 }
 
 void gr__spread(const int64_t *given, int axes, int64_t otherwise, int64_t *out)

@@ -9,8 +9,10 @@ gr_status gr__want_spatial(const gr__infer *c, int i, int axes);
 /* How many places a window of 'size' has on each axis of 'dim' (sizes of the spatial axes), or a sentence. */
 gr_status gr__window_places(const gr__infer *c, const gr__window *w, const int64_t *size, const int64_t *dim,
                             int64_t *places);
-/* GR_ERR_SHAPE where the result would have more elements than any array may. */
-gr_status gr__want_possible(const gr__infer *c, const gr__value *out);
+
+/* Padding of an axis: what all axes have and what it has besides. No sum is made of numbers that no window has: the one at
+ * fault comes back, and gr__window_places() refuses it. */
+int64_t gr__padding(int64_t all, int64_t one);
 
 /* Options' arrays: a zero takes the number of the axis before, the first 'otherwise'. */
 void gr__spread(const int64_t *given, int axes, int64_t otherwise, int64_t *out);
