@@ -415,7 +415,7 @@ typedef struct gr_schedule {
 /* GR_ERR_CONFIG: the field and its range. */
 GR_API gr_status gr_schedule_check(const gr_schedule *schedule);
 /* The learning rate of the update after 'step' updates (the first is 0). A pure function; for reduce_on_plateau
- * multiply it by gr_plateau.scale. The schedule has passed gr_schedule_check. */
+ * multiply it by gr_plateau.scale. The schedule has passed gr_schedule_check; NaN for an unknown kind. */
 GR_API double gr_schedule_at(const gr_schedule *schedule, int64_t step);
 GR_API const char *gr_schedule_name(gr_schedule_kind kind); /* "" for an unknown kind */
 /* GR_ERR_CONFIG with did-you-mean; *out untouched. */

@@ -26,7 +26,7 @@ GR_API gr_value gr_rsqrt(gr_graph *g, gr_value x); /* 1/sqrt(x) */
 GR_API gr_value gr_square(gr_graph *g, gr_value x);
 GR_API gr_value gr_reciprocal(gr_graph *g, gr_value x);
 GR_API gr_value gr_erf(gr_graph *g, gr_value x);
-GR_API gr_value gr_sin(gr_graph *g, gr_value x);
+GR_API gr_value gr_sin(gr_graph *g, gr_value x); /* in [-1, 1] for every finite x; many above 1e5 are slower */
 GR_API gr_value gr_cos(gr_graph *g, gr_value x);
 GR_API gr_value gr_atan(gr_graph *g, gr_value x);
 GR_API gr_value gr_affine(gr_graph *g, gr_value x, double scale, double shift); /* x*scale + shift */

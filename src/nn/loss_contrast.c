@@ -1,6 +1,8 @@
 /* Losses that rank: what belongs together is to be nearer, or score higher, than what does not. */
 #include "nn/loss.h"
 
+#include <math.h>
+
 gr_loss gr_loss_bpr(gr_graph *g, gr_value positive, gr_value negative, const gr_loss_options *options)
 {
     gr_loss_options o = options ? *options : (gr_loss_options){0};
@@ -12,6 +14,10 @@ gr_loss gr_loss_bpr(gr_graph *g, gr_value positive, gr_value negative, const gr_
 /* max(0, near - far + margin) of each */
 static gr_loss hinge(gr_graph *g, const char *name, gr_value near, gr_value far, double margin, gr_value weight)
 {
+    if (!isfinite(margin)) {
+        gr__graph_fail(g, GR_ERR_ARGUMENT, "%s: the margin is %g", name, margin);
+        return (gr_loss){0};
+    }
     return gr__loss_total(g, name, gr_relu(g, gr_affine(g, gr_sub(g, near, far), 1, margin)), weight, 1);
 }
 
@@ -52,8 +58,8 @@ gr_loss gr_loss_info_nce(gr_graph *g, gr_value query, gr_value key, double tempe
 {
     if (!are_rows(g, "info_nce", query, key)) return (gr_loss){0};
     if (temperature == 0) temperature = 1;
-    if (!(temperature > 0)) {
-        gr__graph_fail(g, GR_ERR_ARGUMENT, "info_nce: temperature must be above 0, not %g", temperature);
+    if (!(temperature > 0 && temperature < (double)INFINITY)) {
+        gr__graph_fail(g, GR_ERR_ARGUMENT, "info_nce: temperature must be above 0 and finite, not %g", temperature);
         return (gr_loss){0};
     }
     int64_t n = gr_value_dim(g, query, 0);

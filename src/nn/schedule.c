@@ -87,6 +87,7 @@ static const char *const names[] = {
 
 double gr_schedule_at(const gr_schedule *s, int64_t step)
 {
+    if ((unsigned)s->kind >= GR_SCHEDULE_COUNT) return NAN;
     double r = or_default(s->learning_rate, 1e-3);
     if (step < 0) step = 0;
     if (s->kind == GR_SCHEDULE_ONE_CYCLE) return one_cycle(s, r, (double)step);

@@ -26,6 +26,7 @@ gr_status gr__infer_attention(const gr__infer *c, int optional)
         GR_TRY(gr__want_dtype(c, i, GR_I32));
         GR_TRY(gr__want_shape(c, i, 1, q->dim, i == optional ? "start, one of each row of the batch" : "lengths"));
     }
+    GR_FAIL_IF(!isfinite(a->scale), GR_ERR_ARGUMENT, "%s: the scale is %g", c->op, a->scale);
     if (!gr__given(c, optional + 2)) return GR_OK;
     GR_TRY(gr__want_dtype(c, optional + 2, GR_U8));
     return gr__want_shape(c, optional + 2, 2, k->dim, "key_mask");

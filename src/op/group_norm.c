@@ -20,7 +20,7 @@ gr_status gr__infer_group_norm(const gr__infer *c, int gamma)
     GR_FAIL_IF(a->groups < 1 || channels % a->groups, GR_ERR_SHAPE,
                "%s: the %lld channels of %s do not fall into %lld groups", c->op, (long long)channels,
                gr__shape_text(s, x->rank, x->dim), (long long)a->groups);
-    GR_FAIL_IF(!(a->eps >= 0), GR_ERR_ARGUMENT, "%s: eps is %g", c->op, a->eps);
+    GR_FAIL_IF(!(a->eps >= 0 && a->eps < (double)INFINITY), GR_ERR_ARGUMENT, "%s: eps is %g", c->op, a->eps);
     if (!gr__given(c, gamma)) return GR_OK;
     GR_FAIL_IF(c->in[gamma]->dtype != x->dtype && (c->in[gamma]->dtype != GR_F32 || x->dtype == GR_F64), GR_ERR_DTYPE,
                "%s: operand %d is %s, x is %s; it must be the same or f32", c->op, gamma,
@@ -169,7 +169,7 @@ const gr__op gr__op_group_norm = {
 
 gr_value gr_group_norm(gr_graph *g, gr_value x, int64_t groups, gr_value gamma, gr_value beta, double eps)
 {
-    gr__group_norm_attr a = {eps > 0 ? eps : 1e-5, groups ? groups : gr_value_dim(g, x, -1)};
+    gr__group_norm_attr a = {eps != 0 ? eps : 1e-5, groups ? groups : gr_value_dim(g, x, -1)};
     return gr__node_add(g, &gr__op_group_norm, (gr_value[]){x, gamma, beta}, 3, &a, NULL);
 }
 
@@ -178,10 +178,16 @@ gr_value gr_batch_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, d
 {
     gr_value out[3];
     int64_t channels = gr_value_dim(g, x, -1);
-    gr__group_norm_attr a = {eps > 0 ? eps : 1e-5, channels};
-    if (x && gr_value_rank(g, x) < 2)
+    gr__group_norm_attr a = {eps != 0 ? eps : 1e-5, channels};
+    if (mean) *mean = 0;
+    if (variance) *variance = 0;
+    if (!gr__require(g, "batch_norm", x)) return 0;
+    if (gr_value_rank(g, x) < 2)
         return gr__graph_fail(g, GR_ERR_SHAPE, "batch_norm: a value with %d axes has no batch and channels",
                               gr_value_rank(g, x));
+    if (!gr__is_float(gr_value_dtype(g, x)))
+        return gr__graph_fail(g, GR_ERR_DTYPE, "batch_norm: x is %s, not f64, f32 or bf16",
+                              gr_dtype_name(gr_value_dtype(g, x)));
     gr_value one = gr_reshape(g, x, 3, (int64_t[]){1, -1, channels});
     gr_value y = gr__node_add(g, &gr__op_group_norm, (gr_value[]){one, gamma, beta}, 3, &a, out);
     if (mean) *mean = gr_reshape(g, out[1], 1, &channels);
@@ -194,7 +200,9 @@ gr_value gr_batch_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, d
 gr_value gr_batch_norm_fixed(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, gr_value mean, gr_value variance,
                              double eps)
 {
-    gr_value scale = gr_rsqrt(g, gr_affine(g, variance, 1, eps > 0 ? eps : 1e-5));
+    if (!(eps >= 0 && eps < (double)INFINITY))
+        return gr__graph_fail(g, GR_ERR_ARGUMENT, "batch_norm_fixed: eps is %g", eps);
+    gr_value scale = gr_rsqrt(g, gr_affine(g, variance, 1, eps != 0 ? eps : 1e-5));
     if (gamma) scale = gr_mul(g, scale, gamma);
     gr_value shift = gr_mul(g, mean, scale);
     shift = beta ? gr_sub(g, beta, shift) : gr_neg(g, shift);

@@ -79,6 +79,6 @@ const gr__op gr__op_layer_norm = {
 
 gr_value gr_layer_norm(gr_graph *g, gr_value x, gr_value gamma, gr_value beta, double epsilon)
 {
-    gr__norm_attr a = {GR_DTYPE_NONE, epsilon > 0 ? epsilon : 1e-5};
+    gr__norm_attr a = {GR_DTYPE_NONE, epsilon != 0 ? epsilon : 1e-5};
     return gr__node_add(g, &gr__op_layer_norm, (gr_value[]){x, gamma, beta}, 3, &a, NULL);
 }

@@ -1,5 +1,7 @@
 #include "op/norm.h"
 
+#include <math.h>
+
 static gr_status want_vector(const gr__infer *c, int i)
 {
     if (!gr__given(c, i)) return GR_OK;
@@ -23,7 +25,7 @@ gr_status gr__infer_norm(gr__infer *c, int n_stats)
     const gr__value *x = c->in[0];
     GR_TRY(want_rows(c));
     for (int i = 1; i <= n_stats; i++) GR_TRY(want_vector(c, i));
-    GR_FAIL_IF(!(a->eps >= 0), GR_ERR_ARGUMENT, "%s: eps is %g", c->op, a->eps);
+    GR_FAIL_IF(!(a->eps >= 0 && a->eps < (double)INFINITY), GR_ERR_ARGUMENT, "%s: eps is %g", c->op, a->eps);
     c->out[0] = *x;
     c->out[0].dtype = a->out_dtype ? a->out_dtype : x->dtype;
     for (int i = 1; i <= n_stats; i++) {

@@ -81,6 +81,6 @@ const gr__op gr__op_rms_norm = {
 
 gr_value gr_rms_norm(gr_graph *g, gr_value x, gr_value gamma, double epsilon)
 {
-    gr__norm_attr a = {GR_DTYPE_NONE, epsilon > 0 ? epsilon : 1e-5};
+    gr__norm_attr a = {GR_DTYPE_NONE, epsilon != 0 ? epsilon : 1e-5};
     return gr__node_add(g, &gr__op_rms_norm, (gr_value[]){x, gamma}, 2, &a, NULL);
 }

@@ -11,7 +11,7 @@ static gr_status infer(gr__infer *c)
     const gr__value *x = c->in[0];
     double theta = ((const gr__rotary_attr *)c->attr)->theta;
     GR_FAIL_IF(x->dim[3] % 2 != 0, GR_ERR_SHAPE, "rotary: the head size %lld is odd", (long long)x->dim[3]);
-    GR_FAIL_IF(!(theta > 0), GR_ERR_ARGUMENT, "rotary: theta is %g", theta);
+    GR_FAIL_IF(!(theta > 0 && theta < (double)INFINITY), GR_ERR_ARGUMENT, "rotary: theta is %g", theta);
     if (gr__given(c, 1)) {
         GR_TRY(gr__want_dtype(c, 1, GR_I32));
         GR_TRY(gr__want_shape(c, 1, 1, x->dim, "start, one of each row of the batch"));
@@ -85,6 +85,6 @@ const gr__op gr__op_rotary = {
 gr_value gr_rotary(gr_graph *g, gr_value x, const gr_rotary_options *options)
 {
     gr_rotary_options o = options ? *options : (gr_rotary_options){0};
-    gr__rotary_attr a = {.theta = o.theta > 0 ? o.theta : 10000, .interleaved = o.interleaved};
+    gr__rotary_attr a = {.theta = o.theta != 0 ? o.theta : 10000, .interleaved = o.interleaved};
     return gr__node_add(g, &gr__op_rotary, (gr_value[]){x, o.start}, 2, &a, NULL);
 }
