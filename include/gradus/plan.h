@@ -76,7 +76,7 @@ GR_API void gr_session_free(gr_session **session);
 /* Borrowed arrays, valid for the life of the session. GR_ERR_NOT_FOUND with did-you-mean. */
 GR_API gr_status gr_session_input(gr_session *session, const char *name, gr_tensor *out);
 GR_API gr_status gr_session_output(gr_session *session, const char *name, gr_tensor *out);
-/* A session's own state (gr_session_state), to look at or to clear. */
+/* A session's own state (gr_session_state), to look at or to clear; what the store has is in gr_store_get(). */
 GR_API gr_status gr_session_get_state(gr_session *session, const char *path, gr_tensor *out);
 
 /* What kernels may read of the run. */

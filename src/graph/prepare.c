@@ -4,6 +4,7 @@
 
 gr_status gr_store_prepare(gr_store *s, const gr_graph *g, uint64_t seed)
 {
+    GR_FAIL_IF(!s, GR_ERR_ARGUMENT, "gr_store_prepare: the store is NULL");
     GR_TRY(gr_graph_status(g));
     for (size_t i = 0; i < g->n_values; i++) {
         const gr__value *v = &g->value[i];

@@ -27,6 +27,7 @@ static void add_type(gr__str *s, const gr__value *v)
 gr_status gr_graph_print(const gr_graph *g, char **out)
 {
     GR_TRY(gr_graph_status(g));
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_graph_print: 'out' is NULL");
     gr_status status = GR_OK;
     gr__str s = {0};
     size_t n;

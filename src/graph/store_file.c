@@ -6,6 +6,7 @@
 
 gr_status gr_store_save(const gr_store *store, const char *pattern, const char *path)
 {
+    GR_FAIL_IF(!store || !path, GR_ERR_ARGUMENT, "gr_store_save: an argument is NULL");
     size_t n = 0, count = gr_store_count(store);
     gr__named_tensor *t = gr__calloc(count + 1, sizeof *t);
     if (!t) return gr__fail_memory("a list of arrays", count * sizeof *t);
@@ -13,8 +14,9 @@ gr_status gr_store_save(const gr_store *store, const char *pattern, const char *
         gr_store_at(store, i, &t[n].name, &t[n].tensor);
         if (!pattern || gr__str_glob(pattern, t[n].name)) n++;
     }
-    gr_status status = n == 0 && pattern ? gr__fail(GR_ERR_NOT_FOUND, "no array of the store matches '%s'", pattern)
-                                         : gr__safetensors_write(path, t, n, NULL, 0);
+    gr_status status = n == 0
+                           ? gr__fail(GR_ERR_NOT_FOUND, "no array of the store matches '%s'", pattern ? pattern : "*")
+                           : gr__safetensors_write(path, t, n, NULL, 0);
     gr__free(t);
     return status;
 }
@@ -41,6 +43,7 @@ static gr_status check(const gr_store *store, const gr__safetensors *file, const
 gr_status gr_store_load(gr_store *store, const char *path)
 {
     gr__safetensors *file;
+    GR_FAIL_IF(!store || !path, GR_ERR_ARGUMENT, "gr_store_load: an argument is NULL");
     GR_TRY(gr__safetensors_open(path, &file));
     gr_status status = check(store, file, path);
     for (size_t i = 0; i < gr__safetensors_count(file) && status == GR_OK; i++) {

@@ -5,7 +5,7 @@
 
 gr_value gr__absolute_state(gr_graph *g, const char *prefix, const char *path, gr_value like, const gr_init *init)
 {
-    if (g->status != GR_OK) return 0;
+    if (gr__graph_failed(g)) return 0;
     gr__value shape = like ? *gr__value_get(g, like) : (gr__value){0};
     gr__str full = {0}, scope = g->scope;
     gr__str_printf(&full, "%s:%s", prefix, path);
@@ -21,12 +21,12 @@ gr_value gr__absolute_state(gr_graph *g, const char *prefix, const char *path, g
     return v;
 }
 
-gr_status gr__check_params(const gr_graph *g, const gr_value *params, int n)
+gr_status gr__check_params(const gr_graph *g, const gr_value *params, const gr_value *others, int n)
 {
     GR_TRY(gr_graph_status(g));
+    GR_FAIL_IF(n < 0 || (n > 0 && (!params || !others)), GR_ERR_ARGUMENT, "%d parameters, or their arrays are NULL", n);
     for (int i = 0; i < n; i++)
-        GR_FAIL_IF(params[i] < 1 || (size_t)params[i] > g->n_values || !*gr_value_path(g, params[i]), GR_ERR_ARGUMENT,
-                   "parameter %d is not a state of this graph", i);
+        GR_FAIL_IF(!*gr_value_path(g, params[i]), GR_ERR_ARGUMENT, "parameter %d is not a state of this graph", i);
     return GR_OK;
 }
 
@@ -86,7 +86,7 @@ static void set_to_zero(gr_graph *g, const char *program, gr_value state)
 gr_status gr_gradients_accumulate(gr_graph *g, const char *program, const gr_value *params, const gr_value *grads,
                                   int n, gr_value weight)
 {
-    GR_TRY(gr__check_params(g, params, n));
+    GR_TRY(gr__check_params(g, params, grads, n));
     uint32_t flags = g->node_flags;
     g->node_flags |= GR__NODE_UPDATE; /* early: the gradient's memory is free then */
     for (int i = 0; i < n; i++) {
@@ -103,7 +103,7 @@ gr_status gr_gradients_accumulate(gr_graph *g, const char *program, const gr_val
 
 gr_status gr_gradients_clear(gr_graph *g, const char *program, const gr_value *params, int n)
 {
-    GR_TRY(gr__check_params(g, params, n));
+    GR_TRY(gr__check_params(g, params, params, n));
     uint32_t flags = g->node_flags;
     g->node_flags |= GR__NODE_UPDATE;
     for (int i = 0; i < n; i++) {
@@ -118,6 +118,7 @@ gr_status gr_gradients_clear(gr_graph *g, const char *program, const gr_value *p
 gr_status gr_gradients_use(gr_graph *g, const char *program, const gr_value *params, int n, gr_value *sums,
                            gr_value *weight)
 {
+    GR_TRY(gr__check_params(g, params, sums, n));
     GR_TRY(gr_gradients_clear(g, program, params, n));
     for (int i = 0; i < n; i++) sums[i] = known_sum(g, gr_value_path(g, params[i]));
     if (weight) *weight = sum_of_weights(g);

@@ -43,8 +43,8 @@ gr_value gr__step_fused(const gr__param_step *s, gr__optim_kind kind, gr_value m
                         double beta2);
 
 /* ---- gradients.c ---- */
-/* GR_ERR_ARGUMENT unless all of them are states of the graph. */
-gr_status gr__check_params(const gr_graph *g, const gr_value *params, int n);
+/* GR_ERR_ARGUMENT unless all of them are states of the graph, and 'others' (as many: gradients or sums) is an array. */
+gr_status gr__check_params(const gr_graph *g, const gr_value *params, const gr_value *others, int n);
 /* f32 (n): sums of squares, zero where the gradient is 0. */
 gr_value gr__sums_of_squares(gr_graph *g, const gr_value *gradient, int n);
 /* 1/weight, safe where no sample counts: then all gradients are zero. f32 rank 0. */

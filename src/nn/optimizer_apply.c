@@ -152,6 +152,8 @@ static gr_status update(gr__apply *a, int i)
 /* A pattern that matches nothing is a misspelling unless it says otherwise. */
 static gr_status check_groups(const gr_graph *g, const gr_value *params, int n, const gr_optimizer_options *options)
 {
+    GR_FAIL_IF(options->n_groups < 0 || (options->n_groups > 0 && !options->groups), GR_ERR_ARGUMENT,
+               "%d parameter groups, or their array is NULL", options->n_groups);
     for (int k = 0; k < options->n_groups; k++) {
         const gr_param_group *group = &options->groups[k];
         GR_FAIL_IF(!group->pattern, GR_ERR_ARGUMENT, "parameter group %d has no pattern", k);
@@ -168,10 +170,10 @@ static gr_status check_groups(const gr_graph *g, const gr_value *params, int n, 
 static gr_status check_call(const gr_graph *g, const gr_value *params, const gr_value *grads, int n,
                             const gr_optimizer_options *o)
 {
-    GR_TRY(gr__check_params(g, params, n));
+    GR_TRY(gr__check_params(g, params, grads, n));
     GR_FAIL_IF(n < 1, GR_ERR_ARGUMENT, "an optimizer without parameters");
     for (int i = 0; i < n; i++) {
-        GR_FAIL_IF(grads[i] < 0 || (size_t)grads[i] > g->n_values, GR_ERR_ARGUMENT,
+        GR_FAIL_IF(grads[i] && !gr__is_value(g, grads[i]), GR_ERR_ARGUMENT,
                    "the gradient of '%s' is not a value of this graph", gr_value_path(g, params[i]));
         GR_FAIL_IF(grads[i] && !gr__same_shape(gr__value_get(g, params[i]), gr__value_get(g, grads[i])), GR_ERR_SHAPE,
                    "the gradient of '%s' has another shape", gr_value_path(g, params[i]));
@@ -187,7 +189,9 @@ static gr_status check_call(const gr_graph *g, const gr_value *params, const gr_
 gr_status gr_optimizer_apply(gr_graph *g, const char *program, const gr_value *params, const gr_value *grads, int n,
                              const gr_optimizer_options *options, gr_optimizer_result *out)
 {
+    static const gr_optimizer_options standard = {0};
     gr_status status = GR_OK;
+    if (!options) options = &standard;
     GR_TRY(check_call(g, params, grads, n, options));
     gr__apply a = {.g = g, .program = program, .params = params, .n = n, .options = options};
     uint32_t flags = g->node_flags;

@@ -73,12 +73,12 @@ static gr_status step(gr__grad_walk *w, int32_t index)
 
 gr_status gr_grad(gr_graph *g, gr_value loss, const gr_value *wrt, int n, gr_value *dwrt)
 {
-    memset(dwrt, 0, (size_t)n * sizeof *dwrt);
+    GR_FAIL_IF(n < 0 || (n > 0 && (!wrt || !dwrt)), GR_ERR_ARGUMENT, "gr_grad: %d values, or their arrays are NULL", n);
+    if (n) memset(dwrt, 0, (size_t)n * sizeof *dwrt);
     GR_TRY(gr_graph_status(g));
-    GR_FAIL_IF(loss < 1 || (size_t)loss > g->n_values, GR_ERR_ARGUMENT,
-               "gr_grad: the loss is not a value of this graph");
+    GR_FAIL_IF(!gr__is_value(g, loss), GR_ERR_ARGUMENT, "gr_grad: the loss is not a value of this graph");
     for (int i = 0; i < n; i++)
-        GR_FAIL_IF(wrt[i] < 0 || (size_t)wrt[i] > g->n_values, GR_ERR_ARGUMENT, "gr_grad: wrt[%d] is not a value", i);
+        GR_FAIL_IF(wrt[i] && !gr__is_value(g, wrt[i]), GR_ERR_ARGUMENT, "gr_grad: wrt[%d] is not a value", i);
     const gr__value *l = gr__value_get(g, loss);
     GR_FAIL_IF(gr__value_count(l) != 1 || !gr__is_float(l->dtype), GR_ERR_ARGUMENT,
                "gr_grad: the loss must be one float; sum it first");

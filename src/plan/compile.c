@@ -101,6 +101,7 @@ gr_status gr_plan_compile(const gr_graph *graph, const char *program, const gr_p
 
 gr_plan_memory gr_plan_memory_of(const gr_plan *p)
 {
+    if (!p) return (gr_plan_memory){0};
     gr_plan_memory m = {
         .arena_bytes = p->arena_bytes, .prepared_bytes = p->prepared_bytes, .scratch_bytes = p->scratch_bytes};
     for (size_t i = 0; i < p->n_slots; i++)
@@ -111,5 +112,5 @@ gr_plan_memory gr_plan_memory_of(const gr_plan *p)
     return m;
 }
 
-double gr_plan_flops(const gr_plan *p) { return p->flops; }
-gr_recompute gr_plan_recompute(const gr_plan *p) { return p->recompute; }
+double gr_plan_flops(const gr_plan *p) { return p ? p->flops : 0; }
+gr_recompute gr_plan_recompute(const gr_plan *p) { return p ? p->recompute : GR_RECOMPUTE_AUTO; }

@@ -43,6 +43,7 @@ static void add_step(gr__str *s, const gr_plan *p, size_t i)
 gr_status gr_plan_print(const gr_plan *p, char **out)
 {
     static const char *const levels[] = {"auto", "none", "cheap", "blocks"};
+    GR_FAIL_IF(!p || !out, GR_ERR_ARGUMENT, "gr_plan_print: an argument is NULL");
     gr__str s = {0};
     gr__str_printf(&s, "program %s: %zu steps (%zu prepared), arena %zu bytes, %.3g flop, recompute %s\n",
                    p->program->name, p->n_steps, p->n_prepare, p->arena_bytes, p->flops, levels[p->recompute]);

@@ -189,7 +189,8 @@ static gr_status find_leaf(gr_session *s, gr__role role, const char *what, const
     const char *near = NULL;
     int best = 4;
     for (size_t i = 0; i < g->n_values; i++) {
-        if (g->value[i].role != role || !g->value[i].name || s->plan->where[i].slot < 0) continue;
+        bool sought = g->value[i].role == role && (role != GR__ROLE_STATE || g->value[i].per_session);
+        if (!sought || !g->value[i].name || s->plan->where[i].slot < 0) continue;
         if (strcmp(g->value[i].name, name) == 0) {
             describe(s, (gr_value)(i + 1), out);
             return GR_OK;
@@ -216,16 +217,19 @@ bool gr__session_next_input(gr_session *s, size_t *at, const char **name, gr_ten
 
 gr_status gr_session_input(gr_session *s, const char *name, gr_tensor *out)
 {
+    GR_FAIL_IF(!s || !name || !out, GR_ERR_ARGUMENT, "gr_session_input: an argument is NULL");
     return find_leaf(s, GR__ROLE_INPUT, "input", name, out);
 }
 
 gr_status gr_session_get_state(gr_session *s, const char *path, gr_tensor *out)
 {
-    return find_leaf(s, GR__ROLE_STATE, "state", path, out);
+    GR_FAIL_IF(!s || !path || !out, GR_ERR_ARGUMENT, "gr_session_get_state: an argument is NULL");
+    return find_leaf(s, GR__ROLE_STATE, "session state", path, out);
 }
 
 gr_status gr_session_output(gr_session *s, const char *name, gr_tensor *out)
 {
+    GR_FAIL_IF(!s || !name || !out, GR_ERR_ARGUMENT, "gr_session_output: an argument is NULL");
     const gr__program *p = s->plan->program;
     const char *near = NULL;
     int best = 4;
@@ -243,6 +247,7 @@ gr_status gr_session_output(gr_session *s, const char *name, gr_tensor *out)
 
 void gr_session_set_control(gr_session *s, const gr_run_control *c)
 {
+    if (!s || !c) return;
     s->control = (gr__control){.seed = c->seed,
                                .micro_step = c->micro_step,
                                .sample = c->sample,
@@ -312,6 +317,7 @@ static gr_status prepare_states(gr_session *s)
 
 gr_status gr_session_run(gr_session *s)
 {
+    GR_FAIL_IF(!s, GR_ERR_ARGUMENT, "gr_session_run: the session is NULL");
     GR_FAIL_IF(gr_threads() != s->plan->threads, GR_ERR_ARGUMENT,
                "the plan was compiled for %d threads, now there are %d; set the threads first", s->plan->threads,
                gr_threads());
@@ -378,6 +384,7 @@ static gr_status check_states(const gr_session *s)
 
 gr_status gr_session_find_nonfinite(gr_session *s)
 {
+    GR_FAIL_IF(!s, GR_ERR_ARGUMENT, "gr_session_find_nonfinite: the session is NULL");
     const gr_plan *p = s->plan;
     GR_TRY(check_states(s));
     for (size_t i = 0; i < p->n_steps; i++) {
@@ -396,6 +403,7 @@ gr_status gr_session_find_nonfinite(gr_session *s)
 
 gr_status gr_session_profile(gr_session *s, bool on)
 {
+    GR_FAIL_IF(!s, GR_ERR_ARGUMENT, "gr_session_profile: the session is NULL");
     s->profile = on;
     for (size_t i = 0; i < s->plan->n_steps; i++) s->call[i].runs = 0;
     return GR_OK;
@@ -417,8 +425,8 @@ static void describe_operands(const gr__live_call *l, char *text, size_t size)
 
 bool gr_session_profile_at(const gr_session *s, size_t i, gr_profile_row *out)
 {
+    if (!s || !out || i >= s->plan->n_steps) return false;
     const gr_plan *p = s->plan;
-    if (i >= p->n_steps) return false;
     const gr__live_call *l = &s->call[i];
     const gr__node *n = l->call->node >= 0 ? &p->graph->node[l->call->node] : NULL;
     *out = (gr_profile_row){.kernel = l->call->kernel                       ? l->call->kernel->name

@@ -117,6 +117,7 @@ static gr_status orthogonal(gr_tensor *t, gr__draw *d, double gain)
 
 gr_status gr_init_fill(const gr_init *init, uint64_t seed, const char *name, gr_tensor *t)
 {
+    GR_FAIL_IF(!init || !name || !t || !t->data, GR_ERR_ARGUMENT, "gr_init_fill: an argument is NULL");
     GR_FAIL_IF(t->dtype != GR_F32 && t->dtype != GR_F64, GR_ERR_DTYPE, "'%s': only f32 and f64 arrays are initialised",
                name);
     gr__draw d = {.t = t, .seed = seed, .stream = gr__hash_stable(name, strlen(name), 0x696e6974)};

@@ -15,6 +15,7 @@ struct gr_store {
 
 gr_status gr_store_new(gr_store **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_store_new: 'out' is NULL");
     gr_store *s = gr__calloc(1, sizeof *s);
     if (!s) return gr__fail_memory("a store", sizeof *s);
     *out = s;
@@ -39,6 +40,7 @@ static bool same(const gr_tensor *t, gr_dtype dtype, int rank, const int64_t *di
 
 gr_status gr_store_add(gr_store *s, const char *path, gr_dtype dtype, int rank, const int64_t *dim, gr_tensor *out)
 {
+    GR_FAIL_IF(!s || !path || (rank > 0 && !dim), GR_ERR_ARGUMENT, "gr_store_add: an argument is NULL");
     GR_FAIL_IF(rank < 0 || rank > GR_MAX_RANK || gr_dtype_size_bytes(dtype) == 0, GR_ERR_ARGUMENT,
                "array '%s': rank %d or dtype %s is not possible", path, rank, gr_dtype_name(dtype));
     int64_t *known = gr__map_get_name(&s->paths, path);
@@ -76,6 +78,7 @@ gr_status gr_store_add(gr_store *s, const char *path, gr_dtype dtype, int rank, 
 
 gr_status gr_store_get(const gr_store *s, const char *path, gr_tensor *out)
 {
+    GR_FAIL_IF(!s || !path || !out, GR_ERR_ARGUMENT, "gr_store_get: an argument is NULL");
     int64_t *known = gr__map_get_name(&s->paths, path);
     if (known) {
         *out = s->array[*known];
