@@ -523,6 +523,43 @@ static void values_are_balanced(void **state)
     gr_records_free(&r);
 }
 
+static void columns_that_are_not_there(void **state)
+{
+    (void)state;
+    static const char *const unknown[] = {"labell", NULL}, *const none[] = {NULL};
+    int64_t n, twice;
+    gr_records *r = opened("twice.csv", "x,label\n1,a\n2,a\n1,a\n");
+    assert_fails(gr_records_overlap(r, r, unknown, 0, &n, NULL, NULL), GR_ERR_NOT_FOUND, "did you mean 'label'");
+    assert_fails(gr_records_dedup(r, &(gr_dedup_options){.columns = unknown}, NULL), GR_ERR_NOT_FOUND, "'labell'");
+    assert_ok(gr_records_overlap(r, r, none, 0, &n, NULL, &twice));
+    assert_int_equal(n, 3);
+    assert_ok(gr_records_dedup(r, &(gr_dedup_options){.columns = none}, NULL)); /* none named: all */
+    assert_int_equal(gr_records_rows(r), 2);
+    gr_records *mixed = opened("mixed.csv", "label,x\na,1\nb,2\n");
+    assert_ok(gr_records_overlap(r, mixed, none, 0, &n, NULL, &twice)); /* by name, as NULL */
+    assert_int_equal(n, 1);
+    gr_records_free(&mixed);
+    gr_column_stats s;
+    assert_fails(gr_records_stats(r, 2, &s), GR_ERR_ARGUMENT, "no column 2");
+    assert_null(gr_records_name(r, -1));
+    assert_null(gr_records_cell(r, 0, 2));
+    assert_null(gr_records_cell(r, -1, 0));
+    assert_int_equal(gr_records_line(r, 2), 0);
+    gr_records_free(&r);
+}
+
+static void ways_that_do_not_exist(void **state)
+{
+    (void)state;
+    gr_records *r = uneven();
+    int64_t rows = gr_records_rows(r);
+    assert_fails(gr_records_balance(r, &(gr_balance_options){(gr_balance)55, "label", 0, 1}), GR_ERR_ARGUMENT, "55");
+    assert_fails(gr_records_clean(r, &(gr_clean_options){.missing = (gr_missing)77}, NULL), GR_ERR_ARGUMENT, "77");
+    assert_fails(gr_records_clean(r, &(gr_clean_options){.clip = (double)NAN}, NULL), GR_ERR_ARGUMENT, "0 or more");
+    assert_int_equal(gr_records_rows(r), rows);
+    gr_records_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +579,8 @@ int main(void)
         cmocka_unit_test(leaks_are_found),
         cmocka_unit_test(columns_are_matched_by_name),
         cmocka_unit_test(values_are_balanced),
+        cmocka_unit_test(columns_that_are_not_there),
+        cmocka_unit_test(ways_that_do_not_exist),
     };
     folder = test_tmpdir();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

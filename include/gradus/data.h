@@ -41,6 +41,7 @@ GR_API void gr_records_free(gr_records **r);
  * any other ending of the only one, GR_ERR_UNSUPPORTED where there are more. */
 GR_API gr_status gr_records_save(const gr_records *r, const char *path);
 
+/* Of what is held: rows that are left, without the names; columns, at least one. */
 GR_API int64_t gr_records_rows(const gr_records *r);
 GR_API int64_t gr_records_columns(const gr_records *r);
 GR_API int64_t gr_records_bad(const gr_records *r); /* left out by skip_bad */
@@ -66,11 +67,13 @@ typedef struct gr_column_stats {
     const char *often[3]; /* the most frequent cells, borrowed; NULL: there are no more */
     int64_t often_count[3];
 } gr_column_stats;
+/* What a column holds; 'often' is borrowed until rows are removed or added. Status: GR_ERR_ARGUMENT: there is no such column. */
 GR_API gr_status gr_records_stats(const gr_records *r, int64_t column, gr_column_stats *out);
 
 /* Rows of b that are in a too: exactly, or with a Jaccard similarity of word 3-grams of at least 'near' (0: exactly).
- * columns: those that are compared, up to NULL; NULL: all, by name where both files have names (GR_ERR_SHAPE where only one
- * has a column of that name), else by place. *line_a, *line_b: of the first pair (0: none). */
+ * columns: those that are compared, up to NULL; NULL or none: all, by name where both files have names (GR_ERR_SHAPE where only
+ * one has a column of that name), else by place. *line_a, *line_b (may be NULL): of the first pair (0: none).
+ * Status: GR_ERR_NOT_FOUND (a column), GR_ERR_SHAPE, GR_ERR_ARGUMENT ('near' is not 0 .. 1). */
 GR_API gr_status gr_records_overlap(const gr_records *a, const gr_records *b, const char *const *columns, double near,
                                     int64_t *n, int64_t *line_a, int64_t *line_b);
 
@@ -80,7 +83,8 @@ typedef enum gr_missing {
     GR_MISSING_KEEP,
     GR_MISSING_MEDIAN, /* of numbers; of words the most frequent one */
     GR_MISSING_MEAN,
-    GR_MISSING_DROP /* the row is removed */
+    GR_MISSING_DROP, /* the row is removed */
+    GR_MISSING_COUNT
 } gr_missing;
 
 typedef struct gr_clean_options {
@@ -98,7 +102,7 @@ typedef struct gr_clean_report {
     int64_t columns_unclipped; /* quartiles are equal */
     const char *unclipped;     /* the name of the first of them, borrowed; NULL: none */
 } gr_clean_report;
-/* report may be NULL. Status: GR_ERR_NOT_FOUND (the target). */
+/* options and report may be NULL. Status: GR_ERR_NOT_FOUND (the target), GR_ERR_ARGUMENT, GR_ERR_DATA (no row would be left). */
 GR_API gr_status gr_records_clean(gr_records *r, const gr_clean_options *options, gr_clean_report *report);
 
 typedef struct gr_split_options {
@@ -114,7 +118,7 @@ typedef struct gr_split_options {
 GR_API gr_status gr_records_split(const gr_records *r, const gr_split_options *options, gr_records *part[3]);
 
 typedef struct gr_dedup_options {
-    const char *const *columns; /* compared, up to NULL; NULL: all */
+    const char *const *columns; /* compared, up to NULL; NULL or none: all */
     double near; /* > 0: rows with a Jaccard similarity of word 3-grams of at least this are the same too */
 } gr_dedup_options;
 typedef struct gr_dedup_report {
@@ -122,13 +126,15 @@ typedef struct gr_dedup_report {
     int64_t line, twin;  /* of the first near one, and of the row that stayed */
 } gr_dedup_report;
 /* Of equal rows the first stays. Near ones are found by MinHash (Broder 1997) with 128 hashes in bands, and then compared
- * exactly: none is removed wrongly, one whose similarity is close to 'near' may stay. */
+ * exactly: none is removed wrongly, one whose similarity is close to 'near' may stay. options and report may be NULL.
+ * Status: GR_ERR_NOT_FOUND (a column), GR_ERR_ARGUMENT ('near' is not 0 .. 1). */
 GR_API gr_status gr_records_dedup(gr_records *r, const gr_dedup_options *options, gr_dedup_report *report);
 
 typedef enum gr_balance {
     GR_BALANCE_OVER,  /* rows of rare values again, up to the most frequent */
     GR_BALANCE_UNDER, /* rows of frequent values removed, down to the rarest */
-    GR_BALANCE_SMOTE  /* between rows of a rare value and their neighbours new ones are made (Chawla et al. 2002) */
+    GR_BALANCE_SMOTE, /* between rows of a rare value and their neighbours new ones are made (Chawla et al. 2002) */
+    GR_BALANCE_COUNT
 } gr_balance;
 typedef struct gr_balance_options {
     gr_balance how;
@@ -137,8 +143,8 @@ typedef struct gr_balance_options {
     uint64_t seed;
 } gr_balance_options;
 /* SMOTE: numbers are interpolated; a word is that of most neighbours (SMOTE-NC), and counts in distances as the median of the
- * deviations of numbers. Status: GR_ERR_NOT_FOUND, GR_ERR_DATA (one value only; SMOTE without a column of numbers, with
- * missing numbers, with a single row of a value). */
+ * deviations of numbers. Status: GR_ERR_ARGUMENT, GR_ERR_NOT_FOUND, GR_ERR_DATA (one value only; SMOTE without a column of
+ * numbers, with missing numbers, with a single row of a value). */
 GR_API gr_status gr_records_balance(gr_records *r, const gr_balance_options *options);
 
 #ifdef __cplusplus

@@ -37,6 +37,7 @@ int64_t gr_records_line(const gr_records *r, int64_t row) { return row >= 0 && r
 
 gr_status gr_records_column(const gr_records *r, const char *name, int64_t *column)
 {
+    GR_FAIL_IF(!r || !name || !column, GR_ERR_ARGUMENT, "gr_records_column: an argument is NULL");
     const gr__csv_table names = {.columns = (size_t)r->columns, .name = r->name, .path = r->path};
     size_t found;
     GR_TRY(gr__csv_table_column(&names, name, &found));

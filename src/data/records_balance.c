@@ -192,7 +192,10 @@ static gr_status smote(gr_records *r, const values *v, const gr_balance_options 
 
 gr_status gr_records_balance(gr_records *r, const gr_balance_options *options)
 {
-    GR_FAIL_IF(!r || !options || !options->target, GR_ERR_ARGUMENT, "balancing wants the column of the target");
+    GR_FAIL_IF(!r || !options, GR_ERR_ARGUMENT, "gr_records_balance: an argument is NULL");
+    GR_FAIL_IF(!options->target, GR_ERR_ARGUMENT, "balancing wants the column of the target");
+    GR_FAIL_IF((unsigned)options->how >= GR_BALANCE_COUNT, GR_ERR_ARGUMENT, "there is no way %d of balancing",
+               (int)options->how);
     const gr_balance_options *o = options;
     values v = {0};
     int64_t column, least = INT64_MAX, most = 0;

@@ -141,8 +141,11 @@ gr_status gr_records_clean(gr_records *r, const gr_clean_options *options, gr_cl
     gr_clean_options o = options ? *options : (gr_clean_options){.target = NULL};
     gr_clean_report none, *out = report ? report : &none;
     int64_t target = -1, text = -1;
+    GR_FAIL_IF(!r, GR_ERR_ARGUMENT, "gr_records_clean: an argument is NULL");
     *out = (gr_clean_report){0};
-    GR_FAIL_IF(o.clip < 0 || o.least < 0 || o.most < 0, GR_ERR_ARGUMENT, "cleaning wants numbers of 0 or more");
+    GR_FAIL_IF((unsigned)o.missing >= GR_MISSING_COUNT, GR_ERR_ARGUMENT,
+               "there is no way %d of filling what is missing", (int)o.missing);
+    GR_FAIL_IF(!(o.clip >= 0) || o.least < 0 || o.most < 0, GR_ERR_ARGUMENT, "cleaning wants numbers of 0 or more");
     if (o.target) GR_TRY(gr_records_column(r, o.target, &target));
     if (o.least > 0 || o.most > 0) {
         if (r->columns > 1)

@@ -6,21 +6,20 @@
 
 #include <string.h>
 
-/* Numbers of the columns that are compared; the caller frees *out. */
+/* Numbers of the columns that are compared, all where none is named; the caller frees *out, after a failure too. */
 static gr_status choose(const gr_records *r, const char *const *columns, int64_t **out, int64_t *n)
 {
     int64_t count = 0;
     while (columns && columns[count]) count++;
-    *n = columns ? count : r->columns;
+    *n = count ? count : r->columns;
     *out = gr__calloc((size_t)*n + 1, sizeof **out);
     if (!*out) return gr__fail_memory("columns", (size_t)*n * sizeof **out);
     gr_status status = GR_OK;
     for (int64_t i = 0; i < *n && status == GR_OK; i++)
-        if (columns)
+        if (count)
             status = gr_records_column(r, columns[i], &(*out)[i]);
         else
             (*out)[i] = i;
-    if (status != GR_OK) gr__free(*out);
     return status;
 }
 
@@ -54,8 +53,9 @@ gr_status gr_records_dedup(gr_records *r, const gr_dedup_options *options, gr_de
     bool *keep = NULL, exact;
     gr__str text = {0};
     gr_status status = GR_OK;
+    GR_FAIL_IF(!r, GR_ERR_ARGUMENT, "gr_records_dedup: an argument is NULL");
     *out = (gr_dedup_report){0};
-    GR_TRY(choose(r, o.columns, &column, &n));
+    GR_TRY_DONE(choose(r, o.columns, &column, &n));
     GR_TRY_DONE(gr__near_new(o.near, &index));
     keep = gr__calloc((size_t)r->rows + 1, sizeof *keep);
     if (!keep) GR_TRY_DONE(gr__fail_memory("rows", (size_t)r->rows));
@@ -107,7 +107,7 @@ static gr_status choose_pairs(const gr_records *a, const gr_records *b, const ch
     int64_t other;
     GR_TRY(choose(a, columns, &pair[0], n));
     GR_TRY(choose(b, columns, &pair[1], &other));
-    bool by_name = !columns && a->named && b->named;
+    bool by_name = (!columns || !columns[0]) && a->named && b->named;
     GR_FAIL_IF(*n != other && !by_name, GR_ERR_SHAPE,
                "'%s' and '%s' have %lld and %lld columns; name those to compare (--columns)", a->path, b->path,
                (long long)*n, (long long)other);
@@ -126,6 +126,7 @@ gr_status gr_records_overlap(const gr_records *a, const gr_records *b, const cha
     bool exact;
     gr__str text = {0};
     gr_status status = GR_OK;
+    GR_FAIL_IF(!a || !b || !n, GR_ERR_ARGUMENT, "gr_records_overlap: an argument is NULL");
     GR_TRY_DONE(choose_pairs(a, b, columns, column, &count));
     GR_TRY_DONE(gr__near_new(near, &index));
     for (int s = 0; s < 2; s++)

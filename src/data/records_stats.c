@@ -79,8 +79,8 @@ static void borrow_often(const gr_records *r, int64_t column, gr_column_stats *o
 
 gr_status gr_records_stats(const gr_records *r, int64_t column, gr_column_stats *out)
 {
-    GR_FAIL_IF(!r || !out || column < 0 || column >= r->columns, GR_ERR_ARGUMENT, "there is no column %lld",
-               (long long)column);
+    GR_FAIL_IF(!r || !out, GR_ERR_ARGUMENT, "gr_records_stats: an argument is NULL");
+    GR_FAIL_IF(column < 0 || column >= r->columns, GR_ERR_ARGUMENT, "there is no column %lld", (long long)column);
     gr__map count = {0};
     gr_column_stats s = {.missing = 0};
     double *v = gr__calloc((size_t)r->rows + 1, sizeof *v);
