@@ -47,6 +47,12 @@ static void confusion_by_hand(void **state)
     assert_is(one.f1, 0);
     const int32_t bad = 4, zero = 0;
     assert_fails(gr_confusion_update(c, &zero, &bad, 1), GR_ERR_DATA, "classes are 0 to 3");
+    static const int32_t outside[] = {-1, 4, 99, 100000000};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(gr_confusion_count(c, outside[i], 0) + gr_confusion_count(c, 0, outside[i]), 0);
+        gr_precision_recall none = gr_confusion_class(c, outside[i]);
+        assert_true(none.support == 0 && none.precision == 0 && none.recall == 0 && none.f1 == 0);
+    }
     assert_ok(gr_confusion_new(3, &other));
     assert_fails(gr_confusion_merge(c, other), GR_ERR_SHAPE, "4 and 3");
     gr_confusion_clear(c);
@@ -55,6 +61,7 @@ static void confusion_by_hand(void **state)
     gr_confusion_free(&c);
     gr_confusion_free(&other);
     assert_fails(gr_confusion_new(1, &c), GR_ERR_ARGUMENT, "2 classes");
+    assert_fails(gr_confusion_new(1518500250, &c), GR_ERR_LIMIT, "at most 1048576");
     assert_null(c);
 }
 
@@ -111,6 +118,8 @@ static void curves_by_hand(void **state)
     gr_text_free(svg);
     assert_fails(gr_curve_update(c, &bad, ones, 1), GR_ERR_DATA, "nan");
     assert_fails(gr_curve_update(c, score, &two, 1), GR_ERR_DATA, "class 2");
+    gr_curve_set *vast;
+    assert_fails(gr_curve_set_new(INT32_MAX, &vast), GR_ERR_LIMIT, "at most 1048576");
     gr_curve_free(&c);
     const struct {
         const int32_t *actual;
@@ -173,6 +182,12 @@ static void texts_by_hand(void **state)
     assert_is(gr_bleu_result(&b, NULL), 0);
     assert_fails(gr_bleu_update(&b, NULL, "a \xFF", reference, 1), GR_ERR_DATA, "hypothesis is not UTF-8 at byte 2");
     assert_fails(gr_bleu_update(&b, NULL, "a", reference, 0), GR_ERR_ARGUMENT, "reference");
+    const gr_bleu_options odd[] = {
+        {.floor = -1}, {.floor = NAN}, {.smoothing = (gr_bleu_smoothing)9}, {.words = (gr_bleu_words)9}};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        assert_fails(gr_bleu_update(&b, &odd[i], "a", reference, 1), GR_ERR_ARGUMENT, "BLEU has no");
+        assert_true(isnan(gr_bleu_result(&b, &odd[i])));
+    }
 
     gr_rouge r = {0};
     gr_rouge_score s[3];
@@ -227,6 +242,8 @@ static void boxes_by_hand(void **state)
     assert_is(s.recall, 1);
     assert_ok(gr_detections_result(d, 1, &s));
     assert_undefined(s.ap, s.undefined, "no objects");
+    gr_detections *vast;
+    assert_fails(gr_detections_new(INT32_MAX, &vast), GR_ERR_LIMIT, "at most 1048576");
     assert_fails(gr_detections_result(d, 2, &s), GR_ERR_ARGUMENT, "category 2");
     assert_fails(gr_detections_update(d, &(gr_truth){.box = {0, 0, -1, 1}}, 1, NULL, 0), GR_ERR_DATA, "width -1");
     gr_detections_free(&d);
@@ -372,6 +389,7 @@ static void resamples_are_pure(void **state)
     assert_undefined(i.low, i.undefined, "not defined");
     assert_int_equal(i.left_out, 1000);
     assert_int_equal(gr_bootstrap(5, broken, NULL, NULL, &i), GR_ERR_NUMERIC);
+    assert_fails(gr_bootstrap(SIZE_MAX, never, NULL, NULL, &i), GR_ERR_LIMIT, "more than memory");
     assert_fails(gr_bootstrap(5, never, NULL, &(gr_bootstrap_options){.level = 1}, &i), GR_ERR_ARGUMENT, "level");
     assert_fails(gr_bootstrap(5, never, NULL, &(gr_bootstrap_options){.resamples = 1}, &i), GR_ERR_ARGUMENT,
                  "resamples");

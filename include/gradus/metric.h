@@ -37,7 +37,7 @@ extern "C" {
 
 typedef struct gr_confusion gr_confusion;
 
-/* n_classes >= 2; K * K counts are kept. Status: GR_ERR_ARGUMENT. */
+/* n_classes 2 .. 2^20; K * K counts are kept. Owner: the caller frees *out. Status: GR_ERR_ARGUMENT, GR_ERR_LIMIT. */
 GR_API gr_status gr_confusion_new(int32_t n_classes, gr_confusion **out);
 GR_API void gr_confusion_free(gr_confusion **c);
 
@@ -63,9 +63,11 @@ typedef struct gr_confusion_scores {
     const char *undefined; /* no samples: everything is NaN */
 } gr_confusion_scores;
 
+/* All numbers of the counts so far. */
 GR_API void gr_confusion_result(const gr_confusion *c, gr_confusion_scores *out);
-/* Of class k against all others; for two classes k = 1 gives the usual binary numbers. k in 0 .. K-1. */
+/* Of class k against all others; for two classes k = 1 gives the usual binary numbers. All 0 where there is no class k. */
 GR_API gr_precision_recall gr_confusion_class(const gr_confusion *c, int32_t k);
+/* Samples of one class that were taken for another; 0 where there is no such class. */
 GR_API int64_t gr_confusion_count(const gr_confusion *c, int32_t actual, int32_t predicted);
 GR_API int32_t gr_confusion_classes(const gr_confusion *c);
 
@@ -113,6 +115,7 @@ GR_API bool gr_probability_bin(const gr_probability *p, int32_t bin, gr_reliabil
 
 typedef struct gr_curve gr_curve; /* keeps all scores */
 
+/* An empty one. Owner: the caller frees *out. */
 GR_API gr_status gr_curve_new(gr_curve **out);
 GR_API void gr_curve_free(gr_curve **c);
 /* score: (n) finite, higher means class 1; actual: (n) 0 or 1. Status: GR_ERR_DATA. */
@@ -154,7 +157,7 @@ GR_API gr_status gr_curve_threshold(gr_curve *c, gr_threshold_goal goal, double 
 
 /* One class against the rest, for each of K classes. */
 typedef struct gr_curve_set gr_curve_set;
-/* n_classes >= 2. Status: GR_ERR_ARGUMENT. */
+/* n_classes 2 .. 2^20. Owner: the caller frees *out. Status: GR_ERR_ARGUMENT, GR_ERR_LIMIT. */
 GR_API gr_status gr_curve_set_new(int32_t n_classes, gr_curve_set **out);
 GR_API void gr_curve_set_free(gr_curve_set **s);
 /* score: (n, K); actual: (n) in 0 .. K-1. Status: GR_ERR_DATA. After GR_ERR_MEMORY the set is of no more use. */
@@ -174,6 +177,7 @@ GR_API gr_curve *gr_curve_set_get(gr_curve_set *s, int32_t k);
 
 typedef struct gr_regression gr_regression; /* keeps |error| of all samples, for the median */
 
+/* An empty one. Owner: the caller frees *out. */
 GR_API gr_status gr_regression_new(gr_regression **out);
 GR_API void gr_regression_free(gr_regression **r);
 /* actual, predicted: (n) finite. Several outputs: one accumulator each. Status: GR_ERR_DATA. */
@@ -220,11 +224,13 @@ typedef struct gr_bleu {
     int64_t match[4], total[4];
     int64_t hypothesis_words, reference_words; /* of the closest reference of each sentence, the shorter of two */
 } gr_bleu;
-/* One sentence with n_references >= 1 references. options may be NULL. Status: GR_ERR_DATA, GR_ERR_ARGUMENT. */
+/* One sentence with n_references >= 1 references. options may be NULL. Status: GR_ERR_DATA, GR_ERR_ARGUMENT (no reference, an
+ * option). */
 GR_API gr_status gr_bleu_update(gr_bleu *b, const gr_bleu_options *options, const char *hypothesis,
                                 const char *const *references, size_t n_references);
 GR_API void gr_bleu_merge(gr_bleu *b, const gr_bleu *other);
-/* BLEU (Papineni et al. 2002), 0 .. 100. 0 where nothing matches, also for empty texts, as sacrebleu says. */
+/* BLEU (Papineni et al. 2002), 0 .. 100. 0 where nothing matches, also for empty texts, as sacrebleu says.
+ * NaN where an option is not allowed. */
 GR_API double gr_bleu_result(const gr_bleu *b, const gr_bleu_options *options);
 
 typedef struct gr_rouge_score {
@@ -282,6 +288,7 @@ typedef struct gr_detection {
 GR_API size_t gr_box_suppress(gr_detection *found, size_t n, double overlap, size_t most);
 
 typedef struct gr_detections gr_detections; /* keeps score and fate of each detection */
+/* n_categories 1 .. 2^20. Owner: the caller frees *out. Status: GR_ERR_ARGUMENT, GR_ERR_LIMIT. */
 GR_API gr_status gr_detections_new(int32_t n_categories, gr_detections **out);
 GR_API void gr_detections_free(gr_detections **d);
 /* One image. Of a category the 100 best detections count, equal scores in the order given. Status: GR_ERR_DATA. After
@@ -371,7 +378,7 @@ typedef struct gr_interval {
     const char *undefined; /* no samples, or the metric was never defined: NaN */
 } gr_interval;
 /* Percentile interval (Efron 1979) of a metric of n samples.
- * Status: GR_ERR_ARGUMENT, or what fn returned first. */
+ * Status: GR_ERR_ARGUMENT, GR_ERR_LIMIT (n beyond memory), or what fn returned first. */
 GR_API gr_status gr_bootstrap(size_t n, gr_metric_fn fn, void *user, const gr_bootstrap_options *options,
                               gr_interval *out);
 /* Of fn(user_a) - fn(user_b), both on the same resamples: is system a better than b on the same test set? */
@@ -389,7 +396,9 @@ typedef struct gr_plot_options {
     int32_t bins;                          /* 1 .. 200; default sqrt(n), 5 .. 60. gr_plot_histogram only */
 } gr_plot_options;
 
+/* The true over the false positive rate, with the area below it. */
 GR_API gr_status gr_plot_roc(gr_curve *c, const gr_plot_options *options, char **svg);
+/* Precision over recall, with the average precision. */
 GR_API gr_status gr_plot_precision_recall(gr_curve *c, const gr_plot_options *options, char **svg);
 /* Precision, recall and F1 over the threshold, with a line where 'used' is (NaN: none). */
 GR_API gr_status gr_plot_threshold(gr_curve *c, double used, const gr_plot_options *options, char **svg);

@@ -72,15 +72,25 @@ done:
     return status;
 }
 
+static bool are_options_good(const gr_bleu_options *o)
+{
+    return (unsigned)o->words < GR_BLEU_WORDS_COUNT && (unsigned)o->smoothing < GR_BLEU_SMOOTHING_COUNT &&
+           o->floor >= 0 && isfinite(o->floor);
+}
+
 gr_status gr_bleu_update(gr_bleu *b, const gr_bleu_options *options, const char *hypothesis,
                          const char *const *references, size_t n_references)
 {
-    gr_bleu_words kind = options ? options->words : GR_BLEU_13A;
-    GR_FAIL_IF((unsigned)kind >= GR_BLEU_WORDS_COUNT, GR_ERR_ARGUMENT, "there is no tokenizer %d of BLEU", (int)kind);
+    gr_bleu_options o = options ? *options : (gr_bleu_options){0};
+    GR_FAIL_IF(!b || !hypothesis || (!references && n_references), GR_ERR_ARGUMENT,
+               "gr_bleu_update: an argument is NULL");
+    GR_FAIL_IF(!are_options_good(&o), GR_ERR_ARGUMENT, "BLEU has no words %d, no smoothing %d or no floor %g",
+               (int)o.words, (int)o.smoothing, o.floor);
     GR_FAIL_IF(n_references < 1, GR_ERR_ARGUMENT, "BLEU needs a reference for each hypothesis");
+    for (size_t i = 0; i < n_references; i++) GR_FAIL_IF(!references[i], GR_ERR_ARGUMENT, "reference %zu is NULL", i);
     work w = {0};
     gr_bleu one = {0};
-    gr_status status = add_sentence(&w, &one, kind, hypothesis, references, n_references);
+    gr_status status = add_sentence(&w, &one, o.words, hypothesis, references, n_references);
     if (status == GR_OK) gr_bleu_merge(b, &one);
     gr__map_release(&w.ids);
     gr__map_release(&w.counts);
@@ -104,6 +114,7 @@ double gr_bleu_result(const gr_bleu *b, const gr_bleu_options *options)
     gr_bleu_options o = options ? *options : (gr_bleu_options){0};
     double floor_matches = o.floor > 0 ? o.floor : 0.1, halved = 1, log_sum = 0;
     int orders = 0;
+    if (!are_options_good(&o)) return NAN;
     if (b->match[0] + b->match[1] + b->match[2] + b->match[3] == 0) return 0;
     for (; orders < ORDERS && b->total[orders] > 0; orders++) {
         double match = (double)b->match[orders];

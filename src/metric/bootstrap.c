@@ -59,6 +59,7 @@ static gr_status bootstrap(size_t n, const metric *m, const gr_bootstrap_options
                (long long)o.resamples, MOST);
     GR_FAIL_IF(!(o.level > 0 && o.level < 1), GR_ERR_ARGUMENT,
                "the level of an interval is %g, but must be within 0 and 1", o.level);
+    GR_FAIL_IF(n > SIZE_MAX / 16, GR_ERR_LIMIT, "%zu samples are more than memory can hold", n);
     if (n == 0) return GR_OK;
     gr_status status = GR_OK;
     size_t *index = gr__calloc(n, sizeof *index);
@@ -74,11 +75,13 @@ static gr_status bootstrap(size_t n, const metric *m, const gr_bootstrap_options
 
 gr_status gr_bootstrap(size_t n, gr_metric_fn fn, void *user, const gr_bootstrap_options *options, gr_interval *out)
 {
+    GR_FAIL_IF(!fn || !out, GR_ERR_ARGUMENT, "gr_bootstrap: an argument is NULL");
     return bootstrap(n, &(metric){fn, user, NULL, false}, options, out);
 }
 
 gr_status gr_bootstrap_difference(size_t n, gr_metric_fn fn, void *user_a, void *user_b,
                                   const gr_bootstrap_options *options, gr_interval *out)
 {
+    GR_FAIL_IF(!fn || !out, GR_ERR_ARGUMENT, "gr_bootstrap_difference: an argument is NULL");
     return bootstrap(n, &(metric){fn, user_a, user_b, true}, options, out);
 }

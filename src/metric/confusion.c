@@ -2,6 +2,7 @@
 #include "gradus/metric.h"
 
 #include "base/alloc.h"
+#include "base/limits.h"
 
 #include <math.h>
 
@@ -12,8 +13,11 @@ struct gr_confusion {
 
 gr_status gr_confusion_new(int32_t n_classes, gr_confusion **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_confusion_new: an argument is NULL");
     *out = NULL;
     GR_FAIL_IF(n_classes < 2, GR_ERR_ARGUMENT, "a confusion matrix needs 2 classes or more, not %d", (int)n_classes);
+    GR_FAIL_IF(n_classes > GR__LIMIT_CLASSES, GR_ERR_LIMIT, "a confusion matrix has at most %d classes, not %d",
+               GR__LIMIT_CLASSES, (int)n_classes);
     gr_confusion *c = gr__calloc(1, sizeof *c);
     size_t cells = (size_t)n_classes * (size_t)n_classes;
     if (c) c->count = gr__calloc(cells, sizeof *c->count);
@@ -36,6 +40,7 @@ void gr_confusion_free(gr_confusion **c)
 
 gr_status gr_confusion_update(gr_confusion *c, const int32_t *actual, const int32_t *predicted, size_t n)
 {
+    GR_FAIL_IF(!c || (n && (!actual || !predicted)), GR_ERR_ARGUMENT, "gr_confusion_update: an argument is NULL");
     for (size_t i = 0; i < n; i++)
         GR_FAIL_IF(actual[i] < 0 || actual[i] >= c->k || predicted[i] < 0 || predicted[i] >= c->k, GR_ERR_DATA,
                    "sample %zu: class %d predicted as %d, but classes are 0 to %d", i, (int)actual[i],
@@ -51,6 +56,7 @@ void gr_confusion_clear(gr_confusion *c)
 
 gr_status gr_confusion_merge(gr_confusion *c, const gr_confusion *other)
 {
+    GR_FAIL_IF(!c || !other, GR_ERR_ARGUMENT, "gr_confusion_merge: an argument is NULL");
     GR_FAIL_IF(c->k != other->k, GR_ERR_SHAPE, "confusion matrices of %d and %d classes do not add up", (int)c->k,
                (int)other->k);
     for (size_t i = 0; i < (size_t)c->k * (size_t)c->k; i++) c->count[i] += other->count[i];
@@ -61,6 +67,7 @@ int32_t gr_confusion_classes(const gr_confusion *c) { return c->k; }
 
 int64_t gr_confusion_count(const gr_confusion *c, int32_t actual, int32_t predicted)
 {
+    if (actual < 0 || actual >= c->k || predicted < 0 || predicted >= c->k) return 0;
     return c->count[(size_t)actual * (size_t)c->k + (size_t)predicted];
 }
 

@@ -14,6 +14,7 @@ struct gr_contingency {
 
 gr_status gr_contingency_new(gr_contingency **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_contingency_new: an argument is NULL");
     *out = gr__calloc(1, sizeof **out);
     return *out ? GR_OK : gr__fail_memory("counts of labels", sizeof **out);
 }
@@ -38,6 +39,7 @@ static gr_status add(gr__map *map, const void *key, size_t n, int64_t count)
 
 gr_status gr_contingency_update(gr_contingency *c, const int32_t *a, const int32_t *b, size_t n)
 {
+    GR_FAIL_IF(!c || (n && (!a || !b)), GR_ERR_ARGUMENT, "gr_contingency_update: an argument is NULL");
     for (size_t i = 0; i < n; i++) {
         const int32_t pair[2] = {a[i], b[i]};
         GR_TRY(add(&c->a, &pair[0], sizeof pair[0], 1));
@@ -57,6 +59,7 @@ static gr_status add_all(gr__map *to, const gr__map *from)
 
 gr_status gr_contingency_merge(gr_contingency *c, const gr_contingency *other)
 {
+    GR_FAIL_IF(!c || !other, GR_ERR_ARGUMENT, "gr_contingency_merge: an argument is NULL");
     GR_TRY(add_all(&c->a, &other->a));
     GR_TRY(add_all(&c->b, &other->b));
     GR_TRY(add_all(&c->pair, &other->pair));

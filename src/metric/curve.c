@@ -18,6 +18,7 @@ struct gr_curve {
 
 gr_status gr_curve_new(gr_curve **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_curve_new: an argument is NULL");
     *out = gr__calloc(1, sizeof **out);
     return *out ? GR_OK : gr__fail_memory("a curve", sizeof **out);
 }
@@ -48,6 +49,7 @@ static gr_status append(gr_curve *c, const double *score, const int32_t *actual,
 
 gr_status gr_curve_update(gr_curve *c, const double *score, const int32_t *actual, size_t n)
 {
+    GR_FAIL_IF(!c || (n && (!score || !actual)), GR_ERR_ARGUMENT, "gr_curve_update: an argument is NULL");
     for (size_t i = 0; i < n; i++) {
         GR_FAIL_IF(!isfinite(score[i]), GR_ERR_DATA, "sample %zu: the score is %g", i, score[i]);
         GR_FAIL_IF(actual[i] != 0 && actual[i] != 1, GR_ERR_DATA, "sample %zu: class %d, but classes are 0 and 1", i,
@@ -58,6 +60,7 @@ gr_status gr_curve_update(gr_curve *c, const double *score, const int32_t *actua
 
 gr_status gr_curve_merge(gr_curve *c, const gr_curve *other)
 {
+    GR_FAIL_IF(!c || !other, GR_ERR_ARGUMENT, "gr_curve_merge: an argument is NULL");
     return append(c, other->score, other->actual, other->n);
 }
 
@@ -91,6 +94,7 @@ done:
 
 gr_status gr_curve_points(gr_curve *c, const gr_curve_point **points, size_t *n)
 {
+    GR_FAIL_IF(!c || !points || !n, GR_ERR_ARGUMENT, "gr_curve_points: an argument is NULL");
     *points = NULL;
     *n = 0;
     GR_TRY(make_points(c));
@@ -106,6 +110,7 @@ static double precision_at(const gr_curve_point *p)
 
 gr_status gr_curve_result(gr_curve *c, gr_curve_scores *out)
 {
+    GR_FAIL_IF(!c || !out, GR_ERR_ARGUMENT, "gr_curve_result: an argument is NULL");
     *out = (gr_curve_scores){(int64_t)c->n, c->positives, NAN, NAN, "there are no samples"};
     GR_TRY(make_points(c));
     if (c->n == 0) return GR_OK;
@@ -137,6 +142,7 @@ static double merit(gr_threshold_goal goal, double at_least, const gr_threshold 
 
 gr_status gr_curve_threshold(gr_curve *c, gr_threshold_goal goal, double at_least, gr_threshold *out)
 {
+    GR_FAIL_IF(!c || !out, GR_ERR_ARGUMENT, "gr_curve_threshold: an argument is NULL");
     *out = (gr_threshold){NAN, NAN, NAN, NAN, "there are no positives"};
     GR_FAIL_IF((unsigned)goal >= GR_THRESHOLD_COUNT, GR_ERR_ARGUMENT, "there is no goal %d of a threshold", (int)goal);
     bool wish = goal == GR_THRESHOLD_PRECISION || goal == GR_THRESHOLD_RECALL;

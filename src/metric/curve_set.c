@@ -2,6 +2,7 @@
 #include "gradus/metric.h"
 
 #include "base/alloc.h"
+#include "base/limits.h"
 
 #include <math.h>
 
@@ -12,9 +13,12 @@ struct gr_curve_set {
 
 gr_status gr_curve_set_new(int32_t n_classes, gr_curve_set **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_curve_set_new: an argument is NULL");
     *out = NULL;
     GR_FAIL_IF(n_classes < 2, GR_ERR_ARGUMENT, "one class against the rest needs 2 classes or more, not %d",
                (int)n_classes);
+    GR_FAIL_IF(n_classes > GR__LIMIT_CLASSES, GR_ERR_LIMIT, "a set of curves has at most %d classes, not %d",
+               GR__LIMIT_CLASSES, (int)n_classes);
     gr_status status = GR_OK;
     gr_curve_set *s = gr__calloc(1, sizeof *s);
     if (s) s->curve = gr__calloc((size_t)n_classes, sizeof *s->curve);
@@ -39,6 +43,7 @@ void gr_curve_set_free(gr_curve_set **s)
 
 gr_status gr_curve_set_update(gr_curve_set *s, const double *score, const int32_t *actual, size_t n)
 {
+    GR_FAIL_IF(!s || (n && (!score || !actual)), GR_ERR_ARGUMENT, "gr_curve_set_update: an argument is NULL");
     size_t classes = (size_t)s->k;
     for (size_t i = 0; i < n; i++) {
         GR_FAIL_IF(actual[i] < 0 || actual[i] >= s->k, GR_ERR_DATA, "sample %zu: class %d, but classes are 0 to %d", i,
@@ -57,6 +62,7 @@ gr_status gr_curve_set_update(gr_curve_set *s, const double *score, const int32_
 
 gr_status gr_curve_set_merge(gr_curve_set *s, const gr_curve_set *other)
 {
+    GR_FAIL_IF(!s || !other, GR_ERR_ARGUMENT, "gr_curve_set_merge: an argument is NULL");
     GR_FAIL_IF(s->k != other->k, GR_ERR_SHAPE, "curves of %d and %d classes do not add up", (int)s->k, (int)other->k);
     for (int32_t k = 0; k < s->k; k++) GR_TRY(gr_curve_merge(s->curve[k], other->curve[k]));
     return GR_OK;
@@ -66,6 +72,7 @@ gr_curve *gr_curve_set_get(gr_curve_set *s, int32_t k) { return k >= 0 && k < s-
 
 gr_status gr_curve_set_result(gr_curve_set *s, gr_curve_set_scores *out)
 {
+    GR_FAIL_IF(!s || !out, GR_ERR_ARGUMENT, "gr_curve_set_result: an argument is NULL");
     gr_curve_set_scores sum = {0};
     double weight = 0;
     for (int32_t k = 0; k < s->k; k++) {

@@ -2,6 +2,7 @@
  * is its score and, for each of ten overlaps, one bit "right" and one bit "does not count". */
 #include "gradus/metric.h"
 
+#include "base/limits.h"
 #include "metric/order.h"
 
 #include <float.h>
@@ -28,8 +29,11 @@ struct gr_detections {
 
 gr_status gr_detections_new(int32_t n_categories, gr_detections **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_detections_new: an argument is NULL");
     *out = NULL;
     GR_FAIL_IF(n_categories < 1, GR_ERR_ARGUMENT, "detections of %d categories", (int)n_categories);
+    GR_FAIL_IF(n_categories > GR__LIMIT_CLASSES, GR_ERR_LIMIT, "detections have at most %d categories, not %d",
+               GR__LIMIT_CLASSES, (int)n_categories);
     gr_detections *d = gr__calloc(1, sizeof *d);
     if (d) d->of = gr__calloc((size_t)n_categories, sizeof *d->of);
     if (!d || !d->of) {
@@ -167,6 +171,8 @@ static gr_status check_box(const gr_box *b, int32_t k, int32_t most, const char 
 gr_status gr_detections_update(gr_detections *d, const gr_truth *truth, size_t n_truth, const gr_detection *found,
                                size_t n_found)
 {
+    GR_FAIL_IF(!d || (n_truth && !truth) || (n_found && !found), GR_ERR_ARGUMENT,
+               "gr_detections_update: an argument is NULL");
     for (size_t i = 0; i < n_truth; i++) GR_TRY(check_box(&truth[i].box, truth[i].category, d->k, "object", i));
     for (size_t i = 0; i < n_found; i++) {
         GR_TRY(check_box(&found[i].box, found[i].category, d->k, "detection", i));
@@ -184,6 +190,7 @@ gr_status gr_detections_update(gr_detections *d, const gr_truth *truth, size_t n
 
 gr_status gr_detections_merge(gr_detections *d, const gr_detections *other)
 {
+    GR_FAIL_IF(!d || !other, GR_ERR_ARGUMENT, "gr_detections_merge: an argument is NULL");
     GR_FAIL_IF(d->k != other->k, GR_ERR_SHAPE, "detections of %d and %d categories do not add up", (int)d->k,
                (int)other->k);
     for (int32_t k = 0; k < d->k; k++) {
@@ -268,6 +275,7 @@ done:
 
 gr_status gr_detections_result(const gr_detections *d, int32_t category, gr_detection_scores *out)
 {
+    GR_FAIL_IF(!d || !out, GR_ERR_ARGUMENT, "gr_detections_result: an argument is NULL");
     *out = (gr_detection_scores){NAN, NAN, NAN, NAN, NAN, NAN, "there are no objects"};
     GR_FAIL_IF(category >= d->k, GR_ERR_ARGUMENT, "category %d, but categories are 0 to %d", (int)category,
                (int)d->k - 1);

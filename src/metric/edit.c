@@ -10,6 +10,7 @@ double gr_perplexity(double nats, int64_t tokens) { return tokens < 1 ? NAN : ex
 /* One row of the table, as long as the shorter list. */
 gr_status gr_edit_distance(const int32_t *a, size_t n_a, const int32_t *b, size_t n_b, int64_t *out)
 {
+    GR_FAIL_IF((!a && n_a) || (!b && n_b) || !out, GR_ERR_ARGUMENT, "gr_edit_distance: an argument is NULL");
     if (n_a < n_b) {
         const int32_t *t = a;
         a = b;
@@ -61,11 +62,13 @@ done:
 
 gr_status gr_edits_update_words(gr_edits *e, const char *reference, const char *hypothesis)
 {
+    GR_FAIL_IF(!e || !reference || !hypothesis, GR_ERR_ARGUMENT, "gr_edits_update_words: an argument is NULL");
     return compare(e, reference, hypothesis, true);
 }
 
 gr_status gr_edits_update_characters(gr_edits *e, const char *reference, const char *hypothesis)
 {
+    GR_FAIL_IF(!e || !reference || !hypothesis, GR_ERR_ARGUMENT, "gr_edits_update_characters: an argument is NULL");
     return compare(e, reference, hypothesis, false);
 }
 

@@ -33,6 +33,7 @@ static void product(const double *a, const double *b, size_t n, double *out)
 
 gr_status gr_frechet_distance(const double *a, size_t n_a, const double *b, size_t n_b, size_t width, double *out)
 {
+    GR_FAIL_IF(!a || !b || !out, GR_ERR_ARGUMENT, "gr_frechet_distance: an argument is NULL");
     *out = NAN;
     GR_FAIL_IF(width < 1 || width > 4096 || n_a < 2 || n_b < 2, GR_ERR_ARGUMENT,
                "the distance needs two points on each side and a width of 1 to 4096; there are %zu, %zu and %zu", n_a,

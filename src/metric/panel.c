@@ -71,7 +71,9 @@ static gr_status draw_curve(gr_curve *curve, const gr_plot_options *o, bool roc,
     const gr_curve_point *points;
     size_t n;
     char label[64];
-    *svg = NULL;
+    if (svg) *svg = NULL;
+    GR_FAIL_IF(!curve || !svg, GR_ERR_ARGUMENT, "%s: an argument is NULL",
+               roc ? "gr_plot_roc" : "gr_plot_precision_recall");
     GR_TRY(gr_curve_result(curve, &s));
     GR_TRY(gr_curve_points(curve, &points, &n));
     double *x = gr__calloc(n + 1, sizeof *x), *y = gr__calloc(n + 1, sizeof *y);
@@ -107,11 +109,12 @@ gr_status gr_plot_precision_recall(gr_curve *c, const gr_plot_options *options, 
 
 gr_status gr_plot_threshold(gr_curve *curve, double used, const gr_plot_options *options, char **svg)
 {
+    if (svg) *svg = NULL;
+    GR_FAIL_IF(!curve || !svg, GR_ERR_ARGUMENT, "gr_plot_threshold: an argument is NULL");
     gr_curve_scores s;
     const gr_curve_point *p;
     size_t n;
     char label[64];
-    *svg = NULL;
     GR_TRY(gr_curve_result(curve, &s));
     GR_TRY(gr_curve_points(curve, &p, &n));
     double *x = gr__calloc(4 * n + 1, sizeof *x), *precision = x + n, *recall = precision + n, *f1 = recall + n;
@@ -138,11 +141,12 @@ gr_status gr_plot_threshold(gr_curve *curve, double used, const gr_plot_options 
 
 gr_status gr_plot_reliability(const gr_probability *p, const gr_plot_options *options, char **svg)
 {
+    if (svg) *svg = NULL;
+    GR_FAIL_IF(!p || !svg, GR_ERR_ARGUMENT, "gr_plot_reliability: an argument is NULL");
     gr_probability_scores s;
     gr_reliability r;
     char label[64];
     size_t bins = 0, n = 0;
-    *svg = NULL;
     gr_probability_result(p, &s);
     while (gr_probability_bin(p, (int32_t)bins, &r)) bins++;
     double *x = gr__calloc(bins, sizeof *x), *y = gr__calloc(bins, sizeof *y);
@@ -182,9 +186,10 @@ gr_status gr_plot_reliability(const gr_probability *p, const gr_plot_options *op
 
 gr_status gr_plot_confusion(const gr_confusion *c, const gr_plot_options *o, char **svg)
 {
+    if (svg) *svg = NULL;
+    GR_FAIL_IF(!c || !svg, GR_ERR_ARGUMENT, "gr_plot_confusion: an argument is NULL");
     int32_t k = gr_confusion_classes(c);
     size_t cells = (size_t)k * (size_t)k;
-    *svg = NULL;
     GR_FAIL_IF(k > MOST_CLASSES, GR_ERR_LIMIT, "a picture of %d classes would be too small; at most %d", (int)k,
                MOST_CLASSES);
     int64_t *count = gr__calloc(cells, sizeof *count);
@@ -218,9 +223,10 @@ gr_status gr_plot_confusion(const gr_confusion *c, const gr_plot_options *o, cha
 gr_status gr_plot_scatter(const double *actual, const double *predicted, size_t n, const gr_plot_options *options,
                           char **svg)
 {
+    if (svg) *svg = NULL;
+    GR_FAIL_IF((n && (!actual || !predicted)) || !svg, GR_ERR_ARGUMENT, "gr_plot_scatter: an argument is NULL");
     double x[MOST_POINTS], y[MOST_POINTS], low = INFINITY, high = -INFINITY;
     size_t points = 0, step = (n + MOST_POINTS - 1) / MOST_POINTS;
-    *svg = NULL;
     for (size_t i = 0; i < n; i += step) {
         x[points] = actual[i];
         y[points++] = predicted[i];
@@ -241,7 +247,9 @@ gr_status gr_plot_scatter(const double *actual, const double *predicted, size_t 
 
 gr_status gr_plot_forecast(const gr_forecast *f, const gr_plot_options *options, char **svg)
 {
-    *svg = NULL;
+    if (svg) *svg = NULL;
+    GR_FAIL_IF(!f || (f->n && !f->actual) || (f->n_forecast && !f->forecast) || !svg, GR_ERR_ARGUMENT,
+               "gr_plot_forecast: an argument is NULL");
     GR_FAIL_IF(!f->low != !f->high, GR_ERR_ARGUMENT, "a band needs both of low and high");
     double *x = gr__calloc(f->n_forecast, sizeof *x);
     if (!x) return gr__fail_memory("a picture", f->n_forecast * sizeof *x);
@@ -258,10 +266,11 @@ gr_status gr_plot_forecast(const gr_forecast *f, const gr_plot_options *options,
 
 gr_status gr_plot_histogram(const double *value, size_t n, const gr_plot_options *options, char **svg)
 {
+    if (svg) *svg = NULL;
+    GR_FAIL_IF((n && !value) || !svg, GR_ERR_ARGUMENT, "gr_plot_histogram: an argument is NULL");
     double low = INFINITY, high = -INFINITY, edge[MOST_BINS + 1], count[MOST_BINS] = {0};
     size_t finite = 0;
     int wish = options ? options->bins : 0;
-    *svg = NULL;
     GR_FAIL_IF(wish < 0 || wish > MOST_BINS, GR_ERR_ARGUMENT, "%d bins; 1 to %d are possible", wish, MOST_BINS);
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(value[i])) continue;

@@ -20,6 +20,7 @@ struct gr_probability {
 
 gr_status gr_probability_new(int32_t n_classes, const gr_probability_options *options, gr_probability **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_probability_new: an argument is NULL");
     enum { TOP_K = 5, BINS = 10, MOST_BINS = 10000 };
     gr_probability_options o = options ? *options : (gr_probability_options){0};
     *out = NULL;
@@ -113,6 +114,7 @@ static void take(gr_probability *p, const double *row, int32_t actual)
 
 gr_status gr_probability_update(gr_probability *p, const double *probability, const int32_t *actual, size_t n)
 {
+    GR_FAIL_IF(!p || (n && (!probability || !actual)), GR_ERR_ARGUMENT, "gr_probability_update: an argument is NULL");
     for (size_t i = 0; i < n; i++) GR_TRY(check_row(p, probability + i * (size_t)p->k, actual[i], i));
     for (size_t i = 0; i < n; i++) take(p, probability + i * (size_t)p->k, actual[i]);
     return GR_OK;
@@ -120,6 +122,7 @@ gr_status gr_probability_update(gr_probability *p, const double *probability, co
 
 gr_status gr_probability_merge(gr_probability *p, const gr_probability *other)
 {
+    GR_FAIL_IF(!p || !other, GR_ERR_ARGUMENT, "gr_probability_merge: an argument is NULL");
     GR_FAIL_IF(p->k != other->k || p->top_k != other->top_k || p->bins != other->bins, GR_ERR_SHAPE,
                "scores of %d classes, top %d, %d bins and %d, %d, %d do not add up", (int)p->k, (int)p->top_k,
                (int)p->bins, (int)other->k, (int)other->top_k, (int)other->bins);

@@ -47,6 +47,7 @@ static void take(gr_ranking *r, const double *score, const double *relevance, co
 
 gr_status gr_ranking_update(gr_ranking *r, const double *score, const double *relevance, size_t n)
 {
+    GR_FAIL_IF(!r || (n && (!score || !relevance)), GR_ERR_ARGUMENT, "gr_ranking_update: an argument is NULL");
     GR_FAIL_IF(r->k < 1, GR_ERR_ARGUMENT, "the cut-off k of a ranking is %lld, but must be 1 or more", (long long)r->k);
     for (size_t i = 0; i < n; i++)
         GR_FAIL_IF(!isfinite(score[i]) || !isfinite(relevance[i]) || relevance[i] < 0, GR_ERR_DATA,
@@ -68,6 +69,7 @@ done:
 
 gr_status gr_ranking_merge(gr_ranking *r, const gr_ranking *other)
 {
+    GR_FAIL_IF(!r || !other, GR_ERR_ARGUMENT, "gr_ranking_merge: an argument is NULL");
     GR_FAIL_IF(r->k != other->k, GR_ERR_ARGUMENT, "rankings cut off at %lld and at %lld do not add up", (long long)r->k,
                (long long)other->k);
     r->queries += other->queries;

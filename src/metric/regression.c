@@ -38,6 +38,7 @@ static void moments_merge(moments *m, const moments *o)
 
 gr_status gr_regression_new(gr_regression **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_regression_new: an argument is NULL");
     *out = gr__calloc(1, sizeof **out);
     return *out ? GR_OK : gr__fail_memory("scores of numbers", sizeof **out);
 }
@@ -52,6 +53,7 @@ void gr_regression_free(gr_regression **r)
 
 gr_status gr_regression_update(gr_regression *r, const double *actual, const double *predicted, size_t n)
 {
+    GR_FAIL_IF(!r || (n && (!actual || !predicted)), GR_ERR_ARGUMENT, "gr_regression_update: an argument is NULL");
     for (size_t i = 0; i < n; i++)
         GR_FAIL_IF(!isfinite(actual[i]) || !isfinite(predicted[i]), GR_ERR_DATA, "sample %zu: %g predicted as %g", i,
                    actual[i], predicted[i]);
@@ -69,6 +71,7 @@ gr_status gr_regression_update(gr_regression *r, const double *actual, const dou
 
 gr_status gr_regression_merge(gr_regression *r, const gr_regression *other)
 {
+    GR_FAIL_IF(!r || !other, GR_ERR_ARGUMENT, "gr_regression_merge: an argument is NULL");
     GR_TRY(gr__grow(&r->size, sizeof *r->size, r->n + other->n, &r->capacity));
     if (other->n) memcpy(r->size + r->n, other->size, other->n * sizeof *r->size);
     r->n += other->n;
@@ -88,6 +91,7 @@ static double explained(double part, double whole)
 
 gr_status gr_regression_result(const gr_regression *r, gr_regression_scores *out)
 {
+    GR_FAIL_IF(!r || !out, GR_ERR_ARGUMENT, "gr_regression_result: an argument is NULL");
     *out = (gr_regression_scores){(int64_t)r->n, NAN, NAN, NAN, NAN, NAN, NAN, NAN, "there are no samples"};
     if (r->n == 0) return GR_OK;
     double n = (double)r->n, squared = gr__sum_get(&r->squared);

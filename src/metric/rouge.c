@@ -91,6 +91,7 @@ static void add(gr_rouge_score *sum, const gr_rouge_score *one)
 
 gr_status gr_rouge_update(gr_rouge *r, const char *reference, const char *prediction)
 {
+    GR_FAIL_IF(!r || !reference || !prediction, GR_ERR_ARGUMENT, "gr_rouge_update: an argument is NULL");
     gr__map ids = {0};
     gr__words a = {0}, b = {0};
     gr_rouge_score one[3];

@@ -58,6 +58,7 @@ static double of_point(clusters *c, const double *x, size_t n, size_t d, size_t 
 
 gr_status gr_silhouette(const double *x, const int32_t *label, size_t n, size_t d, double *each, double *mean)
 {
+    GR_FAIL_IF((n && (!label || (d && !x))) || !mean, GR_ERR_ARGUMENT, "gr_silhouette: an argument is NULL");
     *mean = NAN;
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < d; k++)
