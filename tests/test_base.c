@@ -319,6 +319,21 @@ static void numbers_read_back(void **state)
     assert_string_equal(text, "124 M");
     gr__format_seconds(text, 3725);
     assert_string_equal(text, "1 h 02 min");
+    static const struct {
+        double value;
+        const char *bytes, *seconds, *count;
+    } odd[] = {{1e300, "9.09e+287 TiB", "1e+300 s", "1e+288 T"},
+               {-1e300, "-1e+300 B", "-1e+300 s", "-1e+300"},
+               {(double)INFINITY, "inf TiB", "inf s", "inf T"},
+               {(double)NAN, "nan B", "nan s", "nan"}};
+    for (size_t i = 0; i < GR__COUNT(odd); i++) {
+        gr__format_bytes(text, odd[i].value);
+        assert_string_equal(text, odd[i].bytes);
+        gr__format_seconds(text, odd[i].value);
+        assert_string_equal(text, odd[i].seconds);
+        gr__format_count(text, odd[i].value);
+        assert_string_equal(text, odd[i].count);
+    }
 }
 
 /* ---- map ----------------------------------------------------------------------------------------------- */

@@ -195,7 +195,8 @@ void gr__format_bytes(char out[32], double bytes)
     static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     int u = 0;
     while (bytes >= 1024 && u < 4) bytes /= 1024, u++;
-    snprintf(out, 32, u == 0 || bytes >= 100 ? "%.0f %s" : "%.1f %s", bytes, unit[u]);
+    bool odd = !(fabs(bytes) < 1e6); /* NaN too */
+    snprintf(out, 32, odd ? "%.3g %s" : u == 0 || bytes >= 100 ? "%.0f %s" : "%.1f %s", bytes, unit[u]);
 }
 
 void gr__format_count(char out[32], double count)
@@ -203,12 +204,15 @@ void gr__format_count(char out[32], double count)
     static const char *const unit[] = {"", " k", " M", " G", " T"};
     int u = 0;
     while (count >= 1000 && u < 4) count /= 1000, u++;
-    snprintf(out, 32, u == 0 ? "%.4g%s" : count >= 100 ? "%.0f%s" : "%.1f%s", count, unit[u]);
+    bool odd = !(fabs(count) < 1e6); /* NaN too */
+    snprintf(out, 32, u == 0 || odd ? "%.4g%s" : count >= 100 ? "%.0f%s" : "%.1f%s", count, unit[u]);
 }
 
 void gr__format_seconds(char out[32], double s)
 {
-    if (s < 1)
+    if (!(fabs(s) < 1e9)) /* NaN too */
+        snprintf(out, 32, "%.3g s", s);
+    else if (s < 1)
         snprintf(out, 32, s < 0.0095 ? "%.2g ms" : "%.0f ms", s * 1e3);
     else if (s < 60)
         snprintf(out, 32, "%.1f s", s);
