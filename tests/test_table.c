@@ -68,6 +68,10 @@ static void a_folder_alone_predicts(void **state)
     assert_ok(gr_model_open(out, &model));
     assert_ok(gr_table_score(model, source, again, 16, &k));
     assert_true(value_of(again, k, "accuracy") > 0.85);
+    assert_fails(gr_table_score(model, source, again, -4, &k), GR_ERR_ARGUMENT, "-4 metrics");
+    static const double likely[3] = {0.2, 0.7, 0.1};
+    assert_int_equal(gr_model_decide(model, likely, 2), 1);
+    assert_int_equal(gr_model_decide(model, likely, 3), -1); /* not so many labels */
     /* other order, a category and a cell that training did not know */
     assert_ok(gr_table_predict(model, written("new.csv", "shape,x\nround,19\nlong,0\nsquare,many\n"), &p));
     assert_true(gr_predictions_get(p, 0, &row));
@@ -76,7 +80,7 @@ static void a_folder_alone_predicts(void **state)
     assert_string_equal(row.label, "cheap");
     assert_true(fabs(row.probability[0] + row.probability[1] - 1) < 1e-9);
     assert_true(gr_predictions_get(p, 2, &row));
-    assert_false(gr_predictions_get(p, 3, &row));
+    assert_false(gr_predictions_get(p, 3, &row) || gr_predictions_get(p, -1, &row));
     assert_non_null(strstr(gr_predictions_note(p, 0), "new.csv:4: 'many'"));
     assert_non_null(strstr(gr_predictions_note(p, 1), "new.csv:4: 'square'"));
     gr_predictions_free(&p);
@@ -111,6 +115,32 @@ static void folds_see_every_row_once(void **state)
     assert_true(value_of(mean, n, "auc") > 0.8);
     assert_true(value_of(deviation, n, "auc") >= 0);
     assert_int_equal(gr_run_folds(houses(), NULL, 1, NULL, NULL, NULL, mean, deviation, 16, &n), GR_ERR_ARGUMENT);
+    assert_fails(gr_run_folds(written("book.txt", "a text\n"), NULL, 2, NULL, NULL, NULL, mean, deviation, 16, &n),
+                 GR_ERR_UNSUPPORTED, "the task 'text-generation' cannot be cut");
+}
+
+static void settings_that_are_no_list(void **state)
+{
+    (void)state;
+    static const char *const none[2] = {NULL, NULL}, *const wrong[] = {"data.bogus=1"};
+    static const struct {
+        gr_run_options o;
+        gr_status status;
+        const char *says;
+    } cases[] = {{{.n_overrides = -1}, GR_ERR_ARGUMENT, "no list of -1"},
+                 {{.n_overrides = 2}, GR_ERR_ARGUMENT, "no list of 2"},
+                 {{.overrides = none, .n_overrides = 1}, GR_ERR_ARGUMENT, "override 0 is NULL"},
+                 {{.overrides = wrong, .n_overrides = 1, .no_write = true}, GR_ERR_CONFIG, "override: unknown key"}};
+    const char *source = houses();
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        gr_run *run;
+        gr_metric m[2];
+        int n;
+        assert_fails(gr_run_open(source, &cases[i].o, &run), cases[i].status, cases[i].says);
+        if (cases[i].status == GR_ERR_ARGUMENT)
+            assert_fails(gr_run_folds(source, &cases[i].o, 2, NULL, NULL, NULL, m, m, 2, &n), cases[i].status,
+                         cases[i].says);
+    }
 }
 
 /* A linear model of a named column reads a table, which nobody need say. */
@@ -271,8 +301,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_folder_alone_predicts),       cmocka_unit_test(numbers_are_measured_on_their_scale),
-        cmocka_unit_test(folds_see_every_row_once),      cmocka_unit_test(classes_are_balanced),
-        cmocka_unit_test(a_target_makes_a_table),        cmocka_unit_test(bad_input_is_named),
+        cmocka_unit_test(folds_see_every_row_once),      cmocka_unit_test(settings_that_are_no_list),
+        cmocka_unit_test(classes_are_balanced),          cmocka_unit_test(a_target_makes_a_table),
+        cmocka_unit_test(bad_input_is_named),
         cmocka_unit_test(a_threshold_is_tuned_and_kept), cmocka_unit_test(thresholds_that_make_no_sense),
     };
     folder = test_tmpdir();

@@ -154,6 +154,8 @@ GR_API gr_status gr_generate(gr_model *model, const char *prompt, const gr_gener
 
 /* One step at a time, on token ids: a decoder with its cache of keys and values. */
 typedef struct gr_lm_decoder gr_lm_decoder;
+/* context: tokens that it has room for; 0: the model's context. bf16: compute in it. 'model' must outlive it. Owner: the caller
+ * frees *out. Status: GR_ERR_ARGUMENT, GR_ERR_UNSUPPORTED (no language model), GR_ERR_MEMORY. */
 GR_API gr_status gr_lm_decoder_new(gr_model *model, int64_t context, bool bf16, gr_lm_decoder **out);
 /* Appends n ids; *logits borrows the f32 logits (V) behind the last one until the next call.
  * GR_ERR_LIMIT when the context is full, GR_ERR_DATA for an id outside the vocabulary. */
@@ -198,7 +200,7 @@ GR_API const char *gr_model_label(const gr_model *model, int64_t i);
 GR_API double gr_model_threshold(const gr_model *model);
 /* 0 .. 1, or NaN. GR_ERR_ARGUMENT, GR_ERR_UNSUPPORTED (not two labels). */
 GR_API gr_status gr_model_set_threshold(gr_model *model, double threshold);
-/* Which label is said of these probabilities (labels), as many as the model has. */
+/* Which label is said of these probabilities (labels); -1 where the model has not so many labels. */
 GR_API int64_t gr_model_decide(const gr_model *model, const double *probability, int64_t labels);
 
 typedef struct gr_classify_options {

@@ -69,7 +69,8 @@ GR_API gr_status gr_recommend(gr_model *model, const char *path, const char *use
 /* Cross-validation: the configuration's rows are cut in 'folds' parts (2 or more), a model is trained on all parts but one
  * and measured on that one, for each. mean and deviation (of a sample, n - 1) of each metric, at most 'capacity'. fn (may
  * be NULL) gets the metrics of each fold; hooks (may be NULL) as gr_run_train's. Nothing is written.
- * Status: GR_ERR_UNSUPPORTED (a task whose data cannot be cut), GR_ERR_ARGUMENT, and those of opening and training. */
+ * Status: GR_ERR_UNSUPPORTED (a task whose data cannot be cut; nothing is opened then), GR_ERR_ARGUMENT, and those of opening
+ * and training. */
 typedef void (*gr_fold_fn)(void *user, int fold, const gr_metric *metrics, int n);
 GR_API gr_status gr_run_folds(const char *path, const gr_run_options *options, int folds, const gr_train_hooks *hooks,
                               gr_fold_fn fn, void *user, gr_metric *mean, gr_metric *deviation, int capacity, int *n);

@@ -16,7 +16,7 @@ typedef enum gr__conf_kind { GR__CONF_SCALAR, GR__CONF_MAP, GR__CONF_SEQ, GR__CO
 
 /* Where text came from. */
 typedef struct gr__conf_source {
-    const char *name; /* a path, or "command line", ... */
+    const char *name; /* a path, or "override", ... */
     const char *text; /* all of it; NULL for nodes that the program made */
     size_t n;
     bool is_file; /* messages give line and column only for files */
@@ -48,7 +48,7 @@ gr_status gr__conf_parse_value(const char *text, const gr__conf_source *source, 
                                gr__conf **out);
 
 /* "train.lr=1e-3", "model.hidden=[128, 64]", "data.files.0=x": creates or replaces the node at the dotted path.
- * 'origin' stands in messages ("command line", "GRADUS_TRAIN_LR"). A scalar on the way becomes a map that keeps the
+ * 'origin' stands in messages ("override", "GRADUS_TRAIN_LR"). A scalar on the way becomes a map that keeps the
  * scalar under the key "" (the main value; see schema.h). */
 gr_status gr__conf_override(gr__conf *root, const char *assignment, const char *origin, gr__arena *arena);
 
@@ -62,7 +62,7 @@ const gr__conf *gr__conf_find(const gr__conf *root, const char *path);
 const char *gr__conf_text(const gr__conf *root, const char *path, const char *otherwise);
 /* Not given: NULL, or unquoted "", "~" or "null". */
 bool gr__conf_is_null(const gr__conf *node);
-/* "train.yaml:13:3", "command line", "default" into fresh arena memory; NULL when out of memory. */
+/* "train.yaml:13:3", "override", "default" into fresh arena memory; NULL when out of memory. */
 const char *gr__conf_origin(const gr__conf *node, gr__arena *arena);
 /* "text", "a map", "a list" */
 const char *gr__conf_kind_name(gr__conf_kind kind);

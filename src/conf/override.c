@@ -1,4 +1,4 @@
-/* key.path=value from the command line or the environment. */
+/* key.path=value from the command line, a program or the environment. */
 #include "conf/conf.h"
 
 #include <string.h>

@@ -292,7 +292,8 @@ double gr_model_threshold(const gr_model *m) { return m->threshold; }
 
 gr_status gr_model_set_threshold(gr_model *m, double threshold)
 {
-    GR_FAIL_IF(!m || (!isnan(threshold) && !(threshold >= 0 && threshold <= 1)), GR_ERR_ARGUMENT,
+    GR_FAIL_IF(!m, GR_ERR_ARGUMENT, "gr_model_set_threshold: an argument is NULL");
+    GR_FAIL_IF(!isnan(threshold) && !(threshold >= 0 && threshold <= 1), GR_ERR_ARGUMENT,
                "a threshold is a number from 0 to 1, not %g", threshold);
     const gr__conf_strings *labels = m->family->labels ? m->family->labels(m->config) : NULL;
     bool two = labels && labels->n == 2 && gr_model_kind_of(m) != GR_MODEL_FITTED && m->family->label_kind &&
@@ -306,6 +307,7 @@ gr_status gr_model_set_threshold(gr_model *m, double threshold)
 int64_t gr_model_decide(const gr_model *m, const double *probability, int64_t labels)
 {
     int64_t best = 0;
+    if (labels < 1 || labels != m->family->describe(m->config).labels) return -1;
     if (labels == 2 && !isnan(m->threshold)) return probability[1] >= m->threshold;
     for (int64_t k = 1; k < labels; k++)
         if (probability[k] > probability[best]) best = k;

@@ -21,13 +21,7 @@ static gr_status one_fold(const char *path, const gr_run_options *o, const char 
     gr_run_options ro = {
         .overrides = set, .n_overrides = n_set, .no_write = true, .text = o->text, .text_bytes = o->text_bytes};
     GR_TRY(gr_run_open(path, &ro, &run));
-    gr_status s =
-        run->task->kind->folds
-            ? GR_OK
-            : gr__fail(GR_ERR_UNSUPPORTED,
-                       "the task '%s' cannot be cut in folds; 'table', 'text-classification' and 'recommendation' can",
-                       run->task->kind->name);
-    if (s == GR_OK) s = gr_run_train(run, hooks);
+    gr_status s = gr_run_train(run, hooks);
     if (s == GR_OK) s = gr_run_evaluate(run, out, MOST_METRICS, n);
     gr_run_close(&run);
     return s;
@@ -58,7 +52,15 @@ gr_status gr_run_folds(const char *path, const gr_run_options *options, int fold
                        gr_fold_fn fn, void *user, gr_metric *mean, gr_metric *deviation, int capacity, int *n)
 {
     gr_run_options o = options ? *options : (gr_run_options){0};
+    const gr__task_kind *kind = NULL;
+    GR_FAIL_IF(!n || (capacity > 0 && (!mean || !deviation)), GR_ERR_ARGUMENT, "gr_run_folds: an argument is NULL");
+    GR_FAIL_IF(capacity < 0, GR_ERR_ARGUMENT, "there is no room for %d metrics", capacity);
     GR_FAIL_IF(folds < 2, GR_ERR_ARGUMENT, "%d folds are not possible; 2 are the least", folds);
+    GR_TRY(gr__run_find_task(path, &o, &kind));
+    GR_FAIL_IF(!kind->folds, GR_ERR_UNSUPPORTED,
+               "the task '%s' cannot be cut in folds; 'table', 'text-classification', 'recommendation' and "
+               "'unsupervised' can",
+               kind->name);
     const char **set = gr__calloc((size_t)o.n_overrides + 2, sizeof *set);
     if (!set) return gr__fail_memory("overrides", (size_t)o.n_overrides * sizeof *set);
     fold_sums f = {.n = 0};

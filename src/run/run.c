@@ -54,6 +54,9 @@ static char *stem_of(gr__arena *arena, const char *path)
 
 static gr_status read_root(gr_run *run, const char *path, const gr_run_options *o)
 {
+    GR_FAIL_IF(!path && !o->text, GR_ERR_ARGUMENT, "a run begins with a path or a text; neither is given");
+    GR_FAIL_IF(o->n_overrides < 0 || (o->n_overrides && !o->overrides), GR_ERR_ARGUMENT,
+               "there is no list of %d overrides", o->n_overrides);
     if (path && is_config(path)) {
         GR_TRY(gr__conf_load(path, &run->arena, &run->root));
     } else {
@@ -67,9 +70,21 @@ static gr_status read_root(gr_run *run, const char *path, const gr_run_options *
         if (!run->root) return gr__fail_memory("a configuration", 64);
         if (path) GR_TRY(gr__conf_set(run->root, "data.source", path, &run->arena));
     }
-    for (int i = 0; i < o->n_overrides; i++)
-        GR_TRY(gr__conf_override(run->root, o->overrides[i], "command line", &run->arena));
+    for (int i = 0; i < o->n_overrides; i++) {
+        GR_FAIL_IF(!o->overrides[i], GR_ERR_ARGUMENT, "override %d is NULL", i);
+        GR_TRY(gr__conf_override(run->root, o->overrides[i], "override", &run->arena));
+    }
     return o->target ? gr__conf_set(run->root, "data.target", o->target, &run->arena) : GR_OK;
+}
+
+gr_status gr__run_find_task(const char *path, const gr_run_options *o, const gr__task_kind **kind)
+{
+    gr_run *run = gr__calloc(1, sizeof *run);
+    if (!run) return gr__fail_memory("a run", sizeof *run);
+    gr_status s = read_root(run, path, o);
+    if (s == GR_OK) s = gr__task_find(run->root, kind);
+    gr_run_close(&run);
+    return s;
 }
 
 static gr_status choose_folder(gr_run *run, const char *path, const char *from_config, const gr_run_options *o)
@@ -183,7 +198,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
 gr_status gr_run_open(const char *path, const gr_run_options *options, gr_run **out)
 {
     gr_run_options o = options ? *options : (gr_run_options){0};
-    GR_FAIL_IF(!path && !o.text, GR_ERR_ARGUMENT, "gr_run_open: neither a path nor a text is given");
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_run_open: an argument is NULL");
     gr_run *run = gr__calloc(1, sizeof *run);
     if (!run) return gr__fail_memory("a run", sizeof *run);
     gr_status s = open_run(run, path, &o);
@@ -302,6 +317,7 @@ const char *gr_run_report(const gr_run *run) { return run->task->report; }
 
 gr_status gr_run_config(const gr_run *run, char **out)
 {
+    GR_FAIL_IF(!run || !out, GR_ERR_ARGUMENT, "gr_run_config: an argument is NULL");
     gr__str s = {0};
     gr__conf_write_yaml(run->root, &s);
     gr_status status = gr__str_check(&s);
@@ -312,6 +328,7 @@ gr_status gr_run_config(const gr_run *run, char **out)
 
 gr_status gr_run_print_plan(const gr_run *run, char **out)
 {
+    GR_FAIL_IF(!run || !out, GR_ERR_ARGUMENT, "gr_run_print_plan: an argument is NULL");
     return gr_plan_print(run->step_plan ? run->step_plan : run->micro_plan, out);
 }
 
@@ -337,6 +354,7 @@ static void measure_bound(gr_run *run)
 
 gr_status gr_run_time_step(gr_run *run, double *seconds)
 {
+    GR_FAIL_IF(!run || !seconds, GR_ERR_ARGUMENT, "gr_run_time_step: an argument is NULL");
     bool fresh = !run->step && !run->micro;
     if (fresh) GR_TRY(gr__run_begin(run));
     gr_session *s = run->step ? run->step : run->micro;

@@ -99,6 +99,8 @@ gr_status gr__checkpoint_sweep(const char *out);
 gr_status gr__run_lock(gr_run *run);
 
 /* run.c */
+/* The task of a configuration, before anything is opened; looks at the options too. */
+gr_status gr__run_find_task(const char *path, const gr_run_options *o, const gr__task_kind **kind);
 gr_run_control gr__run_control(const gr_run *run, int64_t micro);
 
 #endif

@@ -251,6 +251,7 @@ gr_status gr_table_score(gr_model *m, const char *path, gr_metric *out, int capa
     gr__arena arena = {0};
     gr__csv_table csv = {0};
     GR_FAIL_IF(!m || !path || !out || !n, GR_ERR_ARGUMENT, "gr_table_score: an argument is NULL");
+    GR_FAIL_IF(capacity < 0, GR_ERR_ARGUMENT, "there is no room for %d metrics", capacity);
     GR_TRY(want_table(m, "measuring on a CSV file"));
     gr_status s = score(m, path, &arena, &csv, out, capacity, n);
     gr__csv_table_release(&csv);

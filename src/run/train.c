@@ -369,6 +369,7 @@ static gr_status tune(gr_run *run)
 
 gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
 {
+    GR_FAIL_IF(!run, GR_ERR_ARGUMENT, "gr_run_train: an argument is NULL");
     gr_status status = GR_OK;
     gr__trainer t = {.run = run, .hooks = hooks};
     GR_TRY(gr__run_lock(run));

@@ -89,6 +89,8 @@ gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric
 gr_status gr_run_evaluate(gr_run *run, gr_metric *out, int capacity, int *n)
 {
     double loss;
+    GR_FAIL_IF(!run || !n || (!out && capacity > 0), GR_ERR_ARGUMENT, "gr_run_evaluate: an argument is NULL");
+    GR_FAIL_IF(capacity < 0, GR_ERR_ARGUMENT, "there is no room for %d metrics", capacity);
     GR_TRY(gr__run_begin(run));
     if (run->n_last == 0 || run->last_step != run->at.step) { /* else training has just done it */
         GR_TRY(gr__run_validate(run, 0, &loss, run->last, (int)GR__COUNT(run->last), &run->n_last));
