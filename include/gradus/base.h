@@ -5,7 +5,12 @@
  *       fprintf(stderr, "%s\n", gr_message());
  *
  * Settings of this header (allocator, threads, log) belong to the process; make them
- * before the first other call. Everything else lives in objects that you own. */
+ * before the first other call. Everything else lives in objects that you own.
+ *
+ * NULL, in all headers: a function that returns a gr_status answers GR_ERR_ARGUMENT to a handle, text, array or place for a
+ * result that is NULL, unless its comment allows that; arrays without elements may be NULL. All other functions (counts,
+ * names, handles) want valid handles, texts and arrays, and allow NULL only where they say so; those that free or close
+ * all do, of the pointer and of what it points at. */
 #ifndef GRADUS_BASE_H
 #define GRADUS_BASE_H
 

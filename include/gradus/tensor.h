@@ -34,6 +34,7 @@ typedef enum gr_dtype {
         GR_DTYPE_COUNT
 } gr_dtype;
 
+/* "f32"; "unknown" outside the enum. */
 GR_API const char *gr_dtype_name(gr_dtype dtype);
 GR_API size_t gr_dtype_size_bytes(gr_dtype dtype);
 /* GR_DTYPE_NONE where the name is unknown. */

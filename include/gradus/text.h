@@ -88,6 +88,7 @@ typedef enum gr_tokenizer_type {
     GR_TOKENIZER_TYPE_COUNT
 } gr_tokenizer_type;
 
+/* Which of the kinds above a tokenizer is. */
 GR_API gr_tokenizer_type gr_tokenizer_type_of(const gr_tokenizer *tok);
 /* "byte", "char", "bpe", "llama", "wordpiece"; "unknown" outside the enum. */
 GR_API const char *gr_tokenizer_type_name(gr_tokenizer_type type);

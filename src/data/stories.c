@@ -191,7 +191,8 @@ gr_status gr_stories_write(const gr_stories_options *options, char **text, size_
 {
     enum { MOST = 1 << 30 };
     gr_stories_options o = options ? *options : (gr_stories_options){0};
-    *text = NULL;
+    if (text) *text = NULL;
+    GR_FAIL_IF(!text || !n, GR_ERR_ARGUMENT, "gr_stories_write: an argument is NULL");
     if (!o.bytes) o.bytes = 262144;
     if (!o.separator) o.separator = "\n\n";
     bool both = !o.language || strcmp(o.language, "both") == 0;

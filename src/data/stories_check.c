@@ -184,8 +184,9 @@ static gr_status refuse(const judge *j)
 
 gr_status gr_stories_check(const char *language, const char *sentence, size_t n)
 {
+    GR_FAIL_IF(!language || (!sentence && n), GR_ERR_ARGUMENT, "gr_stories_check: an argument is NULL");
     const gr__story_language *l = gr__story_language_get(language);
-    GR_FAIL_IF(!l, GR_ERR_ARGUMENT, "no stories in '%s'; languages are 'en' and 'zh'", language ? language : "");
+    GR_FAIL_IF(!l, GR_ERR_ARGUMENT, "no stories in '%s'; languages are 'en' and 'zh'", language);
     GR_FAIL_IF(n == 0, GR_ERR_CHECK, "the sentence is empty");
     GR_FAIL_IF(n > LONGEST, GR_ERR_CHECK, "the sentence is longer than any of the stories (%zu bytes)", n);
     judge j = {.language = l, .text = sentence, .n = n, .budget = BUDGET};

@@ -330,6 +330,7 @@ done:
 gr_status gr_onnx_check(const char *path, const gr_onnx_check_options *options,
                         bool (*each)(void *user, const gr_onnx_result *result), void *user)
 {
+    GR_FAIL_IF(!path || !each, GR_ERR_ARGUMENT, "gr_onnx_check: an argument is NULL");
     sweep s = {.options = options, .each = each, .user = user};
     gr_status status = gr__file_is_dir(path) ? run_folder(&s, path) : run_archive(&s, path);
     drop_files(&s);

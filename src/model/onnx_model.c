@@ -52,6 +52,7 @@ gr_status gr_onnx_open(const char *path, gr_onnx **out)
 {
     gr_onnx *m = NULL;
     gr_status status;
+    GR_FAIL_IF(!path || !out, GR_ERR_ARGUMENT, "gr_onnx_open: an argument is NULL");
     GR_TRY_DONE(new_model(path, &m));
     GR_TRY_DONE(gr__file_map(path, &m->map));
     GR_TRY_DONE(prepare(m, m->map.data, m->map.n));
@@ -66,6 +67,7 @@ gr_status gr_onnx_open_bytes(const void *bytes, size_t n, const char *name, gr_o
 {
     gr_onnx *m = NULL;
     gr_status status;
+    GR_FAIL_IF((!bytes && n) || !name || !out, GR_ERR_ARGUMENT, "gr_onnx_open_bytes: an argument is NULL");
     GR_TRY_DONE(new_model(name, &m));
     if (!(m->bytes = gr__alloc(n + 1))) GR_TRY_DONE(gr__fail_memory("a model", n));
     if (n) memcpy(m->bytes, bytes, n);
@@ -218,6 +220,7 @@ static gr_status check_inputs(const gr_onnx *m, const gr_tensor *input, int n_in
             GR_FAIL_IF(t->dim[k] && !gr__mul_size(bytes, (size_t)t->dim[k], &bytes), GR_ERR_SHAPE,
                        "'%s': input '%s' is larger than memory", m->name, p->name);
         }
+        GR_FAIL_IF(!t->data && gr_tensor_count(t), GR_ERR_ARGUMENT, "'%s': input '%s' has no data", m->name, p->name);
     }
     return GR_OK;
 }
@@ -249,6 +252,8 @@ static gr_status widen(gr_tensor *out, const gr_tensor *x, const char *name)
 gr_status gr_onnx_run(gr_onnx *m, const gr_tensor *input, int n_inputs, gr_tensor *output, int n_outputs)
 {
     gr_tensor t;
+    GR_FAIL_IF(!m || (!input && n_inputs > 0) || (!output && n_outputs > 0), GR_ERR_ARGUMENT,
+               "gr_onnx_run: an argument is NULL");
     GR_TRY(check_inputs(m, input, n_inputs, n_outputs));
     if (!fits(m, input)) {
         forget(m);

@@ -142,6 +142,7 @@ void gr_bench_close(gr_bench **bench)
 
 gr_status gr_bench_run(gr_bench *b, double *seconds, double *loss)
 {
+    GR_FAIL_IF(!b, GR_ERR_ARGUMENT, "gr_bench_run: an argument is NULL");
     double start = gr__now();
     GR_TRY(b->kind->run(b));
     if (seconds) *seconds = gr__now() - start;
@@ -161,6 +162,7 @@ gr_bench_info gr_bench_describe(const gr_bench *b) { return b->info; }
 
 gr_status gr_bench_profile(gr_bench *b, bool on)
 {
+    GR_FAIL_IF(!b, GR_ERR_ARGUMENT, "gr_bench_profile: an argument is NULL");
     GR_FAIL_IF(!b->session, GR_ERR_UNSUPPORTED, "benchmark '%s' is one kernel: there is no plan to profile",
                b->kind->name);
     return gr_session_profile(b->session, on);

@@ -272,6 +272,9 @@ gr_status gr_report_write(const char *run_folder, const char *path, const gr_rep
     gr_report_options o = options ? *options : (gr_report_options){0};
     gr__report r = {.last_step = 0};
     gr_status status = GR_OK;
+    GR_FAIL_IF(!run_folder || !path || (o.n_samples > 0 && !o.samples), GR_ERR_ARGUMENT,
+               "gr_report_write: an argument is NULL");
+    for (int i = 0; i < o.n_samples; i++) GR_FAIL_IF(!o.samples[i], GR_ERR_ARGUMENT, "sample %d is NULL", i);
     GR_TRY_DONE(read_metrics(&r, run_folder));
     GR_TRY_DONE(smooth(&r));
     gr__html_begin(&r.page, o.title ? o.title : run_folder);

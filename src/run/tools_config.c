@@ -92,6 +92,7 @@ static gr_status unknown_section(const char *section, const gr__listed *l, size_
 
 gr_status gr_config_help(const char *section, char **out)
 {
+    GR_FAIL_IF(!out, GR_ERR_ARGUMENT, "gr_config_help: an argument is NULL");
     gr__listed l[MOST_SECTIONS];
     size_t n = list_sections(l), wanted = 0;
     gr__str s = {0};

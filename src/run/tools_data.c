@@ -68,6 +68,7 @@ done:
 
 gr_status gr_text_check(const char *path, gr_text_report *out)
 {
+    GR_FAIL_IF(!path || !out, GR_ERR_ARGUMENT, "gr_text_check: an argument is NULL");
     gr__corpus c = {0};
     gr_status status = gr__corpus_read(path, (gr__corpus_options){.any_bytes = false}, &c);
     if (status == GR_OK) {
@@ -109,6 +110,7 @@ static bool is_records(const char *path)
 
 gr_status gr_run_leaks(const gr_run *run, int64_t *n, int64_t *line_train, int64_t *line_test)
 {
+    GR_FAIL_IF(!run || !n || !line_train || !line_test, GR_ERR_ARGUMENT, "gr_run_leaks: an argument is NULL");
     const char *train = gr_run_source(run), *test = data_text(run, "valid_source");
     if (!test) test = data_text(run, "test_source");
     gr_records *a = NULL, *b = NULL;
@@ -126,6 +128,7 @@ gr_status gr_run_leaks(const gr_run *run, int64_t *n, int64_t *line_train, int64
 
 gr_status gr_run_duplicates(const gr_run *run, int64_t *n)
 {
+    GR_FAIL_IF(!run || !n, GR_ERR_ARGUMENT, "gr_run_duplicates: an argument is NULL");
     const char *source = gr_run_source(run);
     gr_dedup_report found = {0};
     gr_records *r = NULL;

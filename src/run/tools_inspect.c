@@ -258,6 +258,7 @@ static gr_status open_any(gr_inspection *f, const char *path)
 
 gr_status gr_inspect_open(const char *path, gr_inspection **out)
 {
+    GR_FAIL_IF(!path || !out, GR_ERR_ARGUMENT, "gr_inspect_open: an argument is NULL");
     gr_inspection *f = gr__calloc(1, sizeof *f);
     if (!f) return gr__fail_memory("an inspection", sizeof *f);
     gr_status status = open_any(f, path);
@@ -329,6 +330,7 @@ const char *gr_inspect_fact_json(const gr_inspection *file, size_t i)
 
 gr_status gr_inspect_stats_at(const gr_inspection *file, size_t i, gr_inspect_stats *out)
 {
+    GR_FAIL_IF(!file || !out, GR_ERR_ARGUMENT, "gr_inspect_stats_at: an argument is NULL");
     GR_FAIL_IF(i >= file->n_tensors, GR_ERR_ARGUMENT, "there are %zu tensors", file->n_tensors);
     const gr_tensor *t = &file->tensor[i].tensor;
     GR_FAIL_IF(t->dtype == GR_DTYPE_NONE, GR_ERR_UNSUPPORTED,

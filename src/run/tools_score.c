@@ -28,6 +28,7 @@ static gr_status add_document(const gr_tokenizer *tok, gr_text_source d, bool pa
 
 gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_options *options, gr_lm_score *out)
 {
+    GR_FAIL_IF(!model || !path || !out, GR_ERR_ARGUMENT, "gr_model_score_text: an argument is NULL");
     const gr_tokenizer *tok = gr_model_tokenizer(model);
     gr__corpus c = {0};
     gr__joined all = {0};
@@ -49,6 +50,8 @@ done:
 
 gr_status gr_tensors_save(const char *path, const char *const *names, const gr_tensor *tensors, size_t n)
 {
+    GR_FAIL_IF(!path || (n && (!names || !tensors)), GR_ERR_ARGUMENT, "gr_tensors_save: an argument is NULL");
+    for (size_t i = 0; i < n; i++) GR_FAIL_IF(!names[i], GR_ERR_ARGUMENT, "tensor %zu has no name", i);
     gr__named_tensor *t = gr__calloc(n ? n : 1, sizeof *t);
     if (!t) return gr__fail_memory("a list of tensors", n * sizeof *t);
     for (size_t i = 0; i < n; i++) t[i] = (gr__named_tensor){names[i], tensors[i]};

@@ -79,6 +79,7 @@ double gr_tokenizer_bytes_per_token(const gr_tokenizer *tok)
 
 gr_status gr_tokenizer_fingerprint(const gr_tokenizer *tok, uint64_t *out)
 {
+    GR_FAIL_IF(!tok || !out, GR_ERR_ARGUMENT, "gr_tokenizer_fingerprint needs a tokenizer and room for the result");
     gr__str json = {0};
     gr__print_tokenizer_json(tok, &json);
     gr_status status = gr__str_check(&json);
