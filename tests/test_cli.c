@@ -222,6 +222,7 @@ static void bad_input(void **state)
     run("train", "nowhere.txt");
     expect(3, "'nowhere.txt' does not exist");
     run("train", "book.txt", "model.widht=3", "--dry-run");
+    expect(3, "command line: ");
     expect(3, "did you mean 'width'?");
     run("train", "book.txt", "model.type=transformr", "--dry-run");
     expect(3, NULL);

@@ -300,11 +300,15 @@ static void thresholds_that_make_no_sense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_folder_alone_predicts),       cmocka_unit_test(numbers_are_measured_on_their_scale),
-        cmocka_unit_test(folds_see_every_row_once),      cmocka_unit_test(settings_that_are_no_list),
-        cmocka_unit_test(classes_are_balanced),          cmocka_unit_test(a_target_makes_a_table),
+        cmocka_unit_test(a_folder_alone_predicts),
+        cmocka_unit_test(numbers_are_measured_on_their_scale),
+        cmocka_unit_test(folds_see_every_row_once),
+        cmocka_unit_test(settings_that_are_no_list),
+        cmocka_unit_test(classes_are_balanced),
+        cmocka_unit_test(a_target_makes_a_table),
         cmocka_unit_test(bad_input_is_named),
-        cmocka_unit_test(a_threshold_is_tuned_and_kept), cmocka_unit_test(thresholds_that_make_no_sense),
+        cmocka_unit_test(a_threshold_is_tuned_and_kept),
+        cmocka_unit_test(thresholds_that_make_no_sense),
     };
     folder = test_tmpdir();
     return cmocka_run_group_tests(tests, NULL, NULL);

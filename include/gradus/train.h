@@ -24,6 +24,7 @@ typedef struct gr_run gr_run;
 typedef struct gr_run_options {
     const char *const *overrides; /* "train.lr=1e-3", "model.layers=4"; they win over the file */
     int n_overrides;
+    const char *origin; /* what messages call them; default "override" */
     const char *target; /* of a table: the name of the column to predict, as it is; wins over data.target */
     const char *out;    /* the run's folder; default: 'out' of the config, else runs/NAME */
     bool fresh;         /* begin anew: checkpoints in the folder are removed */

@@ -85,6 +85,7 @@ typedef struct cli_state {
     int color;       /* 0 auto, 1 always, 2 never */
 } cli_state;
 extern cli_state cli;
+#define CLI_ORIGIN "command line" /* of key=value, in messages */
 
 /* args.c: fills 'cli' and the command's variables; a usage error prints and gives EXIT_USAGE, else EXIT_OK. */
 int cli_parse(int argc, char **argv);

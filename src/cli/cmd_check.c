@@ -204,7 +204,8 @@ static int run_command(void)
     gr_run *run = NULL;
     if (o.onnx) return check_onnx(o.onnx, o.only);
     if (!cli.n_arguments) return cli_usage("a configuration or a source is missing");
-    gr_run_options ro = {.overrides = cli.setting, .n_overrides = cli.n_settings, .no_write = true};
+    gr_run_options ro = {
+        .overrides = cli.setting, .n_overrides = cli.n_settings, .origin = CLI_ORIGIN, .no_write = true};
     cli_on_warning = hear;
     gr_status s = gr_run_open(cli.argument[0], &ro, &run);
     if (s != GR_OK) return cli_fail(s);

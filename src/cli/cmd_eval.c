@@ -59,7 +59,7 @@ static gr_run_options options_of_run(void)
     static char threshold[48];
     snprintf(threshold, sizeof threshold, "threshold=%.17g", o.threshold);
     if (o.threshold >= 0) cli.setting[cli.n_settings++] = threshold;
-    return (gr_run_options){.overrides = cli.setting, .n_overrides = cli.n_settings};
+    return (gr_run_options){.overrides = cli.setting, .n_overrides = cli.n_settings, .origin = CLI_ORIGIN};
 }
 
 static gr_status measure(const char *config, gr_run *run)

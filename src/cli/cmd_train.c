@@ -46,6 +46,7 @@ static gr_status open_run(gr_run **run)
     for (int i = 0; i < cli.n_settings; i++) overrides[n++] = cli.setting[i];
     gr_run_options ro = {.overrides = overrides,
                          .n_overrides = n,
+                         .origin = CLI_ORIGIN,
                          .target = o.target,
                          .out = o.out,
                          .fresh = o.fresh,

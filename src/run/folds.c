@@ -18,8 +18,13 @@ static gr_status one_fold(const char *path, const gr_run_options *o, const char 
                           const gr_train_hooks *hooks, gr_metric *out, int *n)
 {
     gr_run *run;
-    gr_run_options ro = {
-        .overrides = set, .n_overrides = n_set, .no_write = true, .text = o->text, .text_bytes = o->text_bytes};
+    gr_run_options ro = {.overrides = set,
+                         .n_overrides = n_set,
+                         .origin = o->origin,
+                         .target = o->target,
+                         .no_write = true,
+                         .text = o->text,
+                         .text_bytes = o->text_bytes};
     GR_TRY(gr_run_open(path, &ro, &run));
     gr_status s = gr_run_train(run, hooks);
     if (s == GR_OK) s = gr_run_evaluate(run, out, MOST_METRICS, n);

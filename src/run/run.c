@@ -72,7 +72,7 @@ static gr_status read_root(gr_run *run, const char *path, const gr_run_options *
     }
     for (int i = 0; i < o->n_overrides; i++) {
         GR_FAIL_IF(!o->overrides[i], GR_ERR_ARGUMENT, "override %d is NULL", i);
-        GR_TRY(gr__conf_override(run->root, o->overrides[i], "override", &run->arena));
+        GR_TRY(gr__conf_override(run->root, o->overrides[i], o->origin ? o->origin : "override", &run->arena));
     }
     return o->target ? gr__conf_set(run->root, "data.target", o->target, &run->arena) : GR_OK;
 }
