@@ -239,6 +239,7 @@ GR_API gr_loss gr_loss_box(gr_graph *g, gr_overlap_kind kind, gr_value predictio
 GR_API gr_loss gr_loss_ctc(gr_graph *g, gr_value logits, gr_value targets, gr_value input_lengths,
                            gr_value target_lengths, gr_value weight, const gr_ctc_options *options);
 
+/* The loss of that kind, with prediction and target as its own function wants them (above); an unknown kind: GR_ERR_ARGUMENT. */
 GR_API gr_loss gr_loss_of_kind(gr_graph *g, gr_loss_kind kind, gr_value prediction, gr_value target,
                                const gr_loss_options *options);
 GR_API const char *gr_loss_name(gr_loss_kind kind); /* "" for an unknown kind */
