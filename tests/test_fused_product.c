@@ -47,6 +47,13 @@ static gr_value wide_network(gr_graph *g)
     return gr_add(g, gr_linear(g, "tail", h, WIDTH, NULL), stream);
 }
 
+/* Rows one by one, whose axis of one has the stride of another axis. */
+static gr_value single_rows(gr_graph *g)
+{
+    gr_value x = gr_permute(g, gr_input(g, "x", GR_F32, 3, (int64_t[]){1, N, 128}), (int[]){1, 0, 2});
+    return gr_tanh(g, gr_linear(g, "head", gr_relu(g, gr_linear(g, "third", x, 64, NULL)), CLASSES, NULL));
+}
+
 typedef gr_value build_fn(gr_graph *g);
 
 typedef struct subject {
@@ -167,9 +174,15 @@ static void few_rows(void **state)
     check(network, N * CLASSES, false, 1);
 }
 
+static void of_single_rows(void **state)
+{
+    (void)state;
+    check(single_rows, N * CLASSES, false, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(on_tiles), cmocka_unit_test(by_dot_products),
-                                       cmocka_unit_test(few_rows)};
+                                       cmocka_unit_test(few_rows), cmocka_unit_test(of_single_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

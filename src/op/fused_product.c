@@ -88,7 +88,7 @@ static gr_status reference(const gr__args *x)
 {
     const gr__fused_product_attr *a = x->attr;
     gr__product_args p;
-    GR_FAIL_IF(a->packed_bytes, GR_ERR_UNSUPPORTED, "fused_product: a packed weight is read by its kernel alone");
+    GR_FAIL_IF(a->packed_bytes, GR_ERR_INTERNAL, "fused_product: a packed weight is read by its kernel alone");
     gr__product_args_of(x, &p);
     size_t bytes = (size_t)gr__arg_count(&p.out) * sizeof(float);
     p.out.data = gr__alloc(bytes + 1);

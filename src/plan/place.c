@@ -46,6 +46,7 @@ static gr__operand operand_of(const gr__placer *p, gr_value v)
     gr__operand o = {
         .arg = gr__arg_of(x), .slot = w->slot, .offset_bytes = (size_t)w->offset * gr_dtype_size_bytes(x->dtype)};
     memcpy(o.arg.stride, w->stride, sizeof o.arg.stride);
+    if (gr__arg_contiguous(&o.arg)) gr__arg_strides(&o.arg); /* a view may leave any stride on an axis of one */
     return o;
 }
 

@@ -31,7 +31,9 @@ bool gr__product_of(const gr__args *args, gr__product *p, char *why)
         int64_t size = c->dim[i];
         if (size == 1) continue;
         int64_t sa = batch_stride(a, axes, i), sb = batch_stride(b, axes, i), sc = c->stride[i];
-        if (p->batch == 1 && sb == 0 && sa == p->m * p->a_row && sc == p->m * p->c_row) {
+        if (p->batch == 1 && sb == 0 && p->m == 1 && sa > 0 && sc > 0) {
+            p->m = size, p->a_row = sa, p->c_row = sc; /* single rows: what lay between them meant nothing */
+        } else if (p->batch == 1 && sb == 0 && sa == p->m * p->a_row && sc == p->m * p->c_row) {
             p->m *= size; /* rows of one taller matrix */
         } else if (p->batch == 1) {
             p->batch = size;
