@@ -4,6 +4,7 @@
 
 #include "gradus/onnx.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- a writer of protobuf: a message is a buffer that grows ---- */
@@ -270,6 +271,116 @@ static void refuses_by_name(void **state)
 
 /* ---- hostile files ---- */
 
+/* Numbers on which simple formulas fail. 'out' may be the second result. */
+static void odd_numbers(void **state)
+{
+    (void)state;
+    const double inf = (double)INFINITY;
+    static const int64_t none[] = {INT64_MAX}, one[] = {1}, four[] = {4}, zero[] = {0};
+    const struct {
+        const char *op, *in, *out, *attribute;
+        int type;            /* of x, c and, but for TopK's places, y */
+        const int64_t *list; /* "a" to "c", i64 (1): operands beside x */
+        const int64_t *more;
+        double x[4], c[4], y[4];
+        int n; /* of y */
+    } rows[] = {
+        {"Slice", "x a b", "y", NULL, 1, one, none, {1, 2, 3, 4}, {0}, {2, 3, 4}, 3},
+        {"Mul",
+         "x c",
+         "y",
+         NULL,
+         6,
+         NULL,
+         NULL,
+         {123456789, 65536, -3, 2147483647},
+         {987654321, 65536, 7, 2},
+         {-67153019, 0, -21, -2},
+         4},
+        {"Neg", "x", "y", NULL, 6, NULL, NULL, {-2147483648.0, 5, -5, 0}, {0}, {-2147483648.0, -5, 5, 0}, 4},
+        {"Mod",
+         "x c",
+         "y",
+         "fmod",
+         1,
+         NULL,
+         NULL,
+         {1, 5, -7, 9},
+         {(double)0.1f, inf, 3, -4},
+         {1 - 9 * (double)0.1f, 5, -1, 1},
+         4},
+        {"TopK", "x a", "v y", NULL, 1, four, NULL, {-inf, 1, -inf, 2}, {0}, {3, 1, 0, 2}, 4},
+        {"TopK", "x a", "y i", NULL, 1, four, NULL, {-inf, 1, -inf, 2}, {0}, {2, 1, -inf, -inf}, 4},
+        {"CumSum", "x a", "y", NULL, 1, zero, NULL, {1, 2, inf, 3}, {0}, {1, 3, inf, inf}, 4},
+        {"CumSum", "x a", "y", "reverse", 1, zero, NULL, {inf, 2, 3, 4}, {0}, {inf, 9, 7, 4}, 4},
+        {"CumSum", "x a", "y", "exclusive", 1, zero, NULL, {1, 2, 3, 4}, {0}, {0, 1, 3, 6}, 4},
+        {"Sinh", "x", "y", NULL, 1, NULL, NULL, {1e-5, -1e-6, 89, 0}, {0}, {1e-5, -1e-6, 2.2448061e38, 0}, 4},
+        {"Sin",
+         "x",
+         "y",
+         NULL,
+         1,
+         NULL,
+         NULL,
+         {0x1p60, 0, -0x1p70, 1},
+         {0},
+         {-0.83064922, 0, 0.99817940, 0.84147098},
+         4},
+        {"LogSoftmax",
+         "x",
+         "y",
+         NULL,
+         1,
+         NULL,
+         NULL,
+         {10000, 9992, 9991, -inf},
+         {0},
+         {-4.5873e-4, -8.00045873, -9.00045873, -inf},
+         4},
+        {"ReduceLogSumExp", "x", "y", NULL, 1, NULL, NULL, {1, inf, 2, 3}, {0}, {inf}, 1},
+        {"ReduceLogSumExp", "x", "y", NULL, 1, NULL, NULL, {-inf, -inf, -inf, -inf}, {0}, {-inf}, 1},
+        {"PRelu", "x c", "y", NULL, 1, NULL, NULL, {1, -1, 2, -2}, {inf, inf, 3, 3}, {1, -inf, 2, -6}, 4},
+    };
+    for (size_t i = 0; i < GR__COUNT(rows); i++) {
+        message g = {0}, n = node(rows[i].op, rows[i].in, rows[i].out);
+        if (rows[i].attribute) put_int(&n, rows[i].attribute, 1);
+        put_message(&g, 1, &n);
+        float x[4], c[4];
+        int32_t ix[4], ic[4];
+        bool whole = rows[i].type == 6;
+        for (int k = 0; k < 4; k++) {
+            x[k] = (float)rows[i].x[k], c[k] = (float)rows[i].c[k];
+            if (whole) ix[k] = (int32_t)rows[i].x[k], ic[k] = (int32_t)rows[i].c[k];
+        }
+        n = tensor("c", rows[i].type, 1, (int64_t[]){4}, whole ? (void *)ic : (void *)c, sizeof c);
+        put_message(&g, 5, &n);
+        const int64_t *list[] = {rows[i].list, rows[i].more};
+        for (int k = 0; k < 2 && list[k]; k++) {
+            n = tensor(k ? "b" : "a", 7, 1, (int64_t[]){1}, list[k], sizeof **list);
+            put_message(&g, 5, &n);
+        }
+        n = port("x", rows[i].type, 1, (int64_t[]){4});
+        put_message(&g, 11, &n);
+        n = port("y", rows[i].type, 1, (int64_t[]){-1});
+        put_message(&g, 12, &n);
+        message m = model(&g, 13);
+        gr_onnx *file = open_message(&m);
+        gr_tensor in = {.dtype = whole ? GR_I32 : GR_F32,
+                        .rank = 1,
+                        .dim = {4},
+                        .data = whole ? (void *)ix : (void *)x},
+                  y;
+        assert_ok(gr_onnx_run(file, &in, 1, &y, 1));
+        assert_int_equal(gr_tensor_count(&y), rows[i].n);
+        for (int k = 0; k < rows[i].n; k++) {
+            double got = gr_tensor_get(&y, k), want = rows[i].y[k];
+            if (got != want && !(fabs(got - want) <= 2e-5 * fabs(want)))
+                fail_msg("%s (%zu), element %d: %.9g, wanted %.9g", rows[i].op, i, k, got, want);
+        }
+        gr_onnx_free(&file);
+    }
+}
+
 static gr_status try_run(const unsigned char *bytes, size_t n, void *user)
 {
     (void)user;
@@ -359,11 +470,9 @@ static void conforms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(computes),
-        cmocka_unit_test(bakes_shapes),
-        cmocka_unit_test(refuses_by_name),
-        cmocka_unit_test(survives_mutants),
-        cmocka_unit_test(survives_without_memory),
+        cmocka_unit_test(computes),         cmocka_unit_test(bakes_shapes),
+        cmocka_unit_test(odd_numbers),      cmocka_unit_test(refuses_by_name),
+        cmocka_unit_test(survives_mutants), cmocka_unit_test(survives_without_memory),
         cmocka_unit_test(conforms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,10 +162,10 @@ gr_status gr__onnx_list(const gr__onnx_call *c, int i, const char *name, int64_t
         count = a->kind == GR__ONNX_INT ? 1 : (int64_t)a->n;
     if (count > most) return gr__onnx_refuse(c, "a list of %lld numbers, at most %d fit", (long long)count, most);
     for (int64_t k = 0; k < count; k++) {
-        if (operand && !(fabs(x[k]) < 0x1p63)) return gr__onnx_invalid(c, "%g is not a whole number", x[k]);
+        if (operand && !(fabs(x[k]) <= 0x1p63)) return gr__onnx_invalid(c, "%g is not a whole number", x[k]);
         if (!operand && a->kind != GR__ONNX_INT && !a->ints)
             return gr__onnx_invalid(c, "'%s' is not a list of whole numbers", name);
-        out[k] = operand ? (int64_t)x[k] : a->kind == GR__ONNX_INT ? a->i : a->ints[k];
+        out[k] = operand ? (x[k] < 0x1p63 ? (int64_t)x[k] : INT64_MAX) : a->kind == GR__ONNX_INT ? a->i : a->ints[k];
     }
     *n = (int)count;
     return GR_OK;
@@ -244,7 +244,8 @@ gr_status gr__onnx_check_range(const gr_tensor *t)
     int64_t n = gr_tensor_count(t), most = (int64_t)1 << 53;
     for (int64_t i = 0; i < n && (t->dtype == GR_I64 || t->dtype == GR_U64); i++) {
         int64_t v = ((const int64_t *)t->data)[i];
-        bool fits = t->dtype == GR_I64 ? v >= -most && v <= most : v >= 0 && v <= most;
+        bool no_end = v == INT64_MAX || v == INT64_MIN; /* of a slice: exporters write so, and no arithmetic follows */
+        bool fits = t->dtype == GR_I64 ? no_end || (v >= -most && v <= most) : v >= 0 && v <= most;
         GR_FAIL_IF(!fits, GR_ERR_UNSUPPORTED, "element %lld of an %s array is beyond 2^53", (long long)i,
                    gr_dtype_name(t->dtype));
     }

@@ -79,8 +79,9 @@ extern const size_t gr__onnx_n_ops;
 gr_status gr__onnx_build_graph(gr__onnx_build *b, gr__onnx_value *out);
 
 /* ---- what operators use ---- */
-gr_dtype gr__onnx_stored(gr_dtype dtype);           /* NONE where a dtype cannot be stored */
-gr_status gr__onnx_check_range(const gr_tensor *t); /* GR_ERR_UNSUPPORTED: a 64-bit integer beyond 2^53 */
+gr_dtype gr__onnx_stored(gr_dtype dtype); /* NONE where a dtype cannot be stored */
+gr_status
+gr__onnx_check_range(const gr_tensor *t); /* GR_ERR_UNSUPPORTED: a 64-bit integer beyond 2^53; its ends are fine */
 bool gr__onnx_is_float(gr_dtype dtype);
 bool gr__onnx_is_int(gr_dtype dtype); /* not bool */
 int64_t gr__onnx_count(const gr__onnx_value *x);

@@ -14,13 +14,36 @@ gr_value gr__onnx_softsign(gr_graph *g, gr_value x) { return gr_div(g, x, gr_aff
 gr_value gr__onnx_is_nan(gr_graph *g, gr_value x) { return gr__onnx_not(g, gr_equal(g, x, x)); }
 gr_value gr__onnx_mish(gr_graph *g, gr_value x) { return gr_mul(g, x, gr_tanh(g, gr_softplus(g, x))); }
 gr_value gr__onnx_tan(gr_graph *g, gr_value x) { return gr_div(g, gr_sin(g, x), gr_cos(g, x)); }
-gr_value gr__onnx_sinh(gr_graph *g, gr_value x)
-{
-    return gr_affine(g, gr_sub(g, gr_exp(g, x), gr_exp(g, gr_neg(g, x))), 0.5, 0);
-}
+/* In f64: exp(x) of f32 overflows before its half does. */
 gr_value gr__onnx_cosh(gr_graph *g, gr_value x)
 {
-    return gr_affine(g, gr_add(g, gr_exp(g, x), gr_exp(g, gr_neg(g, x))), 0.5, 0);
+    gr_value w = gr_cast(g, x, GR_F64);
+    return gr_cast(g, gr_affine(g, gr_add(g, gr_exp(g, w), gr_exp(g, gr_neg(g, w))), 0.5, 0), gr_value_dtype(g, x));
+}
+/* tanh*cosh: exp(x) - exp(-x) has no digits left near 0. */
+gr_value gr__onnx_sinh(gr_graph *g, gr_value x)
+{
+    gr_value w = gr_cast(g, x, GR_F64);
+    return gr_cast(g, gr_mul(g, gr_tanh(g, w), gr__onnx_cosh(g, w)), gr_value_dtype(g, x));
+}
+
+/* Integers of fewer than 53 bits go round at their ends. */
+static gr_value wrap(gr_graph *g, gr_value x, gr_dtype t)
+{
+    double bits = 8 * (double)gr_dtype_size_bytes(t), size = exp2(bits);
+    bool is_signed = t == GR_I8 || t == GR_I16 || t == GR_I32;
+    if (!gr__onnx_is_int(t) || t == GR_I64 || t == GR_U64) return x;
+    double low = is_signed ? -size / 2 : 0;
+    gr_value turns = gr_floor(g, gr_affine(g, x, 1 / size, -low / size));
+    return gr_sub(g, x, gr_affine(g, turns, size, 0));
+}
+
+/* Of integers of 32 bits: the whole product has more digits than f64. a = high*2^16 + low. */
+static gr_value product(gr_graph *g, gr_value a, gr_value b, gr_dtype t)
+{
+    if (t != GR_I32 && t != GR_U32) return gr_mul(g, a, b);
+    gr_value high = gr_floor(g, gr_affine(g, a, 0x1p-16, 0)), low = gr_sub(g, a, gr_affine(g, high, 0x1p16, 0));
+    return gr_add(g, gr_affine(g, wrap(g, gr_mul(g, high, b), t), 0x1p16, 0), gr_mul(g, low, b));
 }
 
 /* Sizes of a and b together when one has no elements: no elements either. */
@@ -45,7 +68,7 @@ gr_status gr__onnx_unary(gr__onnx_call *c)
     gr_dtype t = c->in[0].dtype;
     if (!c->in[0].v) return gr__onnx_same(c, 0, &c->in[0]);
     if (c->op->kind == GR_BOOL) t = GR_BOOL;
-    return gr__onnx_set(c, 0, c->op->map1(c->g, c->in[0].v), t);
+    return gr__onnx_set(c, 0, wrap(c->g, c->op->map1(c->g, c->in[0].v), t), t);
 }
 
 gr_status gr__onnx_smooth(gr__onnx_call *c)
@@ -71,23 +94,14 @@ static gr_status pair(gr__onnx_call *c, gr_value *a, gr_value *b)
     return GR_OK;
 }
 
-/* Integers of fewer than 53 bits go round at their ends. */
-static gr_value wrap(gr_graph *g, gr_value x, gr_dtype t)
-{
-    double bits = 8 * (double)gr_dtype_size_bytes(t), size = exp2(bits);
-    bool is_signed = t == GR_I8 || t == GR_I16 || t == GR_I32;
-    if (!gr__onnx_is_int(t) || t == GR_I64 || t == GR_U64) return x;
-    double low = is_signed ? -size / 2 : 0;
-    gr_value turns = gr_floor(g, gr_affine(g, x, 1 / size, -low / size));
-    return gr_sub(g, x, gr_affine(g, turns, size, 0));
-}
-
 gr_status gr__onnx_binary(gr__onnx_call *c)
 {
     gr_value a, b;
     GR_TRY(pair(c, &a, &b));
     if (!a || !b) return empty_pair(c, c->in[0].dtype);
-    return gr__onnx_set(c, 0, wrap(c->g, c->op->map2(c->g, a, b), c->in[0].dtype), c->in[0].dtype);
+    gr_dtype t = c->in[0].dtype;
+    gr_value y = c->op->map2 == gr_mul ? product(c->g, a, b, t) : c->op->map2(c->g, a, b);
+    return gr__onnx_set(c, 0, wrap(c->g, y, t), t);
 }
 
 gr_status gr__onnx_compare(gr__onnx_call *c)
@@ -112,7 +126,7 @@ gr_status gr__onnx_fold(gr__onnx_call *c)
         y = c->op->map2(c->g, y, c->in[i].v);
     }
     if (c->op->kind == 1) y = gr_affine(c->g, y, 1.0 / c->n_in, 0);
-    return gr__onnx_set(c, 0, y, c->in[0].dtype);
+    return gr__onnx_set(c, 0, wrap(c->g, y, c->in[0].dtype), c->in[0].dtype);
 }
 
 gr_status gr__onnx_div(gr__onnx_call *c)
@@ -133,6 +147,17 @@ gr_status gr__onnx_pow(gr__onnx_call *c)
     return gr__onnx_set(c, 0, y, t);
 }
 
+/* a - b*trunc(a/b) in f64; a quotient that was rounded over a whole number is one step off. */
+static gr_value float_mod(gr_graph *g, gr_value a, gr_value b)
+{
+    gr_value x = gr_cast(g, a, GR_F64), y = gr_abs(g, gr_cast(g, b, GR_F64)), none = gr_scalar(g, GR_F64, 0);
+    gr_value size = gr_abs(g, x), q = gr_floor(g, gr_div(g, size, y));
+    gr_value r = gr_where(g, gr_greater(g, y, size), size, gr_sub(g, size, gr_mul(g, q, y)));
+    r = gr_where(g, gr_greater(g, none, r), gr_add(g, r, y), r);
+    r = gr_where(g, gr_greater_equal(g, r, y), gr_sub(g, r, y), r);
+    return gr_cast(g, gr_mul(g, gr_sign(g, x), r), gr_value_dtype(g, a));
+}
+
 /* Of integers the sign is that of b, with fmod that of a. */
 gr_status gr__onnx_mod(gr__onnx_call *c)
 {
@@ -140,8 +165,10 @@ gr_status gr__onnx_mod(gr__onnx_call *c)
     gr_value a, b;
     GR_TRY(pair(c, &a, &b));
     if (!a || !b) return empty_pair(c, c->in[0].dtype);
+    bool fmod = gr__onnx_int(c, "fmod", 0) != 0;
+    if (fmod && gr__onnx_is_float(c->in[0].dtype)) return gr__onnx_set(c, 0, float_mod(g, a, b), c->in[0].dtype);
     gr_value q = gr_div(g, a, b);
-    q = gr__onnx_int(c, "fmod", 0) ? gr__onnx_truncate(g, q) : gr_floor(g, q);
+    q = fmod ? gr__onnx_truncate(g, q) : gr_floor(g, q);
     return gr__onnx_set(c, 0, gr_sub(g, a, gr_mul(g, q, b)), c->in[0].dtype);
 }
 
@@ -173,9 +200,8 @@ gr_status gr__onnx_prelu(gr__onnx_call *c)
         for (int i = 0; i < c->in[0].rank - 1; i++) dim[i] = i ? 1 : c->in[1].dim[0];
         slope = gr_reshape(g, slope, c->in[0].rank - 1, dim);
     }
-    gr_value below = gr_minimum(g, x, gr_scalar(g, gr_value_dtype(g, x), 0));
-    gr_value above = gr_maximum(g, x, gr_scalar(g, gr_value_dtype(g, x), 0));
-    return gr__onnx_set(c, 0, gr_add(g, above, gr_mul(g, slope, below)), c->in[0].dtype);
+    gr_value below = gr_greater(g, gr_scalar(g, gr_value_dtype(g, x), 0), x);
+    return gr__onnx_set(c, 0, gr_where(g, below, gr_mul(g, slope, x), x), c->in[0].dtype);
 }
 
 gr_status gr__onnx_activate(gr__onnx_call *c)

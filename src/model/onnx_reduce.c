@@ -1,9 +1,17 @@
 /* Operators that fold axes. */
 #include "model/onnx_op.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/limits.h"
+
+static double lowest(gr_dtype t)
+{
+    if (gr__onnx_is_float(t)) return -(double)INFINITY;
+    bool is_signed = t == GR_I8 || t == GR_I16 || t == GR_I32 || t == GR_I64;
+    return is_signed ? -exp2(8 * (double)gr_dtype_size_bytes(t) - 1) : 0;
+}
 
 /* The result of folding nothing. */
 static double of_nothing(gr__onnx_reduction kind, gr_dtype t)
@@ -13,7 +21,7 @@ static double of_nothing(gr__onnx_reduction kind, gr_dtype t)
     case GR__ONNX_MEAN: return (double)NAN;
     case GR__ONNX_LOG_SUM:
     case GR__ONNX_LOG_SUM_EXP: return -(double)INFINITY;
-    case GR__ONNX_MAX: return gr__onnx_is_float(t) ? -(double)INFINITY : 0;
+    case GR__ONNX_MAX: return lowest(t);
     case GR__ONNX_MIN: return t == GR_BOOL ? 1 : (double)INFINITY;
     default: return 0;
     }
@@ -62,6 +70,8 @@ static gr_value fold(gr_graph *g, gr_value x, uint32_t axes, int rank, gr__onnx_
     case GR__ONNX_LOG_SUM: return gr_log(g, gr_sum(g, x, axes, true));
     case GR__ONNX_LOG_SUM_EXP:
         most = gr_max(g, x, axes, true);
+        most = gr_where(g, gr_equal(g, gr_sub(g, most, most), gr_scalar(g, gr_value_dtype(g, x), 0)), most,
+                        gr_scalar(g, gr_value_dtype(g, x), 0)); /* an infinite one would leave nothing of the others */
         return gr_add(g, most, gr_log(g, gr_sum(g, gr_exp(g, gr_sub(g, x, most)), axes, true)));
     case GR__ONNX_PROD:
         for (int i = 0; i < rank; i++)
@@ -145,15 +155,17 @@ gr_status gr__onnx_top_k(gr__onnx_call *c)
     if (k < 1 || k > x->dim[axis] || k > 256)
         return gr__onnx_refuse(c, "k is %lld; 1 to 256 are possible", (long long)k);
     gr_dtype stored = gr_value_dtype(g, x->v);
-    gr_value rest = gr__onnx_to_end(g, largest ? x->v : gr_neg(g, x->v), axis), value[256], index[256];
+    gr_value all = gr__onnx_to_end(g, x->v, axis), rest = largest ? all : gr_neg(g, all), value[256], index[256];
+    rest = gr_maximum(
+        g, rest, gr_scalar(g, stored, stored == GR_F64 ? -DBL_MAX : -(double)FLT_MAX)); /* -inf is for taken ones */
     GR_TRY(gr_graph_status(g));
     gr__value column = *gr__value_get(g, rest);
     column.dim[end] = 1;
     for (int64_t i = 0; i < k; i++) {
-        gr_value at = gr_argmax(g, rest), best = gr_pick(g, rest, at);
+        gr_value at = gr_argmax(g, rest), best = gr_pick(g, all, at);
         gr_value hot = gr_one_hot(g, at, x->dim[axis], GR_F32);
         rest = gr_where(g, hot, gr_scalar(g, stored, -(double)INFINITY), rest);
-        value[i] = gr_reshape(g, largest ? best : gr_neg(g, best), x->rank, column.dim);
+        value[i] = gr_reshape(g, best, x->rank, column.dim);
         index[i] = gr_reshape(g, gr_cast(g, at, GR_F64), x->rank, column.dim);
     }
     gr_value values = gr__onnx_from_end(g, gr__onnx_concat(g, value, (int)k, end), axis);
@@ -180,29 +192,29 @@ gr_status gr__onnx_softmax(gr__onnx_call *c)
     return gr__onnx_set(c, 0, gr_reshape(g, y, x->rank, x->dim), x->dtype);
 }
 
-/* A product with a triangle of ones. */
+/* Moved by 'by' places along the axis, zeros where nothing was. */
+static gr_value moved(gr_graph *g, gr_value x, int axis, int64_t by, bool back)
+{
+    int64_t n = gr_value_dim(g, x, axis), dim[GR_MAX_RANK];
+    int rank = gr_value_rank(g, x);
+    for (int i = 0; i < rank; i++) dim[i] = i == axis ? GR__MIN(by, n) : gr_value_dim(g, x, i);
+    gr_value zeros = gr_fill(g, gr_value_dtype(g, x), rank, dim, 0);
+    if (by >= n) return zeros;
+    gr_value kept = gr_slice(g, x, axis, back ? by : 0, n - by);
+    return gr_concat(g, back ? (gr_value[]){kept, zeros} : (gr_value[]){zeros, kept}, 2, axis);
+}
+
+/* Sums of 2, 4, 8 ... neighbours (Hillis and Steele 1986). */
 gr_status gr__onnx_cum_sum(gr__onnx_call *c)
 {
     gr_graph *g = c->g;
     const gr__onnx_value *x = &c->in[0];
     int64_t at = 0;
     int axis, given;
-    bool there, exclusive = gr__onnx_int(c, "exclusive", 0) != 0, reverse = gr__onnx_int(c, "reverse", 0) != 0;
+    bool there, reverse = gr__onnx_int(c, "reverse", 0) != 0;
     GR_TRY(gr__onnx_list(c, 1, NULL, &at, 1, &given, &there));
     GR_TRY(gr__onnx_axis(c, at, x->rank, &axis));
-    int64_t n = x->dim[axis];
-    if (n > 2048) return gr__onnx_refuse(c, "an axis of size %lld, at most 2048 are possible", (long long)n);
-    float *m = gr__arena_alloc(&c->b->arena, (size_t)(n * n) * sizeof *m);
-    if (!m) return gr__fail_memory("a triangle", (size_t)(n * n) * sizeof *m);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k < n; k++) {
-            int64_t d = reverse ? i - k : k - i;
-            m[i * n + k] = d > 0 || (d == 0 && !exclusive);
-        }
-    gr_value y = gr__onnx_to_end(g, x->v, axis);
-    gr_value triangle = gr_constant(g, &(gr_tensor){.dtype = GR_F32, .rank = 2, .dim = {n, n}, .data = m});
-    GR_TRY(gr_graph_status(g));
-    gr__value shape = *gr__value_get(g, y);
-    y = gr_matmul(g, gr_reshape(g, y, 2, (int64_t[]){-1, n}), gr_cast(g, triangle, shape.dtype), NULL);
-    return gr__onnx_set(c, 0, gr__onnx_from_end(g, gr_reshape(g, y, shape.rank, shape.dim), axis), x->dtype);
+    gr_value y = gr__onnx_int(c, "exclusive", 0) ? moved(g, x->v, axis, 1, reverse) : x->v;
+    for (int64_t by = 1; by < x->dim[axis]; by *= 2) y = gr_add(g, y, moved(g, y, axis, by, reverse));
+    return gr__onnx_set(c, 0, y, x->dtype);
 }

@@ -1,4 +1,5 @@
-/* Resize and Upsample: each axis is multiplied by a matrix whose rows are the weights of an output place. */
+/* Resize and Upsample: each axis is multiplied by a matrix whose rows are the weights of an output place; the nearest are
+ * taken as they are. */
 #include "model/onnx_op.h"
 
 #include <math.h>
@@ -57,14 +58,15 @@ static double filter(const resizing *r, bool cubic, double t)
     return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
+static int64_t nearest_row(const resizing *r, double at, int64_t in)
+{
+    double k = nearest_of(r, at);
+    return k < 0 ? 0 : k > (double)(in - 1) ? in - 1 : (int64_t)k;
+}
+
 static void fill_row(const resizing *r, double at, int64_t in, double scale, double *row)
 {
     bool cubic = strcmp(r->mode, "cubic") == 0;
-    if (strcmp(r->mode, "nearest") == 0) {
-        double k = nearest_of(r, at);
-        row[k < 0 ? 0 : k > (double)(in - 1) ? in - 1 : (int64_t)k] = 1;
-        return;
-    }
     double shrink = r->antialias && scale < 1 ? scale : 1, reach = (cubic ? 2 : 1) / shrink, sum = 0;
     int64_t first = (int64_t)ceil(at - reach), last = (int64_t)floor(at + reach);
     for (int64_t i = first; i <= last; i++) {
@@ -84,18 +86,23 @@ static gr_status resize_axis(gr__onnx_call *c, const resizing *r, int axis, int6
     int64_t in = gr_value_dim(g, *y, axis);
     if (out < 1 || out > INT32_MAX || out * in > (int64_t)1 << 26)
         return gr__onnx_refuse(c, "from %lld to %lld elements", (long long)in, (long long)out);
-    double *m = gr__arena_alloc(&c->b->arena, (size_t)(out * in) * sizeof *m);
+    bool nearest = strcmp(r->mode, "nearest") == 0;
+    int64_t *rows = gr__arena_alloc(&c->b->arena, (size_t)out * sizeof *rows);
+    double *m = gr__arena_alloc(&c->b->arena, (size_t)(nearest ? 1 : out * in) * sizeof *m);
     double *inside = gr__arena_alloc(&c->b->arena, (size_t)out * sizeof *inside);
-    if (!m || !inside) return gr__fail_memory("weights", (size_t)(out * in) * sizeof *m);
+    if (!rows || !m || !inside) return gr__fail_memory("weights", (size_t)(out * in) * sizeof *m);
     bool crop = strcmp(r->coordinate, "tf_crop_and_resize") == 0, all = true;
     for (int64_t o = 0; o < out; o++) {
         double at = place_of(r, o, in, out, scale, roi);
         if (!isfinite(at) || fabs(at) > 0x1p40) return gr__onnx_invalid(c, "a place at %g", at);
         inside[o] = !crop || (at >= 0 && at <= (double)(in - 1));
         all = all && inside[o] != 0;
-        fill_row(r, at, in, scale, m + o * in);
+        if (nearest)
+            rows[o] = nearest_row(r, at, in);
+        else
+            fill_row(r, at, in, scale, m + o * in);
     }
-    *y = gr__onnx_weigh(g, *y, axis, m, out);
+    *y = nearest ? gr__onnx_rows(g, *y, axis, rows, out) : gr__onnx_weigh(g, *y, axis, m, out);
     GR_TRY(gr_graph_status(g));
     if (all) return GR_OK;
     int64_t dim[GR_MAX_RANK];

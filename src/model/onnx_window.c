@@ -136,6 +136,10 @@ gr_status gr__onnx_max_pool(gr__onnx_call *c)
     window w;
     gr_value arg = 0;
     GR_TRY(pool_options(c, &w, &o));
+    for (int i = 0; i < w.axes; i++)
+        if (w.before[i] >= w.size[i] || w.after[i] >= w.size[i])
+            return gr__onnx_refuse(c, "padding of %lld and %lld beside a window of %lld", (long long)w.before[i],
+                                   (long long)w.after[i], (long long)w.size[i]);
     gr_value y = gr_max_pool(g, gr__onnx_last(g, c->in[0].v), &o, &arg);
     GR_TRY(gr__onnx_set(c, 0, gr__onnx_first(g, y), c->in[0].dtype));
     if (c->n_out < 2) return GR_OK;

@@ -127,16 +127,16 @@ static void row_exp(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, 
     }
 }
 
-/* y = x*factor - shift */
-static void row_affine(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float factor, float shift)
+/* y = (x - base) - shift: their sum would swallow a small shift */
+static void row_less(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float base, float shift)
 {
     float tx[GR__TILE], ty[GR__TILE];
-    vf f = vset(factor), s = vset(shift);
+    vf b = vset(base), s = vset(shift);
     for (int64_t at = 0; at < c; at += GR__TILE) {
         int64_t n = GR__MIN(GR__TILE, c - at);
         const float *t = tile_load(x, r, at, n, 0, tx);
         float *out = tile_open(y, r, at, n, ty);
-        for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, vload(t + i) * f - s);
+        for (int64_t i = 0; i < n; i += GR__W) vstore(out + i, (vload(t + i) - b) - s);
         tile_store(y, r, at, n, out);
     }
 }
@@ -149,7 +149,7 @@ void GR__KERNEL(softmax_forward)(const void *args, int64_t first, int64_t last)
         float base = row_base(&a->x, r, a->c, tile);
         float sum = row_exp_sum(&a->x, r, a->c, base, tile);
         if (a->log)
-            row_affine(&a->x, &a->y, r, a->c, 1, sum == 0 ? 0 : base + log_one(sum));
+            row_less(&a->x, &a->y, r, a->c, base, sum == 0 ? 0 : log_one(sum));
         else
             row_exp(&a->x, &a->y, r, a->c, base, sum == 0 ? 0 : 1.0f / sum, 0);
     }
