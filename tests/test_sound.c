@@ -123,6 +123,8 @@ static void tones_are_told_apart(void **state)
     assert_true(score[0] > 0.5f);
     assert_true(fabsf(score[0] + score[1] + score[2] - 1) < 1e-5f);
     assert_fails(gr_classify_pictures(m, (const char *[]){file}, 1, NULL, score), GR_ERR_UNSUPPORTED, "hears sounds");
+    assert_fails(gr_classify_sounds(m, (const char *[]){file, NULL}, 2, NULL, score), GR_ERR_ARGUMENT,
+                 "a sound is NULL: number 1");
     write_tone(folder, "empty.wav", 1, 1, 0);
     snprintf(file, sizeof file, "%s/empty.wav", folder);
     assert_fails(gr_classify_sounds(m, (const char *[]){file}, 1, NULL, score), GR_ERR_DATA,

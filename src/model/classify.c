@@ -187,6 +187,7 @@ gr_status gr_classify(gr_model *m, const char *const *texts, int64_t n, const gr
     GR_FAIL_IF(!m || !texts || !scores || n < 1, GR_ERR_ARGUMENT,
                "gr_classify: an argument is NULL, or there is no text");
     GR_TRY(gr__model_want_encoder(m, "classifying"));
+    GR_TRY(gr__model_want_items(texts, n, "a text"));
     gr_model_info info = m->family->describe(m->config);
     GR_FAIL_IF(info.labels == 0, GR_ERR_UNSUPPORTED,
                "this '%s' has no head for labels; train one with the task "

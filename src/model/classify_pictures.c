@@ -128,6 +128,7 @@ gr_status gr_classify_pictures(gr_model *m, const char *const *paths, int64_t n,
     GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_PICTURE, GR_ERR_UNSUPPORTED,
                "classifying pictures needs a model for pictures, not '%s'%s", m->family->name,
                gr_model_kind_of(m) == GR_MODEL_SOUND ? " that hears sounds" : "");
+    GR_TRY(gr__model_want_items(paths, n, "a picture"));
     return classify(m, paths, n, options, scores);
 }
 
@@ -138,6 +139,7 @@ gr_status gr_classify_sounds(gr_model *m, const char *const *paths, int64_t n, c
                "gr_classify_sounds: an argument is NULL, or there is no sound");
     GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_SOUND, GR_ERR_UNSUPPORTED,
                "classifying sounds needs a model that hears them, not '%s'", m->family->name);
+    GR_TRY(gr__model_want_items(paths, n, "a sound"));
     return classify(m, paths, n, options, scores);
 }
 
@@ -148,5 +150,6 @@ gr_status gr_classify_clips(gr_model *m, const char *const *paths, int64_t n, co
                "gr_classify_clips: an argument is NULL, or there is no clip");
     GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_CLIP, GR_ERR_UNSUPPORTED,
                "classifying clips needs a model that looks at them, not '%s'", m->family->name);
+    GR_TRY(gr__model_want_items(paths, n, "a clip"));
     return classify(m, paths, n, options, scores);
 }

@@ -158,6 +158,7 @@ gr_status gr_detect_pictures(gr_model *m, const char *const *paths, int64_t n, c
     GR_FAIL_IF(!m || !paths || !fn || n < 1, GR_ERR_ARGUMENT,
                "gr_detect_pictures: an argument is NULL, or there is no picture");
     GR_TRY(gr__model_want_detector(m, "finding boxes"));
+    GR_TRY(gr__model_want_items(paths, n, "a picture"));
     gr_detect_options o = gr__detect_resolve(options);
     GR_FAIL_IF(o.batch < 1 || o.most < 1 || !(o.least >= 0) || !(o.overlap >= 0), GR_ERR_ARGUMENT,
                "gr_detect_pictures: an option is out of its range");

@@ -221,6 +221,8 @@ gr_status gr__model_want_encoder(const gr_model *model, const char *what);
 gr_status gr__model_want_generator(const gr_model *model, const char *what);
 gr_status gr__model_want_detector(const gr_model *model, const char *what);
 gr_status gr__model_want_pictures(const gr_model *model, const char *what);
+/* GR_ERR_ARGUMENT where one of n texts or paths is NULL; what: "a text". */
+gr_status gr__model_want_items(const char *const *items, int64_t n, const char *what);
 /* Of table models, whose configuration begins with its gr__columns (cells.c). */
 const gr__conf_strings *gr__table_labels(const void *config);
 gr_label_kind gr__table_label_kind(const void *config);

@@ -52,6 +52,7 @@ gr_status gr_place_pictures(gr_model *m, const char *const *paths, int64_t n, fl
                "gr_place_pictures: an argument is NULL, or there is no picture");
     GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_FITTED, GR_ERR_UNSUPPORTED, "this needs k-means or PCA, not '%s'",
                m->family->name);
+    GR_TRY(gr__model_want_items(paths, n, "a picture"));
     const gr__fitted_config *c = m->config;
     GR_FAIL_IF(c->picture.height == 0, GR_ERR_UNSUPPORTED, "this '%s' was fitted to rows of a table, not to pictures",
                m->family->name);

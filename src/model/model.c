@@ -398,6 +398,13 @@ gr_status gr_model_build_picture(gr_model *m, gr_graph *g, int64_t batch, bool t
     return GR_OK;
 }
 
+gr_status gr__model_want_items(const char *const *items, int64_t n, const char *what)
+{
+    for (int64_t i = 0; i < n; i++)
+        GR_FAIL_IF(!items[i], GR_ERR_ARGUMENT, "%s is NULL: number %lld", what, (long long)i);
+    return GR_OK;
+}
+
 gr_status gr__model_want_generator(const gr_model *m, const char *what)
 {
     GR_FAIL_IF(gr_model_kind_of(m) != GR_MODEL_GENERATOR, GR_ERR_UNSUPPORTED, "%s needs a generator, not '%s'", what,
