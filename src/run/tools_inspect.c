@@ -63,21 +63,9 @@ static void render(gr__str *s, gr__json v, int depth)
 {
     const char *text;
     size_t n;
-    double number;
-    bool flag;
-    int64_t whole;
     switch (gr__json_kind_of(v)) {
     case GR__JSON_STRING:
         if (gr__json_string(v, &text, &n)) gr__str_add_n(s, text, GR__MIN(n, (size_t)MOST_VALUE));
-        break;
-    case GR__JSON_INT:
-        if (gr__json_int(v, &whole)) gr__str_printf(s, "%lld", (long long)whole);
-        break;
-    case GR__JSON_REAL:
-        if (gr__json_double(v, &number)) gr__json_add_double(s, number);
-        break;
-    case GR__JSON_BOOL:
-        if (gr__json_bool(v, &flag)) gr__str_add(s, flag ? "true" : "false");
         break;
     case GR__JSON_ARRAY:
         gr__str_add(s, "[");
@@ -88,7 +76,7 @@ static void render(gr__str *s, gr__json v, int depth)
         gr__str_add(s, gr__json_count(v) > 16 ? ", ...]" : "]");
         break;
     case GR__JSON_OBJECT: gr__str_printf(s, "{%zu members}", gr__json_count(v)); break;
-    default: gr__str_add(s, "null");
+    default: gr__json_add(s, v);
     }
 }
 
