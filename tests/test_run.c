@@ -4,6 +4,7 @@
 
 #include "gradus/store.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "gradus/stories.h"
 #include "gradus/text.h"
 #include "gradus/train.h"
@@ -430,6 +431,74 @@ static void folder_in_use(void **state)
     gr_tokenizer_close(&tok);
 }
 
+static void note_line(void *user, gr_log_level level, const char *line)
+{
+    (void)level;
+    snprintf(user, 300, "%.299s", line);
+}
+
+/* What writers that were killed left is removed, the user's own files are not; a log that lost its end goes on in whole lines. */
+static void left_by_others(void **state)
+{
+    (void)state;
+    static const char *const gone[] = {"checkpoints/step-00000099.safetensors", "data/train.tokens.tmp-12",
+                                       "config.yaml.tmp-9.1"},
+                             *const kept[] = {"mine.tmp-9", "config.yaml.tmp-old", "data/train.tokens"};
+    settings s = {.n = 0};
+    watch w = {.stop_after = 6};
+    const char *out = sub("left");
+    char path[4300], said[300] = "";
+    add(&s, tiny_gpt);
+    assert_int_equal(go(NULL, &s, out, &w), GR_ERR_STOPPED);
+    for (size_t i = 0; i < GR__COUNT(gone); i++) test_write(out, gone[i], "x", 1);
+    for (size_t i = 0; i < 2; i++) test_write(out, kept[i], "x", 1);
+    size_t n;
+    char *log = read_all(out, "metrics.jsonl", &n);
+    test_write(out, "metrics.jsonl", log, n - 40); /* within the last line */
+    gr_text_free(log);
+    w.stop_after = 0;
+    gr_set_log(note_line, said, GR_LOG_WARNING);
+    assert_ok(go(NULL, &s, out, &w));
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    assert_non_null(strstr(said, "metrics.jsonl' is shorter than it was"));
+    log = read_all(out, "metrics.jsonl", &n);
+    for (char *line = log, *end; (end = strchr(line, '\n')); line = end + 1) {
+        gr__json_doc *doc = NULL;
+        assert_ok(gr__json_parse(line, (size_t)(end - line), "line", &doc));
+        gr__json_free(&doc);
+    }
+    assert_true(log[n - 1] == '\n');
+    gr_text_free(log);
+    for (size_t i = 0; i < GR__COUNT(gone) + GR__COUNT(kept); i++) {
+        bool stays = i >= GR__COUNT(gone);
+        const char *name = stays ? kept[i - GR__COUNT(gone)] : gone[i];
+        snprintf(path, sizeof path, "%s/%s", out, name);
+        if (gr__file_exists(path) != stays) fail_msg("'%s' %s", name, stays ? "is gone" : "is there");
+    }
+}
+
+static bool move_away(void *user)
+{
+    char away[4300];
+    snprintf(away, sizeof away, "%s-away", (const char *)user);
+    rename(user, away);
+    return false;
+}
+
+static void folder_moves(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    gr_run *run;
+    const char *out = sub("moves");
+    add(&s, tiny_gpt);
+    assert_ok(open_run(NULL, &s, out, &run));
+    assert_fails(gr_run_train(run, &(gr_train_hooks){.user = (void *)(uintptr_t)out, .stop = move_away}), GR_ERR_IO,
+                 "was removed or moved away while it was written to");
+    gr_run_close(&run);
+    assert_false(gr__file_exists(out));
+}
+
 /* ---- bad data ---- */
 
 static void bad_data(void **state)
@@ -699,6 +768,8 @@ int main(void)
         cmocka_unit_test(broken_checkpoint),
         cmocka_unit_test(changed_configuration),
         cmocka_unit_test(folder_in_use),
+        cmocka_unit_test(left_by_others),
+        cmocka_unit_test(folder_moves),
         cmocka_unit_test(bad_data),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(full_disk),

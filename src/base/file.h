@@ -65,6 +65,8 @@ gr_status gr__dir_make(const char *path); /* with its parents; fine when it exis
  * GR_ERR_IO: another process holds it, or this one already. */
 gr_status gr__dir_lock(const char *path, int *out);
 void gr__dir_unlock(int *lock);
+/* GR_ERR_IO where 'path' is no longer the folder that was locked: it was removed, or moved away. */
+gr_status gr__dir_still_locked(const char *path, int lock);
 gr_status gr__file_remove(const char *path);
 /* Names below 'path', sorted bytewise. Recursive lists give paths relative to 'path', hidden entries and links out of
  * it are left out. Free each and the list with gr__names_free. */

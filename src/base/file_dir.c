@@ -82,6 +82,15 @@ gr_status gr__dir_lock(const char *path, int *out)
     return GR_OK;
 }
 
+gr_status gr__dir_still_locked(const char *path, int lock)
+{
+    struct stat held, now;
+    if (!lock || fstat(lock - 1, &held) != 0) return GR_OK;
+    bool same = stat(path, &now) == 0 && now.st_dev == held.st_dev && now.st_ino == held.st_ino;
+    GR_FAIL_IF(!same, GR_ERR_IO, "the folder '%s' was removed or moved away while it was written to", path);
+    return GR_OK;
+}
+
 void gr__dir_unlock(int *lock)
 {
     if (*lock) close(*lock - 1);

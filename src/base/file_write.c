@@ -7,6 +7,7 @@
  * After the first failure a writer only waits to be dropped: Linux may forget dirty pages once fsync has failed, so a
  * second try could report a success that is none. */
 #include "base/file_int.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,6 +204,18 @@ struct gr__appender {
     size_t size;
 };
 
+/* How much of the file is whole lines. */
+static gr_status whole_lines(const gr__appender *a, size_t *n)
+{
+    char *text = NULL;
+    size_t size;
+    GR_TRY(gr__file_read(a->path, SIZE_MAX, &text, &size));
+    while (size > 0 && text[size - 1] != '\n') size--;
+    gr__free(text);
+    *n = size;
+    return GR_OK;
+}
+
 static gr_status appender_start(gr__appender *a, size_t keep)
 {
     struct stat info;
@@ -210,6 +223,10 @@ static gr_status appender_start(gr__appender *a, size_t keep)
     if (a->fd < 0) return gr__file_fail(errno, "open", a->path);
     if (gr__sys_fstat(a->fd, a->path, &info) < 0) return gr__file_fail(errno, "look at", a->path);
     a->size = (size_t)info.st_size;
+    if (a->size < keep) {
+        gr__log(GR_LOG_WARNING, "'%s' is shorter than it was: lines before this one are missing", a->path);
+        GR_TRY(whole_lines(a, &keep));
+    }
     if (a->size <= keep) return GR_OK;
     if (gr__sys_ftruncate(a->fd, a->path, keep) < 0) return gr__file_fail(errno, "shorten", a->path);
     a->size = keep;

@@ -122,6 +122,7 @@ int main(int argc, char **argv)
 {
     calm_threads(argv);
     keep_buffers();
+    signal(SIGXFSZ, SIG_IGN); /* writing beyond a limit fails, as on a full disk */
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away ends output, not training */
     return out_finish(run(argc, argv));
 }

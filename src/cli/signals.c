@@ -27,11 +27,14 @@ static void take_another_stack(void)
 
 void signals_watch(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
+    struct sigaction before, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
     take_another_stack();
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < COUNT(numbers); i++) sigaction(numbers[i], &action, NULL);
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        bool unheard = sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN; /* nohup's SIGHUP */
+        if (!unheard) sigaction(numbers[i], &action, NULL);
+    }
 }
 
 bool signals_asked(void) { return asked != 0; }

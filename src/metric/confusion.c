@@ -8,7 +8,8 @@
 
 struct gr_confusion {
     int32_t k;
-    int64_t *count; /* (K, K), a row for each actual class */
+    int64_t *count;           /* (K, K), a row for each actual class */
+    int64_t *is, *said, *hit; /* (K): sums of rows, of columns, and the diagonal */
 };
 
 gr_status gr_confusion_new(int32_t n_classes, gr_confusion **out)
@@ -21,11 +22,14 @@ gr_status gr_confusion_new(int32_t n_classes, gr_confusion **out)
     gr_confusion *c = gr__calloc(1, sizeof *c);
     size_t cells = (size_t)n_classes * (size_t)n_classes;
     if (c) c->count = gr__calloc(cells, sizeof *c->count);
-    if (!c || !c->count) {
+    if (c) c->is = gr__calloc(3 * (size_t)n_classes, sizeof *c->is);
+    if (!c || !c->count || !c->is) {
         gr_confusion_free(&c);
         return gr__fail_memory("a confusion matrix", cells * sizeof(int64_t));
     }
     c->k = n_classes;
+    c->said = c->is + n_classes;
+    c->hit = c->said + n_classes;
     *out = c;
     return GR_OK;
 }
@@ -34,6 +38,7 @@ void gr_confusion_free(gr_confusion **c)
 {
     if (!c || !*c) return;
     gr__free((*c)->count);
+    gr__free((*c)->is);
     gr__free(*c);
     *c = NULL;
 }
@@ -45,13 +50,19 @@ gr_status gr_confusion_update(gr_confusion *c, const int32_t *actual, const int3
         GR_FAIL_IF(actual[i] < 0 || actual[i] >= c->k || predicted[i] < 0 || predicted[i] >= c->k, GR_ERR_DATA,
                    "sample %zu: class %d predicted as %d, but classes are 0 to %d", i, (int)actual[i],
                    (int)predicted[i], (int)c->k - 1);
-    for (size_t i = 0; i < n; i++) c->count[(size_t)actual[i] * (size_t)c->k + (size_t)predicted[i]]++;
+    for (size_t i = 0; i < n; i++) {
+        c->count[(size_t)actual[i] * (size_t)c->k + (size_t)predicted[i]]++;
+        c->is[actual[i]]++;
+        c->said[predicted[i]]++;
+        c->hit[actual[i]] += actual[i] == predicted[i];
+    }
     return GR_OK;
 }
 
 void gr_confusion_clear(gr_confusion *c)
 {
     for (size_t i = 0; i < (size_t)c->k * (size_t)c->k; i++) c->count[i] = 0;
+    for (int32_t i = 0; i < 3 * c->k; i++) c->is[i] = 0;
 }
 
 gr_status gr_confusion_merge(gr_confusion *c, const gr_confusion *other)
@@ -60,6 +71,7 @@ gr_status gr_confusion_merge(gr_confusion *c, const gr_confusion *other)
     GR_FAIL_IF(c->k != other->k, GR_ERR_SHAPE, "confusion matrices of %d and %d classes do not add up", (int)c->k,
                (int)other->k);
     for (size_t i = 0; i < (size_t)c->k * (size_t)c->k; i++) c->count[i] += other->count[i];
+    for (int32_t i = 0; i < 3 * c->k; i++) c->is[i] += other->is[i];
     return GR_OK;
 }
 
@@ -73,20 +85,10 @@ int64_t gr_confusion_count(const gr_confusion *c, int32_t actual, int32_t predic
 
 static double ratio(int64_t part, int64_t whole) { return whole ? (double)part / (double)whole : 0; }
 
-/* Row and column of class k, added up. */
-static void add_up(const gr_confusion *c, int32_t k, int64_t *is, int64_t *said)
-{
-    *is = *said = 0;
-    for (int32_t i = 0; i < c->k; i++) {
-        *is += gr_confusion_count(c, k, i);
-        *said += gr_confusion_count(c, i, k);
-    }
-}
-
 gr_precision_recall gr_confusion_class(const gr_confusion *c, int32_t k)
 {
-    int64_t is, said, hit = gr_confusion_count(c, k, k);
-    add_up(c, k, &is, &said);
+    if (k < 0 || k >= c->k) return (gr_precision_recall){.support = 0};
+    int64_t is = c->is[k], said = c->said[k], hit = c->hit[k];
     return (gr_precision_recall){ratio(hit, said), ratio(hit, is), ratio(2 * hit, is + said), is};
 }
 
@@ -110,11 +112,10 @@ void gr_confusion_result(const gr_confusion *c, gr_confusion_scores *out)
     int64_t hits = 0;
     double present = 0, occurring = 0, is_said = 0, is_is = 0, said_said = 0;
     for (int32_t k = 0; k < c->k; k++) {
-        int64_t is, said;
-        add_up(c, k, &is, &said);
+        int64_t is = c->is[k], said = c->said[k];
         gr_precision_recall one = gr_confusion_class(c, k);
         s.n += is;
-        hits += gr_confusion_count(c, k, k);
+        hits += c->hit[k];
         is_said += (double)is * (double)said;
         is_is += (double)is * (double)is;
         said_said += (double)said * (double)said;

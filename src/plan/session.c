@@ -160,7 +160,7 @@ void gr_session_free(gr_session **session)
     for (size_t i = 0; s->call && i < p->n_steps; i++)
         if (s->call[i].call && s->call[i].call->kernel && s->call[i].call->kernel->release && s->call[i].state)
             s->call[i].call->kernel->release(s->call[i].state);
-    for (size_t i = 0; s->borrowed && i < p->n_slots; i++)
+    for (size_t i = 0; s->borrowed && s->slot_data && i < p->n_slots; i++)
         if (p->slot[i].kind == GR__SLOT_SESSION_STATE && !s->borrowed[i]) gr__free(s->slot_data[i]);
     gr__free_large(s->arena, p->arena_bytes);
     gr__free(s->slot_data);

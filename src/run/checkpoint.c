@@ -141,6 +141,7 @@ gr_status gr__checkpoint_write(gr_run *run, bool best)
     char *folder = gr__arena_printf(&run->arena, "%s/" FOLDER, run->out),
          *path = path_of(run, run->at.step, "safetensors");
     if (!folder || !path) return gr__fail_memory("a path", 64);
+    GR_TRY(gr__dir_still_locked(run->out, run->lock));
     if (best) run->at.best_step = run->at.step;
     GR_TRY(gr__dir_make(folder));
     GR_TRY_DONE(list_tensors(run, &t, &n));
@@ -453,20 +454,51 @@ gr_status gr__checkpoint_look(const char *out, bool *any)
     return GR_OK;
 }
 
-gr_status gr__checkpoint_sweep(const char *out)
+/* "NAME.tmp-1234" or "NAME.tmp-1234.1" of a file that a run writes; other names may be the user's. */
+static bool is_temporary(const char *name)
 {
-    char **names;
-    size_t n;
-    GR_TRY(list_folder(out, &names, &n));
-    gr_status status = GR_OK;
+    static const char *const ours[] = {"step-",          "config.", "tokenizer",          "train.tokens",
+                                       "valid.tokens",   "model",   "generation_config.", "report.html",
+                                       "evaluation.html"};
+    const char *end = strstr(name, ".tmp-");
+    bool known = false;
+    for (size_t i = 0; end && i < GR__COUNT(ours); i++) known = known || strncmp(name, ours[i], strlen(ours[i])) == 0;
+    return known && end[5] && end[5 + strspn(end + 5, "0123456789.")] == 0;
+}
+
+/* Tensors of a step that never got a manifest, or whose manifest is removed already. */
+static bool is_orphan(char *const *names, size_t n, size_t i)
+{
+    int64_t step, other;
+    if (!step_of(names[i], "safetensors", &step)) return false;
+    for (size_t k = 0; k < n; k++)
+        if (step_of(names[k], "json", &other) && other == step) return false;
+    return true;
+}
+
+static gr_status sweep_folder(const char *folder, bool checkpoints)
+{
+    char **names = NULL;
+    size_t n = 0;
+    gr_status status = gr__file_is_dir(folder) ? gr__dir_list(folder, false, &names, &n) : GR_OK;
     for (size_t i = 0; i < n && status == GR_OK; i++) {
-        if (!strstr(names[i], ".tmp-")) continue;
-        gr__str path = {0};
-        gr__str_printf(&path, "%s/" FOLDER "/%s", out, names[i]);
-        status = gr__str_check(&path);
-        if (status == GR_OK) status = gr__file_remove(gr__str_get(&path));
-        gr__str_release(&path);
+        if (!is_temporary(names[i]) && !(checkpoints && is_orphan(names, n, i))) continue;
+        char *path = gr__path_join(folder, names[i]);
+        status = path ? gr__file_remove(path) : gr__fail_memory("a path", 64);
+        gr__free(path);
     }
     gr__names_free(names, n);
+    return status;
+}
+
+gr_status gr__checkpoint_sweep(const char *out)
+{
+    static const char *const parts[] = {NULL, "data", FOLDER};
+    gr_status status = GR_OK;
+    for (size_t i = 0; i < GR__COUNT(parts) && status == GR_OK; i++) {
+        char *folder = parts[i] ? gr__path_join(out, parts[i]) : gr__strdup(out);
+        status = folder ? sweep_folder(folder, i == 2) : gr__fail_memory("a path", 64);
+        gr__free(folder);
+    }
     return status;
 }
