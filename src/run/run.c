@@ -192,6 +192,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     gr_plateau_init(&run->at.plateau);
     run->valid_loss = NAN;
     GR_TRY(gr__checkpoint_find(run, &resumed));
+    run->opening_bytes = gr__peak_rss_bytes();
     return GR_OK;
 }
 
@@ -294,6 +295,7 @@ gr_run_plan gr_run_describe(const gr_run *run)
     p.process_bytes =
         run->bound_bytes ? run->bound_bytes + p.total_bytes - p.weight_bytes : run->base_bytes + p.total_bytes;
     if (s->loaders) p.process_bytes += input_bytes(run->graph);
+    p.process_bytes = GR__MAX(p.process_bytes, run->opening_bytes);
     gr_model_info info = gr_model_describe(t->model);
     p.vocab = t->model->family->kind == GR_MODEL_LM ? info.vocab : 0;
     p.labels = t->kind->fit ? 0 : info.labels; /* clusters are no labels */

@@ -50,8 +50,9 @@ struct gr_run {
     gr__position at;
     char **change; /* lines for people */
     int n_changes;
-    size_t base_bytes;  /* of the process before the run's memory was touched */
-    size_t bound_bytes; /* and when the programs were bound; 0: they are not yet */
+    size_t base_bytes;    /* of the process before the run's memory was touched */
+    size_t opening_bytes; /* the most that the process held when the data had been read */
+    size_t bound_bytes;   /* and when the programs were bound; 0: they are not yet */
     double valid_loss;
     gr_metric last[16]; /* of the validation over all samples after step last_step */
     int n_last;
