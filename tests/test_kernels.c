@@ -497,8 +497,29 @@ static void check_reduce(gr__reduce_kind kind, int64_t outer, int64_t n, int64_t
     gr__free(x), gr__free(y), gr__free(arg), gr__free(old), gr__free(r.scratch);
 }
 
+/* Wherever it stands. */
+static void check_not_a_number(gr__reduce_kind kind, int64_t n)
+{
+    float *x = floats(n), y = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float keep = x[i];
+        x[i] = NAN;
+        gr__reduce r = {
+            .kind = kind, .outer = 1, .n = n, .inner = 1, .x = x, .x_dtype = GR_F32, .y = &y, .y_dtype = GR_F32};
+        r.scratch = memory((int64_t)gr__reduce_scratch_bytes(1, n, 1));
+        gr__reduce_run(&r);
+        near((double)y, NAN, 0, "extreme of NaN", i);
+        gr__free(r.scratch);
+        x[i] = keep;
+    }
+    gr__free(x);
+}
+
 static void reduce_level(void)
 {
+    static const int64_t sizes[] = {2, 17, 64, 701};
+    for (size_t i = 0; i < GR__COUNT(sizes); i++)
+        check_not_a_number(GR__REDUCE_MAX, sizes[i]), check_not_a_number(GR__REDUCE_MIN, sizes[i]);
     static const int64_t shape[][3] = {{3, 1500, 1}, {70, 17, 1}, {2, 33, 45}, {1, 700, 130}, {1, 300, 300}, {2, 0, 3}};
     for (size_t s = 0; s < GR__COUNT(shape); s++)
         for (int kind = 0; kind < GR__REDUCE_KIND_COUNT; kind++)

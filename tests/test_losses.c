@@ -2,6 +2,7 @@
 #include "tests/rig.h"
 
 #include "gradus/nn.h"
+#include "gradus/plan.h"
 
 static gr__safetensors *file;
 
@@ -163,6 +164,38 @@ static void matches_boxes(void **state)
     gr_graph_free(&g);
 }
 
+/* The angle of a box that is a point has no bounded gradient; that of the loss is. */
+static void points_are_boxes(void **state)
+{
+    (void)state;
+    static const float boxes[4][4] = {{5, 5, 5, 5}, {5, 5, 5.0001f, 5}, {5, 5, 5, 6}, {3, 3, 6, 7}};
+    for (int i = 0; i < 4; i++) {
+        gr_graph *g;
+        gr_store *store;
+        gr_plan *plan;
+        gr_session *session;
+        gr_tensor x, d, target = {.dtype = GR_F32, .rank = 2, .dim = {1, 4}, .data = (float[]){2, 2, 7, 9}};
+        assert_ok(gr_graph_new(&g));
+        assert_ok(gr_store_new(&store));
+        gr_value p = gr_input(g, "p", GR_F32, 2, target.dim), grad;
+        gr_loss loss = gr_loss_box(g, GR_OVERLAP_CIOU, p, gr_constant(g, &target), NULL);
+        assert_ok(gr_grad(g, loss.sum, &p, 1, &grad));
+        gr_output(g, "run", "d", grad);
+        assert_ok(gr_plan_compile(g, "run", NULL, &plan));
+        assert_ok(gr_session_new(plan, store, &session));
+        assert_ok(gr_session_input(session, "p", &x));
+        memcpy(x.data, boxes[i], sizeof boxes[i]);
+        assert_ok(gr_session_run(session));
+        assert_ok(gr_session_output(session, "d", &d));
+        for (int k = 0; k < 4; k++)
+            if (!(fabs(gr_tensor_get(&d, k)) < 500)) fail_msg("box %d: %g", i, gr_tensor_get(&d, k));
+        gr_session_free(&session);
+        gr_plan_free(&plan);
+        gr_store_free(&store);
+        gr_graph_free(&g);
+    }
+}
+
 /* (B, T, V) with (B, T) targets and (B) weights is the same as its rows one by one. */
 static void leading_axes(void **state)
 {
@@ -240,6 +273,7 @@ int main(void)
         cmocka_unit_test(matches_linear_cross_entropy),
         cmocka_unit_test(matches_focal),
         cmocka_unit_test(matches_boxes),
+        cmocka_unit_test(points_are_boxes),
         cmocka_unit_test(leading_axes),
         cmocka_unit_test(shape_errors),
         cmocka_unit_test(names),

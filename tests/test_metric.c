@@ -158,6 +158,27 @@ static void numbers_by_hand(void **state)
     assert_is(s.explained_variance, 0);
     assert_fails(gr_regression_update(r, &bad, actual, 1), GR_ERR_DATA, "inf");
     gr_regression_free(&r);
+    double far[4] = {0, 0.25, 1, 3}, said[4] = {0.5, 0.25, 0.75, 2}, r2 = 0;
+    for (int moved = 0; moved < 3; moved++) { /* the same numbers, far from 0, and in two parts */
+        gr_regression *rest;
+        assert_ok(gr_regression_new(&r));
+        assert_ok(gr_regression_new(&rest));
+        assert_ok(gr_regression_update(r, far, said, 2));
+        assert_ok(gr_regression_update(moved == 2 ? rest : r, far + 2, said + 2, 2));
+        assert_ok(gr_regression_merge(r, rest));
+        assert_ok(gr_regression_result(r, &s));
+        if (!moved) r2 = s.r2;
+        assert_is(s.r2, r2);
+        for (int i = 0; i < 4 && !moved; i++) far[i] += 0x1p28, said[i] += 0x1p28;
+        gr_regression_free(&r);
+        gr_regression_free(&rest);
+    }
+    const double large[] = {1e200, -1e200}, nothing_said[] = {0, 0};
+    assert_ok(gr_regression_new(&r));
+    assert_ok(gr_regression_update(r, large, nothing_said, 2));
+    assert_ok(gr_regression_result(r, &s));
+    assert_undefined(s.r2, s.undefined, "too large");
+    gr_regression_free(&r);
     for (int perfect = 0; perfect < 2; perfect++) {
         assert_ok(gr_regression_new(&r));
         assert_ok(gr_regression_update(r, constant, perfect ? constant : actual, 3));

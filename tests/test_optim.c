@@ -500,6 +500,22 @@ static gr_status build(gr_graph *g)
     return gr_optimizer_apply(g, "apply", param, sums, n, &o, NULL);
 }
 
+/* What is no matrix goes by AdamW, with what was said of the options. */
+static void muon_without_matrices(void **state)
+{
+    (void)state;
+    static const gr_param_group group = {.pattern = "*.bias", .optimizer = {.no_weight_decay = true}};
+    gr_optimizer_options o = {
+        .base = {.kind = GR_OPTIMIZER_MUON, .weight_decay = 0.3, .beta2 = 0.95}, .groups = &group, .n_groups = 1};
+    gr_optimizer is;
+    assert_ok(gr_optimizer_of_param(&o, "a.bias", 1, &is, NULL));
+    assert_true(is.kind == GR_OPTIMIZER_ADAMW && is.weight_decay == 0 && is.beta2 == 0.95);
+    assert_ok(gr_optimizer_of_param(&o, "a.scale", 1, &is, NULL));
+    assert_true(is.kind == GR_OPTIMIZER_ADAMW && is.weight_decay == 0.3 && is.beta1 == 0.9);
+    assert_ok(gr_optimizer_of_param(&o, "a.weight", 2, &is, NULL));
+    assert_true(is.kind == GR_OPTIMIZER_MUON && is.weight_decay == 0.3);
+}
+
 static void survives_lack_of_memory(void **state)
 {
     (void)state;
@@ -553,6 +569,7 @@ int main(void)
         cmocka_unit_test(refuses),
         cmocka_unit_test(globs),
         cmocka_unit_test(declares_what_it_needs),
+        cmocka_unit_test(muon_without_matrices),
         cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);

@@ -255,7 +255,7 @@ GR_API gr_status gr_edit_distance(const int32_t *a, size_t n_a, const int32_t *b
 typedef struct gr_edits {
     int64_t edits, length; /* length: of the references, in words or characters */
 } gr_edits;
-/* Words: split at blanks. Characters: code points, outer blanks off. Status: GR_ERR_DATA. */
+/* Words: split at Unicode's blanks (jiwer: at U+0020 alone). Characters: code points, outer blanks off. Status: GR_ERR_DATA. */
 GR_API gr_status gr_edits_update_words(gr_edits *e, const char *reference, const char *hypothesis);
 GR_API gr_status gr_edits_update_characters(gr_edits *e, const char *reference, const char *hypothesis);
 GR_API void gr_edits_merge(gr_edits *e, const gr_edits *other);

@@ -333,7 +333,7 @@ typedef struct gr_optimizer_result {
  * The learning rate is GR_CONTROL_LR times (rate of the group / rate of the base). Moments are states named after the
  * optimiser and the path ("adam.m:h.0.attn.weight"), whatever scopes are open. Without clip_norm and guard an update
  * depends on its own gradient only and runs as soon as that is there. Muon takes matrices; parameters of another rank
- * go by AdamW at the same rate.
+ * go by AdamW at the same rate, with the same options where they are given.
  * out (may be NULL): values for outputs; they cost nothing unless they are asked for.
  * Status: GR_ERR_CONFIG (a number out of its range, a group that matches nothing), GR_ERR_ARGUMENT, GR_ERR_MEMORY, the
  *         graph's error. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 typedef struct moments {
+    double origin;           /* the first one: what is carried along is the distance from it, with all its digits */
     double n, mean, squares; /* sum of (x - mean)^2 */
 } moments;
 
@@ -21,6 +22,8 @@ struct gr_regression {
 
 static void moments_add(moments *m, double x)
 {
+    if (m->n == 0) m->origin = x;
+    x -= m->origin;
     double d = x - m->mean;
     m->n++;
     m->mean += d / m->n;
@@ -30,9 +33,13 @@ static void moments_add(moments *m, double x)
 static void moments_merge(moments *m, const moments *o)
 {
     if (!(o->n > 0)) return;
-    double n = m->n + o->n, d = o->mean - m->mean;
+    if (m->n == 0) {
+        *m = *o;
+        return;
+    }
+    double n = m->n + o->n, d = (o->origin - m->origin) + (o->mean - m->mean);
     m->squares += o->squares + d * d * (m->n * o->n / n);
-    m->mean = m->n > 0 ? m->mean + d * (o->n / n) : o->mean;
+    m->mean += d * (o->n / n);
     m->n = n;
 }
 
@@ -109,7 +116,9 @@ gr_status gr_regression_result(const gr_regression *r, gr_regression_scores *out
         out->mape = gr__sum_get(&r->relative) / n;
         out->explained_variance = explained(r->error.squares, r->actual.squares);
         out->r2 = r->n > 1 ? explained(squared, r->actual.squares) : NAN;
-        out->undefined = r->n > 1 ? NULL : "r2 needs two samples or more";
+        out->undefined = r->n < 2            ? "r2 needs two samples or more"
+                         : isfinite(out->r2) ? NULL
+                                             : "the squares are too large";
     }
     gr__free(sorted);
     return status;

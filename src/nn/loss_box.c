@@ -37,6 +37,10 @@ static gr_value apart(gr_graph *g, const sides *a, const sides *b, const sides *
              diagonal = gr_add(g, gr_square(g, hull->width), gr_square(g, hull->height));
     gr_value turn = gr_sub(g, gr_atan(g, share(g, a->width, a->height)), gr_atan(g, share(g, b->width, b->height)));
     gr_value v = gr_affine(g, gr_square(g, turn), TWO_OVER_PI * TWO_OVER_PI, 0);
+    /* The angle of a box that is a point turns at once: its gradient fades within a thousandth of the diagonal. */
+    gr_value size = gr_add(g, gr_square(g, a->width), gr_square(g, a->height)), still = gr_stop_gradient(g, v),
+             part = gr_stop_gradient(g, gr_clamp(g, share(g, size, gr_affine(g, diagonal, 1e-6, 0)), 0, 1));
+    v = gr_add(g, still, gr_mul(g, part, gr_sub(g, v, still)));
     gr_value alpha = gr_stop_gradient(g, share(g, v, gr_add(g, gr_affine(g, iou, -1, 1), v)));
     return gr_add(g, share(g, distance, diagonal), gr_mul(g, alpha, v));
 }

@@ -151,12 +151,13 @@ gr_status gr_optimizer_of_param(const gr_optimizer_options *options, const char 
                                 bool *frozen)
 {
     const gr_param_group *group = find_group(options, path);
-    gr_optimizer o = group ? inherit_all(group->optimizer, &options->base) : options->base;
-    gr_status status = gr_optimizer_resolve(&o, &o);
+    gr_optimizer given = group ? inherit_all(group->optimizer, &options->base) : options->base, o;
+    gr_status status = gr_optimizer_resolve(&given, &o);
     if (status != GR_OK) return group ? gr__fail_prefix(status, "parameter group '%s'", group->pattern) : status;
     if (row[o.kind].matrices && rank != 2) {
-        gr_optimizer other = {.kind = GR_OPTIMIZER_ADAMW, .learning_rate = o.learning_rate, .l1 = o.l1, .l2 = o.l2};
-        GR_TRY(gr_optimizer_resolve(&other, &o));
+        given.kind = GR_OPTIMIZER_ADAMW; /* with its own defaults for what is not given */
+        given.learning_rate = o.learning_rate;
+        GR_TRY(gr_optimizer_resolve(&given, &o));
     }
     *out = o;
     if (frozen) *frozen = group && group->frozen;

@@ -21,6 +21,10 @@ static void put(const gr__reduce *a, int64_t at, float value)
     }
 }
 
+/* vmax and vmin give their second operand where either is NaN: that of what was seen stays, a new one is taken. */
+GR__INLINE vf most(vf seen, vf v) { return vselect(vunordered(v), v, vmax(v, seen)); }
+GR__INLINE vf least(vf seen, vf v) { return vselect(vunordered(v), v, vmin(v, seen)); }
+
 static float row_reduce(const gr__reduce *a, const gr__rows *x, int64_t r, float *tile)
 {
     float start = start_of(a->kind);
@@ -32,9 +36,9 @@ static float row_reduce(const gr__reduce *a, const gr__rows *x, int64_t r, float
             for (int p = 0; p < GR__PARTS; p++) {
                 vf v = vload(t + i + p * GR__W);
                 if (a->kind == GR__REDUCE_MAX)
-                    s.part[p] = vmax(s.part[p], v);
+                    s.part[p] = most(s.part[p], v);
                 else if (a->kind == GR__REDUCE_MIN)
-                    s.part[p] = vmin(s.part[p], v);
+                    s.part[p] = least(s.part[p], v);
                 else if (a->kind == GR__REDUCE_SUM_SQUARES)
                     s.part[p] = s.part[p] + v * v;
                 else

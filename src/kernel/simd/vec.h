@@ -80,7 +80,7 @@ GR__INLINE float lanes_max(const lanes *s)
     float a[GR__LANES];
     for (int p = 0; p < GR__PARTS; p++) vstore(a + p * GR__W, s->part[p]);
     for (int half = GR__LANES / 2; half; half /= 2)
-        for (int i = 0; i < half; i++) a[i] = a[i] > a[i + half] ? a[i] : a[i + half];
+        for (int i = 0; i < half; i++) a[i] = a[i] > a[i + half] || a[i] != a[i] ? a[i] : a[i + half]; /* NaN stays */
     return a[0];
 }
 
