@@ -5,14 +5,14 @@
 #include "kernel/simd/vmath.h"
 #include "kernel/simd.h"
 
-static float log_one(float x)
+GR__INLINE float log_one(float x)
 {
     float out[GR__W];
     vstore(out, vlog(vset(x)));
     return out[0];
 }
 
-static float exp_one(float x)
+GR__INLINE float exp_one(float x)
 {
     float out[GR__W];
     vstore(out, vexp_negative(vset(x)));
