@@ -272,6 +272,7 @@ static void near_names_are_found(void **state)
     assert_string_equal(gr__str_nearest("batchsize", names, GR__COUNT(names)), "batch_size");
     assert_null(gr__str_nearest("colour", names, GR__COUNT(names)));
     assert_null(gr__str_nearest("x", names, 0));
+    assert_null(gr__str_nearest("c", (const char *const[]){"a", "b"}, 2)); /* one letter is near to any */
 }
 
 static void numbers_are_strict(void **state)

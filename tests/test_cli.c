@@ -654,7 +654,9 @@ static void goes_on_after_signals(void **state)
     need_program();
     run(LONG, "straight");
     expect(0, NULL);
+    signal(SIGHUP, SIG_DFL); /* where the tests themselves run beneath nohup it stays unheard */
     interrupted("stopped", SIGTERM, 10, 75);
+    interrupted("stopped", SIGHUP, 35, 75);
     interrupted("stopped", SIGINT, 60, 75);
     run(LONG, "stopped", "--resume");
     expect(0, NULL);

@@ -257,6 +257,21 @@ static void page_is_well_formed(void **state)
     gr__str_release(&out);
 }
 
+/* Things that are counted have no halves. */
+static void whole_places(void **state)
+{
+    (void)state;
+    const double edge[] = {-0.5, 0.5, 1.5, 2.5}, y[] = {2000, 1000, 3000};
+    gr__series s = {.x = edge, .y = y, .n = 3, .bars = true};
+    for (int whole = 0; whole < 2; whole++) {
+        gr__str out = {0};
+        gr__svg_chart(&out, &(gr__chart){.series = &s, .series_count = 1, .whole_x = whole != 0, .from_zero = true});
+        assert_int_equal(count_of(out.text, "0.5<") > 0, !whole);
+        assert_true(count_of(out.text, ">1<") > 0);
+        gr__str_release(&out);
+    }
+}
+
 /* ---- sparklines ---- */
 
 static void sparkline_shows_the_last_values(void **state)
@@ -289,11 +304,17 @@ static void sparkline_shows_the_last_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ticks_are_round_and_inside), cmocka_unit_test(charts_are_well_formed),
-        cmocka_unit_test(chart_shows_its_values),     cmocka_unit_test(log_axis_is_even),
-        cmocka_unit_test(long_series_are_thinned),    cmocka_unit_test(text_is_escaped),
-        cmocka_unit_test(page_is_well_formed),        cmocka_unit_test(sparkline_shows_the_last_values),
-        cmocka_unit_test(decimal_comma_does_no_harm), cmocka_unit_test(ticks_read_well),
+        cmocka_unit_test(ticks_are_round_and_inside),
+        cmocka_unit_test(charts_are_well_formed),
+        cmocka_unit_test(chart_shows_its_values),
+        cmocka_unit_test(log_axis_is_even),
+        cmocka_unit_test(long_series_are_thinned),
+        cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(page_is_well_formed),
+        cmocka_unit_test(whole_places),
+        cmocka_unit_test(sparkline_shows_the_last_values),
+        cmocka_unit_test(decimal_comma_does_no_harm),
+        cmocka_unit_test(ticks_read_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -400,6 +400,7 @@ static int run_case(void)
 {
     gr_bench *bench = NULL;
     gr_status s = open_case(&bench);
+    if (s == GR_ERR_NOT_FOUND) return cli_usage("%s", gr_message());
     if (s == GR_OK) s = o.serve ? serve(bench) : measure(bench);
     gr_bench_close(&bench);
     return s == GR_OK ? EXIT_OK : cli_fail(s);
@@ -462,15 +463,6 @@ static int run_shapes(void)
 static int run_command(void)
 {
     if (cli.n_arguments == 0) return run_limits();
-    const char *names[64], *summary;
-    size_t n = 0, known = 0;
-    while (n < COUNT(names) && gr_bench_case_at(n, &names[n], &summary)) n++;
-    while (known < n && strcmp(names[known], cli.argument[0]) != 0) known++;
-    if (known == n) {
-        const char *near = gr_nearest_name(cli.argument[0], names, n);
-        return cli_usage("there is no case '%s'%s%s%s", cli.argument[0], near ? "; did you mean '" : "",
-                         near ? near : "", near ? "'?" : "");
-    }
     bool shapes = strcmp(cli.argument[0], "gemm") == 0 && !o.bench.m && !o.bench.n && !o.bench.k;
     if (shapes && o.serve) return cli_usage("--serve wants --m, --n and --k");
     if (o.profile && (o.serve || o.steps == 0)) return cli_usage("--profile goes with runs of its own");

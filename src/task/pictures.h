@@ -93,8 +93,8 @@ int64_t gr__pictures_each(const gr__pictures *p); /* numbers of one picture */
 /* Decodes all of 'index' into p->shape; bad ones are dropped (said in the log) or GR_ERR_..., as 'skip_bad' says; keep:
  * stays in memory. */
 gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__picture_sums *sums);
-/* What 'mean' and 'std' leave open (n = 0): what is kept, else from the sums over p, in [0, 1]; GR_ERR_CONFIG for another number of them than
- * channels. */
+/* What 'mean' and 'std' leave open (n = 0): what is kept, else from the sums over p, in [0, 1]; GR_ERR_CONFIG for another
+ * number of them than channels. */
 gr_status gr__pictures_fit(const gr__pictures *p, const gr__picture_sums *sums, const gr__facts *kept, gr__arena *arena,
                            gr__conf_doubles *mean, gr__conf_doubles *std);
 /* Normalised, into (H, W, C). change: NULL or what is drawn for (seed, epoch, row); moved (may be NULL): where points of the
