@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { ROOM = 16 << 20 }; /* twice what 2.6 was seen to need for its first product */
 
 struct gr__dnn_piece {
     gr__dnn_matmul_shape shape;
@@ -23,6 +26,7 @@ struct gr__dnn_piece {
     int n_args;
     size_t scratch_bytes;
     const char *name;
+    bool ran;
 };
 
 typedef struct matrix_desc {
@@ -35,6 +39,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t engine;
 static char version_text[48];
 static bool hidden;
+static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
 
 static void make_engine(void)
 {
@@ -65,6 +70,20 @@ const char *gr__dnn_version(void)
 void gr__dnn_use_threads(int threads) { omp_set_num_threads(threads); }
 
 dnnl_engine_t gr__dnn_engine(void) { return gr__dnn_available() ? engine : NULL; }
+
+gr_status gr__dnn_begin_first(void)
+{
+    pthread_mutex_lock(&first);
+    void *p = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p != MAP_FAILED) {
+        munmap(p, ROOM);
+        return GR_OK;
+    }
+    pthread_mutex_unlock(&first);
+    return gr__fail_memory(version_text, ROOM);
+}
+
+void gr__dnn_end_first(void) { pthread_mutex_unlock(&first); }
 
 gr_status gr__dnn_failed(dnnl_status_t status, const char *what)
 {
@@ -248,7 +267,14 @@ gr_status gr__dnn_piece_new(const gr__dnn_matmul_shape *shape, gr__dnn_piece **o
     mm->shape = *shape;
     mm->name = "empty";
     if (mm->shape.batch == 0) mm->shape.batch = 1;
-    gr_status status = empty(shape) ? GR_OK : build(mm);
+    gr_status status = GR_OK;
+    if (!empty(shape)) {
+        status = gr__dnn_begin_first();
+        if (status == GR_OK) {
+            status = build(mm);
+            gr__dnn_end_first();
+        }
+    }
     if (status != GR_OK) {
         gr__dnn_piece_free(mm);
         return status;
@@ -323,15 +349,25 @@ static gr_status run_empty(const gr__dnn_matmul_shape *s, void *c, const float *
     return GR_OK;
 }
 
-gr_status gr__dnn_piece_run(gr__dnn_piece *mm, const void *a, const void *b, void *c, const float *bias, void *scratch)
+static gr_status run_now(gr__dnn_piece *mm, const void *a, const void *b, void *c, const float *bias, void *scratch)
 {
-    if (empty(&mm->shape)) return run_empty(&mm->shape, c, bias);
     void *handle[5] = {(void *)(uintptr_t)a, (void *)(uintptr_t)b, (void *)(uintptr_t)bias, c, scratch};
     for (int i = 0; i < 5; i++)
         if (mm->memory[i]) DNN_TRY(dnnl_memory_set_data_handle(mm->memory[i], handle[i]), "set a pointer");
     DNN_TRY(dnnl_primitive_execute(mm->primitive, mm->stream, mm->n_args, mm->args), "run a matrix product");
     DNN_TRY(dnnl_stream_wait(mm->stream), "wait for a matrix product");
     return GR_OK;
+}
+
+gr_status gr__dnn_piece_run(gr__dnn_piece *mm, const void *a, const void *b, void *c, const float *bias, void *scratch)
+{
+    if (empty(&mm->shape)) return run_empty(&mm->shape, c, bias);
+    if (mm->ran) return run_now(mm, a, b, c, bias, scratch);
+    GR_TRY(gr__dnn_begin_first());
+    gr_status s = run_now(mm, a, b, c, bias, scratch);
+    gr__dnn_end_first();
+    mm->ran = s == GR_OK;
+    return s;
 }
 
 /* ---- pieces on the pool ---- */

@@ -20,6 +20,7 @@ struct gr__dnn_conv_piece {
     size_t blocked_bytes,
         scratch_bytes; /* of the weights in blocks (0: as they are stored), of what the primitive borrows */
     const char *name;
+    bool ran;
 };
 
 /* Sizes and strides as the library names them: batch (group), channels, spatial axes. */
@@ -279,7 +280,11 @@ gr_status gr__dnn_conv_piece_new(const gr__dnn_conv_job *job, gr__dnn_conv_piece
     gr__dnn_conv_piece *c = gr__calloc(1, sizeof *c);
     if (!c) return gr__fail_memory("a convolution", sizeof *c);
     c->job = *job;
-    gr_status status = build(c);
+    gr_status status = gr__dnn_begin_first();
+    if (status == GR_OK) {
+        status = build(c);
+        gr__dnn_end_first();
+    }
     if (status != GR_OK) {
         gr__dnn_conv_piece_free(c);
         return status;
@@ -325,7 +330,7 @@ gr_status gr__dnn_conv_piece_reorder(gr__dnn_conv_piece *c, void *w, void *block
     return GR_OK;
 }
 
-gr_status gr__dnn_conv_piece_run(gr__dnn_conv_piece *c, void *x, void *w, void *y, const float *bias, void *scratch)
+static gr_status run_now(gr__dnn_conv_piece *c, void *x, void *w, void *y, const float *bias, void *scratch)
 {
     void *handle[N_MEMORIES] = {x, w, y, (void *)(uintptr_t)bias, scratch};
     for (int i = 0; i < N_MEMORIES; i++)
@@ -333,4 +338,14 @@ gr_status gr__dnn_conv_piece_run(gr__dnn_conv_piece *c, void *x, void *w, void *
     DNN_TRY(dnnl_primitive_execute(c->primitive, c->stream, c->n_args, c->args), "run a convolution");
     DNN_TRY(dnnl_stream_wait(c->stream), "wait for a convolution");
     return GR_OK;
+}
+
+gr_status gr__dnn_conv_piece_run(gr__dnn_conv_piece *c, void *x, void *w, void *y, const float *bias, void *scratch)
+{
+    if (c->ran) return run_now(c, x, w, y, bias, scratch);
+    GR_TRY(gr__dnn_begin_first());
+    gr_status s = run_now(c, x, w, y, bias, scratch);
+    gr__dnn_end_first();
+    c->ran = s == GR_OK;
+    return s;
 }

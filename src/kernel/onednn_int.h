@@ -15,6 +15,11 @@ typedef const dnnl_memory_desc_t *gr__dnn_desc;
 
 /* NULL where the library is hidden or found no usable processor. */
 dnnl_engine_t gr__dnn_engine(void);
+/* Around the making of a piece and its first run, one at a time: GR_ERR_MEMORY (nothing to end) where there is too little
+ * left for the code that the library makes for itself. It does not look at what allocations give, or throws what C cannot
+ * catch. */
+gr_status gr__dnn_begin_first(void);
+void gr__dnn_end_first(void);
 /* What the library makes and runs for this thread uses so many of OpenMP's threads. */
 void gr__dnn_use_threads(int threads);
 /* The status that fits, with a sentence: "cannot <what>". */
