@@ -34,6 +34,8 @@ typedef struct gr__writer gr__writer;
  * before anything old is at risk. */
 gr_status gr__writer_open(const char *path, size_t reserve, gr__writer **out);
 gr_status gr__writer_write(gr__writer *w, const void *bytes, size_t n);
+/* Overwrites n bytes from 'at' on of what was written; not of a device or a pipe. */
+gr_status gr__writer_patch(gr__writer *w, size_t at, const void *bytes, size_t n);
 /* Makes it the file: flush, fsync, rename, fsync of the folder. Closes and nulls *w on success and on failure. */
 gr_status gr__writer_commit(gr__writer **w);
 /* Gives up: removes the temporary file. */

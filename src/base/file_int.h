@@ -12,6 +12,7 @@ int gr__sys_open(const char *path, int flags, mode_t mode);
 int gr__sys_close(int fd, const char *path); /* the descriptor is gone in any case */
 ssize_t gr__sys_read(int fd, const char *path, void *buffer, size_t n);
 int gr__sys_write_all(int fd, const char *path, const void *bytes, size_t n, size_t *done);
+int gr__sys_seek(int fd, const char *path, size_t to);
 int gr__sys_fstat(int fd, const char *path, struct stat *out);
 int gr__sys_stat(const char *path, struct stat *out);
 int gr__sys_lstat(const char *path, struct stat *out);

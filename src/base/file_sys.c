@@ -94,6 +94,12 @@ int gr__sys_write_all(int fd, const char *path, const void *bytes, size_t n, siz
     return 0;
 }
 
+int gr__sys_seek(int fd, const char *path, size_t to)
+{
+    if (gr__sys_fault("lseek", path)) return -1;
+    return lseek(fd, (off_t)to, SEEK_SET) < 0 ? -1 : 0;
+}
+
 int gr__sys_fstat(int fd, const char *path, struct stat *out)
 {
     int r;

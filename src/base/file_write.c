@@ -133,6 +133,19 @@ gr_status gr__writer_write(gr__writer *w, const void *bytes, size_t n)
     return GR_OK;
 }
 
+gr_status gr__writer_patch(gr__writer *w, size_t at, const void *bytes, size_t n)
+{
+    GR_FAIL_IF(w->failed, GR_ERR_IO, "cannot write '%s': an earlier write failed", w->path);
+    GR_TRY(flush(w));
+    size_t end = w->written;
+    w->failed = gr__sys_seek(w->fd, w->temporary, at) < 0;
+    if (w->failed) return gr__file_fail(errno, "go back in", w->path);
+    GR_TRY(put(w, bytes, n));
+    w->written = end;
+    w->failed = gr__sys_seek(w->fd, w->temporary, end) < 0;
+    return w->failed ? gr__file_fail(errno, "go on in", w->path) : GR_OK;
+}
+
 gr_status gr__sync_folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -7,28 +7,53 @@
 #include <string.h>
 
 #define MOST_FILE_BYTES ((size_t)1 << 40)
+#define MAPPED_BYTES ((uint64_t)16 << 20) /* and more; a file that another program may still be writing is small */
 
-static gr_status add(gr__corpus *c, char *text, size_t n)
+typedef struct gr__held_text held_text;
+
+static void release(held_text *held)
 {
-    size_t capacity = c->capacity;
-    gr_status s = gr__grow(&c->document, sizeof *c->document, c->n + 1, &c->capacity);
-    if (s == GR_OK) s = gr__grow(&c->owned, sizeof *c->owned, c->n + 1, &capacity);
-    if (s != GR_OK) {
-        gr__free(text);
-        return s;
-    }
-    c->owned[c->n] = text;
-    c->document[c->n++] = (gr_text_source){text, n};
-    c->bytes += n;
-    return GR_OK;
+    gr__free(held->read);
+    gr__file_unmap(&held->map);
 }
 
 /* A byte-order mark is not text. */
-static void drop_mark(char *text, size_t *n)
+static gr_text_source without_mark(const char *text, size_t n)
 {
-    if (*n < 3 || memcmp(text, "\xEF\xBB\xBF", 3) != 0) return;
-    memmove(text, text + 3, *n - 2);
-    *n -= 3;
+    size_t mark = n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    return (gr_text_source){text + mark, n - mark};
+}
+
+/* Takes 'held' over, also when it fails. */
+static gr_status add(gr__corpus *c, held_text held, gr_text_source text)
+{
+    size_t capacity = c->capacity;
+    gr_status s = gr__grow(&c->document, sizeof *c->document, c->n + 1, &c->capacity);
+    if (s == GR_OK) s = gr__grow(&c->held, sizeof *c->held, c->n + 1, &capacity);
+    if (s != GR_OK) {
+        release(&held);
+        return s;
+    }
+    c->held[c->n] = held;
+    c->document[c->n++] = text;
+    c->bytes += text.n;
+    return GR_OK;
+}
+
+/* A pipe has no size. */
+static gr_status hold(const char *path, held_text *held, gr_text_source *text)
+{
+    uint64_t size = 0;
+    size_t n;
+    *held = (held_text){0};
+    if (gr__file_size(path, &size) == GR_OK && size >= MAPPED_BYTES) {
+        GR_TRY(gr__file_map(path, &held->map));
+        *text = without_mark((const char *)held->map.data, held->map.n);
+    } else {
+        GR_TRY(gr__file_read(path, MOST_FILE_BYTES, &held->read, &n));
+        *text = without_mark(held->read, n);
+    }
+    return GR_OK;
 }
 
 static gr_status check_utf8(const char *name, const char *text, size_t n)
@@ -45,13 +70,12 @@ static gr_status check_utf8(const char *name, const char *text, size_t n)
 
 static gr_status add_file(gr__corpus *c, const char *path, bool any_bytes, bool only_one)
 {
-    char *text;
-    size_t n;
-    GR_TRY(gr__file_read(path, MOST_FILE_BYTES, &text, &n));
-    drop_mark(text, &n);
-    gr_status s = any_bytes ? GR_OK : check_utf8(path, text, n);
-    if (s == GR_OK && (n > 0 || only_one)) return add(c, text, n);
-    gr__free(text);
+    held_text held;
+    gr_text_source text;
+    GR_TRY(hold(path, &held, &text));
+    gr_status s = any_bytes ? GR_OK : check_utf8(path, text.text, text.n);
+    if (s == GR_OK && (text.n > 0 || only_one)) return add(c, held, text);
+    release(&held);
     return s;
 }
 
@@ -98,7 +122,7 @@ gr_status gr__corpus_of_text(char *text, size_t n, bool any_bytes, gr__corpus *o
     if (s != GR_OK)
         gr__free(text);
     else
-        s = add(out, text, n);
+        s = add(out, (held_text){.read = text}, (gr_text_source){text, n});
     if (s == GR_OK && n == 0) s = gr__fail(GR_ERR_DATA, "the corpus is empty");
     if (s != GR_OK) gr__corpus_release(out);
     return s;
@@ -106,8 +130,8 @@ gr_status gr__corpus_of_text(char *text, size_t n, bool any_bytes, gr__corpus *o
 
 void gr__corpus_release(gr__corpus *c)
 {
-    for (size_t i = 0; i < c->n; i++) gr__free(c->owned[i]);
-    gr__free(c->owned);
+    for (size_t i = 0; i < c->n; i++) release(&c->held[i]);
+    gr__free(c->held);
     gr__free(c->document);
     *c = (gr__corpus){0};
 }

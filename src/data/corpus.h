@@ -1,5 +1,6 @@
 /* Documents of text: one file, or every .txt and .md below a folder in the order of their paths (a document = a file).
- * Hidden files and files of other kinds are left out and counted. */
+ * Hidden files and files of other kinds are left out and counted. Large files are mapped, not read: they need not fit into
+ * memory. */
 #ifndef GR__CORPUS_H
 #define GR__CORPUS_H
 
@@ -7,8 +8,11 @@
 #include "gradus/text.h"
 
 typedef struct gr__corpus {
-    gr_text_source *document; /* borrowed from 'owned' */
-    char **owned;
+    gr_text_source *document; /* borrowed from 'held' */
+    struct gr__held_text {
+        char *read; /* or */
+        gr__mapping map;
+    } * held;
     size_t n, capacity;
     size_t bytes;
     size_t skipped; /* files that were left out */

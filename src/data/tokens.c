@@ -1,6 +1,5 @@
 #include "data/tokens.h"
 
-#include "base/blake2b.h"
 #include "base/rng.h"
 
 #include <string.h>
@@ -20,54 +19,57 @@ static uint64_t get(const unsigned char *p, int bytes)
     return v;
 }
 
-/* Packs ids chunk by chunk into 'sink' (a hash or a file). */
-typedef gr_status (*gr__sink)(void *to, const void *bytes, size_t n);
+/* ---- writing ---- */
 
-static gr_status to_hash(void *to, const void *bytes, size_t n)
+static int width_of(int64_t vocab) { return vocab <= 65536 ? 2 : 4; }
+
+gr_status gr__token_writer_open(const char *path, int64_t vocab, uint64_t tokenizer, gr__token_writer *out)
 {
-    gr__blake2b_add(to, bytes, n);
-    return GR_OK;
-}
-
-static gr_status to_file(void *to, const void *bytes, size_t n) { return gr__writer_write(to, bytes, n); }
-
-static gr_status pack(const int32_t *ids, int64_t n, int width, unsigned char *buffer, gr__sink sink, void *to)
-{
-    for (int64_t i = 0; i < n; i += CHUNK_IDS) {
-        int64_t m = GR__MIN(n - i, CHUNK_IDS);
-        for (int64_t k = 0; k < m; k++) put(buffer + k * width, (uint64_t)(uint32_t)ids[i + k], width);
-        GR_TRY(sink(to, buffer, (size_t)(m * width)));
-    }
-    return GR_OK;
-}
-
-gr_status gr__tokens_write(const char *path, const int32_t *ids, int64_t n, int64_t vocab, uint64_t tokenizer)
-{
-    int width = vocab <= 65536 ? 2 : 4;
-    unsigned char header[HEADER_BYTES] = {0};
-    gr__writer *w = NULL;
-    gr__blake2b hash;
-    gr_status status = GR_OK;
-    unsigned char *buffer = gr__alloc((size_t)CHUNK_IDS * 4);
-    if (!buffer) return gr__fail_memory("writing tokens", CHUNK_IDS * 4);
-    gr__blake2b_init(&hash);
-    pack(ids, n, width, buffer, to_hash, &hash);
-    memcpy(header, MAGIC, 8);
-    put(header + 8, VERSION, 4);
-    put(header + 12, (uint64_t)width, 4);
-    put(header + 16, (uint64_t)n, 8);
-    put(header + 24, (uint64_t)vocab, 8);
-    put(header + 32, tokenizer, 8);
-    gr__blake2b_end(&hash, header + 40);
-    GR_TRY_DONE(gr__writer_open(path, HEADER_BYTES + (size_t)n * (size_t)width, &w));
-    GR_TRY_DONE(gr__writer_write(w, header, sizeof header));
-    GR_TRY_DONE(pack(ids, n, width, buffer, to_file, w));
-    status = gr__writer_commit(&w);
-done:
-    if (w) gr__writer_drop(&w);
-    gr__free(buffer);
+    static const unsigned char header[HEADER_BYTES]; /* room */
+    *out = (gr__token_writer){.vocab = vocab, .tokenizer = tokenizer, .buffer = gr__alloc((size_t)CHUNK_IDS * 4)};
+    if (!out->buffer) return gr__fail_memory("writing tokens", CHUNK_IDS * 4);
+    gr__blake2b_init(&out->hash);
+    gr_status status = gr__writer_open(path, 0, &out->file);
+    if (status == GR_OK) status = gr__writer_write(out->file, header, sizeof header);
+    if (status != GR_OK) gr__token_writer_drop(out);
     return status;
 }
+
+gr_status gr__token_writer_add(gr__token_writer *w, const int32_t *ids, size_t n)
+{
+    int width = width_of(w->vocab);
+    for (size_t i = 0; i < n; i += CHUNK_IDS) {
+        size_t m = GR__MIN(n - i, CHUNK_IDS), bytes = m * (size_t)width;
+        for (size_t k = 0; k < m; k++) put(w->buffer + k * (size_t)width, (uint64_t)(uint32_t)ids[i + k], width);
+        gr__blake2b_add(&w->hash, w->buffer, bytes);
+        GR_TRY(gr__writer_write(w->file, w->buffer, bytes));
+    }
+    w->n += (int64_t)n;
+    return GR_OK;
+}
+
+gr_status gr__token_writer_commit(gr__token_writer *w)
+{
+    unsigned char header[HEADER_BYTES] = {0};
+    memcpy(header, MAGIC, 8);
+    put(header + 8, VERSION, 4);
+    put(header + 12, (uint64_t)width_of(w->vocab), 4);
+    put(header + 16, (uint64_t)w->n, 8);
+    put(header + 24, (uint64_t)w->vocab, 8);
+    put(header + 32, w->tokenizer, 8);
+    gr__blake2b_end(&w->hash, header + 40);
+    GR_TRY(gr__writer_patch(w->file, 0, header, sizeof header));
+    return gr__writer_commit(&w->file);
+}
+
+void gr__token_writer_drop(gr__token_writer *w)
+{
+    gr__writer_drop(&w->file);
+    gr__free(w->buffer);
+    w->buffer = NULL;
+}
+
+/* ---- reading ---- */
 
 static gr_status verify_ids(const char *path, const gr__tokens *t, int width)
 {

@@ -7,6 +7,7 @@
 #ifndef GR__TOKENS_H
 #define GR__TOKENS_H
 
+#include "base/blake2b.h"
 #include "base/file.h"
 
 typedef struct gr__tokens {
@@ -17,8 +18,19 @@ typedef struct gr__tokens {
     uint64_t tokenizer;
 } gr__tokens;
 
-/* Writes n ids below vocab, atomically. */
-gr_status gr__tokens_write(const char *path, const int32_t *ids, int64_t n, int64_t vocab, uint64_t tokenizer);
+/* Writes ids below vocab as they come, atomically: open, add, add, ..., commit. */
+typedef struct gr__token_writer {
+    gr__writer *file;
+    gr__blake2b hash;
+    int64_t n, vocab;
+    uint64_t tokenizer;
+    unsigned char *buffer;
+} gr__token_writer;
+gr_status gr__token_writer_open(const char *path, int64_t vocab, uint64_t tokenizer, gr__token_writer *out);
+gr_status gr__token_writer_add(gr__token_writer *w, const int32_t *ids, size_t n);
+gr_status gr__token_writer_commit(gr__token_writer *w);
+void gr__token_writer_drop(gr__token_writer *w); /* also behind a commit, and one that is all 0 */
+
 /* verify: reads everything once and compares the checksum, and every id with the vocabulary.
  * GR_ERR_NOT_FOUND, GR_ERR_CORRUPT, GR_ERR_IO. */
 gr_status gr__tokens_open(const char *path, bool verify, gr__tokens *out);

@@ -3,6 +3,7 @@
 
 #include "data/corpus.h"
 #include "format/safetensors.h"
+#include "text/pieces.h"
 
 #include <string.h>
 
@@ -11,19 +12,13 @@ typedef struct gr__joined {
     size_t n, capacity;
 } gr__joined;
 
-static gr_status add_document(const gr_tokenizer *tok, gr_text_source d, bool part, gr__joined *all)
+static gr_status take_ids(void *user, const int32_t *id, size_t n)
 {
-    int32_t *ids, eos = gr_tokenizer_special_ids(tok).eos;
-    size_t n;
-    GR_TRY(gr_tokenizer_encode(tok, d.text, d.n, 0, &ids, &n));
-    gr_status s = gr__grow(&all->id, sizeof *all->id, all->n + n + 1, &all->capacity);
-    if (s == GR_OK) {
-        if (n) memcpy(all->id + all->n, ids, n * sizeof *ids);
-        all->n += n;
-        if (part && eos >= 0) all->id[all->n++] = eos;
-    }
-    gr_text_free(ids);
-    return s;
+    gr__joined *all = user;
+    GR_TRY(gr__grow(&all->id, sizeof *all->id, all->n + n, &all->capacity));
+    if (n) memcpy(all->id + all->n, id, n * sizeof *id);
+    all->n += n;
+    return GR_OK;
 }
 
 gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_options *options, gr_lm_score *out)
@@ -36,7 +31,7 @@ gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_o
     GR_FAIL_IF(!tok, GR_ERR_DATA, "the model has no tokenizer, so it cannot read text");
     bool any = gr_tokenizer_type_of(tok) == GR_TOKENIZER_BYTE;
     GR_TRY_DONE(gr__corpus_read(path, (gr__corpus_options){.any_bytes = any}, &c));
-    for (size_t i = 0; i < c.n; i++) GR_TRY_DONE(add_document(tok, c.document[i], c.n > 1, &all));
+    GR_TRY_DONE(gr__encode_documents(tok, c.document, c.n, take_ids, &all));
     if (all.n < 2)
         status =
             gr__fail(GR_ERR_DATA, "'%s' is too short to be scored: %zu tokens, at least 2 are needed", path, all.n);

@@ -5,6 +5,7 @@
 #include "data/corpus.h"
 #include "data/tokens.h"
 #include "gradus/stories.h"
+#include "text/pieces.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,31 +49,24 @@ static const gr__conf_section sections[] = {
 
 /* ---- tokens ---- */
 
+/* Where the ids of a split go: into a shard, or into memory. */
 typedef struct gr__ids {
+    gr__token_writer shard;
+    bool to_shard;
     int32_t *id;
     size_t n, capacity;
 } gr__ids;
 
-static gr_status append_document(const gr_tokenizer *tok, gr_text_source d, bool end, gr__ids *ids)
+static gr_status take_ids(void *user, const int32_t *id, size_t n)
 {
-    int32_t *fresh;
-    size_t n;
-    GR_TRY(gr_tokenizer_encode(tok, d.text, d.n, 0, &fresh, &n));
-    gr_status s = gr__grow(&ids->id, sizeof *ids->id, ids->n + n + 1, &ids->capacity);
-    if (s == GR_OK) {
-        memcpy(ids->id + ids->n, fresh, n * sizeof *fresh);
-        ids->n += n;
-        int32_t eos = gr_tokenizer_special_ids(tok).eos;
-        if (end && eos >= 0) ids->id[ids->n++] = eos;
+    gr__ids *ids = user;
+    if (ids->to_shard) {
+        GR_TRY(gr__token_writer_add(&ids->shard, id, n));
+    } else {
+        GR_TRY(gr__grow(&ids->id, sizeof *ids->id, ids->n + n, &ids->capacity));
+        if (n) memcpy(ids->id + ids->n, id, n * sizeof *id);
     }
-    gr_text_free(fresh);
-    return s;
-}
-
-/* Documents of one split joined, each ended by the end-of-text token where there are several. */
-static gr_status encode(const gr_tokenizer *tok, const gr_text_source *doc, size_t n, gr__ids *ids)
-{
-    for (size_t i = 0; i < n; i++) GR_TRY(append_document(tok, doc[i], n > 1, ids));
+    ids->n += n;
     return GR_OK;
 }
 
@@ -108,40 +102,44 @@ static gr_status split_corpus(gr__arena *arena, const gr__corpus *c, double vali
     return GR_OK;
 }
 
-static gr_status keep_tokens(gr__text_task *t, const gr__task_in *in, int split, gr__ids *ids, uint64_t fingerprint)
+static gr_status encode_split(gr__text_task *t, const gr__task_in *in, int split, const gr_text_source *doc, size_t n,
+                              gr__ids *ids)
 {
     static const char *const names[] = {"data/train.tokens", "data/valid.tokens"};
-    int64_t vocab = gr_tokenizer_vocab_size(t->base.model->tokenizer);
+    const gr_tokenizer *tok = t->base.model->tokenizer;
+    int64_t vocab = gr_tokenizer_vocab_size(tok);
+    uint64_t fingerprint;
     if (!in->run_folder) {
+        GR_TRY(gr__encode_documents(tok, doc, n, take_ids, ids));
         t->owned[split] = ids->id;
         t->tokens[split] = (gr__tokens){.u32 = (const uint32_t *)ids->id, .n = (int64_t)ids->n, .vocab = vocab};
-        *ids = (gr__ids){0};
+        ids->id = NULL;
         return GR_OK;
     }
     char *folder = gr__arena_printf(&t->base.arena, "%s/data", in->run_folder);
     char *path = gr__arena_printf(&t->base.arena, "%s/%s", in->run_folder, names[split]);
     if (!folder || !path) return gr__fail_memory("a path", 256);
     GR_TRY(gr__dir_make(folder));
-    GR_TRY(gr__tokens_write(path, ids->id, (int64_t)ids->n, vocab, fingerprint));
+    GR_TRY(gr_tokenizer_fingerprint(tok, &fingerprint));
+    GR_TRY(gr__token_writer_open(path, vocab, fingerprint, &ids->shard));
+    ids->to_shard = true;
+    GR_TRY(gr__encode_documents(tok, doc, n, take_ids, ids));
+    GR_TRY(gr__token_writer_commit(&ids->shard));
     return gr__tokens_open(path, false, &t->tokens[split]);
 }
 
 static gr_status tokenise(gr__text_task *t, const gr__task_in *in, const gr__parts *parts)
 {
-    gr_status status = GR_OK;
-    gr__ids ids = {0};
-    uint64_t fingerprint;
-    const gr_tokenizer *tok = t->base.model->tokenizer;
-    GR_TRY_DONE(gr_tokenizer_fingerprint(tok, &fingerprint));
     for (int split = 0; split < 2; split++) {
-        ids.n = 0;
-        GR_TRY_DONE(encode(tok, split ? parts->valid : parts->train, split ? parts->n_valid : parts->n_train, &ids));
+        gr__ids ids = {0};
+        gr_status status = encode_split(t, in, split, split ? parts->valid : parts->train,
+                                        split ? parts->n_valid : parts->n_train, &ids);
         if (split) t->bytes_per_token = ids.n ? (double)parts->valid_bytes / (double)ids.n : 1;
-        GR_TRY_DONE(keep_tokens(t, in, split, &ids, fingerprint));
+        gr__token_writer_drop(&ids.shard);
+        gr__free(ids.id);
+        GR_TRY(status);
     }
-done:
-    gr__free(ids.id);
-    return status;
+    return GR_OK;
 }
 
 /* ---- opening ---- */
