@@ -365,39 +365,60 @@ static void coco(void **state)
     gr_run_close(&run);
 }
 
-/* The loss after two steps with one box of this text, the picture in a wider one. */
-static double loss_with(const char *box)
+static const char *write_coco(const char *name, const char *annotations)
 {
-    char text[700], source[700], valid[700], where[1500];
-    gr_run *run;
+    char text[900];
     int n = snprintf(text, sizeof text,
                      "{\"categories\": [{\"id\": 4, \"name\": \"blue\"}],"
-                     "\"images\": [{\"id\": 2, \"file_name\": \"p2.ppm\"}],"
-                     "\"annotations\": [{\"image_id\": 2, \"category_id\": 4, \"bbox\": [%s]}]}",
-                     box);
-    const char *path = test_write(folder, "one.json", text, (size_t)n);
-    snprintf(source, sizeof source, "data.source=%s", path);
-    snprintf(valid, sizeof valid, "data.valid_source=%s", path);
+                     "\"images\": [{\"id\": 2, \"file_name\": \"p2.ppm\"}], \"annotations\": [%s]}",
+                     annotations);
+    return test_write(folder, name, text, (size_t)n);
+}
+
+/* Of a validation on 'valid' after some steps on 'train', the picture in a wider one. */
+static double measure(const char *train, const char *valid, const char *steps, const char *name)
+{
+    char source[700], other[700], where[1500];
+    gr_run *run;
+    snprintf(source, sizeof source, "data.source=%s", write_coco("one.json", train));
+    snprintf(other, sizeof other, "data.valid_source=%s", write_coco("two.json", valid));
     snprintf(where, sizeof where, "data={pictures: %s/JPEGImages, valid_pictures: %s/JPEGImages}", folder, folder);
     const char *set[] = {
-        "task=object-detection", where,           source,         valid, "data.size=[48, 80]", "data.skip_bad=true",
-        "model.layers=[1, 1]",   "train.batch=1", "train.steps=2"};
+        "task=object-detection", where,           source, other, "data.size=[48, 80]", "data.skip_bad=true",
+        "model.layers=[1, 1]",   "train.batch=1", steps};
     gr_run_options o = {.overrides = set, .n_overrides = GR__COUNT(set), .no_write = true};
     assert_ok(gr_run_open(test_write(folder, "one.yaml", "{}\n", 3), &o, &run));
     assert_ok(gr_run_train(run, NULL));
-    double loss = metric_of(run, "loss");
+    double value = metric_of(run, name);
     gr_run_close(&run);
-    return loss;
+    return value;
 }
+
+#define BLUE(more, box) "{\"image_id\": 2, \"category_id\": 4, " more "\"bbox\": [" box "]}"
+
+static double loss_with(const char *annotation) { return measure(annotation, annotation, "train.steps=2", "loss"); }
 
 /* At the picture, not at what it lies in, and also where little of it is seen. */
 static void boxes_are_cut(void **state)
 {
     (void)state;
     write_picture(2, NULL);
-    assert_true(loss_with("40, 4, 10, 10") == loss_with("40, 4, 8, 10"));
-    assert_true(loss_with("30, 30, 90, 90") == loss_with("30, 30, 18, 18"));
-    assert_true(loss_with("30, 30, 90, 90") != loss_with("3, 3, 18, 18"));
+    assert_true(loss_with(BLUE("", "40, 4, 10, 10")) == loss_with(BLUE("", "40, 4, 8, 10")));
+    assert_true(loss_with(BLUE("", "30, 30, 90, 90")) == loss_with(BLUE("", "30, 30, 18, 18")));
+    assert_true(loss_with(BLUE("", "30, 30, 90, 90")) != loss_with(BLUE("", "3, 3, 18, 18")));
+}
+
+/* Of many answers all over a picture only those in a crowd are not wrong; a crowd's own are no more than that. */
+static void crowds_take_many(void **state)
+{
+    (void)state;
+    static const char object[] = BLUE("", "30, 30, 18, 18"), crowd[] = BLUE("\"iscrowd\": 1, ", "0, 0, 48, 48");
+    char both[400];
+    write_picture(2, NULL);
+    snprintf(both, sizeof both, "%s, %s", object, crowd);
+    double alone = measure(object, object, "train.steps=2", "map50"),
+           among = measure(object, both, "train.steps=2", "map50");
+    if (!(alone > 0 && alone < 1 && among == 1)) fail_msg("map50 %g alone, %g with a crowd", alone, among);
 }
 
 static void large_grids(void **state)
@@ -461,7 +482,7 @@ int main(void)
         cmocka_unit_test(matches_pytorch), cmocka_unit_test(suppress),    cmocka_unit_test(assign),
         cmocka_unit_test(moved),           cmocka_unit_test(learns),      cmocka_unit_test(gradients),
         cmocka_unit_test(bad_boxes),       cmocka_unit_test(coco),        cmocka_unit_test(boxes_are_cut),
-        cmocka_unit_test(large_grids),     cmocka_unit_test(blood_cells),
+        cmocka_unit_test(large_grids),     cmocka_unit_test(blood_cells), cmocka_unit_test(crowds_take_many),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

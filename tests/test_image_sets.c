@@ -477,8 +477,9 @@ static void coco(void **state)
     assert_true(gr__image_set_sample(set, 0)->n_boxes == 0 && s->n_boxes == 2 && gr__image_set_empty_boxes(set) == 1);
     const char *notes;
     assert_string_equal(gr__image_set_empty_box(set, 0, &notes)->class_name, "ant");
-    assert_true(s->box[0].class_index == 1 && s->box[0].difficult && s->box[0].x1 == 4 && s->box[0].y1 == 6.5f);
-    assert_true(s->box[1].class_index == 0 && !s->box[1].difficult && s->box[1].x1 == 9);
+    assert_true(s->box[0].class_index == 1 && s->box[0].difficult && s->box[0].crowd && s->box[0].x1 == 4 &&
+                s->box[0].y1 == 6.5f);
+    assert_true(s->box[1].class_index == 0 && !s->box[1].difficult && !s->box[1].crowd && s->box[1].x1 == 9);
     check_like(set);
     gr__image_set_close(&set);
     static const struct {

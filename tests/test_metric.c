@@ -337,6 +337,8 @@ static void order_is_stable(void **state)
     assert_is(gr__percentile(sorted, 3, 0.25), 5);
     assert_is(gr__percentile(sorted, 3, 1), 20);
     assert_is(gr__percentile(sorted, 1, 0.3), 0);
+    const double endless[] = {-(double)INFINITY, (double)INFINITY, (double)INFINITY};
+    assert_true(gr__percentile(endless, 3, 0.75) == (double)INFINITY);
 }
 
 /* ---- bootstrap ---- */

@@ -499,6 +499,38 @@ static void folder_moves(void **state)
     assert_false(gr__file_exists(out));
 }
 
+/* ---- a section that stands for its main value ---- */
+
+static void type_stays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set[4], *family;
+    } c[] = {
+        {{"model=rnn", "model.width=16", "model.context=16"}, "rnn"},
+        {{"model=llama", "model.width=16", "model.heads=2", "model.context=16"}, "llama"},
+        {{"model=linear", "data.target=c", "task=table"}, "linear"},
+        {{"model=fm", "data.target=c", "task=table", "model.width=4"}, "fm"},
+        {{"model=linear", "model.bias=false", "data.target=[c]", "task=vector"}, "linear"},
+        {{"data.target=[c]", "task=vector"}, "mlp"},
+        {{"model=pca", "model.components=1", "task=unsupervised"}, "pca"},
+    };
+    char table[1200];
+    int n = snprintf(table, sizeof table, "a,b,c\n");
+    for (int i = 0; i < 40; i++)
+        n += snprintf(table + n, sizeof table - (size_t)n, "%d,%d,%d.5\n", i % 7, i * 3 % 11, i);
+    for (size_t i = 0; i < GR__COUNT(c); i++) {
+        bool text = i < 2;
+        gr_run *run;
+        gr_run_options o = {.overrides = c[i].set, .no_write = true};
+        while (o.n_overrides < 4 && c[i].set[o.n_overrides]) o.n_overrides++;
+        if (text) o.text = stories, o.text_bytes = stories_bytes;
+        assert_ok(gr_run_open(text ? NULL : test_write(folder, "type.csv", table, (size_t)n), &o, &run));
+        assert_string_equal(gr_model_family(gr_run_model(run)), c[i].family);
+        gr_run_close(&run);
+    }
+}
+
 /* ---- bad data ---- */
 
 static void bad_data(void **state)
@@ -770,6 +802,7 @@ int main(void)
         cmocka_unit_test(folder_in_use),
         cmocka_unit_test(left_by_others),
         cmocka_unit_test(folder_moves),
+        cmocka_unit_test(type_stays),
         cmocka_unit_test(bad_data),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(full_disk),

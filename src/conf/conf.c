@@ -147,6 +147,13 @@ gr_status gr__conf_fail_at_key(const gr__conf *node, const char *format, ...)
     return status;
 }
 
+const gr__conf *gr__conf_main(const gr__conf *section, const char *key)
+{
+    if (!section || section->kind != GR__CONF_MAP) return section;
+    const gr__conf *named = gr__conf_get(section, key);
+    return gr__conf_is_null(named) ? gr__conf_get(section, "") : named;
+}
+
 /* ---- building ---- */
 
 gr__conf *gr__conf_new(gr__conf_kind kind, gr__arena *arena)

@@ -60,6 +60,9 @@ const gr__conf *gr__conf_get(const gr__conf *map, const char *key);
 const gr__conf *gr__conf_find(const gr__conf *root, const char *path);
 /* Text of the scalar there, else 'otherwise'. */
 const char *gr__conf_text(const gr__conf *root, const char *path, const char *otherwise);
+/* The main value of a section, which may stand alone: the scalar itself, the member 'key', or what an override left under
+ * "". NULL or null: it is not given. */
+const gr__conf *gr__conf_main(const gr__conf *section, const char *key);
 /* Not given: NULL, or unquoted "", "~" or "null". */
 bool gr__conf_is_null(const gr__conf *node);
 /* "train.yaml:13:3", "override", "default" into fresh arena memory; NULL when out of memory. */

@@ -217,6 +217,7 @@ static gr_status take_box(coco *c, gr__json v, size_t i, gr__image_sample **samp
                      (int32_t)*label,
                      (int32_t)GR__MIN(i, (size_t)INT32_MAX),
                      crowd != 0,
+                     crowd != 0,
                      NULL};
     *sample = box->x0 < box->x1 && box->y0 < box->y1 ? &c->set->sample[*at] : NULL;
     return GR_OK;

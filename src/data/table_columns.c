@@ -159,6 +159,19 @@ static gr_status type_column(gr__table_work *w, size_t i)
     return GR_OK;
 }
 
+static gr_status no_feature(const gr__table_work *w)
+{
+    const char *target = w->csv.name[w->target];
+    for (size_t i = 0; i < w->csv.columns; i++)
+        GR_FAIL_IF(i != w->target && w->fact[i].set.type == GR__TYPE_AUTO && !among(&w->o->ignore, w->csv.name[i]),
+                   GR_ERR_DATA,
+                   "'%s' has no column to predict from beside '%s': '%s' is left out (%s); to keep it, set "
+                   "data.columns.%s=%s",
+                   w->csv.path, target, w->csv.name[i], w->fact[i].ignored, w->csv.name[i],
+                   w->fact[i].kind == GR__COLUMN_NUMBER ? "number" : "category");
+    return gr__fail(GR_ERR_DATA, "'%s' has no column to predict from beside '%s'", w->csv.path, target);
+}
+
 gr_status gr__table_type_columns(gr__table_work *w)
 {
     size_t n = 0;
@@ -172,10 +185,8 @@ gr_status gr__table_type_columns(gr__table_work *w)
         if (i != w->target && !w->fact[i].ignored) w->feature[n++] = i;
     }
     GR_FAIL_IF(n == 0 && w->o->untold, GR_ERR_DATA, "'%s' has no column that tells rows apart", w->csv.path);
-    GR_FAIL_IF(n == 0, GR_ERR_DATA, "'%s' has no column to predict from beside '%s'", w->csv.path,
-               w->csv.name[w->target]);
     w->columns->n = n;
-    return GR_OK;
+    return n ? GR_OK : no_feature(w);
 }
 
 /* ---- texts ---- */

@@ -9,7 +9,8 @@ typedef struct gr__box {
     float x0, y0, x1, y1; /* pixels from the upper left corner; x0 < x1, y0 < y1 */
     int32_t class_index;  /* of the set's class names, or -1 until they are known */
     int32_t line;         /* VOC: of its file, where the object begins; COCO: number of the annotation, from 0 */
-    bool difficult;       /* VOC: hard to see; COCO: a crowd */
+    bool difficult;       /* VOC: hard to see; COCO: a crowd. Nothing is wrong there for training */
+    bool crowd;           /* COCO: one box around many */
     const char *class_name;
 } gr__box;
 

@@ -5,12 +5,13 @@
 #include <math.h>
 #include <stdbool.h>
 
-/* Gamma of shape a and scale 1: Marsaglia and Tsang 2000; a < 1 by that of a + 1. */
-static double draw_gamma(gr__rng *r, double a)
+/* Logarithm of a gamma of shape a and scale 1: Marsaglia and Tsang 2000; a < 1 by that of a + 1. The number itself is often 0
+ * for a small a. */
+static double draw_log_gamma(gr__rng *r, double a)
 {
-    double boost = 1;
+    double boost = 0;
     if (a < 1) {
-        boost = pow(1 - gr__rng_uniform(r), 1 / a);
+        boost = log(1 - gr__rng_uniform(r)) / a;
         a += 1;
     }
     double d = a - 1.0 / 3, c = 1 / sqrt(9 * d);
@@ -18,14 +19,14 @@ static double draw_gamma(gr__rng *r, double a)
         double x = gr__rng_normal(r), v = 1 + c * x;
         if (v <= 0) continue;
         v = v * v * v;
-        if (log(1 - gr__rng_uniform(r)) < x * x / 2 + d - d * v + d * log(v)) return boost * d * v;
+        if (log(1 - gr__rng_uniform(r)) < x * x / 2 + d - d * v + d * log(v)) return boost + log(d * v);
     }
 }
 
 static double draw_beta(gr__rng *r, double a)
 {
-    double x = draw_gamma(r, a), y = draw_gamma(r, a);
-    return x + y > 0 ? x / (x + y) : 0.5;
+    double x = draw_log_gamma(r, a), y = draw_log_gamma(r, a);
+    return 1 / (1 + exp(y - x));
 }
 
 static double blend(float *a, float *b, int64_t n, double share)

@@ -51,5 +51,6 @@ double gr__percentile(const double *sorted, size_t n, double share)
 {
     double at = share * (double)(n - 1);
     size_t i = GR__MIN((size_t)at, n - 1), next = GR__MIN(i + 1, n - 1);
+    if (sorted[i] == sorted[next]) return sorted[i]; /* infinity too */
     return sorted[i] + (at - (double)i) * (sorted[next] - sorted[i]);
 }

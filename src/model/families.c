@@ -35,9 +35,13 @@ gr_status gr__family_find(const char *name, const gr__family **out)
 
 const char *gr__model_type(const gr__conf *root, const char *otherwise)
 {
-    const gr__conf *section = gr__conf_get(root, "model");
-    bool alone = section && section->kind == GR__CONF_SCALAR && !gr__conf_is_null(section);
-    return alone ? section->text : gr__conf_text(root, "model.type", otherwise);
+    const gr__conf *type = gr__conf_main(gr__conf_get(root, "model"), "type");
+    return gr__conf_is_null(type) || type->kind != GR__CONF_SCALAR ? otherwise : type->text;
+}
+
+gr_status gr__model_default(gr__conf *root, const char *name, gr__arena *arena)
+{
+    return gr__model_type(root, NULL) ? GR_OK : gr__conf_set(root, "model.type", name, arena);
 }
 
 gr_status gr__family_find_hf(const char *model_type, const gr__family **out)

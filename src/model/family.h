@@ -172,6 +172,8 @@ extern const int gr__n_families;
 gr_status gr__family_find(const char *name, const gr__family **out);
 /* The type that the section 'model' names; 'otherwise' where it names none. */
 const char *gr__model_type(const gr__conf *root, const char *otherwise);
+/* Where it names none it gets this one. */
+gr_status gr__model_default(gr__conf *root, const char *name, gr__arena *arena);
 gr_status gr__family_find_hf(const char *model_type, const gr__family **out);
 
 enum { GR__MAX_EOS = 8 };

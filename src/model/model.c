@@ -218,7 +218,7 @@ static gr_status read_section(gr_model *m, const gr__conf *section)
 
 gr_status gr__model_new(const gr__conf *section, const gr__facts *facts, gr_tokenizer *tokenizer, gr_model **out)
 {
-    const gr__conf *type = section && section->kind == GR__CONF_SCALAR ? section : gr__conf_get(section, "type");
+    const gr__conf *type = gr__conf_main(section, "type");
     const gr__family *family = &gr__family_gpt;
     gr_model *m;
     if (!gr__conf_is_null(type) && gr__family_find(type->text, &family) != GR_OK) {

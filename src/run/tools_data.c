@@ -90,11 +90,7 @@ static const char *data_text(const gr_run *run, const char *key)
 
 const char *gr_run_source(const gr_run *run)
 {
-    const gr__conf *data = gr__conf_get(run->root, "data"), *source = data;
-    if (data && data->kind == GR__CONF_MAP) {
-        source = gr__conf_get(data, "source");
-        if (gr__conf_is_null(source)) source = gr__conf_get(data, ""); /* a scalar that an override made a map of */
-    }
+    const gr__conf *source = gr__conf_main(gr__conf_get(run->root, "data"), "source");
     bool none =
         gr__conf_is_null(source) || source->kind != GR__CONF_SCALAR || strncmp(source->text, "builtin:", 8) == 0;
     return none ? NULL : source->text;

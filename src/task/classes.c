@@ -18,10 +18,8 @@ gr_status gr__classes_model(const gr__task_in *in, const gr__facts *facts, const
                             gr_model **out)
 {
     const char *standard = facts->frames ? "clip" : "resnet";
-    const gr__conf *section = gr__conf_get(in->root, "model");
     const gr__family *family;
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", standard, arena));
+    GR_TRY(gr__model_default(in->root, standard, arena));
     if (gr__family_find(gr__model_type(in->root, standard), &family) == GR_OK &&
         (family->kind != GR_MODEL_PICTURE || (family->frames != NULL) != (facts->frames > 0)))
         return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' does not %s; use %s", family->name, what,

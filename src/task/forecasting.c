@@ -125,9 +125,7 @@ static gr_status measure(gr__forecast_task *t, const gr__forecast_options *o, in
 
 static gr_status make_model(gr__forecast_task *t, const gr__task_in *in, const gr__facts *facts)
 {
-    const gr__conf *section = gr__conf_get(in->root, "model");
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "dlinear", &t->base.arena));
+    GR_TRY(gr__model_default(in->root, "dlinear", &t->base.arena));
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), facts, NULL, &t->base.model));
     if (t->base.model->family->kind != GR_MODEL_SERIES)
         return gr__conf_fail(gr__conf_find(in->root, "model"),

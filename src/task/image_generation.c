@@ -116,10 +116,8 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(read_options(t, in));
     GR_TRY(read_pictures(t));
     gr__facts facts = {.height = t->shape.height, .width = t->shape.width, .channels = t->shape.channels};
-    const gr__conf *section = gr__conf_get(in->root, "model");
     const gr__family *family;
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "vae", &base->arena));
+    GR_TRY(gr__model_default(in->root, "vae", &base->arena));
     if (gr__family_find(gr__model_type(in->root, "vae"), &family) == GR_OK && family->kind != GR_MODEL_GENERATOR)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
                              "model '%s' makes no pictures; use 'vae', 'dcgan' or 'autoencoder'", family->name);

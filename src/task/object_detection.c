@@ -218,15 +218,13 @@ static gr_status read_pictures(gr__boxes_task *t, const gr__task_in *in)
 
 static gr_status make_model(gr__boxes_task *t, const gr__task_in *in)
 {
-    const gr__conf *section = gr__conf_get(in->root, "model");
     gr__facts facts = {.height = t->shape.height,
                        .width = t->shape.width,
                        .channels = t->shape.channels,
                        .mean = t->o.mean,
                        .std = t->o.std};
     GR_TRY(gr__image_set_labels(t->set[0], &t->base.arena, &facts.labels));
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "detector", &t->base.arena));
+    GR_TRY(gr__model_default(in->root, "detector", &t->base.arena));
     const gr__family *family;
     if (gr__family_find(gr__model_type(in->root, "detector"), &family) == GR_OK && family->kind != GR_MODEL_DETECTOR)
         return gr__conf_fail(gr__conf_find(in->root, "model"), "model '%s' finds no boxes; use 'detector'",
@@ -401,6 +399,7 @@ static gr_status judge(gr__boxes_task *t, const gr__pictures *p, int64_t row, co
         if (cut(&b, (float)w, (float)h) <= 0) continue;
         truth[n_truth++] = (gr_truth){.box = {(double)b.x0, (double)b.y0, (double)(b.x1 - b.x0), (double)(b.y1 - b.y0)},
                                       .category = b.class_index,
+                                      .crowd = b.crowd,
                                       .ignore = b.difficult};
     }
     GR_TRY(gr__detect_boxes(score, boxes, t->grid_height * t->grid_width, t->classes, &o, &l, w, h, &t->found, &n,

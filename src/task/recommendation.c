@@ -264,10 +264,8 @@ static gr_status list_all(gr__recommend_task *t, const gr__recommend_options *o,
 /* Before the data are cut, for they are cut as the model wants them. */
 static gr_status find_kind(gr__recommend_task *t, const gr__task_in *in)
 {
-    const gr__conf *section = gr__conf_get(in->root, "model");
     const gr__family *f;
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "mf", &t->base.arena));
+    GR_TRY(gr__model_default(in->root, "mf", &t->base.arena));
     GR_TRY(gr__family_find(gr__model_type(in->root, "mf"), &f));
     if (f->kind != GR_MODEL_RECOMMENDER)
         return gr__conf_fail(gr__conf_find(in->root, "model"),

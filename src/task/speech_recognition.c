@@ -265,11 +265,9 @@ static gr_status choose_sizes(gr__say_task *t)
 
 static gr_status make_model(gr__say_task *t, const gr__task_in *in)
 {
-    const gr__conf *section = gr__conf_get(in->root, "model");
     const gr__family *family;
     gr__facts facts = {.labels = t->symbols, .features = &t->hear.features, .words = t->o.units == WORDS};
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "ctc", &t->base.arena));
+    GR_TRY(gr__model_default(in->root, "ctc", &t->base.arena));
     if (gr__family_find(gr__model_type(in->root, "ctc"), &family) == GR_OK && family->kind != GR_MODEL_SPEECH)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
                              "model '%s' does not write down what it hears; use 'ctc'", family->name);

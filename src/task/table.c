@@ -90,9 +90,7 @@ static gr_status set_weights(gr__table_task *t)
 
 static gr_status make_model(gr__table_task *t, const gr__task_in *in)
 {
-    const gr__conf *section = gr__conf_get(in->root, "model");
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "tabular", &t->base.arena));
+    GR_TRY(gr__model_default(in->root, "tabular", &t->base.arena));
     gr__facts facts = {.columns = &t->table.columns};
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model));
     if (gr_model_kind_of(t->base.model) != GR_MODEL_TABLE)

@@ -52,7 +52,7 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
     const gr__conf *node = gr__conf_get(root, "task");
     const char *names[GR__COUNT(gr__tasks)], *model = gr__model_type(root, "gpt");
     if (!node) {
-        bool table = gr__conf_find(root, "data.target") && (!gr__conf_find(root, "model.type") || reads_tables(model));
+        bool table = gr__conf_find(root, "data.target") && (!gr__model_type(root, NULL) || reads_tables(model));
         *out = table ? &gr__task_table : task_for(model);
         return GR_OK;
     }

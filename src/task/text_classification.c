@@ -257,9 +257,7 @@ static gr_status train_tokenizer(gr__class_task *t, const gr__class_options *o, 
 static gr_status new_model(gr__class_task *t, const gr__class_options *o, const part *p, const gr__task_in *in,
                            gr_tokenizer **tok)
 {
-    const gr__conf *section = gr__conf_get(in->root, "model");
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "bert", &t->base.arena));
+    GR_TRY(gr__model_default(in->root, "bert", &t->base.arena));
     GR_TRY(train_tokenizer(t, o, p, in, tok));
     gr__facts facts = {.vocab = gr_tokenizer_vocab_size(*tok), .labels = t->labels};
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, *tok, &t->base.model));

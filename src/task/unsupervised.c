@@ -24,9 +24,7 @@ static gr_status make_model(gr__unsupervised *t, const gr__task_in *in)
                        .height = p->height,
                        .width = p->width,
                        .channels = p->channels};
-    const gr__conf *section = gr__conf_get(in->root, "model");
-    if (!section || (section->kind == GR__CONF_MAP && !gr__conf_get(section, "type")))
-        GR_TRY(gr__conf_set(in->root, "model.type", "kmeans", &t->base.arena));
+    GR_TRY(gr__model_default(in->root, "kmeans", &t->base.arena));
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &t->base.model));
     if (gr_model_kind_of(t->base.model) != GR_MODEL_FITTED)
         return gr__conf_fail(gr__conf_find(in->root, "model"),

@@ -80,6 +80,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     }
     t->outputs = t->loss.broadcast ? 1 : t->part[0].outputs;
     gr__facts facts = {.inputs = t->part[0].inputs, .outputs = t->outputs};
+    GR_TRY(gr__model_default(in->root, "mlp", &base->arena));
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &base->model));
     if (gr_model_kind_of(base->model) != GR_MODEL_VECTOR)
         return gr__conf_fail(gr__conf_find(in->root, "model"),
