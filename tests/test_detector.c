@@ -418,7 +418,7 @@ static void crowds_take_many(void **state)
     snprintf(both, sizeof both, "%s, %s", object, crowd);
     double alone = measure(object, object, "train.steps=2", "map50"),
            among = measure(object, both, "train.steps=2", "map50");
-    if (!(alone > 0 && alone < 1 && among == 1)) fail_msg("map50 %g alone, %g with a crowd", alone, among);
+    if (!(alone > 0 && alone < 0.9 && among > 0.999)) fail_msg("map50 %g alone, %g with a crowd", alone, among);
 }
 
 static void large_grids(void **state)
