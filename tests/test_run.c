@@ -261,6 +261,103 @@ static void stops_early(void **state)
 }
 
 /* The same process goes on after a stop, also where nothing is written. */
+static bool same_model(const char *a, const char *b)
+{
+    size_t n, m;
+    char *x = read_all(a, "model.safetensors", &n), *y = read_all(b, "model.safetensors", &m);
+    bool same = n == m && memcmp(x, y, n) == 0;
+    gr_text_free(x);
+    gr_text_free(y);
+    return same;
+}
+
+/* The first validation is the best one here: its weights are the model in the end, and what a longer run goes on from. */
+static void best_comes_back(void **state)
+{
+    (void)state;
+    const char *early = sub("best"), *last = sub("last"), *one = sub("one"), *source = csv();
+    const char *const stop[] = {"train.early_stop={patience: 2, min_delta: 1e6}", "train.eval_every=1", NULL},
+                      *const no[] = {"train.best=no", NULL}, *const single[] = {"train.steps=1", NULL};
+    settings s = {.n = 0}, kept = {.n = 0}, short_one = {.n = 0};
+    watch w = {.steps = 0};
+    gr_run *run;
+    add(&s, tiny_mlp);
+    add(&s, stop);
+    kept = short_one = s;
+    add(&kept, no);
+    add(&short_one, single);
+    assert_ok(go(source, &s, early, &w));
+    assert_ok(go(source, &kept, last, &w));
+    assert_ok(go(source, &short_one, one, &w));
+    assert_true(same_model(early, one));
+    assert_false(same_model(last, one));
+    assert_ok(open_run(source, &s, early, &run)); /* evaluating looks at the checkpoint */
+    double back = metric_of(run, "loss");
+    gr_run_close(&run);
+    assert_ok(open_run(source, &short_one, one, &run));
+    assert_true(metric_of(run, "loss") == back);
+    gr_run_close(&run);
+    assert_ok(go(source, &s, early, &w));
+    assert_int_equal(w.steps, 0);
+    assert_true(same_model(early, one));
+}
+
+/* ---- keys that would do nothing ---- */
+
+static void idle_keys_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set[2], *says;
+    } c[] = {
+        {{"train.optimizer={type: sgd, beta1: 0.5}"}, "'beta1' says nothing to the optimiser 'sgd'"},
+        {{"train.optimizer={type: adamw, momentum: 0.5}"}, "'momentum' says nothing to the optimiser 'adamw'"},
+        {{"train.optimizer.alpha=0.5"}, "'alpha' says nothing to the optimiser 'adam'"},
+        {{"train.lr={peak: 0.1, schedule: cosine, factor: 0.5}"}, "'factor' says nothing to the schedule 'cosine'"},
+        {{"train.lr.patience=3"}, "'patience' says nothing to the schedule 'constant'"},
+        {{"train.lr.min=0.3"}, "train.lr.min is 0.3, above the peak, 0.01"},
+        {{"train.early_stop=2", "data.valid=0"}, NULL},
+    };
+    for (size_t i = 0; i < GR__COUNT(c); i++) {
+        settings s = {.n = 0};
+        gr_run *run;
+        add(&s, tiny_mlp);
+        for (int k = 0; k < 2 && c[i].set[k]; k++) s.set[s.n++] = c[i].set[k];
+        if (c[i].says) {
+            assert_fails(open_run(csv(), &s, NULL, &run), GR_ERR_CONFIG, c[i].says);
+        } else { /* these rows are scored where there are no others */
+            assert_ok(open_run(csv(), &s, NULL, &run));
+            gr_run_close(&run);
+        }
+    }
+    settings s = {.n = 0};
+    gr_run *run;
+    add(&s, tiny_gpt);
+    s.set[s.n++] = "train.early_stop=2", s.set[s.n++] = "data.valid=0";
+    assert_fails(open_run(NULL, &s, NULL, &run), GR_ERR_CONFIG, "nothing is left for them");
+}
+
+/* The defaults of language models are only that. */
+static void rates_as_told(void **state)
+{
+    (void)state;
+    static const char *const set[][2] = {
+        {"train.lr.min=0"}, {"train.lr.warmup=0"}, {"train.lr.warmup=0", "train.lr.min=0"}, {NULL}};
+    double last[4];
+    for (int i = 0; i < 4; i++) {
+        settings s = {.n = 0};
+        watch w = {.steps = 0};
+        const char *out = sub("rates");
+        add(&s, tiny_gpt);
+        for (int k = 0; k < 2 && set[i][k]; k++) s.set[s.n++] = set[i][k];
+        s.set[s.n++] = "train.steps=40";
+        assert_ok(go(NULL, &s, out, &w));
+        last[i] = w.last;
+    }
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < i; k++) assert_true(last[i] != last[k]);
+}
+
 static void same_object_goes_on(void **state)
 {
     (void)state;
@@ -803,6 +900,9 @@ int main(void)
         cmocka_unit_test(left_by_others),
         cmocka_unit_test(folder_moves),
         cmocka_unit_test(type_stays),
+        cmocka_unit_test(best_comes_back),
+        cmocka_unit_test(idle_keys_are_refused),
+        cmocka_unit_test(rates_as_told),
         cmocka_unit_test(bad_data),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(full_disk),

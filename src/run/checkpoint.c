@@ -387,11 +387,11 @@ static gr_status load_tensor(gr_run *run, const gr__stored *s)
     return GR_OK;
 }
 
-gr_status gr__checkpoint_load(gr_run *run)
+gr_status gr__checkpoint_load(gr_run *run, int64_t step)
 {
     gr__json_doc *doc = NULL;
     gr__safetensors *file = NULL;
-    GR_TRY(open_generation(run, run->at.step, &doc, &file));
+    GR_TRY(open_generation(run, step, &doc, &file));
     gr_status status = GR_OK;
     for (size_t i = 0; i < gr__safetensors_count(file) && status == GR_OK; i++)
         status = load_tensor(run, gr__safetensors_at(file, i));

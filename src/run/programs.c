@@ -161,7 +161,7 @@ gr_status gr__run_begin(gr_run *run)
 {
     if (run->begun) return GR_OK;
     if (!run->step && !run->micro) GR_TRY(gr__run_allocate(run));
-    if (run->at.step > 0) GR_TRY(gr__checkpoint_load(run));
+    if (run->at.step > 0) GR_TRY(gr__checkpoint_load(run, run->at.step));
     run->begun = true;
     return GR_OK;
 }

@@ -119,9 +119,12 @@ gr_status gr__run_lock(gr_run *run)
 static gr_status take_defaults(gr_run *run, const gr__task_kind *kind)
 {
     for (const char *const *d = kind->defaults; d && *d; d++) {
-        char *key = gr__arena_strndup(&run->arena, *d, strcspn(*d, "="));
-        if (!key) return gr__fail_memory("a configuration", 64);
-        if (!gr__conf_find(run->root, key)) GR_TRY(gr__conf_override(run->root, *d, "default", &run->arena));
+        char *section = gr__arena_strndup(&run->arena, *d, strcspn(*d, "="));
+        if (!section) return gr__fail_memory("a configuration", 64);
+        char *key = strrchr(section, '.');
+        *key++ = 0;
+        if (gr__conf_is_null(gr__conf_main(gr__conf_find(run->root, section), key)))
+            GR_TRY(gr__conf_override(run->root, *d, "default", &run->arena));
     }
     return GR_OK;
 }
@@ -183,6 +186,11 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
                       .text_bytes = o->text_bytes};
     GR_TRY(gr__task_open(&in, &run->task));
     GR_TRY(check_threshold(run));
+    if (run->set.patience && run->task->samples[1] == 0)
+        return gr__conf_fail(
+            gr__conf_find(run->root, "train.early_stop"),
+            "'train.early_stop' looks at validations, but nothing is left for them; set data.valid, or "
+            "name other data");
     gr__settings_resolve(&run->set, run->task->samples[0], kind->language, kind->fit != NULL, kind->epochs);
     GR_TRY(gr_schedule_check(&run->set.schedule));
     run->store = gr_model_store(run->task->model);

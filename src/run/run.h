@@ -87,7 +87,8 @@ gr_status gr__checkpoint_write(gr_run *run, bool best);
 /* Reads the newest valid checkpoint's manifest into run->at (loading tensors needs the states: gr__checkpoint_load).
  * *found = false: there is none. */
 gr_status gr__checkpoint_find(gr_run *run, bool *found);
-gr_status gr__checkpoint_load(gr_run *run);
+/* The tensors of that step's checkpoint. */
+gr_status gr__checkpoint_load(gr_run *run, int64_t step);
 /* What the checkpoints say of their model; *out stays as it is where they say nothing. */
 gr_status gr__checkpoint_model(gr_run *run, gr_model **out);
 gr_status gr__checkpoint_remove_all(const char *out);

@@ -7,6 +7,7 @@ static const char *const dtypes[] = {"f32", "bf16", NULL};
 static const char *const determinisms[] = {"default", "strict", NULL};
 static const char *const recomputes[] = {"auto", "none", "cheap", "blocks", NULL};
 static const char *const policies[] = {"stop", "skip", NULL};
+static const char *const bests[] = {"auto", "yes", "no", NULL};
 
 #define GR_X(code, name) name,
 static const char *const optimizers[] = {
@@ -22,12 +23,13 @@ typedef struct gr__train_rows {
     gr__settings s;
     const gr__conf *lr, *optimizer, *groups, *early_stop;
     const char *batch;
+    int best;
 } gr__train_rows;
 
 #define AT(field) offsetof(gr__train_rows, field)
 static const gr__conf_row train_rows[] = {
     {"steps", GR__CONF_INT, AT(s.steps), 0, 1e12, NULL, "0", "optimiser steps; 0: from epochs", 0},
-    {"epochs", GR__CONF_INT, AT(s.epochs), 0, 1e9, NULL, "0", "passes over the data; 0: from steps", 0},
+    {"epochs", GR__CONF_INT, AT(s.epochs), 0, 1e9, NULL, "0", "passes over the data, where 'steps' is 0", 0},
     {"batch", GR__CONF_STRING, AT(batch), 0, 0, NULL, "auto", "samples of one forward pass; 'full': all rows", 0},
     {"accumulate", GR__CONF_INT, AT(s.accumulate), 1, 1e6, NULL, "1",
      "forward passes of one step; equals a larger batch", 0},
@@ -38,6 +40,8 @@ static const gr__conf_row train_rows[] = {
     {"groups", GR__CONF_SECTION, AT(groups), 0, 0, NULL, NULL,
      "parameters by path pattern, with their own lr, weight_decay, type", 0},
     {"early_stop", GR__CONF_SECTION, AT(early_stop), 0, 0, NULL, NULL, "patience (validations), min_delta", 0},
+    {"best", GR__CONF_ENUM, AT(best), 0, 0, bests, "auto",
+     "whether the weights of the best validation come back at the end; auto: where early_stop is given", 0},
     {"clip", GR__CONF_DOUBLE, AT(s.clip), 0, 1e9, NULL, "auto",
      "norm to which gradients are scaled down; 0: off; auto: 1 for language models, else off", GR__CONF_AUTO},
     {"clip_value", GR__CONF_DOUBLE, AT(s.clip_value), 0, 1e9, NULL, "0", "bound of each gradient element; 0: off", 0},
@@ -70,10 +74,13 @@ typedef struct gr__lr_rows {
 static const gr__conf_row lr_rows[] = {
     {"peak", GR__CONF_DOUBLE, AT(peak), 0, 1e6, NULL, "0", "the highest rate; 0: the optimiser's default",
      GR__CONF_MAIN},
-    {"schedule", GR__CONF_ENUM, AT(schedule), 0, 0, schedules, NULL, "how it changes", 0},
-    {"min", GR__CONF_DOUBLE, AT(min), 0, 1e6, NULL, "0", "never below", 0},
-    {"warmup", GR__CONF_DOUBLE, AT(warmup), 0, 1e12, NULL, "0", "steps of a linear rise; below 1: share of all steps",
-     0},
+    {"schedule", GR__CONF_ENUM, AT(schedule), 0, 0, schedules, NULL,
+     "how it changes; default: cosine for language models, else constant", 0},
+    {"min", GR__CONF_DOUBLE, AT(min), 0, 1e6, NULL, "auto",
+     "never below; auto: a tenth of the peak for language models where no schedule is given, else 0", GR__CONF_AUTO},
+    {"warmup", GR__CONF_DOUBLE, AT(warmup), 0, 1e12, NULL, "auto",
+     "steps of a linear rise; below 1: share of all steps; auto: 0.05 for language models where no schedule is given, else 0",
+     GR__CONF_AUTO},
     {"factor", GR__CONF_DOUBLE, AT(factor), 0, 1, NULL, "auto",
      "step, exponential, reduce_on_plateau: multiplies the rate; auto: 0.1, exponential 0.95",
      GR__CONF_ABOVE_MIN | GR__CONF_BELOW_MAX | GR__CONF_AUTO},
@@ -197,6 +204,41 @@ static gr_optimizer optimizer_of(const gr__optimizer_rows *r)
     return o;
 }
 
+/* ---- keys that say something to some kinds only ---- */
+
+typedef struct gr__use {
+    const char *key;
+    unsigned kinds; /* bits */
+} gr__use;
+#define OPTIM(kind) (1u << GR_OPTIMIZER_##kind)
+#define MOMENTS (OPTIM(ADAM) | OPTIM(ADAMW) | OPTIM(LION) | OPTIM(LAMB))
+static const gr__use optimizer_uses[] = {{"momentum", OPTIM(SGD) | OPTIM(RMSPROP) | OPTIM(MUON)},
+                                         {"nesterov", OPTIM(SGD) | OPTIM(MUON)},
+                                         {"beta1", MOMENTS | OPTIM(MUON)},
+                                         {"beta2", MOMENTS | OPTIM(MUON)},
+                                         {"alpha", OPTIM(RMSPROP)},
+                                         {"eps", ~(OPTIM(SGD) | OPTIM(LION))}};
+#define LR(kind) (1u << GR_SCHEDULE_##kind)
+static const gr__use lr_uses[] = {{"factor", LR(STEP) | LR(EXPONENTIAL) | LR(REDUCE_ON_PLATEAU)},
+                                  {"period", LR(STEP) | LR(EXPONENTIAL)},
+                                  {"decay", LR(INVERSE_TIME) | LR(LINEAR_DECAY)},
+                                  {"decay_fraction", LR(WSD)},
+                                  {"rise_fraction", LR(ONE_CYCLE)},
+                                  {"start_divisor", LR(ONE_CYCLE)},
+                                  {"patience", LR(REDUCE_ON_PLATEAU)}};
+
+/* A key that does nothing is a mistake that nobody would see. */
+static gr_status check_uses(const gr__conf *section, const gr__use *use, size_t n, int kind, const char *what,
+                            const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        const gr__conf *node = gr__conf_get(section, use[i].key);
+        if (!gr__conf_is_null(node) && !(use[i].kinds >> kind & 1))
+            return gr__conf_fail_at_key(node, "'%s' says nothing to the %s '%s'; leave it out", use[i].key, what, name);
+    }
+    return GR_OK;
+}
+
 static gr_status read_optimizer(const gr__conf *node, bool language, gr__settings *s, gr__arena *arena)
 {
     gr__optimizer_rows r = {.o = {0}};
@@ -209,7 +251,8 @@ static gr_status read_optimizer(const gr__conf *node, bool language, gr__setting
         if (isnan(r.beta2)) s->optimizer.beta2 = 0.99;
         if (isnan(r.weight_decay)) s->optimizer.weight_decay = 0.1;
     }
-    return GR_OK;
+    return check_uses(node, optimizer_uses, GR__COUNT(optimizer_uses), s->optimizer.kind, "optimiser",
+                      gr_optimizer_name(s->optimizer.kind));
 }
 
 static gr_status read_groups(const gr__conf *list, gr__settings *s, gr__arena *arena)
@@ -240,7 +283,7 @@ static gr_status read_lr(const gr__conf *node, bool language, gr__settings *s, g
                                         : language ? GR_SCHEDULE_COSINE
                                                    : GR_SCHEDULE_CONSTANT,
                                 .learning_rate = r.peak,
-                                .min_learning_rate = r.min,
+                                .min_learning_rate = isnan(r.min) ? 0 : r.min,
                                 .factor = isnan(r.factor) ? 0 : r.factor,
                                 .period = r.period,
                                 .decay = r.decay,
@@ -249,15 +292,19 @@ static gr_status read_lr(const gr__conf *node, bool language, gr__settings *s, g
                                 .start_divisor = r.start_divisor,
                                 .patience = r.patience,
                                 .no_patience = r.patience == 0};
-    s->warmup = r.warmup > 0 || given || !language ? r.warmup : 0.05;
+    GR_TRY(check_uses(node, lr_uses, GR__COUNT(lr_uses), s->schedule.kind, "schedule", schedules[s->schedule.kind]));
+    bool own = language && !given;
+    s->warmup = !isnan(r.warmup) ? r.warmup : own ? 0.05 : 0;
     if (s->schedule.learning_rate == 0) {
         gr_optimizer o;
         GR_TRY(gr_optimizer_resolve(&s->optimizer, &o));
         s->schedule.learning_rate = o.learning_rate;
     }
     s->optimizer.learning_rate = s->schedule.learning_rate;
-    if (language && !given && s->schedule.min_learning_rate == 0)
-        s->schedule.min_learning_rate = s->schedule.learning_rate / 10;
+    if (isnan(r.min) && own) s->schedule.min_learning_rate = s->schedule.learning_rate / 10;
+    if (s->schedule.min_learning_rate > s->schedule.learning_rate)
+        return gr__conf_fail(gr__conf_get(node, "min"), "train.lr.min is %g, above the peak, %g",
+                             s->schedule.min_learning_rate, s->schedule.learning_rate);
     return GR_OK;
 }
 
@@ -283,6 +330,7 @@ gr_status gr__settings_read(const gr__conf *root, bool language, gr__settings *o
         s->patience = e.patience;
         s->min_delta = e.min_delta;
     }
+    s->best = r.best == 0 ? s->patience > 0 : r.best == 1;
     if (isnan(s->clip)) s->clip = language ? 1 : 0;
     *out = *s;
     return GR_OK;

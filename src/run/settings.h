@@ -29,6 +29,7 @@ typedef struct gr__settings {
     int n_groups;
     int64_t patience; /* of early stopping, in validations; 0: off */
     double min_delta;
+    bool best; /* the weights of the best validation come back at the end */
 } gr__settings;
 
 /* train and what is below it. */

@@ -4,9 +4,11 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "run/loader.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_SKIPS_IN_A_ROW = 100 };
@@ -276,6 +278,27 @@ static gr_status loop(gr__trainer *t)
     return GR_OK;
 }
 
+/* What the folder holds then is the best one in every file, and going on begins there. */
+static gr_status bring_best_back(gr__trainer *t)
+{
+    gr_run *run = t->run;
+    int64_t step = run->at.best_step;
+    bool best = false, stop = false;
+    char note[160];
+    if (!run->set.best || !run->out || step == 0 || step == run->at.step) return GR_OK;
+    gr_status s = gr__checkpoint_load(run, step);
+    if (s == GR_ERR_CORRUPT || s == GR_ERR_NOT_FOUND) {
+        gr__log(GR_LOG_WARNING, "the weights of step %lld, the best validation, cannot come back: %s", (long long)step,
+                gr_message());
+        return GR_OK;
+    }
+    GR_TRY(s);
+    snprintf(note, sizeof note, "the weights of step %lld are back: the best validation", (long long)step);
+    tell(t, GR_EVENT_NOTE, note);
+    GR_TRY(validate(t, true, &best, &stop));
+    return checkpoint(t, true);
+}
+
 /* ---- a fit in place of steps ---- */
 
 typedef struct gr__fit_user {
@@ -384,6 +407,7 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
         .step = run->at.step, .steps = run->set.steps, .valid_loss = NAN, .grad_norm = NAN, .skipped = run->at.skipped};
     GR_TRY_DONE(run->task->kind->fit ? fit(&t) : loop(&t));
     gr__loader_free(&t.loader); /* which may be ahead of a run that stopped early */
+    GR_TRY_DONE(bring_best_back(&t));
     GR_TRY_DONE(tune(run));
     if (run->out) {
         GR_TRY_DONE(gr__run_swap_averages(run));

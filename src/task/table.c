@@ -223,7 +223,7 @@ static gr_status panels(gr__task *base, gr__str *page)
 /* The rows of 'data' are the table's own, whose number no initialiser knows. */
 static const gr__conf_section sections[] = {{"loss", loss_rows, GR__COUNT(loss_rows), "a name alone is the type"}};
 
-static const char *const defaults[] = {"train.batch=256", "train.optimizer=adamw",
+static const char *const defaults[] = {"train.batch=256", "train.optimizer.type=adamw",
                                        "train.lr={peak: 2e-3, schedule: cosine, warmup: 0.05}", NULL};
 
 const gr__task_kind gr__task_table = {
