@@ -250,6 +250,11 @@ static void bad_input(void **state)
     run("train", "ragged.csv", "--target", "y", "--dry-run", "--skip-bad");
     expect(0, NULL);
     assert_non_null(strstr(last.err, "ragged.csv:4: the row has 1 fields, expected 3; this row was left out"));
+    assert_non_null(strstr(last.out, "type: adamw")); /* of the task; then what stands for the rest */
+    assert_non_null(strstr(last.out, "\n# train.accumulate: 1\n"));
+    assert_non_null(strstr(last.out, "\n# model.hidden: [128, 64]\n"));
+    assert_null(strstr(last.out, "# train.early_stop")); /* off */
+    assert_null(strstr(last.out, "# model.heads"));      /* of others */
     run("train", "ragged.csv", "--target", "y", "--dry-run", "--skip-bad", "data.folds=60");
     expect(3, "10 rows make no 60 folds");
     static const char latin[] =

@@ -355,16 +355,19 @@ static void required(void **state)
     assert_string_equal(gr_message(), "t.yaml:3:8: 'plain' must be a map of keys, found 'y'\n  plain: y\n         ^");
 }
 
-static void filling(void **state)
+static void given(void **state)
 {
     (void)state;
-    gr__conf *section = gr__conf_copy(gr__conf_find(parse("train: 0.5\n"), "train"), &arena);
-    assert_ok(gr__conf_fill(&section, rows, N_ROWS, &arena));
-    assert_string_equal(render(section), "lr: 0.5\nsteps: 1000\nbeta: 0.9\nshuffle: true\nout: \"\"\nschedule: cosine\n"
-                                         "hidden: [128, 64]\nmetrics: []\n");
-    options o;
-    assert_ok(gr__conf_read(section, "train", rows, N_ROWS, &o, &arena));
-    assert_true(o.lr == 0.5 && o.hidden.n == 2 && o.metrics.n == 0);
+    const gr__conf_row *main = NULL, *other = NULL;
+    for (size_t i = 0; i < N_ROWS; i++) *(rows[i].flags & GR__CONF_MAIN ? &main : &other) = &rows[i];
+    gr__conf *root = parse("alone: 0.5\nnone: null\nmap: {}\n");
+    assert_true(gr__conf_given(gr__conf_get(root, "alone"), main));
+    assert_false(gr__conf_given(gr__conf_get(root, "alone"), other));
+    assert_false(gr__conf_given(gr__conf_get(root, "none"), main));
+    assert_false(gr__conf_given(gr__conf_get(root, "map"), main));
+    assert_false(gr__conf_given(NULL, main));
+    assert_ok(gr__conf_override(root, "alone.steps=3", "command line", &arena));
+    assert_true(gr__conf_given(gr__conf_get(root, "alone"), main));
 }
 
 /* ---- rendering reads back ---- */
@@ -506,7 +509,7 @@ static void *failing_resize(void *user, void *pointer, size_t old_size, size_t s
 static gr_status whole_life(void)
 {
     static const char text[] = "train: {lr: 1e-3, hidden: [1, 2], out: ${GRADUS_DATA}, optimizer: {a: b}}\n";
-    gr__conf *root, *section = NULL;
+    gr__conf *root;
     gr__str s = {0};
     options o;
     GR_TRY(gr__conf_parse(text, sizeof text - 1, "t.yaml", &arena, &root));
@@ -515,7 +518,6 @@ static gr_status whole_life(void)
     GR_TRY(gr__conf_override(root, "train.lr=2", "command line", &arena));
     GR_TRY(gr__conf_merge(root, root, &arena));
     GR_TRY(gr__conf_read(gr__conf_get(root, "train"), "train", rows, N_ROWS, &o, &arena));
-    GR_TRY(gr__conf_fill(&section, rows, N_ROWS, &arena));
     gr__conf_write_yaml(root, &s);
     gr_status status = gr__str_check(&s);
     gr__str_release(&s);
@@ -553,7 +555,7 @@ int main(void)
         cmocka_unit_test_teardown(schema_values, release),
         cmocka_unit_test_teardown(schema_failures, release),
         cmocka_unit_test_teardown(required, release),
-        cmocka_unit_test_teardown(filling, release),
+        cmocka_unit_test_teardown(given, release),
         cmocka_unit_test_teardown(rendering, release),
         cmocka_unit_test_teardown(mutants, release),
         cmocka_unit_test_teardown(allocation_failures, release),

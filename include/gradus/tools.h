@@ -93,6 +93,9 @@ GR_API gr_status gr_self_test(gr_self_test_fn fn, void *user);
 /* All keys of a configuration file with what they accept, their defaults and a line each. 'section' ("train", "train.lr")
  * chooses some; NULL: all. Free with gr_text_free(). GR_ERR_NOT_FOUND with did-you-mean. */
 GR_API gr_status gr_config_help(const char *section, char **out);
+/* The keys that a run's configuration does not give, a line each with the default that stands for them:
+ * "train.batch: 256". Free with gr_text_free(). GR_ERR_MEMORY. */
+GR_API gr_status gr_run_defaults(const gr_run *run, char **out);
 
 /* What the source of a language model's text looks like. */
 typedef struct gr_text_report {

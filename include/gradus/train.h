@@ -6,7 +6,7 @@
  *   gr_run_train(run, NULL);           // resumes where a stopped run left off
  *   gr_run_close(&run);
  *
- * What a run leaves in its folder: config.yaml (all that was used), metrics.jsonl, checkpoints/, and in the end the
+ * What a run leaves in its folder: config.yaml (what was given, and what the task sets), metrics.jsonl, checkpoints/, and in the end the
  * model as a Hugging Face folder. A run that is killed at any moment continues bit for bit with the same call. */
 #ifndef GRADUS_TRAIN_H
 #define GRADUS_TRAIN_H

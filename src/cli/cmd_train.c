@@ -71,20 +71,30 @@ static int print_plan(gr_run *run)
 
 static int dry_run(gr_run *run, double step_seconds)
 {
-    char *config;
+    char *config = NULL, *defaults = NULL;
     gr_status s = gr_run_config(run, &config);
-    if (s != GR_OK) return cli_fail(s);
+    if (s == GR_OK) s = gr_run_defaults(run, &defaults);
+    if (s != GR_OK) {
+        gr_text_free(config);
+        return cli_fail(s);
+    }
     if (cli.json) {
         json_open('{');
         overview_json(run, step_seconds);
         json_text("config", config);
+        json_text("defaults", defaults);
         json_end();
     } else {
         printf("%s\n", config);
+        fputs("# by default\n", stdout);
+        for (char *line = defaults, *end; (end = strchr(line, '\n')); line = end + 1)
+            printf("# %.*s\n", (int)(end - line), line);
+        putchar('\n');
         if (gr_run_report(run)) printf("%s\n", gr_run_report(run));
         overview_print(stdout, run, step_seconds);
     }
     gr_text_free(config);
+    gr_text_free(defaults);
     return EXIT_OK;
 }
 

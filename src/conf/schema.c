@@ -316,10 +316,10 @@ static gr_status read_section(const context *c, const gr__conf *section)
     return GR_OK;
 }
 
-static bool is_given(const context *c, const gr__conf *section, const gr__conf_row *row)
+bool gr__conf_given(const gr__conf *section, const gr__conf_row *row)
 {
     if (gr__conf_is_null(section)) return false;
-    if (section->kind != GR__CONF_MAP) return row == main_row(c->rows, c->n_rows);
+    if (section->kind != GR__CONF_MAP) return row->flags & GR__CONF_MAIN;
     return !gr__conf_is_null(gr__conf_get(section, row->key)) ||
            (row->flags & GR__CONF_MAIN && !gr__conf_is_null(gr__conf_get(section, "")));
 }
@@ -336,7 +336,7 @@ gr_status gr__conf_read(const gr__conf *section, const char *path, const gr__con
     if (!gr__conf_is_null(section)) GR_TRY(read_section(&c, section));
     for (size_t i = 0; i < n_rows; i++) {
         const gr__conf_row *row = &rows[i];
-        if (!(row->flags & GR__CONF_REQUIRED) || is_given(&c, section, row)) continue;
+        if (!(row->flags & GR__CONF_REQUIRED) || gr__conf_given(section, row)) continue;
         gr__str wanted = {0};
         gr__conf_describe(row, &wanted);
         gr_status status = gr__conf_fail_at_key(section, "'%s%s%s' is missing: %s (%s)", path, *path ? "." : "",
@@ -344,38 +344,5 @@ gr_status gr__conf_read(const gr__conf *section, const char *path, const gr__con
         gr__str_release(&wanted);
         return status;
     }
-    return GR_OK;
-}
-
-gr_status gr__conf_fill(gr__conf **section, const gr__conf_row *rows, size_t n_rows, gr__arena *arena)
-{
-    gr__conf *s = *section;
-    const gr__conf_row *row = main_row(rows, n_rows);
-    if (!s && !(s = gr__conf_new(GR__CONF_MAP, arena))) return gr__fail_memory("a configuration", sizeof *s);
-    if (s->kind != GR__CONF_MAP) {
-        gr__conf *value = gr__conf_is_null(s) || !row ? NULL : gr__conf_copy(s, arena);
-        gr__conf map = {.kind = GR__CONF_MAP,
-                        .text = "",
-                        .key = s->key,
-                        .next = s->next,
-                        .source = s->source,
-                        .line = s->line,
-                        .column = s->column,
-                        .key_line = s->key_line,
-                        .key_column = s->key_column};
-        if (!gr__conf_is_null(s) && !value) return gr__conf_fail(s, "a map of keys is needed here");
-        *s = map;
-        if (value) GR_TRY(gr__conf_put(s, row->key, value, arena));
-    }
-    for (gr__conf *c = s->first; c; c = c->next)
-        if (!*c->key && row && !gr__conf_get(s, row->key)) c->key = row->key;
-    for (size_t i = 0; i < n_rows; i++) {
-        gr__conf *node;
-        if (rows[i].type == GR__CONF_SECTION || !rows[i].default_text) continue;
-        if (!gr__conf_is_null(gr__conf_get(s, rows[i].key))) continue;
-        GR_TRY(default_node(&rows[i], arena, &node));
-        GR_TRY(gr__conf_put(s, rows[i].key, node, arena));
-    }
-    *section = s;
     return GR_OK;
 }

@@ -78,9 +78,8 @@ typedef struct gr__conf_strings {
 gr_status gr__conf_read(const gr__conf *section, const char *path, const gr__conf_row *rows, size_t n_rows,
                         void *out_struct, gr__arena *arena);
 
-/* Adds the defaults of keys that are not given, so that a rendered configuration says everything. A MAIN scalar must
- * have been made a map first: *section is replaced by a map where it is not one. */
-gr_status gr__conf_fill(gr__conf **section, const gr__conf_row *rows, size_t n_rows, gr__arena *arena);
+/* Whether the section gives this key, by name or as its main value. */
+bool gr__conf_given(const gr__conf *section, const gr__conf_row *row);
 
 /* "an integer from 1 to 64", "one of: constant, cosine": what a row accepts, for help and messages. */
 void gr__conf_describe(const gr__conf_row *row, gr__str *out);

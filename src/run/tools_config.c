@@ -104,3 +104,38 @@ gr_status gr_config_help(const char *section, char **out)
     gr__str_release(&s);
     return status;
 }
+
+/* ---- what stands for the keys that a run does not give ---- */
+
+/* Sections that say nothing by being absent. */
+static bool is_optional(const char *path)
+{
+    return strchr(path, '.') && strcmp(path, "train.lr") != 0 && strcmp(path, "train.optimizer") != 0;
+}
+
+static bool is_of(const gr_run *run, const gr__listed *l)
+{
+    bool model = strcmp(l->section.path, "model") == 0;
+    return !l->only || strcmp(l->only, model ? run->task->model->family->name : run->task->kind->name) == 0;
+}
+
+gr_status gr_run_defaults(const gr_run *run, char **out)
+{
+    GR_FAIL_IF(!run || !out, GR_ERR_ARGUMENT, "gr_run_defaults: an argument is NULL");
+    gr__listed l[MOST_SECTIONS];
+    gr__str s = {0};
+    size_t n = list_sections(l);
+    for (size_t i = 0; i < n; i++) {
+        const char *path = l[i].section.path;
+        const gr__conf *section = *path ? gr__conf_find(run->root, path) : run->root;
+        if (!is_of(run, &l[i]) || (!section && is_optional(path))) continue;
+        for (const gr__conf_row *row = l[i].section.rows; row < l[i].section.rows + l[i].section.n; row++)
+            if (row->default_text && !gr__conf_given(section, row))
+                gr__str_printf(&s, "%s%s%s: %s\n", path, *path ? "." : "", row->key,
+                               *row->default_text ? row->default_text : "\"\"");
+    }
+    gr_status status = gr__str_check(&s);
+    if (status == GR_OK && !(*out = gr__strdup(gr__str_get(&s)))) status = gr__fail_memory("defaults", s.n);
+    gr__str_release(&s);
+    return status;
+}
