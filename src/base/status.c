@@ -64,6 +64,8 @@ gr_status gr__fail_prefix(gr_status status, const char *format, ...)
 
 gr_status gr__fail_memory(const char *what, size_t bytes)
 {
-    return gr__fail(GR_ERR_MEMORY, "out of memory: cannot get %zu bytes for %s; use a smaller model, batch or context",
-                    bytes, what);
+    return gr__fail(
+        GR_ERR_MEMORY,
+        "out of memory: cannot get %zu bytes for %s; free memory, or use less data, a smaller model, batch or context",
+        bytes, what);
 }

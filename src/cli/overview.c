@@ -94,7 +94,8 @@ static void memory_row(out_table *t, const char *name, size_t bytes, const char 
     out_cell(t, "%s", name), out_cell(t, "%s", text), out_cell(t, "%s", note);
 }
 
-static void print_memory(FILE *out, const gr_run_plan *p)
+/* stepped: steps were tried, and have shown what code and scratch memory they need */
+static void print_memory(FILE *out, const gr_run_plan *p, bool stepped)
 {
     static const char *const recomputed[] = {"", "", "norms and activations are computed twice",
                                              "blocks are computed twice"};
@@ -105,7 +106,9 @@ static void print_memory(FILE *out, const gr_run_plan *p)
     memory_row(&t, "optimiser", p->optimizer_bytes, "");
     memory_row(&t, "gradients", p->gradient_bytes, p->gradient_bytes ? "" : "live among the activations");
     memory_row(&t, "activations", p->activation_bytes, note);
-    memory_row(&t, "process", p->process_bytes, "the most that it will hold, with program and data");
+    memory_row(&t, "process", p->process_bytes,
+               stepped ? "about the most that it will hold, with program and data"
+                       : "with program and data; the first steps add to it, which 'train' tells");
     out_print_table(out, &t, true);
 }
 
@@ -132,7 +135,7 @@ void overview_print(FILE *out, gr_run *run, double step_seconds)
             out_plain(out));
     print_parameters(out, run, &p);
     fputc('\n', out);
-    print_memory(out, &p);
+    print_memory(out, &p, step_seconds > 0);
     fputc('\n', out);
     print_data(out, &p);
     if (step_seconds > 0) {
