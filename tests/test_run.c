@@ -316,7 +316,9 @@ static void idle_keys_are_refused(void **state)
         {{"train.lr={peak: 0.1, schedule: cosine, factor: 0.5}"}, "'factor' says nothing to the schedule 'cosine'"},
         {{"train.lr.patience=3"}, "'patience' says nothing to the schedule 'constant'"},
         {{"train.lr.min=0.3"}, "train.lr.min is 0.3, above the peak, 0.01"},
-        {{"train.early_stop=2", "data.valid=0"}, NULL},
+        {{"train.groups=[{match: nothing, lr: 0.1}]"}, "make the group optional"},
+        {{"train.groups=[{match: nothing, lr: 0.1, optional: true}]"}, NULL},
+        {{"train.early_stop=2", "data.valid=0"}, NULL}, /* these rows are scored where there are no others */
     };
     for (size_t i = 0; i < GR__COUNT(c); i++) {
         settings s = {.n = 0};
@@ -325,7 +327,7 @@ static void idle_keys_are_refused(void **state)
         for (int k = 0; k < 2 && c[i].set[k]; k++) s.set[s.n++] = c[i].set[k];
         if (c[i].says) {
             assert_fails(open_run(csv(), &s, NULL, &run), GR_ERR_CONFIG, c[i].says);
-        } else { /* these rows are scored where there are no others */
+        } else {
             assert_ok(open_run(csv(), &s, NULL, &run));
             gr_run_close(&run);
         }

@@ -100,7 +100,7 @@ typedef struct gr__optimizer_rows {
     gr_optimizer o;
     int kind;
     double lr, momentum, beta1, beta2, weight_decay;
-    bool nesterov, decay_all, frozen;
+    bool nesterov, decay_all, frozen, optional;
     const char *match;
 } gr__optimizer_rows;
 
@@ -169,6 +169,7 @@ static const gr__conf_row group_rows[] = {
     {"match", GR__CONF_STRING, AT(match), 0, 0, NULL, NULL, "path pattern, '*' for any characters", GR__CONF_REQUIRED},
     {"lr", GR__CONF_DOUBLE, AT(lr), 0, 1e6, NULL, "0", "peak rate of the group", 0},
     {"frozen", GR__CONF_BOOL, AT(frozen), 0, 0, NULL, "false", "not trained", 0},
+    {"optional", GR__CONF_BOOL, AT(optional), 0, 0, NULL, "false", "may match nothing, which else is a mistake", 0},
 };
 
 typedef struct gr__early_rows {
@@ -265,8 +266,8 @@ static gr_status read_groups(const gr__conf *list, gr__settings *s, gr__arena *a
     for (const gr__conf *c = list->first; c; c = c->next) {
         gr__optimizer_rows r = {.o = {0}};
         GR_TRY(gr__conf_read(c, "train.groups", group_rows, GR__COUNT(group_rows), &r, arena));
-        s->groups[s->n_groups++] =
-            (gr_param_group){.pattern = r.match, .optimizer = optimizer_of(&r), .frozen = r.frozen};
+        s->groups[s->n_groups++] = (gr_param_group){
+            .pattern = r.match, .optimizer = optimizer_of(&r), .frozen = r.frozen, .optional = r.optional};
     }
     return GR_OK;
 }
