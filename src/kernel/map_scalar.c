@@ -16,28 +16,31 @@ static double gelu_tanh_grad(double x)
     return (1 + t) / 2 + x / 2 * (1 - t * t) * 0.79788456080286535588 * (1 + 3 * 0.044715 * x * x);
 }
 
-static double gradient(gr__map_op op, double x, double dy, double p0, double p1)
-{
-    double s = sigmoid(x);
-    switch (op) {
-    case GR__MAP_RELU_GRAD: return x > 0 ? dy : 0;
-    case GR__MAP_LEAKY_RELU_GRAD: return x > 0 ? dy : p0 * dy;
-    case GR__MAP_ELU_GRAD: return x > 0 ? dy : dy * p0 * exp(x);
-    case GR__MAP_GELU_GRAD: return dy * (cdf(x) + x * phi(x));
-    case GR__MAP_GELU_TANH_GRAD: return dy * gelu_tanh_grad(x);
-    case GR__MAP_SILU_GRAD: return dy * s * (1 + x * (1 - s));
-    case GR__MAP_SIGMOID_GRAD: return dy * x * (1 - x);
-    case GR__MAP_TANH_GRAD: return dy * (1 - x * x);
-    case GR__MAP_SOFTPLUS_GRAD: return dy * s;
-    case GR__MAP_CLAMP_GRAD: return x >= p0 && x <= p1 ? dy : 0;
-    case GR__MAP_ERF_GRAD: return dy * 1.12837916709551257390 * exp(-x * x);
-    default: return NAN;
-    }
-}
-
-static double function(gr__map_op op, double a, double p0, double p1)
+/* No default: the compiler names an instruction that is missing here. */
+double gr__map_scalar(gr__map_op op, double a, double b, double c, double p0, double p1)
 {
     switch (op) {
+    case GR__MAP_COPY: return a;
+    case GR__MAP_CONST: return p0;
+    case GR__MAP_ADD: return a + b;
+    case GR__MAP_SUB: return a - b;
+    case GR__MAP_MUL: return a * b;
+    case GR__MAP_DIV: return a / b;
+    case GR__MAP_MULADD: return a * b + c;
+    case GR__MAP_ADD_C: return a + p0;
+    case GR__MAP_MUL_C: return a * p0;
+    case GR__MAP_AFFINE: return a * p0 + p1;
+    case GR__MAP_MAX: return isnan(a) || a > b ? a : b;
+    case GR__MAP_MIN: return isnan(a) || a < b ? a : b;
+    case GR__MAP_POW: return pow(a, b);
+    case GR__MAP_POW_C: return pow(a, p0);
+    case GR__MAP_GT: return a > b;
+    case GR__MAP_GE: return a >= b;
+    case GR__MAP_LT: return a < b;
+    case GR__MAP_LE: return a <= b;
+    case GR__MAP_EQ: return a == b;
+    case GR__MAP_NE: return a != b;
+    case GR__MAP_WHERE: return a != 0 ? b : c;
     case GR__MAP_CLAMP: return a < p0 ? p0 : a > p1 ? p1 : a;
     case GR__MAP_NEG: return -a;
     case GR__MAP_ABS: return fabs(a);
@@ -65,35 +68,18 @@ static double function(gr__map_op op, double a, double p0, double p1)
     case GR__MAP_GELU_TANH: return a / 2 * (1 + tanh(tanh_arg(a)));
     case GR__MAP_SILU: return a * sigmoid(a);
     case GR__MAP_ROUND_BF16: return (double)gr__bf16_to_f32(gr__f32_to_bf16(gr__f64_to_f32_odd(a)));
-    default: return NAN;
+    case GR__MAP_RELU_GRAD: return a > 0 ? b : 0;
+    case GR__MAP_LEAKY_RELU_GRAD: return a > 0 ? b : p0 * b;
+    case GR__MAP_ELU_GRAD: return a > 0 ? b : b * p0 * exp(a);
+    case GR__MAP_GELU_GRAD: return b * (cdf(a) + a * phi(a));
+    case GR__MAP_GELU_TANH_GRAD: return b * gelu_tanh_grad(a);
+    case GR__MAP_SILU_GRAD: return b * sigmoid(a) * (1 + a * (1 - sigmoid(a)));
+    case GR__MAP_SIGMOID_GRAD: return b * a * (1 - a);
+    case GR__MAP_TANH_GRAD: return b * (1 - a * a);
+    case GR__MAP_SOFTPLUS_GRAD: return b * sigmoid(a);
+    case GR__MAP_CLAMP_GRAD: return a >= p0 && a <= p1 ? b : 0;
+    case GR__MAP_ERF_GRAD: return b * 1.12837916709551257390 * exp(-a * a);
+    case GR__MAP_OP_COUNT: break;
     }
-}
-
-double gr__map_scalar(gr__map_op op, double a, double b, double c, double p0, double p1)
-{
-    switch (op) {
-    case GR__MAP_COPY: return a;
-    case GR__MAP_CONST: return p0;
-    case GR__MAP_ADD: return a + b;
-    case GR__MAP_SUB: return a - b;
-    case GR__MAP_MUL: return a * b;
-    case GR__MAP_DIV: return a / b;
-    case GR__MAP_MULADD: return a * b + c;
-    case GR__MAP_ADD_C: return a + p0;
-    case GR__MAP_MUL_C: return a * p0;
-    case GR__MAP_AFFINE: return a * p0 + p1;
-    case GR__MAP_MAX: return isnan(a) || a > b ? a : b;
-    case GR__MAP_MIN: return isnan(a) || a < b ? a : b;
-    case GR__MAP_POW: return pow(a, b);
-    case GR__MAP_POW_C: return pow(a, p0);
-    case GR__MAP_GT: return a > b;
-    case GR__MAP_GE: return a >= b;
-    case GR__MAP_LT: return a < b;
-    case GR__MAP_LE: return a <= b;
-    case GR__MAP_EQ: return a == b;
-    case GR__MAP_NE: return a != b;
-    case GR__MAP_WHERE: return a != 0 ? b : c;
-    case GR__MAP_OP_COUNT: return NAN;
-    default: return op >= GR__MAP_RELU_GRAD ? gradient(op, a, b, p0, p1) : function(op, a, p0, p1);
-    }
+    return NAN;
 }

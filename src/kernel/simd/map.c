@@ -165,7 +165,8 @@ static void store(machine *m, int output)
         for (int64_t i = 0; i < n; i++) d[i] = (result); \
         break;
 
-static void binary(const gr__map_code *code, float *d, const float *ra, const float *rb, const float *rc, int64_t n)
+/* No default: the compiler names an instruction that is missing here. */
+static void apply(const gr__map_code *code, float *d, const float *ra, const float *rb, const float *rc, int64_t n)
 {
     vf p0 = vset(code->p0), p1 = vset(code->p1);
     switch ((gr__map_op)code->op) {
@@ -190,26 +191,6 @@ static void binary(const gr__map_code *code, float *d, const float *ra, const fl
         MAP_CASE(EQ, truth(veq(a, b)))
         MAP_CASE(NE, vset(1) - truth(veq(a, b)))
         MAP_CASE(WHERE, vselect(veq(a, vzero()), c, b))
-        MAP_CASE(RELU_GRAD, vselect(vgt(a, vzero()), b, vzero()))
-        MAP_CASE(LEAKY_RELU_GRAD, vselect(vgt(a, vzero()), b, p0 * b))
-        MAP_CASE(ELU_GRAD, vselect(vgt(a, vzero()), b, b * p0 * vexp_negative(a)))
-        MAP_CASE(GELU_GRAD, map_gelu_grad(a, b))
-        MAP_CASE(GELU_TANH_GRAD, map_gelu_tanh_grad(a, b))
-        MAP_CASE(SILU_GRAD, map_silu_grad(a, b))
-        MAP_CASE(SIGMOID_GRAD, b * a * (vset(1) - a))
-        MAP_CASE(TANH_GRAD, b * (vset(1) - a * a))
-        MAP_CASE(SOFTPLUS_GRAD, b * vsigmoid(a))
-        MAP_CASE(CLAMP_GRAD, vselect(vge(a, p0), vselect(vge(p1, a), b, vzero()), vzero()))
-        MAP_CASE(ERF_GRAD, b * vset(1.1283792f) * vexp_negative(vzero() - a * a))
-    default: break;
-    }
-}
-
-static void unary(const gr__map_code *code, float *d, const float *ra, int64_t n)
-{
-    const float *rb = ra, *rc = ra;
-    vf p0 = vset(code->p0);
-    switch ((gr__map_op)code->op) {
         MAP_CASE(CLAMP, vclamp(a, code->p0, code->p1))
         MAP_CASE(NEG, vset(-0.0f) - a)
         MAP_CASE(ABS, vabs(a))
@@ -223,10 +204,6 @@ static void unary(const gr__map_code *code, float *d, const float *ra, int64_t n
         MAP_CASE(EXP, vexp(a))
         MAP_CASE(LOG, vlog(a))
         MAP_CASE(LOG1P, vlog1p(a))
-    case GR__MAP_SIN: trig(d, ra, n, 0); break;
-    case GR__MAP_COS:
-        trig(d, ra, n, 1);
-        break;
         MAP_CASE(ATAN, vatan(a))
         MAP_CASE(ERF, verf(a))
         MAP_CASE(TANH, vtanh(a))
@@ -239,7 +216,20 @@ static void unary(const gr__map_code *code, float *d, const float *ra, int64_t n
         MAP_CASE(GELU_TANH, map_gelu_tanh(a))
         MAP_CASE(SILU, a * vsigmoid(a))
         MAP_CASE(ROUND_BF16, vround_bf16(a))
-    default: break;
+        MAP_CASE(RELU_GRAD, vselect(vgt(a, vzero()), b, vzero()))
+        MAP_CASE(LEAKY_RELU_GRAD, vselect(vgt(a, vzero()), b, p0 * b))
+        MAP_CASE(ELU_GRAD, vselect(vgt(a, vzero()), b, b * p0 * vexp_negative(a)))
+        MAP_CASE(GELU_GRAD, map_gelu_grad(a, b))
+        MAP_CASE(GELU_TANH_GRAD, map_gelu_tanh_grad(a, b))
+        MAP_CASE(SILU_GRAD, map_silu_grad(a, b))
+        MAP_CASE(SIGMOID_GRAD, b * a * (vset(1) - a))
+        MAP_CASE(TANH_GRAD, b * (vset(1) - a * a))
+        MAP_CASE(SOFTPLUS_GRAD, b * vsigmoid(a))
+        MAP_CASE(CLAMP_GRAD, vselect(vge(a, p0), vselect(vge(p1, a), b, vzero()), vzero()))
+        MAP_CASE(ERF_GRAD, b * vset(1.1283792f) * vexp_negative(vzero() - a * a))
+    case GR__MAP_SIN: trig(d, ra, n, 0); break;
+    case GR__MAP_COS: trig(d, ra, n, 1); break;
+    case GR__MAP_OP_COUNT: break;
     }
 }
 
@@ -265,13 +255,9 @@ static void run_tile(machine *m)
         float *d = i + 1 == map->n_code ? direct_output(m) : NULL;
         if (!d) d = m->tile[c->dst];
         const float *a = m->reg[c->a];
-        if (c->op >= GR__MAP_CLAMP && c->op <= GR__MAP_ROUND_BF16) {
-            unary(c, d, a, n);
-        } else {
-            int args = n_args[c->op];
-            if (args < 1) a = m->tile[c->dst];
-            binary(c, d, a, args > 1 ? m->reg[c->b] : a, args > 2 ? m->reg[c->c] : a, n);
-        }
+        int args = n_args[c->op];
+        if (args < 1) a = m->tile[c->dst];
+        apply(c, d, a, args > 1 ? m->reg[c->b] : a, args > 2 ? m->reg[c->c] : a, n);
         m->reg[c->dst] = d;
     }
     for (int i = 0; i < map->n_outputs; i++) store(m, i);
