@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Each public header compiles alone as C17 and as C++17, each header of src/ alone as C17.
+# Each public header compiles alone as C17 and as C++17, each header of src/ alone as C17; and the example at the top of a
+# public header compiles.
 #
 #   tests/check_headers.sh [SOURCE_DIR]        CC and CXX choose the compilers
 set -euo pipefail
@@ -23,6 +24,26 @@ alone() { # LANGUAGE HEADER: includes it twice, so that the guard is tested too
 }
 export -f alone
 
+# The first indented block of the first comment, within a function; what it takes as given stands before it.
+example() { # HEADER
+    local body
+    body=$(awk '/^ \*   / { print substr($0, 6); found = 1; next } found || /\*\// { exit }' "$1")
+    [ -n "$body" ] || return 0
+    printf '%s\n' '#include <stdio.h>' '#include <gradus/ops.h>' '#include <gradus/plan.h>' "#include <${1#include/}>" \
+        'extern gr_graph *g, *graph;' 'extern gr_store *store;' 'extern gr_value x, labels;' \
+        'extern const char *sample;' 'extern size_t sample_n;' \
+        'void example(void);' 'void example(void)' '{' "#line 1 \"the example of $1\"" "$body" '}' |
+        "$CC" -std=c17 -D_GNU_SOURCE -xc -Wall -Wextra -Werror -Wno-unused -Iinclude -fsyntax-only - ||
+        { echo "the example of $1 does not compile"; return 1; }
+    echo "$1"
+}
+examples=0
+for header in include/gradus/*.h; do
+    said=$(example "$header") || { echo "$said"; exit 1; }
+    [ -z "$said" ] || examples=$((examples + 1))
+done
+[ $examples -gt 10 ] || { echo "$examples examples found: has their form changed?"; exit 1; }
+
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 { # *_tmpl.h and *_<isa>.h are bodies: the header or file that includes them chooses among them
@@ -31,4 +52,4 @@ trap 'rm -f "$list"' EXIT
 } | LC_ALL=C sort > "$list"
 [ -s "$list" ] || { echo "no header found: is this the source tree?"; exit 1; }
 xargs -P "$(nproc)" -L 1 bash -c 'alone "$@"' alone < "$list"
-echo "$(wc -l < "$list") header checks"
+echo "$(wc -l < "$list") header checks, $examples examples"

@@ -3,7 +3,7 @@
  *   gr_model *model;
  *   gr_model_open("runs/demo", &model);
  *   char *text;
- *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text);
+ *   gr_generate(model, "Once upon a time", &(gr_generate_options){.max_tokens = 100}, NULL, NULL, &text, NULL);
  *
  * Families are files of src/model/: gpt (GPT-2), llama, mlp, bert (with RoBERTa and DistilBERT), lenet, resnet, vgg,
  * mobilenet, vit, layers, detector, autoencoder, vae, dcgan, tabular, ctc, clip, dlinear, lstm_forecast, patchtst,

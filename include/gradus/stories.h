@@ -5,7 +5,7 @@
  *   char *text;
  *   size_t n;
  *   if (gr_stories_write(&(gr_stories_options){.language = "both", .bytes = 400000}, &text, &n) == GR_OK) {
- *       ... train on text ...
+ *       // train on text
  *       gr_stories_free(&text);
  *   }
  *   gr_stories_sentence s;
