@@ -93,7 +93,7 @@ typedef struct gr_progress {
 typedef enum gr_run_event {
     GR_EVENT_STEP,       /* after each step */
     GR_EVENT_VALID,      /* after a validation */
-    GR_EVENT_CHECKPOINT, /* one was committed; text: its path */
+    GR_EVENT_CHECKPOINT, /* one was committed; text: the folder of the run */
     GR_EVENT_NOTE        /* text: something that people should read */
 } gr_run_event;
 
