@@ -557,6 +557,24 @@ static void broken_bins_never_crash(void **state)
     gr__free(t);
 }
 
+/* A row without what its kind needs is a sentence, not a call of NULL; and all rows have it. */
+static void rows_of_families_are_whole(void **state)
+{
+    (void)state;
+    for (int i = 0; i < gr__n_families; i++) assert_ok(gr__family_check(gr__families[i], gr__families[i]->kind));
+    gr__family f = gr__family_mlp;
+    gr_model *m = NULL;
+    f.sizes = NULL;
+    assert_fails(gr__model_make(&f, &m), GR_ERR_INTERNAL, "the row of the family 'mlp' has no sizes");
+    f = gr__family_mlp;
+    f.describe = NULL;
+    assert_fails(gr__model_make(&f, &m), GR_ERR_INTERNAL, "the row of the family 'mlp' has no describe");
+    f = gr__family_mf;
+    f.build_rating = NULL;
+    assert_fails(gr__model_make(&f, &m), GR_ERR_INTERNAL, "has no build_rating, nor build_query and build_items");
+    assert_null(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +583,7 @@ int main(void)
         cmocka_unit_test(wrong_tensors_are_named),    cmocka_unit_test(refusals_name_the_key),
         cmocka_unit_test(sections_are_checked),       cmocka_unit_test(mutated_configs_never_crash),
         cmocka_unit_test(broken_weights_never_crash), cmocka_unit_test(broken_bins_never_crash),
+        cmocka_unit_test(rows_of_families_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

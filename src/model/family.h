@@ -168,6 +168,8 @@ typedef struct gr__family {
 #undef GR_X
 extern const gr__family *const gr__families[];
 extern const int gr__n_families;
+/* Whether the row has what a model of this kind needs: GR_ERR_INTERNAL names what it lacks. */
+gr_status gr__family_check(const gr__family *family, gr_model_kind kind);
 /* GR_ERR_CONFIG / GR_ERR_UNSUPPORTED with did-you-mean. */
 gr_status gr__family_find(const char *name, const gr__family **out);
 /* The type that the section 'model' names; 'otherwise' where it names none. */

@@ -16,6 +16,7 @@ enum { MOST_ROWS = 32 };
 
 gr_status gr__model_make(const gr__family *family, gr_model **out)
 {
+    GR_TRY(gr__family_check(family, family->kind));
     gr_model *m = gr__calloc(1, sizeof *m);
     if (!m) return gr__fail_memory("a model", sizeof *m);
     *m = (gr_model){.family = family, .threshold = (double)NAN, .bos = -1, .pad = -1};
@@ -193,6 +194,7 @@ gr_status gr__model_finish(gr_model *m, const gr__facts *facts)
     GR_TRY(copy_numbers(m, &f.mean));
     GR_TRY(copy_numbers(m, &f.std));
     GR_TRY(m->family->finish(m->config, &f));
+    if (m->family->kind_of) GR_TRY(gr__family_check(m->family, m->family->kind_of(m->config)));
     GR_TRY(gr_graph_new(&m->layout));
     build_layout(m);
     return gr_graph_status(m->layout);
