@@ -2,7 +2,7 @@
 """Golden values for tests/test_conv.c: PyTorch's convolutions, poolings, norms of images and interpolations, with the
 gradients of sum(y*r), computed in f64 from f32 operands.
 
-    /opt/peers/torch/bin/python tests/golden/make_conv.py     (torch 2.15)
+    ~/.cache/gradus/peers/bin/python tests/golden/make_conv.py     (torch 2.15)
 
 For each case "<case>/x", "w", "b" (where there are some) and "r", "y", "dx", "dw", "db"; activations are stored channels
 last, weights as PyTorch has them. max_pool has "<case>/arg" as well, batch norm its running statistics."""

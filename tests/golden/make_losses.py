@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden values for tests/test_losses.c: PyTorch's losses with reduction "sum" and their gradients, f64 from f32 operands.
 
-    /opt/peers/torch/bin/python tests/golden/make_losses.py     (torch 2.15)
+    ~/.cache/gradus/peers/bin/python tests/golden/make_losses.py     (torch 2.15)
 
 The file holds the operands under their own names, and for each case "<case>/sum", "<case>/grad" (of the prediction)."""
 import pathlib

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden values for tests/test_optim.c: ten steps of PyTorch's optimisers on three small tensors with fixed gradients.
 
-    /opt/peers/torch/bin/python tests/golden/make_optim.py     (torch 2.15, numpy, safetensors)
+    ~/.cache/gradus/peers/bin/python tests/golden/make_optim.py     (torch 2.15, numpy, safetensors)
 
 All in f64 from f32 starting values, so that the reference carries no rounding of its own. Lion and LAMB follow the
 formulas of their papers; Muon is torch.optim.Muon with its bf16 iteration replaced by the same one in f64.

@@ -2,7 +2,7 @@
 """Golden values for tests/test_rnn.c: PyTorch's LSTM, GRU and RNN with the gradients of sum(y*r) + sum(h_n*rh) (+
 sum(c_n*rc)), computed in f64 from f32 operands.
 
-    /root/.cache/gradus/peers/bin/python tests/golden/make_rnn.py     (torch 2.15)
+    ~/.cache/gradus/peers/bin/python tests/golden/make_rnn.py     (torch 2.15)
 
 For each case "<case>/x", "h0", "c0", the parameters by PyTorch's names, "lengths" (where there are some), "r", "rh", "rc",
 "y", "h_n", "c_n", and "d:<name>" for the gradient of each operand."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden values for tests/test_schedule.c: learning rates of PyTorch's schedulers, f64, one array per case.
 
-    /opt/peers/torch/bin/python tests/golden/make_schedule.py     (torch 2.15)"""
+    ~/.cache/gradus/peers/bin/python tests/golden/make_schedule.py     (torch 2.15)"""
 import pathlib
 import warnings
 
