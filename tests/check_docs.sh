@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the documents say is so: relative links lead somewhere, docs/config.md is what the program says, README.zh.md shows the
-# commands and the code of README.md, and the shell blocks behind <!-- run --> run (with few steps).
+# commands and the code of README.md, what is kept by hand names all there is, and the shell blocks behind <!-- run --> run
+# (with few steps).
 #
 #   tests/check_docs.sh BUILD_DIR [SOURCE_DIR]
 #   tests/check_docs.sh --write-config BUILD_DIR      writes docs/config.md anew
@@ -51,6 +52,34 @@ diff -u "$source/docs/config.md" "$work/config.md" > "$work/diff" || {
 # ---- both languages
 blocks() { awk '/^```/ { inside = !inside; print; next } inside { sub(/ *(#|\/\/) .*/, ""); print }' "$1"; }
 diff <(blocks "$source/README.md") <(blocks "$source/README.zh.md") || wrong "README.md and README.zh.md show different code"
+
+# ---- lists that are kept by hand
+names_all() { # PAGE NAME...
+    local page=$1 name
+    shift
+    for name in "$@"; do grep -qiwF -- "$name" "$source/$page" || wrong "$page does not name $name"; done
+}
+read -ra families <<< "$(sed -n 's/^GR_X(\(.*\))/\1/p' "$source/src/model/families.def" | tr '\n' ' ')"
+names_all include/gradus/model.h "${families[@]}"
+for page in docs/tour.md:src/model src/metric/README.md:src/metric bench/README.md:bench/peers; do
+    case $page in
+    docs/*) pattern='^const gr__family gr__family_|const gr__family gr__family_##' ;;
+    *) pattern=. ;;
+    esac
+    mapfile -t files < <(cd "$source/${page#*:}" && grep -lE "$pattern" ./*.c ./*.py 2> /dev/null | sed 's|.*/||')
+    names_all "${page%:*}" "${files[@]}"
+done
+for page in README.md README.zh.md; do
+    names_all $page "gradus version"
+    while read -r task length batch; do
+        grep -qE "^\| .*\`$task\`.* $length [^|]*\| $batch\b" "$source/$page" || wrong "$page: '$task' trains for $length by $batch"
+    done < <(awk '/train.batch=/ { match($0, /batch=[0-9]+/); batch = substr($0, RSTART + 6, RLENGTH - 6) }
+        /^const gr__task_kind/ { name = ""; epochs = 100; steps = 0 }
+        /^    \.name = / { split($0, part, "\""); name = part[2] }
+        /^    \.epochs = / { epochs = $3 + 0 }
+        /^    \.language = true/ { steps = 2000; batch = 12 }
+        /^};/ && name { print name, steps ? steps : epochs, batch ? batch : 32; name = ""; batch = 0 }' "$source"/src/task/*.c)
+done
 
 # ---- shell blocks
 mkdir "$work/tree"
