@@ -461,6 +461,26 @@ static void simplified(void **state)
     gr_graph_free(&g);
 }
 
+/* What lies between the members of a caller's options says nothing. */
+static void padding_does_not_count(void **state)
+{
+    (void)state;
+    gr_graph *g;
+    assert_ok(gr_graph_new(&g));
+    gr_value x = gr_input(g, "x", GR_F32, 2, (int64_t[]){4, 6});
+    for (int i = 0; i < 2; i++) {
+        gr_matmul_options o;
+        memset(&o, i ? 0xff : 0, sizeof o);
+        o.out_dtype = GR_DTYPE_NONE;
+        o.transpose_a = false;
+        o.transpose_b = true;
+        gr_output(g, "run", (const char *[]){"one", "other"}[i], gr_exp(g, gr_matmul(g, x, x, &o)));
+    }
+    assert_ok(gr__pass_simplify(g));
+    assert_ptr_equal(made_by(g, 0), made_by(g, 1));
+    gr_graph_free(&g);
+}
+
 static void sums_of_pool_gradients(void **state)
 {
     (void)state;
@@ -525,9 +545,16 @@ static void stable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_stay), cmocka_unit_test(values_stay_in_bf16),    cmocka_unit_test(recomputation),
-        cmocka_unit_test(budget),      cmocka_unit_test(side_by_side),           cmocka_unit_test(folded_additions),
-        cmocka_unit_test(simplified),  cmocka_unit_test(sums_of_pool_gradients), cmocka_unit_test(fused),
+        cmocka_unit_test(values_stay),
+        cmocka_unit_test(values_stay_in_bf16),
+        cmocka_unit_test(recomputation),
+        cmocka_unit_test(budget),
+        cmocka_unit_test(side_by_side),
+        cmocka_unit_test(folded_additions),
+        cmocka_unit_test(simplified),
+        cmocka_unit_test(padding_does_not_count),
+        cmocka_unit_test(sums_of_pool_gradients),
+        cmocka_unit_test(fused),
         cmocka_unit_test(stable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

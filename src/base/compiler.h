@@ -35,6 +35,15 @@
 #define GR__UNROLL(n)
 #endif
 
+/* Around structs that are compared byte by byte: padding, whose bytes nobody defines, is an error of the compiler. */
+#if defined(__GNUC__)
+#define GR__NO_PADDING_BEGIN GR__PRAGMA(GCC diagnostic push) GR__PRAGMA(GCC diagnostic error "-Wpadded")
+#define GR__NO_PADDING_END GR__PRAGMA(GCC diagnostic pop)
+#else
+#define GR__NO_PADDING_BEGIN
+#define GR__NO_PADDING_END
+#endif
+
 /* In a loop that waits for another thread. */
 #if defined(__x86_64__)
 #define GR__PAUSE() __builtin_ia32_pause()

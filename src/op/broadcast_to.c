@@ -33,12 +33,23 @@ static bool view(const gr__arg *in, const void *attr, const gr__arg *out, int64_
 static void grad(gr__grad *c) { c->in_grad[0] = gr__unbroadcast(c->g, c->out_grad[0], c->node->in[0]); }
 
 static const gr__case cases[] = {
-    {.name = "row", .n_in = 1, .in = {{1, {5}}}, .attr = &(gr__shape_attr){3, {2, 3, 5}}},
-    {.name = "column", .n_in = 1, .in = {{2, {4, 1}}}, .attr = &(gr__shape_attr){2, {4, 7}}},
-    {.name = "scalar", .n_in = 1, .in = {{0}}, .attr = &(gr__shape_attr){2, {3, 33}}},
-    {.name = "of a view", .n_in = 1, .in = {{3, {3, 1, 5}, .swap_b = 2}}, .attr = &(gr__shape_attr){4, {2, 3, 4, 5}}},
-    {.name = "misfit", .n_in = 1, .in = {{1, {3}}}, .attr = &(gr__shape_attr){2, {3, 4}}, .expect = GR_ERR_SHAPE},
-    {.name = "fewer axes", .n_in = 1, .in = {{2, {1, 3}}}, .attr = &(gr__shape_attr){1, {3}}, .expect = GR_ERR_SHAPE},
+    {.name = "row", .n_in = 1, .in = {{1, {5}}}, .attr = &(gr__shape_attr){.rank = 3, .dim = {2, 3, 5}}},
+    {.name = "column", .n_in = 1, .in = {{2, {4, 1}}}, .attr = &(gr__shape_attr){.rank = 2, .dim = {4, 7}}},
+    {.name = "scalar", .n_in = 1, .in = {{0}}, .attr = &(gr__shape_attr){.rank = 2, .dim = {3, 33}}},
+    {.name = "of a view",
+     .n_in = 1,
+     .in = {{3, {3, 1, 5}, .swap_b = 2}},
+     .attr = &(gr__shape_attr){.rank = 4, .dim = {2, 3, 4, 5}}},
+    {.name = "misfit",
+     .n_in = 1,
+     .in = {{1, {3}}},
+     .attr = &(gr__shape_attr){.rank = 2, .dim = {3, 4}},
+     .expect = GR_ERR_SHAPE},
+    {.name = "fewer axes",
+     .n_in = 1,
+     .in = {{2, {1, 3}}},
+     .attr = &(gr__shape_attr){.rank = 1, .dim = {3}},
+     .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_broadcast_to = {

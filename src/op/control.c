@@ -23,10 +23,12 @@ static gr_status reference(const gr__args *x)
 }
 
 static const gr__case cases[] = {
-    {.name = "learning rate", .attr = &(gr__control_attr){GR_CONTROL_LR, 0}},
-    {.name = "beta 0.9", .attr = &(gr__control_attr){GR_CONTROL_BIAS_CORRECTION, 0.9}},
-    {.name = "beta 0", .attr = &(gr__control_attr){GR_CONTROL_BIAS_CORRECTION, 0}},
-    {.name = "unknown", .attr = &(gr__control_attr){GR_CONTROL_KIND_COUNT, 0}, .expect = GR_ERR_ARGUMENT},
+    {.name = "learning rate", .attr = &(gr__control_attr){.kind = GR_CONTROL_LR, .parameter = 0}},
+    {.name = "beta 0.9", .attr = &(gr__control_attr){.kind = GR_CONTROL_BIAS_CORRECTION, .parameter = 0.9}},
+    {.name = "beta 0", .attr = &(gr__control_attr){.kind = GR_CONTROL_BIAS_CORRECTION, .parameter = 0}},
+    {.name = "unknown",
+     .attr = &(gr__control_attr){.kind = GR_CONTROL_KIND_COUNT, .parameter = 0},
+     .expect = GR_ERR_ARGUMENT},
 };
 
 const gr__op gr__op_control = {
@@ -43,5 +45,5 @@ const gr__op gr__op_control = {
 
 gr_value gr_control(gr_graph *g, gr_control_kind kind, double parameter)
 {
-    return gr__node_add(g, &gr__op_control, NULL, 0, &(gr__control_attr){kind, parameter}, NULL);
+    return gr__node_add(g, &gr__op_control, NULL, 0, &(gr__control_attr){.kind = kind, .parameter = parameter}, NULL);
 }

@@ -21,7 +21,7 @@ static void grad(gr__grad *c)
 {
     gr_graph *g = c->g;
     gr_value table = c->node->in[0];
-    gr__scatter_attr a = {gr_value_dtype(g, table), gr_value_dim(g, table, 0)};
+    gr__scatter_attr a = {.out_dtype = gr_value_dtype(g, table), .v = gr_value_dim(g, table, 0)};
     c->in_grad[0] = gr__node_add(g, &gr__op_scatter_add, (gr_value[]){c->out_grad[0], c->node->in[1]}, 2, &a, NULL);
 }
 

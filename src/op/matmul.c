@@ -1,6 +1,8 @@
 /* a (..., M, K) times b (..., K, N), batch axes broadcast; sums in f32 (f64 for f64). */
 #include "op/op.h"
 
+#include <string.h>
+
 static gr_status infer(gr__infer *c)
 {
     const gr_matmul_options *o = c->attr;
@@ -148,14 +150,25 @@ const gr__op gr__op_matmul = {
     .n_cases = GR__COUNT(cases),
 };
 
+/* Member by member: the padding of the caller's options is nobody's (op/attr.h). */
+static gr_value product(gr_graph *g, const gr_value *in, int n_in, const gr_matmul_options *options)
+{
+    gr_matmul_options o;
+    memset(&o, 0, sizeof o);
+    if (options) {
+        o.out_dtype = options->out_dtype;
+        o.transpose_a = options->transpose_a;
+        o.transpose_b = options->transpose_b;
+    }
+    return gr__node_add(g, &gr__op_matmul, in, n_in, &o, NULL);
+}
+
 gr_value gr_matmul(gr_graph *g, gr_value a, gr_value b, const gr_matmul_options *options)
 {
-    gr_matmul_options o = options ? *options : (gr_matmul_options){0};
-    return gr__node_add(g, &gr__op_matmul, (gr_value[]){a, b}, 2, &o, NULL);
+    return product(g, (gr_value[]){a, b}, 2, options);
 }
 
 gr_value gr_matmul_add(gr_graph *g, gr_value a, gr_value b, gr_value accumulate, const gr_matmul_options *options)
 {
-    gr_matmul_options o = options ? *options : (gr_matmul_options){0};
-    return gr__node_add(g, &gr__op_matmul, (gr_value[]){a, b, accumulate}, 3, &o, NULL);
+    return product(g, (gr_value[]){a, b, accumulate}, 3, options);
 }

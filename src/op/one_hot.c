@@ -26,7 +26,8 @@ static gr_status reference(const gr__args *a)
 }
 
 #define IDS .dtype = GR_I32, .fill = GR__FILL_INDEX
-static const gr__one_hot_attr seven = {GR_F32, 7}, bytes = {GR_U8, 3}, doubles = {GR_F64, 1}, none = {GR_F32, 0};
+static const gr__one_hot_attr seven = {.dtype = GR_F32, .n = 7}, bytes = {.dtype = GR_U8, .n = 3},
+                              doubles = {.dtype = GR_F64, .n = 1}, none = {.dtype = GR_F32, .n = 0};
 static const gr__case cases[] = {
     {.name = "tokens", .n_in = 1, .in = {{2, {3, 4}, IDS, .hi = 7}}, .attr = &seven},
     {.name = "outside", .n_in = 1, .in = {{1, {9}, IDS, .lo = -2, .hi = 5}}, .attr = &bytes},
@@ -52,5 +53,5 @@ const gr__op gr__op_one_hot = {
 
 gr_value gr_one_hot(gr_graph *g, gr_value ids, int64_t n, gr_dtype dtype)
 {
-    return gr__node_add(g, &gr__op_one_hot, &ids, 1, &(gr__one_hot_attr){dtype, n}, NULL);
+    return gr__node_add(g, &gr__op_one_hot, &ids, 1, &(gr__one_hot_attr){.dtype = dtype, .n = n}, NULL);
 }

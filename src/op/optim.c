@@ -126,13 +126,13 @@ static double flops(const gr__args *x) { return 14.0 * (double)gr__arg_count(&x-
     {                                                       \
         2, {3, 19}, .lo = 0.01, .hi = 1, .dtype = GR__STATS \
     }
-static const gr__optim_attr adamw = {GR__OPTIM_ADAMW, 0.9, 0.99, 1e-8, 0.1, 1, false, false},
-                            adam = {GR__OPTIM_ADAMW, 0.8, 0.9, 1e-6, 0.1, 0.5, true, false},
-                            sgd = {GR__OPTIM_SGD, 0.9, 0, 0, 0, 1, false, false},
-                            nesterov = {GR__OPTIM_SGD, 0.9, 0, 0, 0.01, 1, true, true},
-                            rmsprop = {GR__OPTIM_RMSPROP, 0.9, 0.99, 1e-8, 0, 1, false, false},
-                            adagrad = {GR__OPTIM_ADAGRAD, 0, 0, 1e-8, 0, 1, false, false},
-                            lion = {GR__OPTIM_LION, 0.9, 0.99, 0, 0.1, 1, false, false};
+static const gr__optim_attr adamw = {GR__OPTIM_ADAMW, 0, 0.9, 0.99, 1e-8, 0.1, 1, false, false},
+                            adam = {GR__OPTIM_ADAMW, 0, 0.8, 0.9, 1e-6, 0.1, 0.5, true, false},
+                            sgd = {GR__OPTIM_SGD, 0, 0.9, 0, 0, 0, 1, false, false},
+                            nesterov = {GR__OPTIM_SGD, 0, 0.9, 0, 0, 0.01, 1, true, true},
+                            rmsprop = {GR__OPTIM_RMSPROP, 0, 0.9, 0.99, 1e-8, 0, 1, false, false},
+                            adagrad = {GR__OPTIM_ADAGRAD, 0, 0, 0, 1e-8, 0, 1, false, false},
+                            lion = {GR__OPTIM_LION, 0, 0.9, 0.99, 0, 0.1, 1, false, false};
 static const gr__case cases[] = {
     {.name = "adamw",
      .n_in = 8,

@@ -5,12 +5,16 @@
 #include "kernel/optim.h"
 #include "op/op.h"
 
+GR__NO_PADDING_BEGIN
 typedef struct gr__optim_attr {
     gr__optim_kind kind;
+    uint32_t zero; /* in place of padding, as in op/attr.h */
     double beta1, beta2, eps, weight_decay;
     double lr_scale; /* times lr; 1: none */
     bool coupled, nesterov;
+    uint8_t zeros[6];
 } gr__optim_attr;
+GR__NO_PADDING_END
 
 typedef struct gr__optim_operands {
     gr_value p, g;                     /* one shape; g may be bf16 */

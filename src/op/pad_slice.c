@@ -40,11 +40,18 @@ static gr_status reference(const gr__args *x)
 }
 
 static const gr__case cases[] = {
-    {.name = "rows", .n_in = 1, .in = {{2, {3, 5}}}, .attr = &(gr__slice_attr){0, 2, 7}},
-    {.name = "columns", .n_in = 1, .in = {{3, {2, 3, 3}}}, .attr = &(gr__slice_attr){2, 3, 9}},
-    {.name = "one", .n_in = 1, .in = {{1, {1}}}, .attr = &(gr__slice_attr){0, 4, 5}},
-    {.name = "transposed", .n_in = 1, .in = {{2, {7, 5}, .swap_b = 1}}, .attr = &(gr__slice_attr){1, 0, 6}},
-    {.name = "too small", .n_in = 1, .in = {{1, {5}}}, .attr = &(gr__slice_attr){0, 1, 5}, .expect = GR_ERR_SHAPE},
+    {.name = "rows", .n_in = 1, .in = {{2, {3, 5}}}, .attr = &(gr__slice_attr){.axis = 0, .start = 2, .size = 7}},
+    {.name = "columns", .n_in = 1, .in = {{3, {2, 3, 3}}}, .attr = &(gr__slice_attr){.axis = 2, .start = 3, .size = 9}},
+    {.name = "one", .n_in = 1, .in = {{1, {1}}}, .attr = &(gr__slice_attr){.axis = 0, .start = 4, .size = 5}},
+    {.name = "transposed",
+     .n_in = 1,
+     .in = {{2, {7, 5}, .swap_b = 1}},
+     .attr = &(gr__slice_attr){.axis = 1, .start = 0, .size = 6}},
+    {.name = "too small",
+     .n_in = 1,
+     .in = {{1, {5}}},
+     .attr = &(gr__slice_attr){.axis = 0, .start = 1, .size = 5},
+     .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_pad_slice = {
@@ -63,7 +70,7 @@ const gr__op gr__op_pad_slice = {
 
 gr_value gr_pad_slice(gr_graph *g, gr_value x, int axis, int64_t start, int64_t size)
 {
-    gr__slice_attr a = {gr__axis(axis, gr_value_rank(g, x)), start, size};
+    gr__slice_attr a = {.axis = gr__axis(axis, gr_value_rank(g, x)), .start = start, .size = size};
     if (x && start == 0 && a.axis >= 0 && a.axis < gr_value_rank(g, x) && size == gr_value_dim(g, x, a.axis)) return x;
     return gr__node_add(g, &gr__op_pad_slice, &x, 1, &a, NULL);
 }

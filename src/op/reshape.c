@@ -80,11 +80,18 @@ static gr_status reference(const gr__args *a)
 }
 
 static const gr__case cases[] = {
-    {.name = "flat", .n_in = 1, .in = {{3, {2, 3, 4}}}, .attr = &(gr__shape_attr){1, {24}}},
-    {.name = "split", .n_in = 1, .in = {{2, {6, 4}}}, .attr = &(gr__shape_attr){3, {2, -1, 4}}},
+    {.name = "flat", .n_in = 1, .in = {{3, {2, 3, 4}}}, .attr = &(gr__shape_attr){.rank = 1, .dim = {24}}},
+    {.name = "split", .n_in = 1, .in = {{2, {6, 4}}}, .attr = &(gr__shape_attr){.rank = 3, .dim = {2, -1, 4}}},
     {.name = "to scalar", .n_in = 1, .in = {{2, {1, 1}}}, .attr = &(gr__shape_attr){0}},
-    {.name = "transposed", .n_in = 1, .in = {{2, {6, 4}, .swap_b = 1}}, .attr = &(gr__shape_attr){1, {24}}},
-    {.name = "misfit", .n_in = 1, .in = {{1, {5}}}, .attr = &(gr__shape_attr){2, {2, 3}}, .expect = GR_ERR_SHAPE},
+    {.name = "transposed",
+     .n_in = 1,
+     .in = {{2, {6, 4}, .swap_b = 1}},
+     .attr = &(gr__shape_attr){.rank = 1, .dim = {24}}},
+    {.name = "misfit",
+     .n_in = 1,
+     .in = {{1, {5}}},
+     .attr = &(gr__shape_attr){.rank = 2, .dim = {2, 3}},
+     .expect = GR_ERR_SHAPE},
 };
 
 const gr__op gr__op_reshape = {

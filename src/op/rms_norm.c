@@ -47,7 +47,7 @@ static gr_status reference(const gr__args *a)
 
 static double flops(const gr__args *a) { return 5.0 * (double)gr__arg_count(&a->in[0]); }
 
-static const gr__norm_attr eps = {GR_DTYPE_NONE, 1e-5};
+static const gr__norm_attr eps = {.eps = 1e-5};
 static const gr__case cases[] = {
     {.name = "rows", .n_in = 2, .in = {{3, {2, 3, 16}}, {1, {16}}}, .attr = &eps},
     {.name = "odd", .n_in = 2, .in = {{2, {5, 37}}, {1, {37}}}, .attr = &eps},
@@ -81,6 +81,6 @@ const gr__op gr__op_rms_norm = {
 
 gr_value gr_rms_norm(gr_graph *g, gr_value x, gr_value gamma, double epsilon)
 {
-    gr__norm_attr a = {GR_DTYPE_NONE, epsilon != 0 ? epsilon : 1e-5};
+    gr__norm_attr a = {.eps = epsilon != 0 ? epsilon : 1e-5};
     return gr__node_add(g, &gr__op_rms_norm, (gr_value[]){x, gamma}, 2, &a, NULL);
 }

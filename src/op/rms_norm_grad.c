@@ -54,7 +54,7 @@ static gr_status reference(const gr__args *a)
 static double flops(const gr__args *a) { return 10.0 * (double)gr__arg_count(&a->in[0]); }
 
 #define RSTD .lo = 0.5, .hi = 2, .dtype = GR__STATS
-static const gr__norm_attr eps = {GR_DTYPE_NONE, 1e-5};
+static const gr__norm_attr eps = {.eps = 1e-5};
 static const gr__case cases[] = {
     {.name = "rows", .n_in = 4, .in = {{3, {2, 3, 16}}, {1, {16}}, {2, {2, 3}, RSTD}, {3, {2, 3, 16}}}, .attr = &eps},
     {.name = "add",

@@ -68,7 +68,7 @@ static gr_status reference(const gr__args *x)
 static double flops(const gr__args *x) { return (double)gr__arg_count(&x->in[0]); }
 
 #define IDS .dtype = GR_I32, .fill = GR__FILL_INDEX
-static const gr__scatter_attr rows7 = {GR_DTYPE_NONE, 7}, rows3 = {GR_DTYPE_NONE, 3}, none = {GR_DTYPE_NONE, 0};
+static const gr__scatter_attr rows7 = {.v = 7}, rows3 = {.v = 3}, none = {.v = 0};
 static const gr__case cases[] = {
     {.name = "tokens", .n_in = 2, .in = {{3, {3, 4, 5}}, {2, {3, 4}, IDS, .hi = 7}}, .attr = &rows7},
     {.name = "repeated", .n_in = 2, .in = {{2, {33, 3}}, {1, {33}, IDS, .hi = 3}}, .attr = &rows3},
@@ -99,6 +99,6 @@ const gr__op gr__op_scatter_add = {
 
 gr_value gr_scatter_add(gr_graph *g, gr_value dy, gr_value ids, int64_t v, gr_value accumulate)
 {
-    gr__scatter_attr a = {GR_DTYPE_NONE, v};
+    gr__scatter_attr a = {.v = v};
     return gr__node_add(g, &gr__op_scatter_add, (gr_value[]){dy, ids, accumulate}, accumulate ? 3 : 2, &a, NULL);
 }
