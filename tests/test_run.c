@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "gradus/stories.h"
 #include "gradus/text.h"
+#include "gradus/tools.h"
 #include "gradus/train.h"
 
 #include <errno.h>
@@ -178,6 +179,48 @@ static void learns_text(void **state)
         char path[4300];
         snprintf(path, sizeof path, "%s/%s", out, files[i]);
         if (!gr__file_exists(path)) fail_msg("no %s", files[i]);
+    }
+}
+
+/* What a tokenizer does not know is no text less: the bits are those of the bytes that were there. */
+static void bits_are_of_the_source(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"tokenizer.type=char", "tokenizer.type=word"};
+    static const char *const source[] = {"\xE3\x81\x82\xE3\x81\x84 \xE3\x81\x86\xE3\x81\x88",
+                                         "  \xE3\x81\x82\xE3\x81\x84   The  \xE3\x81\x86"};
+    static const int64_t behind_first[] = {10, 11};
+    for (int i = 0; i < 2; i++) {
+        settings s = {.n = 0};
+        watch w = {.steps = 0};
+        gr_model *m;
+        gr_lm_score a, b;
+        const char *out = sub("bits"), *const more[] = {types[i], "train.steps=1", NULL};
+        const char *text = test_write(folder, "other.txt", source[i], strlen(source[i]));
+        add(&s, tiny_gpt);
+        add(&s, more);
+        assert_ok(go(NULL, &s, out, &w));
+        assert_ok(gr_model_open(out, &m));
+        assert_ok(gr_model_score_text(m, text, NULL, &a));
+        assert_int_equal(a.bytes, behind_first[i]);
+        double bits = a.loss * (double)a.tokens / log(2) / (double)behind_first[i];
+        assert_true(fabs(a.bits_per_byte - bits) < 1e-9);
+        int32_t unk = gr_tokenizer_special_ids(gr_model_tokenizer(m)).unk;
+        assert_ok(gr_model_score(m, (const int32_t[]){0, unk, 1}, 3, NULL, &b));
+        assert_true(isnan(b.bits_per_byte) && b.bytes == 0 && b.loss > 0);
+        assert_ok(gr_model_score(m, (const int32_t[]){unk, 3, 4}, 3, NULL, &b)); /* the first is not scored */
+        assert_true(b.bits_per_byte > 0 && b.bytes > 0);
+        gr_model_free(&m);
+        gr_run *run;
+        char setting[4300];
+        snprintf(setting, sizeof setting, "data.valid_source=%s", text);
+        s.set[s.n++] = setting;
+        assert_ok(open_run(NULL, &s, out, &run));
+        gr_metric metric[8];
+        int n;
+        assert_ok(gr_run_evaluate(run, metric, 8, &n));
+        assert_true(fabs(value_of(metric, n, "bits_per_byte") - a.bits_per_byte) < 1e-4 * a.bits_per_byte);
+        gr_run_close(&run);
     }
 }
 
@@ -889,6 +932,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_as_told), /* first: nothing is left over from others */
         cmocka_unit_test(learns_text),
+        cmocka_unit_test(bits_are_of_the_source),
         cmocka_unit_test(learns_table),
         cmocka_unit_test(resumes_text),
         {.name = "resumes_text in bf16", .test_func = resumes_text, .initial_state = (void *)tiny_gpt},

@@ -172,11 +172,14 @@ typedef struct gr_eval_options {
 } gr_eval_options;
 typedef struct gr_lm_score {
     double loss; /* mean negative log-likelihood of a token, natural log */
-    double perplexity, bits_per_byte;
-    int64_t tokens, bytes;
+    double perplexity;
+    double bits_per_byte; /* NaN where 'bytes' is 0 */
+    int64_t tokens;
+    int64_t bytes; /* of the text that the tokens stand for; 0: not known */
 } gr_lm_score;
-/* Mean over all tokens of the array but the first, in windows of the context side by side; 'bytes' of the text that
- * they stand for come from the tokenizer. */
+/* Mean over all tokens of the array but the first, in windows of the context side by side. 'bytes' come from the tokenizer;
+ * they are not known of a model without one, and where an id stands for what its vocabulary does not have (<unk>):
+ * gr_model_score_text() (gradus/tools.h) knows them. */
 GR_API gr_status gr_model_score(gr_model *model, const int32_t *ids, int64_t n, const gr_eval_options *options,
                                 gr_lm_score *out);
 /* Logits of a batch of ids (B, T) into the caller's f32 (B, T, V). */

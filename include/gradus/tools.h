@@ -123,7 +123,8 @@ GR_API gr_status gr_run_duplicates(const gr_run *run, int64_t *n);
 /* ---- models and tensors ---------------------------------------------------------------- */
 
 /* gr_model_score() on the text at 'path' (a file or a folder, read as training does; several documents are parted by the
- * end-of-text token). options may be NULL. GR_ERR_DATA where the model has no tokenizer or the text is too short. */
+ * end-of-text token). 'bytes' are those of the text itself behind its first token, also where the tokenizer lost some.
+ * options may be NULL. GR_ERR_DATA where the model has no tokenizer or the text is too short. */
 GR_API gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_options *options,
                                      gr_lm_score *out);
 

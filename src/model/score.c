@@ -2,6 +2,7 @@
 #include "gradus/ops.h"
 #include "gradus/plan.h"
 #include "model/family.h"
+#include "text/pieces.h"
 
 #include <math.h>
 #include <string.h>
@@ -69,6 +70,16 @@ static gr_status score_run(bench *b, const int32_t *ids, int64_t n, int64_t batc
     return GR_OK;
 }
 
+/* 0: not known. */
+static gr_status bytes_of(const gr_model *m, const int32_t *ids, int64_t n, uint64_t *bytes)
+{
+    *bytes = 0;
+    if (!m->tokenizer) return GR_OK;
+    for (int64_t i = 0; i < n; i++)
+        if (gr__is_unknown(m->tokenizer, ids[i])) return GR_OK;
+    return gr_tokenizer_text_size(m->tokenizer, ids, (size_t)n, GR_DECODE_BYTES | GR_DECODE_CONTINUE, bytes);
+}
+
 gr_status gr_model_score(gr_model *m, const int32_t *ids, int64_t n, const gr_eval_options *options, gr_lm_score *out)
 {
     gr_eval_options o = options ? *options : (gr_eval_options){0};
@@ -85,9 +96,7 @@ gr_status gr_model_score(gr_model *m, const int32_t *ids, int64_t n, const gr_ev
     gr_lm_score s = {.tokens = n - 1};
     uint64_t bytes = 0;
     double sum = 0;
-    if (m->tokenizer)
-        GR_TRY(gr_tokenizer_text_size(m->tokenizer, ids + 1, (size_t)(n - 1), GR_DECODE_BYTES | GR_DECODE_CONTINUE,
-                                      &bytes));
+    GR_TRY(bytes_of(m, ids + 1, n - 1, &bytes));
     bench b = {0};
     gr_status status = score_new(m, batch, time, o.bf16, &b);
     if (status == GR_OK) status = score_run(&b, ids, n, batch, time, &sum);
@@ -96,7 +105,7 @@ gr_status gr_model_score(gr_model *m, const int32_t *ids, int64_t n, const gr_ev
     s.bytes = (int64_t)bytes;
     s.loss = sum / (double)s.tokens;
     s.perplexity = exp(s.loss);
-    s.bits_per_byte = bytes ? sum / LN2 / (double)bytes : 0;
+    s.bits_per_byte = bytes ? sum / LN2 / (double)bytes : NAN;
     *out = s;
     return GR_OK;
 }

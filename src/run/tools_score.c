@@ -5,6 +5,7 @@
 #include "format/safetensors.h"
 #include "text/pieces.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct gr__joined {
@@ -21,12 +22,20 @@ static gr_status take_ids(void *user, const int32_t *id, size_t n)
     return GR_OK;
 }
 
+/* What a tokenizer loses (<unk>, blanks, capitals) is part of the text that the model was asked for. */
+static void take_bytes(const gr_tokenizer *tok, const gr__corpus *c, int32_t first, gr_lm_score *s)
+{
+    s->bytes = (int64_t)(c->bytes - gr__first_bytes(tok, c->document[0].text, c->document[0].n, first));
+    s->bits_per_byte = s->bytes ? s->loss * (double)s->tokens / log(2) / (double)s->bytes : NAN;
+}
+
 gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_options *options, gr_lm_score *out)
 {
     GR_FAIL_IF(!model || !path || !out, GR_ERR_ARGUMENT, "gr_model_score_text: an argument is NULL");
     const gr_tokenizer *tok = gr_model_tokenizer(model);
     gr__corpus c = {0};
     gr__joined all = {0};
+    gr_lm_score score;
     gr_status status = GR_OK;
     GR_FAIL_IF(!tok, GR_ERR_DATA, "the model has no tokenizer, so it cannot read text");
     bool any = gr_tokenizer_type_of(tok) == GR_TOKENIZER_BYTE;
@@ -36,7 +45,10 @@ gr_status gr_model_score_text(gr_model *model, const char *path, const gr_eval_o
         status =
             gr__fail(GR_ERR_DATA, "'%s' is too short to be scored: %zu tokens, at least 2 are needed", path, all.n);
     else
-        status = gr_model_score(model, all.id, (int64_t)all.n, options, out);
+        status = gr_model_score(model, all.id, (int64_t)all.n, options, &score);
+    if (status != GR_OK) goto done;
+    take_bytes(tok, &c, all.id[0], &score);
+    *out = score;
 done:
     gr__free(all.id);
     gr__corpus_release(&c);

@@ -128,17 +128,27 @@ static gr_status encode_split(gr__text_task *t, const gr__task_in *in, int split
     return gr__tokens_open(path, false, &t->tokens[split]);
 }
 
+/* As gr_model_score_text() has it: of the text itself, behind its first token, which nothing foretells. */
+static double bytes_per_token(const gr__text_task *t, const gr__parts *parts)
+{
+    const gr__tokens *tokens = &t->tokens[1];
+    if (tokens->n < 2) return 1;
+    gr_text_source d = parts->valid[0];
+    size_t first = gr__first_bytes(t->base.model->tokenizer, d.text, d.n, gr__tokens_at(tokens, 0));
+    return (double)(parts->valid_bytes - first) / (double)(tokens->n - 1);
+}
+
 static gr_status tokenise(gr__text_task *t, const gr__task_in *in, const gr__parts *parts)
 {
     for (int split = 0; split < 2; split++) {
         gr__ids ids = {0};
         gr_status status = encode_split(t, in, split, split ? parts->valid : parts->train,
                                         split ? parts->n_valid : parts->n_train, &ids);
-        if (split) t->bytes_per_token = ids.n ? (double)parts->valid_bytes / (double)ids.n : 1;
         gr__token_writer_drop(&ids.shard);
         gr__free(ids.id);
         GR_TRY(status);
     }
+    t->bytes_per_token = bytes_per_token(t, parts);
     return GR_OK;
 }
 

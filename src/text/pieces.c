@@ -149,3 +149,37 @@ gr_status gr__encode_documents(const gr_tokenizer *tok, const gr_text_source *do
     }
     return GR_OK;
 }
+
+/* ---- bytes of the source ---- */
+
+bool gr__is_unknown(const gr_tokenizer *tok, int32_t id)
+{
+    return id >= 0 && id == tok->model_unk && id != tok->special.eos && id != tok->special.bos;
+}
+
+/* Where the first word that is no blank ends. */
+static size_t first_word_end(const char *text, size_t n)
+{
+    bool any = false;
+    for (size_t at = 0, length; at < n; at += length) {
+        uint32_t code;
+        bool good = gr__utf8_next(text + at, n - at, &code, &length) == GR__UTF8_GOOD;
+        bool blank = good && gr__utf8_is_space(code), sign = good && gr__is_punctuation(code);
+        if (any && (blank || sign)) return at;
+        if (sign) return at + length;
+        any |= !blank;
+    }
+    return n;
+}
+
+size_t gr__first_bytes(const gr_tokenizer *tok, const char *text, size_t n, int32_t id)
+{
+    uint64_t bytes = 0;
+    uint32_t code;
+    size_t length = 0;
+    if (!gr__is_unknown(tok, id))
+        return gr_tokenizer_text_size(tok, &id, 1, GR_DECODE_BYTES, &bytes) == GR_OK ? (size_t)GR__MIN(bytes, n) : 0;
+    if (tok->inside) return first_word_end(text, n);
+    if (n > 0) gr__utf8_next(text, n, &code, &length);
+    return length;
+}

@@ -14,4 +14,9 @@ typedef gr_status gr__ids_fn(void *user, const int32_t *ids, size_t n);
 gr_status gr__encode_documents(const gr_tokenizer *tok, const gr_text_source *document, size_t n, gr__ids_fn *fn,
                                void *user);
 
+/* Whether the id is the model's own for what is not in its vocabulary: the size of what that was is not known. */
+bool gr__is_unknown(const gr_tokenizer *tok, int32_t id);
+/* Bytes of a text that its first id stands for; an unknown one stands for a character, or WordPiece's for a word. */
+size_t gr__first_bytes(const gr_tokenizer *tok, const char *text, size_t n, int32_t id);
+
 #endif
