@@ -536,6 +536,39 @@ static void changed_configuration(void **state)
     gr_run_close(&run);
 }
 
+/* A corpus of the same size with other text in it, and a checkpoint that has no fingerprint. */
+static void changed_corpus(void **state)
+{
+    (void)state;
+    static const char note[] = "data for training: as many samples, but others";
+    settings s = {.n = 0};
+    watch w = {.stop_after = 4};
+    gr_run *run;
+    static char text[2400];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = "abc \n"[i * i % 11 % 5];
+    const char *out = sub("changed-corpus"), *source = test_write(folder, "corpus.txt", text, sizeof text);
+    add(&s, tiny_gpt);
+    assert_fails(go(source, &s, out, &w), GR_ERR_STOPPED, NULL);
+    assert_ok(open_run(source, &s, out, &run));
+    assert_null(gr_run_change(run, 0));
+    gr_run_close(&run);
+    text[7] = text[7] == 'a' ? 'b' : 'a';
+    test_write(folder, "corpus.txt", text, sizeof text);
+    assert_ok(open_run(source, &s, out, &run));
+    assert_string_equal(gr_run_change(run, 0), note);
+    assert_null(gr_run_change(run, 1));
+    gr_run_close(&run);
+    size_t n;
+    char *manifest = read_all(out, "checkpoints/step-00000004.json", &n), *key = strstr(manifest, "\"data\"");
+    assert_non_null(key);
+    key[1] = 'x';
+    test_write(out, "checkpoints/step-00000004.json", manifest, n);
+    gr_text_free(manifest);
+    assert_ok(open_run(source, &s, out, &run));
+    assert_null(gr_run_change(run, 0));
+    gr_run_close(&run);
+}
+
 /* A second run in the same folder, what a killed writer left, and a tokenizer of a run that made no checkpoint. */
 static void folder_in_use(void **state)
 {
@@ -942,6 +975,7 @@ int main(void)
         cmocka_unit_test(killed),
         cmocka_unit_test(broken_checkpoint),
         cmocka_unit_test(changed_configuration),
+        cmocka_unit_test(changed_corpus),
         cmocka_unit_test(folder_in_use),
         cmocka_unit_test(left_by_others),
         cmocka_unit_test(folder_moves),

@@ -103,6 +103,7 @@ static gr_status parse(const char *path, bool verify, gr__tokens *t)
     t->n = (int64_t)n;
     t->vocab = (int64_t)vocab;
     t->tokenizer = get(h + 32, 8);
+    t->fingerprint = get(h + 40, 8);
     if (width == 2)
         t->u16 = (const uint16_t *)(const void *)(h + HEADER_BYTES);
     else

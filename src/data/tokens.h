@@ -16,6 +16,7 @@ typedef struct gr__tokens {
     const uint32_t *u32;
     int64_t n, vocab;
     uint64_t tokenizer;
+    uint64_t fingerprint; /* of the ids: the first bytes of their checksum */
 } gr__tokens;
 
 /* Writes ids below vocab as they come, atomically: open, add, add, ..., commit. */

@@ -73,7 +73,10 @@ static gr_status write_manifest(gr_run *run, const gr__named_tensor *t, size_t n
     GR_TRY_DONE(gr__str_check(&config));
     gr__str_add(&s, "{\"format\": 1, \"version\": \"" GR_VERSION "\", ");
     add_position(&s, &run->at);
-    gr__str_printf(&s, ", \"samples\": %lld, \"config\": ", (long long)run->task->samples[0]);
+    gr__str_printf(&s, ", \"samples\": %lld, ", (long long)run->task->samples[0]);
+    if (run->task->fingerprint)
+        gr__str_printf(&s, "\"data\": \"%016llx\", ", (unsigned long long)run->task->fingerprint);
+    gr__str_add(&s, "\"config\": ");
     gr__json_add_string(&s, gr__str_get(&config), config.n);
     gr__str_clear(&config);
     gr__model_put_config(run->task->model, &config);
@@ -285,11 +288,23 @@ static gr_status compare(gr_run *run, const gr__conf *now, const gr__conf *befor
     return GR_OK;
 }
 
+/* As many samples may still be others; checkpoints of before there were fingerprints say nothing. */
+static gr_status note_data(gr_run *run, gr__json root)
+{
+    const char *before;
+    size_t n;
+    char now[17];
+    snprintf(now, sizeof now, "%016llx", (unsigned long long)run->task->fingerprint);
+    if (!run->task->fingerprint || !gr__json_string(gr__json_get(root, "data"), &before, &n)) return GR_OK;
+    return strcmp(before, now) == 0 ? GR_OK : add_change(run, "data for training: as many samples, but others");
+}
+
 /* The same path may hold other data by now. */
 static gr_status note_samples(gr_run *run, gr__json root)
 {
     int64_t before, now = run->task->samples[0];
-    if (!gr__json_int(gr__json_get(root, "samples"), &before) || before == now) return GR_OK;
+    if (!gr__json_int(gr__json_get(root, "samples"), &before)) return GR_OK;
+    if (before == now) return note_data(run, root);
     char *line = gr__arena_printf(&run->arena, "samples for training: %lld -> %lld", (long long)before, (long long)now);
     return line ? add_change(run, line) : gr__fail_memory("a note", 64);
 }

@@ -75,7 +75,9 @@ struct gr__task {
     gr_model *model;
     int64_t samples[2]; /* per epoch, of each split */
     double units_per_sample;
-    int64_t units[2];   /* size of the data */
+    int64_t units[2]; /* size of the data */
+    uint64_t
+        fingerprint;    /* equal for the same data for training, so that going on with other data is told; 0: unknown */
     gr__rival rival;    /* of the graph that 'build' made last */
     const char *report; /* lines for people about the data, in the arena; NULL: none */
 };

@@ -226,6 +226,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     base->samples[1] = t->tokens[1].n > 1 ? (t->tokens[1].n - 2) / t->time + 1 : 0;
     base->units_per_sample = (double)t->time;
     for (int i = 0; i < 2; i++) base->units[i] = t->tokens[i].n;
+    base->fingerprint = t->tokens[0].fingerprint;
 done:
     gr_tokenizer_close(&tok);
     gr__corpus_release(&train);
