@@ -432,6 +432,14 @@ static void folders(void **state)
     gr__free(link);
     gr__free(loop);
     gr__free(in);
+    char *fifo = gr__path_join(dir, "pipe"), *nothing = gr__path_join(dir, "b/nothing");
+    assert_int_equal(mkfifo(fifo, 0600) | symlink("no file", nothing), 0);
+    assert_ok(gr__dir_tree_read(dir, &tree)); /* all is in one of the lists */
+    assert_true(tree.links.n == 2 && strcmp(tree.links.item[1], "b/nothing") == 0);
+    assert_true(tree.others.n == 1 && strcmp(tree.others.item[0], "pipe") == 0);
+    gr__dir_tree_release(&tree);
+    gr__free(fifo);
+    gr__free(nothing);
     assert_true(gr__path_is_base("a..b") && !gr__path_is_base("..") && !gr__path_is_base("a/b") &&
                 !gr__path_is_base(""));
     test_rmtree(outside);

@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -612,6 +613,38 @@ static void note_line(void *user, gr_log_level level, const char *line)
     snprintf(user, 300, "%.299s", line);
 }
 
+/* Texts of a folder that cannot be read are named, and end the opening unless they are to be left out. */
+static void unreadable_texts(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"gone.txt", "pipe.md"}, *const why[] = {"a link to nothing", "no regular file"};
+    char dir[4200], path[4300], said[300] = "";
+    snprintf(dir, sizeof dir, "%s", sub("texts"));
+    assert_ok(gr__dir_make(dir));
+    test_write(dir, "a.txt", stories, stories_bytes);
+    snprintf(path, sizeof path, "%s/folder", dir);
+    assert_int_equal(symlink("..", path), 0);
+    gr_set_log(note_line, said, GR_LOG_WARNING);
+    for (int i = 0; i < 2; i++) {
+        settings s = {.n = 0}, skip = {.n = 0};
+        const char *const more[] = {"data.skip_bad=true", NULL};
+        gr_run *run;
+        add(&s, tiny_gpt);
+        add(&skip, tiny_gpt);
+        add(&skip, more);
+        snprintf(path, sizeof path, "%s/%s", dir, bad[i]);
+        assert_int_equal(i ? mkfifo(path, 0600) : symlink("no file", path), 0);
+        assert_fails(open_run(dir, &s, NULL, &run), GR_ERR_DATA, why[i]);
+        assert_non_null(strstr(said, "folder' is a link to a folder, which is not followed"));
+        assert_ok(open_run(dir, &skip, NULL, &run));
+        gr_run_close(&run);
+        assert_true(strstr(said, "left out: ") && strstr(said, bad[i]));
+        assert_ok(gr__file_remove(path));
+        said[0] = 0;
+    }
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+}
+
 /* What writers that were killed left is removed, the user's own files are not; a log that lost its end goes on in whole lines. */
 static void left_by_others(void **state)
 {
@@ -977,6 +1010,7 @@ int main(void)
         cmocka_unit_test(changed_configuration),
         cmocka_unit_test(changed_corpus),
         cmocka_unit_test(folder_in_use),
+        cmocka_unit_test(unreadable_texts),
         cmocka_unit_test(left_by_others),
         cmocka_unit_test(folder_moves),
         cmocka_unit_test(type_stays),

@@ -83,6 +83,7 @@ typedef struct gr__names {
 typedef struct gr__dir_tree {
     gr__names files, folders; /* folders[0] is "", 'path' itself */
     gr__names links;          /* to folders, which are not followed (they could go round for ever), and to nothing */
+    gr__names others;         /* pipes, devices, sockets */
 } gr__dir_tree;
 gr_status gr__dir_tree_read(const char *path, gr__dir_tree *out);
 void gr__dir_tree_release(gr__dir_tree *tree); /* also one that is all 0 */

@@ -138,7 +138,7 @@ static size_t depth_of(const char *relative)
     return depth;
 }
 
-typedef enum found { NOTHING, FILE_HERE, FOLDER_HERE, LINK_HERE } found;
+typedef enum found { NOTHING, FILE_HERE, FOLDER_HERE, LINK_HERE, OTHER_HERE } found;
 
 /* Links to files inside the root are files, with 'all_links' all to files; links to folders are not followed (they could go
  * round for ever). */
@@ -159,18 +159,20 @@ static gr_status look_at(const walk *w, const char *full, found *out)
         *out = w->recursive ? FOLDER_HERE : FILE_HERE;
     else if (S_ISREG(info.st_mode) || !w->recursive)
         *out = FILE_HERE;
+    else if (w->all_links)
+        *out = OTHER_HERE;
     return GR_OK;
 }
 
 static gr_status visit(walk *w, const char *folder, const char *name)
 {
-    gr__names *const lists[] = {NULL, &w->tree.files, &w->tree.folders, &w->tree.links};
+    gr__names *const lists[] = {NULL, &w->tree.files, &w->tree.folders, &w->tree.links, &w->tree.others};
     found what = NOTHING;
     char *relative = *folder ? gr__path_join(folder, name) : gr__strdup(name);
     char *full = relative ? gr__path_join(w->root, relative) : NULL;
     gr_status status = full ? look_at(w, full, &what) : gr__fail_memory("a file name", strlen(name));
     if (status == GR_OK && what != NOTHING) {
-        size_t n = w->tree.files.n + w->tree.folders.n + w->tree.links.n;
+        size_t n = w->tree.files.n + w->tree.folders.n + w->tree.links.n + w->tree.others.n;
         if (n >= GR__LIMIT_FOLDER_ENTRIES || depth_of(relative) > GR__LIMIT_FOLDER_DEPTH)
             status = gr__fail(GR_ERR_LIMIT, "cannot list '%s': too many or too deeply nested entries at '%s'", w->root,
                               relative);
@@ -223,6 +225,7 @@ static gr_status walk_all(const char *path, bool recursive, bool all_links, gr__
     sort(&w->tree.files);
     sort(&w->tree.folders);
     sort(&w->tree.links);
+    sort(&w->tree.others);
     if (status == GR_OK)
         *out = w->tree;
     else
@@ -249,6 +252,7 @@ void gr__dir_tree_release(gr__dir_tree *tree)
     gr__names_free(tree->files.item, tree->files.n);
     gr__names_free(tree->folders.item, tree->folders.n);
     gr__names_free(tree->links.item, tree->links.n);
+    gr__names_free(tree->others.item, tree->others.n);
     *tree = (gr__dir_tree){0};
 }
 

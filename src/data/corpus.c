@@ -81,26 +81,43 @@ static gr_status add_file(gr__corpus *c, const char *path, bool any_bytes, bool 
 
 static bool is_text_name(const char *name) { return gr__str_ends(name, ".txt") || gr__str_ends(name, ".md"); }
 
+/* An entry that is no file, though its name says text. */
+static gr_status refuse(const char *path, bool link)
+{
+    bool folder = link && gr__file_is_dir(path);
+    if (folder) gr__log(GR_LOG_WARNING, "'%s' is a link to a folder, which is not followed", path);
+    GR_FAIL_IF(!folder && is_text_name(path), GR_ERR_DATA,
+               "'%s' cannot be read: it is %s; remove it, or set data.skip_bad=true", path,
+               link ? "a link to nothing" : "no regular file");
+    return GR_OK;
+}
+
+typedef enum entry { FILES, LINKS, OTHERS } entry;
+
+static gr_status add_entry(gr__corpus *c, const char *folder, const char *name, entry what, gr__corpus_options o)
+{
+    char *path = gr__path_join(folder, name);
+    if (!path) return gr__fail_memory("a path", strlen(name));
+    gr_status status = what != FILES        ? refuse(path, what == LINKS)
+                       : is_text_name(name) ? add_file(c, path, o.any_bytes, false)
+                                            : GR_OK;
+    gr__free(path);
+    bool bad = (status == GR_ERR_DATA || status == GR_ERR_IO) && o.skip_bad;
+    if (bad) gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+    if (bad || (status == GR_OK && (what != FILES || !is_text_name(name)))) c->skipped++;
+    return bad ? GR_OK : status;
+}
+
 static gr_status add_folder(gr__corpus *c, const char *path, gr__corpus_options o)
 {
-    char **names;
-    size_t n;
-    GR_TRY(gr__dir_list(path, true, &names, &n));
+    gr__dir_tree tree;
+    GR_TRY(gr__dir_tree_read(path, &tree));
+    const gr__names *lists[] = {[FILES] = &tree.files, [LINKS] = &tree.links, [OTHERS] = &tree.others};
     gr_status status = GR_OK;
-    for (size_t i = 0; i < n && status == GR_OK; i++) {
-        if (!is_text_name(names[i])) {
-            c->skipped++;
-            continue;
-        }
-        char *full = gr__path_join(path, names[i]);
-        status = full ? add_file(c, full, o.any_bytes, false) : gr__fail_memory("a path", strlen(names[i]));
-        gr__free(full);
-        if (status != GR_ERR_DATA || !o.skip_bad) continue;
-        gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
-        c->skipped++;
-        status = GR_OK;
-    }
-    gr__names_free(names, n);
+    for (entry what = FILES; what <= OTHERS; what++)
+        for (size_t i = 0; i < lists[what]->n && status == GR_OK; i++)
+            status = add_entry(c, path, lists[what]->item[i], what, o);
+    gr__dir_tree_release(&tree);
     return status;
 }
 

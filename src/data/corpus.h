@@ -1,5 +1,5 @@
 /* Documents of text: one file, or every .txt and .md below a folder in the order of their paths (a document = a file).
- * Hidden files and files of other kinds are left out and counted. Large files are mapped, not read: they need not fit into
+ * Hidden files and files of other kinds are left out and counted; links to files are files. Large files are mapped, not read: they need not fit into
  * memory. */
 #ifndef GR__CORPUS_H
 #define GR__CORPUS_H
@@ -20,11 +20,12 @@ typedef struct gr__corpus {
 
 typedef struct gr__corpus_options {
     bool any_bytes; /* texts need not be UTF-8 without NUL bytes */
-    bool skip_bad;  /* of a folder: such texts are left out, with a warning */
+    bool skip_bad;  /* of a folder: others, and what cannot be read, are left out, with a warning */
 } gr__corpus_options;
 
 /* path: a file of any name, or a folder.
- * Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA (file and offset of invalid UTF-8; nothing to read), GR_ERR_MEMORY. */
+ * Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA (file and offset of invalid UTF-8; a link to nothing, or
+ *         no file, with the name of a text; nothing to read), GR_ERR_MEMORY. */
 gr_status gr__corpus_read(const char *path, gr__corpus_options o, gr__corpus *out);
 /* Takes a text over as the only document, also when it fails. GR_ERR_DATA, GR_ERR_MEMORY. */
 gr_status gr__corpus_of_text(char *text, size_t n, bool any_bytes, gr__corpus *out);

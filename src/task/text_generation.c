@@ -38,7 +38,8 @@ static const gr__conf_row data_rows[] = {
     {"valid", GR__CONF_DOUBLE, offsetof(gr__text_options, valid), 0, 0.9, NULL, "0.1",
      "share of the end of 'source' for validation", 0},
     {"skip_bad", GR__CONF_BOOL, offsetof(gr__text_options, skip_bad), 0, 0, NULL, "false",
-     "of a folder: leave out files that are no text in UTF-8, with a warning; default: the first one is an error", 0},
+     "of a folder: leave out files that are no text in UTF-8 or cannot be read, with a warning; default: the first one is an error",
+     0},
     {"story_bytes", GR__CONF_INT, offsetof(gr__text_options, story_bytes), 1, 1 << 30, NULL, "300000",
      STORIES ": how much text", 0},
 };
