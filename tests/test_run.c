@@ -749,6 +749,10 @@ static void bad_data(void **state)
     add(&s, tiny_gpt);
     gr_run_options o = {.overrides = s.set, .n_overrides = s.n, .no_write = true, .text = "too short", .text_bytes = 9};
     assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_DATA, "context of 16");
+    assert_non_null(strstr(gr_message(), "model.context=3"));
+    o.text = "xy", o.text_bytes = 2; /* no context is short enough */
+    assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_DATA, "at least 2 are needed; use a longer text");
+    assert_null(strstr(gr_message(), "model.context"));
     o.text = "", o.text_bytes = 0;
     assert_fails(gr_run_open(NULL, &o, &run), GR_ERR_DATA, "empty");
     assert_fails(gr_run_open(test_write(folder, "empty.txt", "", 0), &o, &run), GR_ERR_DATA, "empty.txt");

@@ -190,11 +190,15 @@ static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, 
 
 static gr_status check_length(const gr__text_task *t, const char *source)
 {
-    GR_FAIL_IF(t->tokens[0].n <= t->time, GR_ERR_DATA,
+    int64_t n = t->tokens[0].n;
+    const char *name = source ? source : "the corpus";
+    GR_FAIL_IF(n < 2, GR_ERR_DATA,
+               "the training text of '%s' has %lld token%s, at least 2 are needed; use a longer text", name,
+               (long long)n, n == 1 ? "" : "s");
+    GR_FAIL_IF(n <= t->time, GR_ERR_DATA,
                "the training text of '%s' has %lld tokens, no more than the context of %lld; use a longer text or "
                "model.context=%lld",
-               source ? source : "the corpus", (long long)t->tokens[0].n, (long long)t->time,
-               (long long)GR__MAX(t->tokens[0].n / 2, 1));
+               name, (long long)n, (long long)t->time, (long long)(n / 2));
     return GR_OK;
 }
 
