@@ -774,6 +774,32 @@ static void bad_data(void **state)
     assert_fails(gr_run_open(table, &o, &run), GR_ERR_DATA, "bad.csv");
 }
 
+/* A start that fails leaves no new folder, and of an old one nothing that was there goes. */
+static void failed_start(void **state)
+{
+    (void)state;
+    settings s = {.n = 0}, gone = {.n = 0};
+    gr_run *run;
+    char empty[4200], path[4300];
+    const char *out = sub("failed"), *source = test_write(folder, "short.txt", "too short", 9),
+               *const nowhere[] = {"data.valid_source=/nowhere.txt", NULL};
+    add(&s, tiny_gpt);
+    add(&gone, tiny_gpt);
+    add(&gone, nowhere);
+    snprintf(empty, sizeof empty, "%s", sub("empty"));
+    assert_ok(gr__dir_make(empty));
+    assert_fails(open_run(NULL, &gone, out, &run), GR_ERR_NOT_FOUND, "/nowhere.txt");
+    assert_false(gr__file_exists(out));
+    assert_fails(open_run(empty, &s, out, &run), GR_ERR_DATA, "holds no text");
+    assert_false(gr__file_exists(out));
+    assert_fails(open_run(source, &s, out, &run), GR_ERR_DATA,
+                 "no more than the context"); /* its tokens were written */
+    assert_false(gr__file_exists(out));
+    snprintf(path, sizeof path, "%s", test_write(empty, "tokenizer.json", "mine", 4));
+    assert_fails(open_run(NULL, &gone, empty, &run), GR_ERR_NOT_FOUND, "/nowhere.txt");
+    assert_true(gr__file_exists(path));
+}
+
 /* ---- numbers that are not finite ---- */
 
 static void not_finite(void **state)
@@ -1022,6 +1048,7 @@ int main(void)
         cmocka_unit_test(idle_keys_are_refused),
         cmocka_unit_test(rates_as_told),
         cmocka_unit_test(bad_data),
+        cmocka_unit_test(failed_start),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(full_disk),
         cmocka_unit_test(evaluates_in_a_read_only_folder),

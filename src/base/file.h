@@ -70,6 +70,8 @@ void gr__dir_unlock(int *lock);
 /* GR_ERR_IO where 'path' is no longer the folder that was locked: it was removed, or moved away. */
 gr_status gr__dir_still_locked(const char *path, int lock);
 gr_status gr__file_remove(const char *path);
+/* A file or an empty folder, without a word where it stays. */
+void gr__file_discard(const char *path);
 /* Names below 'path', sorted bytewise. Recursive lists give paths relative to 'path', hidden entries and links out of
  * it are left out. Free each and the list with gr__names_free. */
 gr_status gr__dir_list(const char *path, bool recursive, char ***names, size_t *n);

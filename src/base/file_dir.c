@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -100,6 +101,11 @@ void gr__dir_unlock(int *lock)
 gr_status gr__file_remove(const char *path)
 {
     return gr__sys_unlink(path) < 0 ? gr__file_fail(errno, "remove", path) : GR_OK;
+}
+
+void gr__file_discard(const char *path)
+{
+    if (!gr__sys_fault("unlink", path)) remove(path);
 }
 
 /* ---- listing ---- */

@@ -8,6 +8,7 @@
 #include "plan/plan.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct gr__root_rows {
@@ -102,6 +103,7 @@ static gr_status choose_folder(gr_run *run, const char *path, const char *from_c
         GR_TRY(gr__checkpoint_look(run->out, &any));
         GR_FAIL_IF(!any, GR_ERR_NOT_FOUND, "there is no checkpoint in '%s' to go on from", run->out);
     }
+    run->made = !gr__file_exists(run->out);
     GR_TRY(gr__dir_make(run->out));
     if (!o->fresh) return GR_OK;
     GR_TRY(gr__run_lock(run));
@@ -204,6 +206,28 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     return GR_OK;
 }
 
+/* A start that failed leaves no folder behind that it made: what opening writes goes, anything else keeps the folder. The
+ * message stays. */
+static void discard_folder(const gr_run *run)
+{
+    static const char *const trained[] = {"config.yaml", "checkpoints"}, *const names[] = {"data/train.tokens",
+                                                                                           "data/valid.tokens",
+                                                                                           "data",
+                                                                                           "tokenizer.json",
+                                                                                           "tokenizer_config.json",
+                                                                                           ""};
+    char path[4096];
+    if (!run->made || strlen(run->out) > sizeof path - 64) return;
+    for (size_t i = 0; i < GR__COUNT(trained); i++) {
+        snprintf(path, sizeof path, "%s/%s", run->out, trained[i]);
+        if (gr__file_exists(path)) return; /* of another start since */
+    }
+    for (size_t i = 0; i < GR__COUNT(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", run->out, names[i]);
+        gr__file_discard(path);
+    }
+}
+
 gr_status gr_run_open(const char *path, const gr_run_options *options, gr_run **out)
 {
     gr_run_options o = options ? *options : (gr_run_options){0};
@@ -211,10 +235,13 @@ gr_status gr_run_open(const char *path, const gr_run_options *options, gr_run **
     gr_run *run = gr__calloc(1, sizeof *run);
     if (!run) return gr__fail_memory("a run", sizeof *run);
     gr_status s = open_run(run, path, &o);
-    if (s != GR_OK)
-        gr_run_close(&run);
-    else
+    if (s == GR_OK) {
         *out = run;
+        return GR_OK;
+    }
+    gr__task_close(&run->task); /* which maps files of the folder */
+    discard_folder(run);
+    gr_run_close(&run);
     return s;
 }
 

@@ -33,6 +33,7 @@ struct gr_run {
     gr__conf *root;
     const char *out; /* NULL: nothing is written */
     int lock;        /* of that folder */
+    bool made;       /* it is new */
     gr__settings set;
     gr__tuning tuning;
     gr__task *task;
