@@ -202,7 +202,9 @@ static void check_predictions(const char *dir)
     const char *empty[] = {"a cat", ""};
     assert_fails(gr_classify(m, empty, 2, NULL, all), GR_ERR_DATA, "text 2: the text is empty");
     assert_fails(gr_classify(m, empty, 0, NULL, one), GR_ERR_ARGUMENT, "no text");
-    assert_fails(gr_classify(m, empty, 1, &(gr_classify_options){.length = 49}, one), GR_ERR_ARGUMENT, "context is 48");
+    assert_fails(gr_classify(m, empty, 1, &(gr_classify_options){.length = 49}, one), GR_ERR_ARGUMENT,
+                 "length 49 is not possible; the model's context is 48");
+    assert_null(strstr(gr_message(), "batch"));
     gr_model_free(&m);
 }
 

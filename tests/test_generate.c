@@ -236,7 +236,10 @@ static void windows_score_as_logits_say(void **state)
         assert_int_equal(s.bytes, 29);
     }
     assert_fails(gr_model_score(m, ids, 1, NULL, &s), GR_ERR_DATA, "at least 2");
-    assert_fails(gr_model_score(m, ids, 30, &(gr_eval_options){.context = 49}, &s), GR_ERR_ARGUMENT, "48");
+    assert_fails(gr_model_score(m, ids, 30, &(gr_eval_options){.context = 49}, &s), GR_ERR_ARGUMENT,
+                 "context 49 is not possible; the model's context is 48, so 1 to 48 are");
+    assert_null(strstr(gr_message(), "batch")); /* nobody gave one */
+    assert_fails(gr_model_score(m, ids, 30, &(gr_eval_options){.batch = -1}, &s), GR_ERR_ARGUMENT, "batch -1");
     ids[3] = 1000;
     assert_fails(gr_model_score(m, ids, 30, NULL, &s), GR_ERR_DATA, "1000");
     assert_fails(gr_model_logits(m, ids, 1, 30, logits), GR_ERR_DATA, "1000");

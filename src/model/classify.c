@@ -194,9 +194,7 @@ gr_status gr_classify(gr_model *m, const char *const *texts, int64_t n, const gr
                "'text-classification'",
                m->family->name);
     GR_FAIL_IF(!m->tokenizer, GR_ERR_DATA, "the model has no tokenizer, so it cannot read text");
-    GR_FAIL_IF(o.batch < 0 || o.length < 0 || o.length > info.context, GR_ERR_ARGUMENT,
-               "batch %lld and length %lld are not possible; the model's context is %lld", (long long)o.batch,
-               (long long)o.length, (long long)info.context);
+    GR_TRY(gr__model_check_size(m, o.batch, "length", o.length));
     int64_t most = o.length ? o.length : info.context, batch = GR__MIN(o.batch ? o.batch : BATCH, n);
     encoder e = {0};
     gr_status status = GR_OK;

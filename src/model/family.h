@@ -234,6 +234,8 @@ gr_label_kind gr__table_label_kind(const void *config);
 gr_value gr__model_build_table(const gr_model *model, gr_graph *g, int64_t batch, bool train);
 /* GR_ERR_DATA unless all ids are in the vocabulary. */
 gr_status gr__model_check_ids(const gr_model *model, const int32_t *ids, int64_t n);
+/* GR_ERR_ARGUMENT unless a caller's 'batch' is 0 or more, and 'n' of its option 'name' from 0 to the context. */
+gr_status gr__model_check_size(const gr_model *model, int64_t batch, const char *name, int64_t n);
 /* Whether 'name' matches one of the patterns (up to NULL; NULL: none). */
 bool gr__model_matches(const char *const *patterns, const char *name);
 /* The llama2.c .bin at 'path' and the tokenizer beside it. */

@@ -335,6 +335,17 @@ gr_status gr__model_check_ids(const gr_model *m, const int32_t *ids, int64_t n)
     return GR_OK;
 }
 
+gr_status gr__model_check_size(const gr_model *m, int64_t batch, const char *name, int64_t n)
+{
+    int64_t context = m->family->describe(m->config).context;
+    GR_FAIL_IF(batch < 0, GR_ERR_ARGUMENT, "batch %lld is not possible; it is 1 or more, or 0 for the default",
+               (long long)batch);
+    GR_FAIL_IF(n < 0 || n > context, GR_ERR_ARGUMENT,
+               "%s %lld is not possible; the model's context is %lld, so 1 to %lld are", name, (long long)n,
+               (long long)context, (long long)context);
+    return GR_OK;
+}
+
 gr_status gr_model_build_lm(gr_model *m, gr_graph *g, int64_t batch, int64_t time, bool train, gr_lm_values *out)
 {
     GR_FAIL_IF(!m || !g || !out, GR_ERR_ARGUMENT, "gr_model_build_lm: an argument is NULL");

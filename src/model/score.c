@@ -87,9 +87,7 @@ gr_status gr_model_score(gr_model *m, const int32_t *ids, int64_t n, const gr_ev
     GR_TRY(gr__model_want_lm(m, "scoring"));
     GR_FAIL_IF(n < 2, GR_ERR_DATA, "a text of %lld tokens has nothing to score; at least 2 are needed", (long long)n);
     int64_t context = m->family->describe(m->config).context;
-    GR_FAIL_IF(o.batch < 0 || o.context < 0 || o.context > context, GR_ERR_ARGUMENT,
-               "batch %lld and context %lld are not possible; the model's context is %lld", (long long)o.batch,
-               (long long)o.context, (long long)context);
+    GR_TRY(gr__model_check_size(m, o.batch, "context", o.context));
     GR_TRY(gr__model_check_ids(m, ids, n));
     int64_t time = GR__MIN(o.context ? o.context : context, n - 1), windows = (n - 1 + time - 1) / time;
     int64_t batch = GR__MIN(o.batch ? o.batch : GR__MAX(TOKENS_AT_ONCE / time, 1), windows);
