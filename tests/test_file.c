@@ -279,6 +279,38 @@ static void reading(void **state)
     test_rmtree(dir);
 }
 
+/* As 'echo later > pipe', which begins after the reader. */
+static void write_later(const char *pipe_path)
+{
+    if (fork() != 0) return;
+    alarm(20); /* a reader that did not wait leaves it alone for ever */
+    usleep(50000);
+    int fd = open(pipe_path, O_WRONLY);
+    _exit(write(fd, "later", 5) == 5 ? 0 : 1);
+}
+
+static void pipes_wait_for_their_writer(void **state)
+{
+    (void)state;
+    const char *dir = test_tmpdir();
+    char *path = gr__path_join(dir, "pipe"), *text, streamed[8] = "";
+    size_t n;
+    gr__stream *s;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    write_later(path);
+    assert_ok(gr__file_read(path, 100, &text, &n));
+    assert_true(n == 5 && strcmp(text, "later") == 0);
+    gr__free(text);
+    write_later(path);
+    assert_ok(gr__stream_open(path, &s));
+    assert_ok(gr__stream_read(s, streamed, sizeof streamed, &n));
+    assert_true(n == 5 && strcmp(streamed, "later") == 0);
+    gr__stream_close(&s);
+    for (int i = 0; i < 2; i++) assert_true(wait(NULL) > 0);
+    gr__free(path);
+    test_rmtree(dir);
+}
+
 static size_t pack(const char *text, size_t n, unsigned char *out, size_t room)
 {
     z_stream z = {0};
@@ -462,12 +494,12 @@ static void relative_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reading),         cmocka_unit_test(gzip),
-        cmocka_unit_test(appending),       cmocka_unit_test(half_a_line),
-        cmocka_unit_test(folders),         cmocka_unit_test(relative_paths),
-        cmocka_unit_test(write_faults),    cmocka_unit_test(read_faults),
-        cmocka_unit_test(folder_faults),   cmocka_unit_test(kill_safety),
-        cmocka_unit_test(links_and_pipes),
+        cmocka_unit_test(reading),        cmocka_unit_test(pipes_wait_for_their_writer),
+        cmocka_unit_test(gzip),           cmocka_unit_test(appending),
+        cmocka_unit_test(half_a_line),    cmocka_unit_test(folders),
+        cmocka_unit_test(relative_paths), cmocka_unit_test(write_faults),
+        cmocka_unit_test(read_faults),    cmocka_unit_test(folder_faults),
+        cmocka_unit_test(kill_safety),    cmocka_unit_test(links_and_pipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,11 +8,11 @@
 
 /* ---- reading ---- */
 
-/* Whole file into fresh memory (one extra 0 byte behind it); free with gr__free.
+/* Whole file into fresh memory (one extra 0 byte behind it); free with gr__free. Of a pipe: waits for its writer.
  * GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_LIMIT above 'most' bytes, GR_ERR_MEMORY. */
 gr_status gr__file_read(const char *path, size_t most, char **out, size_t *n);
 
-/* Read-only mapping of a regular file. n = 0 gives data "" . */
+/* Read-only mapping of a regular file; anything else is refused at once. n = 0 gives data "" . */
 typedef struct gr__mapping {
     const unsigned char *data;
     size_t n;
@@ -21,7 +21,7 @@ typedef struct gr__mapping {
 gr_status gr__file_map(const char *path, gr__mapping *out);
 void gr__file_unmap(gr__mapping *m);
 
-/* Sequential reading, .gz unpacked on the fly (zlib). */
+/* Sequential reading, .gz unpacked on the fly (zlib). Of a pipe: opening waits for its writer. */
 typedef struct gr__stream gr__stream;
 gr_status gr__stream_open(const char *path, gr__stream **out);
 gr_status gr__stream_read(gr__stream *s, void *buffer, size_t n, size_t *got); /* *got < n only at the end */

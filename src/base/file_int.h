@@ -32,5 +32,7 @@ gr_status gr__file_fail(int error, const char *verb, const char *path);
 gr_status gr__sync_folder_of(const char *path);
 /* Opens for reading without ever waiting for a writer; refuses folders. */
 gr_status gr__open_to_read(const char *path, bool regular_only, int *fd, struct stat *info);
+/* Of a pipe: until a writer has come and written, or gone. */
+gr_status gr__wait_for_data(int fd, const char *path);
 
 #endif

@@ -44,10 +44,10 @@ gr_status gr__file_read(const char *path, size_t most, char **out, size_t *n)
     struct stat info;
     GR_TRY(gr__open_to_read(path, false, &fd, &info));
     size_t hint = S_ISREG(info.st_mode) ? (size_t)info.st_size : 4096;
-    gr_status status = GR_OK;
+    gr_status status = S_ISFIFO(info.st_mode) ? gr__wait_for_data(fd, path) : GR_OK;
     if (S_ISREG(info.st_mode) && hint > most)
         status = too_large(path, most);
-    else
+    else if (status == GR_OK)
         status = read_all(fd, path, hint, most, out, n);
     gr__sys_close(fd, path);
     return status;

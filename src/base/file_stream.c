@@ -51,6 +51,7 @@ gr_status gr__stream_open(const char *path, gr__stream **out)
     if (!(s->path = gr__strdup(path))) status = gr__fail_memory("a file name", strlen(path));
     if (status == GR_OK) status = gr__open_to_read(path, false, &s->fd, &info);
     if (status != GR_OK) s->fd = -1;
+    if (status == GR_OK && S_ISFIFO(info.st_mode)) status = gr__wait_for_data(s->fd, path);
     if (status == GR_OK) status = fill(s, 2);
     if (status == GR_OK && s->filled >= 2 && s->input[0] == 0x1f && s->input[1] == 0x8b) {
         s->z.zalloc = gr__zlib_alloc;

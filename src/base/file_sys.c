@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -182,7 +183,7 @@ gr_status gr__file_fail(int error, const char *verb, const char *path)
 
 gr_status gr__open_to_read(const char *path, bool regular_only, int *fd, struct stat *info)
 {
-    /* Without O_NONBLOCK a named pipe in a model folder would hold us for ever. */
+    /* Without O_NONBLOCK a named pipe would hold us before we know that it is one. */
     *fd = gr__sys_open(path, O_RDONLY | O_NONBLOCK, 0);
     if (*fd < 0) return gr__file_fail(errno, "open", path);
     gr_status status = GR_OK;
@@ -196,4 +197,12 @@ gr_status gr__open_to_read(const char *path, bool regular_only, int *fd, struct 
         status = gr__file_fail(errno, "open", path);
     if (status != GR_OK) gr__sys_close(*fd, path);
     return status;
+}
+
+gr_status gr__wait_for_data(int fd, const char *path)
+{
+    int r;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    RETRY(r, "poll", path, poll(&p, 1, -1)); /* without a writer yet, a read would say that the pipe is empty */
+    return r < 0 ? gr__file_fail(errno, "wait for", path) : GR_OK;
 }
