@@ -436,6 +436,14 @@ static void word_pieces_are_berts(void **state)
          "a\xC3\x9F"
          "a"},
         {" ", {0}, 0, ""},
+        /* a private character goes; one that is none yet, and a format character of Unicode 9, stay */
+        {"a\xEE\x80\x80"
+         "a a\xCD\xB8"
+         "a a\xE0\xA3\xA2"
+         "a",
+         {9, 10, 0, 0},
+         4,
+         "aa [UNK] [UNK]"},
     };
     const char *dir = test_tmpdir();
     const char *path = test_write(dir, "tokenizer.json", json, sizeof json - 1);
@@ -463,6 +471,19 @@ static void word_pieces_are_berts(void **state)
         gr_text_free(back);
         gr_text_free(ids);
     }
+    /* A text that begins inside a word shows it; one that goes on does not. */
+    static const int32_t inside[] = {1, 5, 3, 4};
+    char *back;
+    size_t n_back;
+    uint64_t size;
+    assert_ok(gr_tokenizer_decode(again, inside, 4, 0, &back, &n_back));
+    assert_string_equal(back, "##ed unwant");
+    gr_text_free(back);
+    assert_ok(gr_tokenizer_text_size(again, inside, 4, 0, &size));
+    assert_int_equal(size, 11);
+    assert_ok(gr_tokenizer_decode(again, inside, 4, GR_DECODE_CONTINUE, &back, &n_back));
+    assert_string_equal(back, "ed unwant");
+    gr_text_free(back);
     gr_tokenizer_close(&again);
     gr_tokenizer_close(&tok);
 }

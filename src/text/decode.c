@@ -27,7 +27,13 @@ static bool visible(const gr_tokenizer *tok, int32_t id, unsigned flags, int64_t
     const gr__token *token = &tok->token[id];
     *bytes = token->bytes;
     *n = token->special && !(flags & GR_DECODE_SPECIAL) ? 0 : token->n_bytes;
-    if (*strip_left == 0 || *n == 0) return true;
+    if (*strip_left == 0 || (token->special && *n == 0)) return true;
+    size_t n_whole = tok->first_whole ? strlen(tok->first_whole) : SIZE_MAX;
+    if (token->n_piece >= n_whole && memcmp(token->piece, tok->first_whole, n_whole) == 0) {
+        *bytes = token->piece;
+        *n = token->n_piece;
+    }
+    if (*n == 0) return true;
     size_t n_strip = strlen(tok->strip);
     while (*strip_left > 0 && *n >= n_strip && memcmp(*bytes, tok->strip, n_strip) == 0) {
         *bytes += n_strip;

@@ -70,12 +70,15 @@ bool gr__is_punctuation(uint32_t code)
     return ascii || (c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO);
 }
 
+/* As Hugging Face tokenizers, which know the categories of Unicode 8: format characters that came later stay, and so does
+ * what has no character yet. */
 static bool is_control(uint32_t code)
 {
     utf8proc_category_t c = category(code);
+    bool late =
+        code == 0x890 || code == 0x891 || code == 0x8E2 || code == 0x110CD || (code >= 0x13430 && code <= 0x1343F);
     return code != '\t' && code != '\n' && code != '\r' &&
-           (c == UTF8PROC_CATEGORY_CC || c == UTF8PROC_CATEGORY_CF || c == UTF8PROC_CATEGORY_CN ||
-            c == UTF8PROC_CATEGORY_CO || c == UTF8PROC_CATEGORY_CS);
+           (c == UTF8PROC_CATEGORY_CC || (c == UTF8PROC_CATEGORY_CF && !late) || c == UTF8PROC_CATEGORY_CO);
 }
 
 /* CJK ideographs; not Hangul and Kana, which are written with other rules. */

@@ -114,6 +114,9 @@ gr_status gr__make_token_bytes(gr_tokenizer *tok)
             tok->strip = " ", tok->strip_count = INT64_MAX, tok->strip_first = true;
         if (step->kind == GR__DECODE_WORD_PIECE) tok->strip = " ", tok->strip_count = 1, tok->strip_first = true;
     }
+    /* As Hugging Face tokenizers: a text that begins inside a word shows it. */
+    if (tok->decode.n == 1 && tok->decode.step[0].kind == GR__DECODE_WORD_PIECE)
+        tok->first_whole = tok->decode.step[0].a;
 done:
     gr__str_release(&text);
     gr__str_release(&scratch);

@@ -132,9 +132,10 @@ struct gr_tokenizer {
     gr__pair_map char_id;  /* code point -> id */
     gr__pair_map merge_of; /* (a, b) -> (rank, id) */
     gr__trie raw, normalized;
-    bool cut_at_mark;  /* no merge crosses from another character to U+2581: words may be cut there */
-    const char *strip; /* text that is taken off the start of a decoded text, or NULL */
-    bool strip_first;  /* from the first token only */
+    bool cut_at_mark;        /* no merge crosses from another character to U+2581: words may be cut there */
+    const char *strip;       /* text that is taken off the start of a decoded text, or NULL */
+    bool strip_first;        /* from the first token only */
+    const char *first_whole; /* a first token that begins so stands for its name, or NULL */
     int64_t strip_count;
 
     _Atomic(gr__scratch *) spare[GR__SPARE_SCRATCH]; /* memory for encoding, kept warm between calls */
