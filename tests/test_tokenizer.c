@@ -490,6 +490,31 @@ static void word_pieces_are_berts(void **state)
 
 /* ---- refusals ---- */
 
+static void keep_warning(void *user, gr_log_level level, const char *line)
+{
+    (void)level;
+    snprintf(user, 300, "%.299s", line);
+}
+
+static void dropout_is_told(void **state)
+{
+    (void)state;
+    static const char *const model[] = {"0.1", "null", "0.0"};
+    for (int i = 0; i < 3; i++) {
+        char json[200], said[300] = "";
+        int n = snprintf(json, sizeof json,
+                         "{\"model\": {\"type\": \"BPE\", \"dropout\": %s, \"vocab\": {\"a\": 0}, \"merges\": []}}",
+                         model[i]);
+        gr_tokenizer *tok;
+        gr_set_log(keep_warning, said, GR_LOG_WARNING);
+        assert_ok(gr_tokenizer_open(test_write(test_tmpdir(), "tokenizer.json", json, (size_t)n), &tok));
+        gr_set_log(NULL, NULL, GR_LOG_WARNING);
+        assert_int_equal(strstr(said, "tokenizer.json': dropout 0.1") != NULL, i == 0);
+        assert_int_equal(*said != 0, i == 0);
+        gr_tokenizer_close(&tok);
+    }
+}
+
 static void other_kinds_are_refused_by_name(void **state)
 {
     (void)state;
@@ -698,6 +723,7 @@ int main(void)
         cmocka_unit_test(what_is_saved_opens_the_same),
         cmocka_unit_test(roberta_has_its_template_and_mask),
         cmocka_unit_test(word_pieces_are_berts),
+        cmocka_unit_test(dropout_is_told),
         cmocka_unit_test(other_kinds_are_refused_by_name),
         cmocka_unit_test(a_hostile_pattern_hits_a_limit),
         cmocka_unit_test(utf8_knows_every_character),

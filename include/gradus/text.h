@@ -36,6 +36,7 @@ typedef struct gr_tokenizer gr_tokenizer;
  *   - a llama2.c tokenizer .bin (tok512.bin, tokenizer.bin);
  *   - a folder with tokenizer.json, or vocab.json + merges.txt (or encoder.json + vocab.bpe), or tokenizer.bin.
  * bos, eos, unk and pad come from a tokenizer_config.json in the same folder, else from their usual names.
+ * 'truncation' and 'padding' of a tokenizer.json are left to the caller; a 'dropout' of BPE is left out, with a warning.
  * Owner:  the caller closes *out.
  * Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_CORRUPT, GR_ERR_UNSUPPORTED, GR_ERR_LIMIT, GR_ERR_MEMORY. */
 GR_API GR_MUST_USE gr_status gr_tokenizer_open(const char *path, gr_tokenizer **out);
@@ -67,7 +68,9 @@ GR_API GR_MUST_USE gr_status gr_tokenizer_encode(const gr_tokenizer *tok, const 
 /* Flags of decoding. */
 enum {
     GR_DECODE_SPECIAL = 1, /* write special tokens as text; default: they are left out */
-    GR_DECODE_BYTES = 2,   /* the exact bytes; default: broken UTF-8 becomes U+FFFD */
+    GR_DECODE_BYTES =
+        2, /* the exact bytes; default: broken UTF-8 becomes U+FFFD, one for each broken part (Hugging Face's
+                              ByteFallback gives one for each byte of a run of byte tokens that is broken anywhere) */
     GR_DECODE_CONTINUE = 4 /* ids go on with an earlier text: keep the space that a Llama tokenizer puts first */
 };
 

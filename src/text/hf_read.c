@@ -2,6 +2,7 @@
  * type is refused by its name. 'truncation' and 'padding' are left to the callers and not read. */
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "text/tokenizer_int.h"
 
 #include <string.h>
@@ -531,11 +532,20 @@ static gr_status read_root(gr_tokenizer *tok, gr__json root)
                     GR__COUNT(post_processors));
 }
 
+/* Dropout of merges is for training; here a text has one way of being cut. */
+static void tell_dropout(const char *path, gr__json model)
+{
+    double dropout;
+    if (gr__json_double(gr__json_get(model, "dropout"), &dropout) && dropout > 0)
+        gr__log(GR_LOG_WARNING, "'%s': dropout %g of the merges is left out", path, dropout);
+}
+
 gr_status gr__read_tokenizer_json(const char *path, gr_tokenizer *tok)
 {
     gr__json_doc *doc;
     GR_TRY(gr__json_read(path, GR__LIMIT_JSON_BYTES, &doc));
     gr_status status = read_root(tok, gr__json_root(doc));
+    if (status == GR_OK) tell_dropout(path, gr__json_get(gr__json_root(doc), "model"));
     gr__json_free(&doc);
     return status;
 }
