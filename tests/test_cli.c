@@ -492,6 +492,10 @@ static void labels_of_texts(void **state)
     expect(0, NULL);
     assert_true(strncmp(last.out, "yes\t", 4) == 0 && strstr(last.out, "\n\nno\t"));
     assert_non_null(strstr(last.err, "1 empty line has no label"));
+    assert_ok(gr__file_write("in.txt", "a cat 2\na\0b\n", 12));
+    run("predict", "animals");
+    expect(1, "line 2 of standard input holds a zero byte\n");
+    assert_int_equal(*last.out, 0);
     say("");
     run("predict", "animals", "--text", "");
     expect(3, "text 1: the text is empty");

@@ -22,28 +22,35 @@ static bool add_text(texts *t, const char *text, size_t n)
     return (t->item[t->n] = strndup(text, n)) != NULL && ++t->n;
 }
 
+static bool cannot_read(void)
+{
+    fprintf(stderr, "gradus: the texts cannot be read\n");
+    return false;
+}
+
 /* Lines without their ends. */
 static bool read_input(texts *t)
 {
     char *line = NULL;
     size_t room = 0;
     ssize_t n;
-    bool fine = true;
-    while (fine && (n = getline(&line, &room, stdin)) >= 0) {
+    bool fine = true, zero = false;
+    while (fine && !zero && (n = getline(&line, &room, stdin)) >= 0) {
         while (n && (line[n - 1] == '\n' || line[n - 1] == '\r')) n--;
-        fine = add_text(t, line, (size_t)n);
+        zero = memchr(line, 0, (size_t)n) != NULL;
+        fine = zero || add_text(t, line, (size_t)n);
     }
     free(line);
-    return fine && !ferror(stdin);
+    if (zero) fprintf(stderr, "gradus: line %lld of standard input holds a zero byte\n", (long long)t->n + 1);
+    return fine && !ferror(stdin) ? !zero : cannot_read();
 }
 
 static bool take_texts(texts *t, const predict_options *o)
 {
-    bool fine = true;
-    for (int i = 0; i < o->text.n && fine; i++) fine = add_text(t, o->text.item[i], strlen(o->text.item[i]));
-    if (o->text.n == 0) fine = read_input(t);
-    if (!fine) fprintf(stderr, "gradus: the texts cannot be read\n");
-    return fine;
+    if (o->text.n == 0) return read_input(t);
+    for (int i = 0; i < o->text.n; i++)
+        if (!add_text(t, o->text.item[i], strlen(o->text.item[i]))) return cannot_read();
+    return true;
 }
 
 static void release(texts *t)
