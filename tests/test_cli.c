@@ -367,6 +367,14 @@ static void small_run(void **state)
     assert_true(gr__json_int(gr__json_get(gr__json_root(doc), "tokens"), &tokens));
     assert_int_equal(tokens, 12);
     gr__json_free(&doc);
+    assert_null(strstr(last.err, "left out"));
+    char prompt[400];
+    snprintf(prompt, sizeof prompt, "%0399d", 0);
+    run("generate", "small", "--prompt", prompt, "--max-tokens", "2");
+    expect(0, "of the prompt's 399 tokens were left out; the model's context is ");
+    run("generate", "small", "--prompt", prompt, "--max-tokens", "2", "-q");
+    expect(0, NULL);
+    assert_null(strstr(last.err, "left out"));
     run("eval", "small", "book.txt", "--json");
     expect(0, NULL);
     assert_true(has_key("loss") && has_key("perplexity") && has_key("bits_per_byte"));

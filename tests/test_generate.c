@@ -299,11 +299,13 @@ static void long_texts_drop_the_oldest_half(void **state)
         assert_ok(gr_generate(m, prompt, &o, listen, &h, &text, &r)); /* far more than the context of 48 */
         assert_int_equal(r.tokens, 130);
         assert_int_equal(r.prompt_tokens, 199);
-        assert_true(h.whole); /* although random bytes are no text */
+        assert_int_equal(r.prompt_left_out, 168); /* seven halves of the context of 48 */
+        assert_true(h.whole);                     /* although random bytes are no text */
         assert_int_equal(h.n, strlen(text));
         gr_text_free(text);
         assert_ok(gr_generate(m, "", &o, NULL, NULL, &text, &r));
         assert_int_equal(r.prompt_tokens, 1);
+        assert_int_equal(r.prompt_left_out, 0);
         gr_text_free(text);
         gr_model_free(&m);
     }

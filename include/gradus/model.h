@@ -142,12 +142,14 @@ typedef enum gr_finish_reason { GR_FINISH_LENGTH, GR_FINISH_EOS, GR_FINISH_STOP,
 
 typedef struct gr_generate_result {
     int64_t prompt_tokens, tokens;
+    int64_t prompt_left_out; /* of prompt_tokens, at the beginning: the context had no room for them */
     double prompt_seconds, seconds;
     gr_finish_reason reason;
 } gr_generate_result;
 
 /* Continues 'prompt' ("" begins with the model's start token). *text (may be NULL) gets the continuation; free it with
- * gr_text_free(). result may be NULL. When the context is full the oldest half is dropped.
+ * gr_text_free(). result may be NULL. When the context is full the oldest half is dropped, of
+ * a prompt that does not fit as many halves of the context as needed.
  * Same model, options and number of threads: same text. */
 GR_API gr_status gr_generate(gr_model *model, const char *prompt, const gr_generate_options *options, gr_text_fn fn,
                              void *user, char **text, gr_generate_result *result);

@@ -19,7 +19,8 @@ enum { TEXTS = 1, PICTURES = 2 }; /* what options speak of */
 
 static const cli_option options[] = {
     {"prompt", 'p', CLI_TEXT, &o.prompt, "TEXT", 0, 0, NULL,
-     "what to continue; '-' reads standard input (default: nothing)", false, TEXTS},
+     "what to continue; '-' reads standard input (default: nothing); of more than the model's context the end counts",
+     false, TEXTS},
     {"max-tokens", 'n', CLI_INT, &o.max_tokens, "N", 1, 1e9, NULL, "at most so many tokens (default 256)", false,
      TEXTS},
     {"temperature", 't', CLI_DOUBLE, &o.temperature, "X", 0, 100, NULL, "0: always the likeliest token (default 0.8)",
@@ -77,6 +78,7 @@ static void print_result(const char *text, const gr_generate_result *r)
         json_open('{');
         json_text("text", text);
         json_int("prompt_tokens", r->prompt_tokens);
+        json_int("prompt_left_out", r->prompt_left_out);
         json_int("tokens", r->tokens);
         json_number("prompt_seconds", r->prompt_seconds);
         json_number("seconds", r->seconds);
@@ -112,6 +114,9 @@ static gr_status generate(gr_model *model, const char *prompt)
         printf("%s%s%s", out_faint(stdout), prompt, out_plain(stdout)), fflush(stdout);
     gr_status s = gr_generate(model, prompt, &g, cli.json ? NULL : on_text, NULL, cli.json ? &text : NULL, &r);
     if (s == GR_OK) print_result(text, &r);
+    if (s == GR_OK && r.prompt_left_out)
+        out_note("note: the first %lld of the prompt's %lld tokens were left out; the model's context is %lld",
+                 (long long)r.prompt_left_out, (long long)r.prompt_tokens, (long long)gr_model_describe(model).context);
     gr_text_free(text);
     return s;
 }

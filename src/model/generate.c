@@ -139,6 +139,7 @@ static gr_status loop(run *r, writer *w, int64_t most, gr_generate_result *resul
     size_t n;
     double start = gr__now();
     GR_TRY(feed(r, &logits));
+    result->prompt_left_out = result->prompt_tokens - r->at;
     double prompted = gr__now();
     result->prompt_seconds = prompted - start;
     result->reason = GR_FINISH_LENGTH;
