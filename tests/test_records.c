@@ -191,6 +191,14 @@ static void bad_rows(void **state)
     assert_fails(gr_records_open("nowhere.csv", NULL, &r), GR_ERR_NOT_FOUND, "nowhere.csv");
 }
 
+static void names_are_told_apart(void **state)
+{
+    (void)state;
+    gr_records *r;
+    assert_fails(gr_records_open(written("same.csv", "a,y,y\n1,x,y\n2,y,x\n"), NULL, &r), GR_ERR_DATA,
+                 "two columns have the name 'y'");
+}
+
 /* ---- looking and cleaning ---- */
 
 static void columns_are_described(void **state)
@@ -568,6 +576,7 @@ int main(void)
         cmocka_unit_test(json_numbers_keep_their_digits),
         cmocka_unit_test(arrays_and_commas),
         cmocka_unit_test(bad_rows),
+        cmocka_unit_test(names_are_told_apart),
         cmocka_unit_test(columns_are_described),
         cmocka_unit_test(cells_are_cleaned),
         cmocka_unit_test(rare_values_are_not_clipped),

@@ -32,7 +32,7 @@ typedef struct gr_records_options {
     bool skip_bad; /* rows with another number of cells, lines that are not JSON, not UTF-8: left out and counted */
 } gr_records_options;
 
-/* options may be NULL. Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA, GR_ERR_CORRUPT (a bad row or line),
+/* options may be NULL. Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA (two columns have one name, too), GR_ERR_CORRUPT (a bad row or line),
  * GR_ERR_UNSUPPORTED (lists and objects in JSON lines). */
 GR_API gr_status gr_records_open(const char *path, const gr_records_options *options, gr_records **out);
 GR_API void gr_records_free(gr_records **r);

@@ -86,6 +86,7 @@ static gr_status take_table(reading *in, gr__csv *csv)
     for (int64_t i = 0; i < r->columns; i++)
         if (!(r->name[i] = gr__arena_strdup(&r->arena, gr__csv_name(csv, (size_t)i))))
             return gr__fail_memory("a name", 64);
+    GR_TRY(gr__csv_check_names(r->path, r->name, (size_t)r->columns));
     for (;;) {
         gr_status s = gr__csv_next_row(csv, &more);
         if (s != GR_OK)

@@ -62,16 +62,6 @@ static gr_status read_named(const gr__table_options *o, const gr__conf *section,
     return GR_OK;
 }
 
-/* Names must be told apart: they are what a later file is read by. */
-static gr_status check_names(const gr__csv_table *t)
-{
-    for (size_t i = 0; i < t->columns; i++)
-        for (size_t k = 0; k < i; k++)
-            GR_FAIL_IF(strcmp(t->name[i], t->name[k]) == 0, GR_ERR_DATA, "'%s': two columns have the name '%.100s'",
-                       t->path, t->name[i]);
-    return GR_OK;
-}
-
 /* ---- split ---- */
 
 static gr_status split(gr__table_work *w, uint64_t seed)
@@ -250,7 +240,7 @@ static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr_
     const gr__table_options *o = w->o;
     GR_TRY(gr__split_check(&o->split, w->section, o->test_source ? "test_source" : NULL));
     GR_TRY(read_named(o, w->section, o->source, &w->csv));
-    GR_TRY(check_names(&w->csv));
+    GR_TRY(gr__csv_check_names(w->csv.path, w->csv.name, w->csv.columns));
     GR_TRY(find_target(w));
     GR_TRY(usable_rows(w));
     GR_TRY(gr__table_type_columns(w));

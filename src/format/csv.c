@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/map.h"
 
 #include <math.h>
 #include <string.h>
@@ -185,6 +186,20 @@ gr_status gr__csv_no_column(const char *path, const char *name, const char *cons
         for (size_t i = 0; i < n && hint.n < 300; i++) gr__str_printf(&hint, "%s%s", i ? ", " : "; it has: ", names[i]);
     gr_status status = gr__fail(GR_ERR_NOT_FOUND, "'%s' has no column '%s'%s", path, name, gr__str_get(&hint));
     gr__str_release(&hint);
+    return status;
+}
+
+gr_status gr__csv_check_names(const char *path, const char *const *name, size_t n)
+{
+    gr__map seen = {0};
+    gr_status status = GR_OK;
+    for (size_t i = 0; i < n && status == GR_OK; i++) {
+        bool twice = false;
+        status = gr__map_set_name(&seen, name[i], (int64_t)i, &twice);
+        if (twice)
+            status = gr__fail(GR_ERR_DATA, "'%s': two columns have the name '%.100s'; rename one", path, name[i]);
+    }
+    gr__map_release(&seen);
     return status;
 }
 

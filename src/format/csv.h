@@ -39,6 +39,9 @@ const char *gr__csv_name(const gr__csv *csv, size_t column); /* "column_1" ... w
 /* By name, or by number from 0 in text ("3") where no name is that. GR_ERR_NOT_FOUND with the nearest name. */
 gr_status gr__csv_column(const gr__csv *csv, const char *name, size_t *out);
 
+/* Names must be told apart: they are what columns are asked by. GR_ERR_DATA where two are the same. */
+gr_status gr__csv_check_names(const char *path, const char *const *name, size_t n);
+
 /* Reads the next row; *more = false at the end. The cells (gr__csv_columns of them) live until the next call. After a row that
  * cannot be read (gr__csv_is_bad_record) the next call reads on behind its first line. */
 gr_status gr__csv_next_row(gr__csv *csv, bool *more);
