@@ -318,6 +318,18 @@ static void bad_input(void **state)
     assert_int_not_equal(access("none-yet", F_OK), 0); /* nor anything else of it */
 }
 
+/* gradus data: what is left out is counted. */
+static void records_are_prepared(void **state)
+{
+    (void)state;
+    need_program();
+    static const char holes[] = "x,y\n1,a\n2,a\n3,b\n4,\n5,NA\n";
+    test_write(folder, "holes.csv", holes, sizeof holes - 1);
+    run("data", "balance", "holes.csv", "--target", "y", "-o", "even.csv", "--json");
+    expect(0, "left out: 2 rows without the target 'y'");
+    assert_non_null(strstr(last.out, "\"rows_without_target\": 2, \"rows\": 4"));
+}
+
 static void standard_output_fails(void **state)
 {
     (void)state;
@@ -710,6 +722,7 @@ int main(void)
         cmocka_unit_test(wrong_use),
         cmocka_unit_test(pages_of_help),
         cmocka_unit_test(bad_input),
+        cmocka_unit_test(records_are_prepared),
         cmocka_unit_test(standard_output_fails),
         cmocka_unit_test(small_run),
         cmocka_unit_test(labels_of_texts),

@@ -531,6 +531,23 @@ static void values_are_balanced(void **state)
     gr_records_free(&r);
 }
 
+static void rows_without_target_are_no_value(void **state)
+{
+    (void)state;
+    for (int how = 0; how < GR_BALANCE_COUNT; how++) {
+        int64_t each = how == GR_BALANCE_UNDER ? 2 : 3;
+        gr_records *r = opened("without.csv", "x,label\n1,a\n2,a\n3,b\n4,\n5,NA\n6,a\n7,b\n");
+        assert_ok(gr_records_balance(r, &(gr_balance_options){(gr_balance)how, "label", 1, 1}));
+        assert_int_equal(count(r, 1, "a"), each);
+        assert_int_equal(count(r, 1, "b"), each);
+        assert_int_equal(gr_records_rows(r), 2 * each);
+        gr_records_free(&r);
+    }
+    gr_records *r = opened("without.csv", "x,label\n1,\n2,NA\n");
+    assert_fails(gr_records_balance(r, &(gr_balance_options){.target = "label"}), GR_ERR_DATA, "'label', the target");
+    gr_records_free(&r);
+}
+
 static void columns_that_are_not_there(void **state)
 {
     (void)state;
@@ -588,6 +605,7 @@ int main(void)
         cmocka_unit_test(leaks_are_found),
         cmocka_unit_test(columns_are_matched_by_name),
         cmocka_unit_test(values_are_balanced),
+        cmocka_unit_test(rows_without_target_are_no_value),
         cmocka_unit_test(columns_that_are_not_there),
         cmocka_unit_test(ways_that_do_not_exist),
     };

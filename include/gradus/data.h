@@ -142,8 +142,8 @@ typedef struct gr_balance_options {
     int64_t neighbours; /* SMOTE: 5 where 0 */
     uint64_t seed;
 } gr_balance_options;
-/* SMOTE: numbers are interpolated; a word is that of most neighbours (SMOTE-NC), and counts in distances as the median of the
- * deviations of numbers. Status: GR_ERR_ARGUMENT, GR_ERR_NOT_FOUND, GR_ERR_DATA (one value only; SMOTE without a column of
+/* Rows without the target are left out first: gr_records_stats() counts them. SMOTE: numbers are interpolated; a word is that of most neighbours (SMOTE-NC), and counts in distances as the median of the
+ * deviations of numbers. Status: GR_ERR_ARGUMENT, GR_ERR_NOT_FOUND, GR_ERR_DATA (one value only, or none; SMOTE without a column of
  * numbers, with missing numbers, with a single row of a value). */
 GR_API gr_status gr_records_balance(gr_records *r, const gr_balance_options *options);
 

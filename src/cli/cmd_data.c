@@ -75,7 +75,7 @@ static void print_facts(const fact *f, size_t n)
         if (cli.json)
             json_int(f[i].name, f[i].value);
         else
-            printf("%-17s %lld\n", f[i].name, (long long)f[i].value);
+            printf("%-19s %lld\n", f[i].name, (long long)f[i].value);
     if (cli.json) json_end();
 }
 
@@ -133,10 +133,15 @@ static gr_status dedup(gr_records *r)
 
 static gr_status balance(gr_records *r)
 {
-    int64_t before = gr_records_rows(r);
+    int64_t before = gr_records_rows(r), column;
     gr_balance_options b = {(gr_balance)o.how, o.target, o.neighbours, seed()};
-    gr_status s = gr_records_balance(r, &b);
-    const fact f[] = {{"rows_before", before}, {"rows", gr_records_rows(r)}};
+    gr_column_stats target = {.missing = 0};
+    gr_status s = gr_records_column(r, o.target, &column);
+    if (s == GR_OK) s = gr_records_stats(r, column, &target);
+    if (s == GR_OK) s = gr_records_balance(r, &b);
+    const fact f[] = {{"rows_before", before}, {"rows_without_target", target.missing}, {"rows", gr_records_rows(r)}};
+    if (s == GR_OK && target.missing)
+        out_note("left out: %lld rows without the target '%s'", (long long)target.missing, o.target);
     return s == GR_OK ? save(r, f, COUNT(f)) : s;
 }
 
@@ -271,7 +276,7 @@ const cli_command cmd_data = {
     "dedup    rows that come twice, or nearly, go\n"
     "leaks    TRAIN TEST: rows of the second that are in the first (exit code 5 where there are); columns are\n"
     "         compared by name where both files have names\n"
-    "balance  as many rows of each value of --target: over- or undersampling, SMOTE\n"
+    "balance  as many rows of each value of --target: over- or undersampling, SMOTE; rows without it go\n"
     "convert  FILE OUT: into another format",
     options,
     COUNT(options),

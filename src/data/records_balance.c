@@ -190,6 +190,18 @@ static gr_status smote(gr_records *r, const values *v, const gr_balance_options 
     return status;
 }
 
+/* Nothing says of what value they are. */
+static gr_status leave_out_missing(gr_records *r, int64_t column)
+{
+    bool *keep = gr__calloc((size_t)r->rows + 1, sizeof *keep);
+    if (!keep) return gr__fail_memory("rows", (size_t)r->rows);
+    for (int64_t i = 0; i < r->rows; i++) keep[i] = !gr__cell_is_missing(&r->row[i].cell[column]);
+    gr__records_keep(r, keep);
+    gr__free(keep);
+    GR_FAIL_IF(r->rows == 0, GR_ERR_DATA, "'%s': column '%s', the target, is empty", r->path, r->name[column]);
+    return GR_OK;
+}
+
 gr_status gr_records_balance(gr_records *r, const gr_balance_options *options)
 {
     GR_FAIL_IF(!r || !options, GR_ERR_ARGUMENT, "gr_records_balance: an argument is NULL");
@@ -202,6 +214,7 @@ gr_status gr_records_balance(gr_records *r, const gr_balance_options *options)
     GR_FAIL_IF(o->neighbours < 0 || o->neighbours > GR__SMOTE_MOST, GR_ERR_ARGUMENT,
                "%lld neighbours are not possible; 1 to %d are", (long long)o->neighbours, GR__SMOTE_MOST);
     GR_TRY(gr_records_column(r, o->target, &column));
+    GR_TRY(leave_out_missing(r, column));
     gr_status status = group(r, column, &v);
     for (int32_t k = 0; k < v.n && status == GR_OK; k++) {
         least = GR__MIN(least, count(&v, k));
