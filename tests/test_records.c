@@ -48,9 +48,10 @@ static void formats_there_and_back(void **state)
     assert_string_equal(gr_records_name(r, 1), "text");
     assert_int_equal(gr_records_line(r, 2), 4);
     expect_saved(r, "b.csv", "id,text,ok\n007,\"a, \"\"b\"\"\",true\n-1.5,,\n3,\"\",false\n");
-    expect_saved(r, "b.jsonl",
-                 "{\"id\": \"007\", \"text\": \"a, \\\"b\\\"\", \"ok\": true}\n{\"id\": -1.5}\n"
-                 "{\"id\": 3, \"text\": \"\", \"ok\": false}\n");
+    expect_saved(
+        r, "b.jsonl",
+        "{\"id\": \"007\", \"text\": \"a, \\\"b\\\"\", \"ok\": true}\n{\"id\": -1.5, \"text\": null, \"ok\": null}\n"
+        "{\"id\": 3, \"text\": \"\", \"ok\": false}\n");
     expect_saved(r, "b.tsv", "\"id\"\ttext\tok\n007\t\"a, \"\"b\"\"\"\ttrue\n-1.5\t\t\n3\t\"\"\tfalse\n");
     gr_records_free(&r);
     char path[4200];
@@ -129,7 +130,7 @@ static void json_numbers_keep_their_digits(void **state)
     static const char lines[] = "{\"a 1\": \"2 \\\" 3\", \"id\": 1234567890123456789, \"x\": -1.50}\n"
                                 "{\"a 1\": \"b\", \"id\": 1234567890123456788, \"x\": 1e5}\n"
                                 "{\"a 1\": true, \"id\": 18446744073709551616, \"x\": 7}\n"
-                                "{\"id\": 18446744073709551617}\n";
+                                "{\"a 1\": null, \"id\": 18446744073709551617, \"x\": null}\n";
     char path[4200];
     gr_dedup_report report;
     gr_records *r = opened("id.jsonl", lines);
@@ -143,6 +144,15 @@ static void json_numbers_keep_their_digits(void **state)
     snprintf(path, sizeof path, "%s/id.csv", folder);
     assert_ok(gr_records_open(path, NULL, &r));
     expect_saved(r, "id2.jsonl", lines);
+    gr_records_free(&r);
+}
+
+static void empty_columns_stay(void **state)
+{
+    (void)state;
+    gr_records *r = opened("sparse.csv", "a,b,c,d\n,1,,x\n,2,3,y\n"), *back = reread(r, "sparse.jsonl");
+    expect_equal(r, back);
+    gr_records_free(&back);
     gr_records_free(&r);
 }
 
@@ -591,6 +601,7 @@ int main(void)
         cmocka_unit_test(formats_there_and_back),
         cmocka_unit_test(tabs_come_back),
         cmocka_unit_test(json_numbers_keep_their_digits),
+        cmocka_unit_test(empty_columns_stay),
         cmocka_unit_test(arrays_and_commas),
         cmocka_unit_test(bad_rows),
         cmocka_unit_test(names_are_told_apart),

@@ -9,8 +9,8 @@
  *
  * A file of records is one of
  *   .csv .tsv              cells with names, see docs/formats.md; numbers stay the text that they are in the file
- *   .jsonl                 one flat object a line: its keys are the columns, a key that is absent is an empty cell; numbers
- *                          stay the text that they are, too
+ *   .jsonl                 one flat object a line: its keys are the columns, a key that is absent or null is an empty cell, and an
+ *                          empty cell is written as null; numbers stay the text that they are, too
  *   .npy                   numbers (n) or (n, columns): the columns are "column_1", "column_2", ...
  *   anything else          lines of UTF-8 text: one column "text"; empty lines are left out
  * the first, second and last also gzipped (.gz), for reading. Everything is held in memory, twice the size of the file or so.

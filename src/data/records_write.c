@@ -102,17 +102,17 @@ static bool is_word(const gr__cell *c, const char *word)
     return !c->quoted && c->n == strlen(word) && memcmp(c->text, word, c->n) == 0;
 }
 
+/* Every line has every key: columns keep their order, and an empty one stays. */
 static void add_object(gr__str *s, const gr_records *r, const gr__cell *cell)
 {
-    bool first = true;
     gr__str_add_char(s, '{');
     for (int64_t i = 0; i < r->columns; i++) {
-        if (cell[i].n == 0 && !cell[i].quoted) continue;
-        if (!first) gr__str_add(s, ", ");
-        first = false;
+        if (i) gr__str_add(s, ", ");
         gr__json_add_string(s, r->name[i], strlen(r->name[i]));
         gr__str_add(s, ": ");
-        if (is_json_number(&cell[i]) || is_word(&cell[i], "true") || is_word(&cell[i], "false"))
+        if (cell[i].n == 0 && !cell[i].quoted)
+            gr__str_add(s, "null");
+        else if (is_json_number(&cell[i]) || is_word(&cell[i], "true") || is_word(&cell[i], "false"))
             gr__str_add_n(s, cell[i].text, cell[i].n);
         else
             gr__json_add_string(s, cell[i].text, cell[i].n);
