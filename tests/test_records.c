@@ -374,6 +374,10 @@ static void parts_keep_their_word(void **state)
     o = (gr_split_options){.valid = 0.1, .by = "lable"};
     assert_fails(gr_records_split(r, &o, part), GR_ERR_NOT_FOUND, "did you mean 'label'");
     gr_records_free(&r);
+    r = opened("groups.csv", "x,who\n1,\n2,\n3,\n4,p\n5,p\n");
+    o = (gr_split_options){.valid = 0.2, .test = 0.2, .group = "who"};
+    assert_fails(gr_records_split(r, &o, part), GR_ERR_DATA, "3 of 5 rows have nothing in column 'who'");
+    gr_records_free(&r);
 }
 
 static void expect_order(const char *const *times, int n)

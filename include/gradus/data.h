@@ -32,8 +32,8 @@ typedef struct gr_records_options {
     bool skip_bad; /* rows with another number of cells, lines that are not JSON, not UTF-8: left out and counted */
 } gr_records_options;
 
-/* options may be NULL. Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA (two columns have one name, too), GR_ERR_CORRUPT (a bad row or line),
- * GR_ERR_UNSUPPORTED (lists and objects in JSON lines). */
+/* options may be NULL. Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA (two columns have one name, too),
+ * GR_ERR_CORRUPT (a bad row or line), GR_ERR_UNSUPPORTED (lists and objects in JSON lines). */
 GR_API gr_status gr_records_open(const char *path, const gr_records_options *options, gr_records **out);
 GR_API void gr_records_free(gr_records **r);
 /* Atomically, in the format that the ending names. .npy: GR_ERR_DATA where a cell is no number; missing ones become NaN. .tsv:
@@ -108,7 +108,7 @@ GR_API gr_status gr_records_clean(gr_records *r, const gr_clean_options *options
 typedef struct gr_split_options {
     double valid, test; /* shares; 0: no such part */
     const char *by;     /* each value of this column keeps its share in all parts; NULL: any rows */
-    const char *group;  /* rows with the same value of this column stay in one part */
+    const char *group;  /* rows with the same value of this column stay in one part, as do those with none */
     const char *time;   /* the latest rows, by this column, are for test, those before them for validation; numbers, or
                            dates as 2024-05, 2024-05-31, 2024-05-31T14:05:09+02:00. At most one of the three */
     uint64_t seed;

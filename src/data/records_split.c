@@ -182,7 +182,22 @@ static gr_status by_time(const gr_records *r, const gr_split_options *o, uint8_t
     return status;
 }
 
-static gr_status take(const gr_records *r, const uint8_t *part, int which, gr_records **out)
+/* Rows without a group are one group: where most are, hardly anything is left for the other parts. */
+static gr_status empty_part(const gr_records *r, const gr_split_options *o, const char *part)
+{
+    int64_t column, missing = 0;
+    if (o->group) {
+        GR_TRY(gr_records_column(r, o->group, &column));
+        for (int64_t i = 0; i < r->rows; i++) missing += gr__cell_is_missing(&r->row[i].cell[column]);
+    }
+    if (missing < 2) return gr__fail(GR_ERR_DATA, "'%s': the part for %s would be empty", r->path, part);
+    return gr__fail(GR_ERR_DATA,
+                    "'%s': the part for %s would be empty: %lld of %lld rows have nothing in column '%s' and stay "
+                    "together as one group; fill them or leave them out first (data clean --target)",
+                    r->path, part, (long long)missing, (long long)r->rows, r->name[column]);
+}
+
+static gr_status take(const gr_records *r, const gr_split_options *o, const uint8_t *part, int which, gr_records **out)
 {
     static const char *const names[] = {"training", "validation", "test"};
     GR_TRY(gr__records_like(r, out));
@@ -191,8 +206,7 @@ static gr_status take(const gr_records *r, const uint8_t *part, int which, gr_re
         GR_TRY(gr__grow(&(*out)->row, sizeof *r->row, (size_t)(*out)->rows + 1, &(*out)->capacity));
         (*out)->row[(*out)->rows++] = r->row[i];
     }
-    GR_FAIL_IF((*out)->rows == 0, GR_ERR_DATA, "'%s': the part for %s would be empty", r->path, names[which]);
-    return GR_OK;
+    return (*out)->rows ? GR_OK : empty_part(r, o, names[which]);
 }
 
 gr_status gr_records_split(const gr_records *r, const gr_split_options *options, gr_records *part[3])
@@ -209,7 +223,7 @@ gr_status gr_records_split(const gr_records *r, const gr_split_options *options,
     gr_status status = (o->group ? by_group : o->time ? by_time : by_value)(r, o, which);
     const double share[PARTS] = {1, o->valid, o->test};
     for (int p = 0; p < PARTS && status == GR_OK; p++)
-        if (share[p] > 0) status = take(r, which, p, &part[p]);
+        if (share[p] > 0) status = take(r, o, which, p, &part[p]);
     gr__free(which);
     for (int p = 0; p < PARTS && status != GR_OK; p++) gr_records_free(&part[p]);
     return status;
