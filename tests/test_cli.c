@@ -328,6 +328,14 @@ static void records_are_prepared(void **state)
     run("data", "balance", "holes.csv", "--target", "y", "-o", "even.csv", "--json");
     expect(0, "left out: 2 rows without the target 'y'");
     assert_non_null(strstr(last.out, "\"rows_without_target\": 2, \"rows\": 4"));
+    static const char ten[] = "x\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n";
+    test_write(folder, "ten.csv", ten, sizeof ten - 1);
+    run("data", "split", "ten.csv", "-o", "parts");
+    expect(0, NULL);
+    run("data", "split", "ten.csv", "-o", "parts", "--seed", "2");
+    expect(0, NULL);
+    run("data", "split", "ten.csv", "-o", "parts", "--seed", "3", "--test", "0");
+    expect(3, "'parts/test.csv' is there, and this split has no such part");
 }
 
 static void standard_output_fails(void **state)

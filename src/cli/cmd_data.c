@@ -164,15 +164,37 @@ static const char *ending(char room[16])
     return room;
 }
 
+static const char *const parts[] = {"train", "valid", "test"};
+
+static void path_of_part(char path[4096], int part)
+{
+    char room[16];
+    snprintf(path, 4096, "%s/%s.%s", o.out, parts[part], ending(room));
+}
+
+/* A part of an earlier split that this one does not write would lie beside the new ones and share rows with them. */
+static int check_old_parts(void)
+{
+    const bool wanted[] = {true, o.valid > 0, o.test > 0};
+    char path[4096];
+    struct stat old;
+    for (int i = 0; i < 3; i++) {
+        path_of_part(path, i);
+        if (!wanted[i] && stat(path, &old) == 0)
+            return cli_invalid("'%s' is there, and this split has no such part: rows of it may be in the new parts; "
+                               "remove it, or take another folder",
+                               path);
+    }
+    return EXIT_OK;
+}
+
 static gr_status write_parts(gr_records *const part[3])
 {
-    static const char *const names[] = {"train", "valid", "test"};
-    char path[4096], room[16];
-    const char *end = ending(room);
+    char path[4096];
     mkdir(o.out, 0777); /* what is wrong with it shows when a file is written */
     for (int i = 0; i < 3; i++) {
         if (!part[i]) continue;
-        snprintf(path, sizeof path, "%s/%s.%s", o.out, names[i], end);
+        path_of_part(path, i);
         gr_status s = gr_records_save(part[i], path);
         if (s != GR_OK) return s;
     }
@@ -188,9 +210,8 @@ static gr_status split(gr_records *r)
     s = write_parts(part);
     fact f[3];
     size_t n = 0;
-    static const char *const names[] = {"train", "valid", "test"};
     for (int i = 0; i < 3; i++)
-        if (part[i]) f[n++] = (fact){names[i], gr_records_rows(part[i])};
+        if (part[i]) f[n++] = (fact){parts[i], gr_records_rows(part[i])};
     if (s == GR_OK) print_facts(f, n);
     for (int i = 0; i < 3; i++) gr_records_free(&part[i]);
     return s;
@@ -243,6 +264,7 @@ static int run_command(void)
     if (cli_check_scope(verbs[v].scope, what) != EXIT_OK) return EXIT_USAGE;
     if (verbs[v].writes && !o.out) return cli_usage("data %s writes: say where, --out PATH", verbs[v].name);
     if (verbs[v].target && !o.target) return cli_usage("data %s wants --target COLUMN", verbs[v].name);
+    if (verbs[v].run == split && check_old_parts() != EXIT_OK) return EXIT_INVALID;
     gr_records *r = NULL;
     gr_status s = gr_records_open(cli.argument[1], &(gr_records_options){.skip_bad = o.skip_bad}, &r);
     if (s == GR_OK && gr_records_bad(r))
@@ -272,7 +294,8 @@ const cli_command cmd_data = {
     "of these, .ndjson, or .txt for lines of the column 'text' alone.\n"
     "stats    what each column holds: types, missing cells, spread, the most frequent values\n"
     "clean    blanks and control characters go, missing cells are filled, outliers clipped, constant columns go\n"
-    "split    train, valid and test into a folder: at random, by value, by group, or by time\n"
+    "split    train, valid and test into a folder: at random, by value, by group, or by time; an old part that would\n"
+    "         stay there beside the new ones is refused\n"
     "dedup    rows that come twice, or nearly, go\n"
     "leaks    TRAIN TEST: rows of the second that are in the first (exit code 5 where there are); columns are\n"
     "         compared by name where both files have names\n"
