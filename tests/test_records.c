@@ -147,6 +147,17 @@ static void json_numbers_keep_their_digits(void **state)
     gr_records_free(&r);
 }
 
+static void commas_of_texts_stay(void **state)
+{
+    (void)state;
+    gr_records *r = opened("comma.csv", "a;b;c;d\n1,5;\"1,2\";1,5;1,5\n2,5;\"red, blue\";x;\"1,2\"\nNA;;2,5;2\n");
+    expect_saved(r, "point.csv", "a,b,c,d\n1.5,\"1,2\",\"1,5\",1.5\n2.5,\"red, blue\",x,\"1,2\"\nNA,,\"2,5\",2\n");
+    gr_records_free(&r);
+    r = opened("all.csv", "\"a\";\"b\"\n\"1,5\";\"red, blue\"\n\"-2,5\";\"3,5\"\n"); /* quotes say nothing */
+    expect_saved(r, "point.csv", "a,b\n1.5,\"red, blue\"\n-2.5,\"3,5\"\n");
+    gr_records_free(&r);
+}
+
 static void empty_columns_stay(void **state)
 {
     (void)state;
@@ -605,6 +616,7 @@ int main(void)
         cmocka_unit_test(formats_there_and_back),
         cmocka_unit_test(tabs_come_back),
         cmocka_unit_test(json_numbers_keep_their_digits),
+        cmocka_unit_test(commas_of_texts_stay),
         cmocka_unit_test(empty_columns_stay),
         cmocka_unit_test(arrays_and_commas),
         cmocka_unit_test(bad_rows),

@@ -8,7 +8,8 @@
  *   gr_records_save(part[0], "train.csv");
  *
  * A file of records is one of
- *   .csv .tsv              cells with names, see docs/formats.md; numbers stay the text that they are in the file
+ *   .csv .tsv              cells with names, see docs/formats.md; numbers stay the text that they are in the file, but
+ *                          for columns of numbers with a decimal comma, which get a point
  *   .jsonl                 one flat object a line: its keys are the columns, a key that is absent or null is an empty cell, and an
  *                          empty cell is written as null; numbers stay the text that they are, too
  *   .npy                   numbers (n) or (n, columns): the columns are "column_1", "column_2", ...

@@ -51,12 +51,38 @@ static gr_status name_columns(gr_records *r, int64_t n)
 
 /* ---- tables ---- */
 
-/* Numbers have a point from here on. */
-static void take_comma(gr__cell *cell)
+/* What quotes say is text, unless nothing in the file is without them. */
+static bool quotes_tell(const gr_records *r)
+{
+    for (int64_t i = 0; i < r->rows; i++)
+        for (int64_t k = 0; k < r->columns; k++)
+            if (r->row[i].cell[k].n > 0 && !r->row[i].cell[k].quoted) return true;
+    return false;
+}
+
+static bool is_comma_column(const gr_records *r, int64_t column, bool quoted_too)
 {
     double v;
-    char *comma = memchr((char *)(uintptr_t)cell->text, ',', cell->n);
-    if (comma && gr__cell_number(cell, true, &v)) *comma = '.';
+    for (int64_t i = 0; i < r->rows; i++) {
+        const gr__cell *c = &r->row[i].cell[column];
+        bool counts = !gr__cell_is_missing(c) && (quoted_too || !c->quoted);
+        if (counts && !gr__cell_number(c, true, &v)) return false;
+    }
+    return true;
+}
+
+/* Numbers have a point from here on; a column that holds anything else stays as it is in the file. */
+static void take_commas(gr_records *r)
+{
+    bool quoted_too = !quotes_tell(r);
+    for (int64_t k = 0; k < r->columns; k++) {
+        if (!is_comma_column(r, k, quoted_too)) continue;
+        for (int64_t i = 0; i < r->rows; i++) {
+            const gr__cell *c = &r->row[i].cell[k];
+            char *comma = quoted_too || !c->quoted ? memchr((char *)(uintptr_t)c->text, ',', c->n) : NULL;
+            if (comma) *comma = '.';
+        }
+    }
 }
 
 static gr_status take_row(reading *in, const gr__csv *csv)
@@ -70,10 +96,7 @@ static gr_status take_row(reading *in, const gr__csv *csv)
         if (s != GR_OK) return bad(in, s);
     }
     GR_TRY(gr__records_add(r, line, &cell));
-    for (int64_t i = 0; i < r->columns; i++) {
-        GR_TRY(put(r, &cell[i], from[i].text, from[i].n, from[i].quoted));
-        if (gr__csv_decimal_comma(csv)) take_comma(&cell[i]);
-    }
+    for (int64_t i = 0; i < r->columns; i++) GR_TRY(put(r, &cell[i], from[i].text, from[i].n, from[i].quoted));
     return GR_OK;
 }
 
@@ -92,10 +115,12 @@ static gr_status take_table(reading *in, gr__csv *csv)
         if (s != GR_OK)
             GR_TRY(bad(in, s));
         else if (!more)
-            return GR_OK;
+            break;
         else
             GR_TRY(take_row(in, csv));
     }
+    if (gr__csv_decimal_comma(csv)) take_commas(r);
+    return GR_OK;
 }
 
 static gr_status read_table(reading *in)
