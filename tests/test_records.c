@@ -189,6 +189,41 @@ static void arrays_and_commas(void **state)
     gr_records_free(&r);
 }
 
+/* Of 64 bits, where f64 keeps 53. */
+static void large_integers_are_exact(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rows, *fault;
+    } cases[] = {
+        {"id,n\n1234567890123456789,1\n-9223372036854775808,0\n9223372036854775807,-0\n", NULL},
+        {"id,n\n18446744073709551615,1\n9007199254740993,007\n", NULL},
+        {"id,n\n9007199254740992,1.5\n1000000000000000000000,\n", NULL}, /* f64 keeps them */
+        {"id,n\n1,1\n9007199254740993,1.5\n", "big.csv:3: '9007199254740993' in column 'id' has more digits"},
+        {"id,n\n1,\n9007199254740993,2\n", "big.csv:3"},
+        {"id,n\n18446744073709551615,-1\n", "big.csv:2"},
+        {"id,n\n18446744073709551617,1\n", "big.csv:2"},
+    };
+    char path[4200];
+    snprintf(path, sizeof path, "%s/big.npy", folder);
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        gr_records *r = opened("big.csv", cases[i].rows), *back;
+        if (cases[i].fault)
+            assert_fails(gr_records_save(r, path), GR_ERR_DATA, cases[i].fault);
+        else {
+            assert_ok(gr_records_save(r, path));
+            assert_ok(gr_records_open(path, NULL, &back));
+            for (int64_t k = 0; k < gr_records_rows(r); k++) {
+                double a = 0, b = 0;
+                if (i < 2) assert_string_equal(cell(back, k, 0), cell(r, k, 0));
+                assert_true(gr__parse_double(cell(r, k, 0), &a) && gr__parse_double(cell(back, k, 0), &b) && a == b);
+            }
+            gr_records_free(&back);
+        }
+        gr_records_free(&r);
+    }
+}
+
 static void bad_rows(void **state)
 {
     (void)state;
@@ -619,6 +654,7 @@ int main(void)
         cmocka_unit_test(commas_of_texts_stay),
         cmocka_unit_test(empty_columns_stay),
         cmocka_unit_test(arrays_and_commas),
+        cmocka_unit_test(large_integers_are_exact),
         cmocka_unit_test(bad_rows),
         cmocka_unit_test(names_are_told_apart),
         cmocka_unit_test(columns_are_described),

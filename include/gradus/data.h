@@ -37,8 +37,9 @@ typedef struct gr_records_options {
  * GR_ERR_CORRUPT (a bad row or line), GR_ERR_UNSUPPORTED (lists and objects in JSON lines). */
 GR_API gr_status gr_records_open(const char *path, const gr_records_options *options, gr_records **out);
 GR_API void gr_records_free(gr_records **r);
-/* Atomically, in the format that the ending names. .npy: GR_ERR_DATA where a cell is no number; missing ones become NaN. .tsv:
- * GR_ERR_DATA where a cell has a line break. Text lines: .txt of the column "text", or of the only one; with
+/* Atomically, in the format that the ending names. .npy: f64, missing cells are NaN; i64, else u64, where f64
+ * would change an integer and all cells are integers; GR_ERR_DATA where a cell is no number, or an integer would be changed.
+ * .tsv: GR_ERR_DATA where a cell has a line break. Text lines: .txt of the column "text", or of the only one; with
  * any other ending of the only one, GR_ERR_UNSUPPORTED where there are more. */
 GR_API gr_status gr_records_save(const gr_records *r, const char *path);
 

@@ -212,6 +212,16 @@ done:
 
 /* ---- arrays ---- */
 
+/* false: it is missing. Integers of 64 bits may have more digits than a double. */
+static bool element_text(const gr_tensor *t, int64_t i, char text[32])
+{
+    if (t->dtype == GR_I64) return snprintf(text, 32, "%lld", (long long)((const int64_t *)t->data)[i]) > 0;
+    if (t->dtype == GR_U64) return snprintf(text, 32, "%llu", (unsigned long long)((const uint64_t *)t->data)[i]) > 0;
+    double v = gr_tensor_get(t, i);
+    gr__format_double(text, v);
+    return v == v;
+}
+
 static gr_status take_array(gr_records *r, const gr_tensor *t)
 {
     char text[32];
@@ -227,9 +237,7 @@ static gr_status take_array(gr_records *r, const gr_tensor *t)
     for (int64_t i = 0; i < n; i++) {
         GR_TRY(gr__records_add(r, i, &cell));
         for (int64_t k = 0; k < columns; k++) {
-            double v = gr_tensor_get(t, i * columns + k);
-            if (v != v) continue; /* NaN is a cell that is missing */
-            gr__format_double(text, v);
+            if (!element_text(t, i * columns + k, text)) continue;
             GR_TRY(put(r, &cell[k], text, strlen(text), false));
         }
     }

@@ -3,9 +3,11 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "format/columns.h"
 #include "format/npy.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { FLUSH_BYTES = 1 << 20 };
@@ -176,21 +178,100 @@ static gr_status no_number(const gr_records *r, int64_t column)
     return GR_OK;
 }
 
+/* The digits of an integer without its sign and the zeros in front; 0 of them: it is none, or zero. */
+static size_t integer_digits(const gr__cell *cell, const char **digits, bool *minus)
+{
+    size_t n;
+    const char *p = gr__cell_trimmed(cell, &n), *end = p + n;
+    *minus = n && *p == '-';
+    p += n && (*p == '-' || *p == '+');
+    while (p < end && *p == '0') p++;
+    *digits = p;
+    while (p < end && *p >= '0' && *p <= '9') p++;
+    return p == end ? (size_t)(p - *digits) : 0;
+}
+
+/* Whether f64 keeps every digit of a cell that is an integer. */
+static bool is_kept(const gr__cell *c, double value)
+{
+    enum { SURE = 15 };
+    const char *digits;
+    char kept[80];
+    bool minus;
+    if (c->n <= SURE) return true;
+    size_t n = integer_digits(c, &digits, &minus);
+    if (n <= SURE) return true;
+    snprintf(kept, sizeof kept, "%.0f", fabs(value));
+    return strlen(kept) == n && memcmp(kept, digits, n) == 0;
+}
+
+/* As i64 or u64 (in two's complement); false: it is no integer, or too large. */
+static bool take_integer(const gr__cell *c, bool is_signed, uint64_t *out)
+{
+    const char *digits;
+    bool minus;
+    double v;
+    uint64_t value = 0;
+    size_t n = integer_digits(c, &digits, &minus);
+    if (n == 0 && !(gr__cell_number(c, false, &v) && v == 0)) return false;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t digit = (uint64_t)(digits[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10) return false;
+        value = 10 * value + digit;
+    }
+    *out = minus ? 0 - value : value;
+    return is_signed ? value <= (uint64_t)INT64_MAX + minus : !minus || value == 0;
+}
+
+static bool take_integers(const gr_records *r, bool is_signed, uint64_t *out)
+{
+    for (int64_t i = 0; i < r->rows; i++)
+        for (int64_t k = 0; k < r->columns; k++)
+            if (!take_integer(&r->row[i].cell[k], is_signed, &out[i * r->columns + k])) return false;
+    return true;
+}
+
+/* Where f64 would change an integer, row 'row' of column 'column' being the first. */
+static gr_status write_integers(const gr_records *r, const char *path, int64_t row, int64_t column)
+{
+    size_t n = (size_t)(r->rows * r->columns);
+    uint64_t *all = gr__calloc(n + 1, sizeof *all);
+    if (!all) return gr__fail_memory("an array", n * sizeof *all);
+    bool is_signed = take_integers(r, true, all);
+    gr_status status;
+    if (is_signed || take_integers(r, false, all))
+        status = gr__npy_write(
+            path,
+            &(gr_tensor){.dtype = is_signed ? GR_I64 : GR_U64, .rank = 2, .dim = {r->rows, r->columns}, .data = all});
+    else
+        status = gr__fail(GR_ERR_DATA,
+                          "%s:%lld: '%.60s' in column '%s' has more digits than f64 keeps, and other cells are no "
+                          "integers of 64 bits, so that the array cannot be one of integers; leave the column out, or "
+                          "write .csv or .jsonl",
+                          r->path, (long long)r->row[row].line, r->row[row].cell[column].text, r->name[column]);
+    gr__free(all);
+    return status;
+}
+
 static gr_status write_array(const gr_records *r, const char *path)
 {
     size_t n = (size_t)(r->rows * r->columns);
+    int64_t lost = -1; /* the first cell that f64 would change */
     double *all = gr__calloc(n + 1, sizeof *all), *column = gr__calloc((size_t)r->rows + 1, sizeof *column);
     gr_status status = all && column ? GR_OK : gr__fail_memory("an array", n * sizeof *all);
     for (int64_t k = 0; k < r->columns && status == GR_OK; k++) {
         if (!gr__records_numbers(r, k, column)) status = no_number(r, k);
-        for (int64_t i = 0; i < r->rows; i++) all[i * r->columns + k] = column[i];
+        for (int64_t i = 0; i < r->rows; i++) {
+            all[i * r->columns + k] = column[i];
+            if (lost < 0 && !isnan(column[i]) && !is_kept(&r->row[i].cell[k], column[i])) lost = i * r->columns + k;
+        }
     }
-    if (status == GR_OK)
+    if (status == GR_OK && lost < 0)
         status =
             gr__npy_write(path, &(gr_tensor){.dtype = GR_F64, .rank = 2, .dim = {r->rows, r->columns}, .data = all});
     gr__free(all);
     gr__free(column);
-    return status;
+    return status == GR_OK && lost >= 0 ? write_integers(r, path, lost / r->columns, lost % r->columns) : status;
 }
 
 gr_status gr_records_save(const gr_records *r, const char *path)
