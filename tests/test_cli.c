@@ -328,6 +328,16 @@ static void records_are_prepared(void **state)
     run("data", "balance", "holes.csv", "--target", "y", "-o", "even.csv", "--json");
     expect(0, "left out: 2 rows without the target 'y'");
     assert_non_null(strstr(last.out, "\"rows_without_target\": 2, \"rows\": 4"));
+    static const char words[] = "Hello\tBonjour\nThanks\tMerci\nBread\tPain\n";
+    test_write(folder, "pairs.tsv", words, sizeof words - 1);
+    run("data", "convert", "pairs.tsv", "pairs.csv");
+    expect(0,
+           "'pairs.tsv': the first row ('Hello', ...) is taken for names; all cells are text, so that is a guess: say "
+           "--header no");
+    run("data", "convert", "pairs.tsv", "pairs.csv", "--header", "no", "--json");
+    expect(0, NULL);
+    assert_string_equal(last.err, "");
+    assert_non_null(strstr(last.out, "\"rows\": 3"));
     static const char ten[] = "x\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n";
     test_write(folder, "ten.csv", ten, sizeof ten - 1);
     run("data", "split", "ten.csv", "-o", "parts");

@@ -247,6 +247,39 @@ static void bad_rows(void **state)
     assert_fails(gr_records_open("nowhere.csv", NULL, &r), GR_ERR_NOT_FOUND, "nowhere.csv");
 }
 
+static void headers_are_guessed_or_said(void **state)
+{
+    (void)state;
+    static const char blanks[] = "Review text,Given label\nnice place,good\nawful place,bad\nso so,neutral\n",
+                      words[] = "Hello\tBonjour\nThanks\tMerci\nBread\tPain\n";
+    static const struct {
+        const char *name, *text, *first; /* name of column 0 */
+        gr_header header;
+        int rows;
+        bool guessed;
+    } cases[] = {{"h.csv", blanks, "column_1", GR_HEADER_AUTO, 4, true},
+                 {"h.csv", blanks, "Review text", GR_HEADER_YES, 3, false},
+                 {"h.tsv", words, "Hello", GR_HEADER_AUTO, 2, true},
+                 {"h.tsv", words, "column_1", GR_HEADER_NO, 3, false},
+                 {"h.csv", "text,n\nnice,1\nbad,2\n", "text", GR_HEADER_AUTO, 2, false},
+                 {"h.csv", "nice,1\nbad,2\n", "column_1", GR_HEADER_AUTO, 2, false},
+                 {"h.csv", "nice,good\nso so,good\n", "column_1", GR_HEADER_AUTO, 2, false},
+                 {"h.jsonl", "{\"a\": \"b\"}\n", "a", GR_HEADER_NO, 1, false}};
+    gr_records *r;
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        bool guessed;
+        assert_ok(gr_records_open(written(cases[i].name, cases[i].text),
+                                  &(gr_records_options){.header = cases[i].header}, &r));
+        assert_int_equal(gr_records_rows(r), cases[i].rows);
+        assert_string_equal(gr_records_name(r, 0), cases[i].first);
+        assert_int_equal(gr_records_named(r, &guessed), strcmp(cases[i].first, "column_1") != 0);
+        assert_int_equal(guessed, cases[i].guessed);
+        gr_records_free(&r);
+    }
+    assert_fails(gr_records_open(written("h.csv", "ham,spam\n"), NULL, &r), GR_ERR_DATA, "(--header no)");
+    assert_fails(gr_records_open("h.csv", &(gr_records_options){.header = (gr_header)7}, &r), GR_ERR_ARGUMENT, "7");
+}
+
 static void names_are_told_apart(void **state)
 {
     (void)state;
@@ -656,6 +689,7 @@ int main(void)
         cmocka_unit_test(arrays_and_commas),
         cmocka_unit_test(large_integers_are_exact),
         cmocka_unit_test(bad_rows),
+        cmocka_unit_test(headers_are_guessed_or_said),
         cmocka_unit_test(names_are_told_apart),
         cmocka_unit_test(columns_are_described),
         cmocka_unit_test(cells_are_cleaned),

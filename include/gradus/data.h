@@ -29,8 +29,16 @@ extern "C" {
 
 typedef struct gr_records gr_records;
 
+typedef enum gr_header {
+    GR_HEADER_AUTO, /* by the looks of the first rows; where all is text see gr_records_named() */
+    GR_HEADER_YES,  /* the first row holds names */
+    GR_HEADER_NO,   /* it does not: the columns are "column_1", "column_2", ... */
+    GR_HEADER_COUNT
+} gr_header;
+
 typedef struct gr_records_options {
-    bool skip_bad; /* rows with another number of cells, lines that are not JSON, not UTF-8: left out and counted */
+    bool skip_bad;    /* rows with another number of cells, lines that are not JSON, not UTF-8: left out and counted */
+    gr_header header; /* of .csv and .tsv; other formats do without */
 } gr_records_options;
 
 /* options may be NULL. Status: GR_ERR_NOT_FOUND, GR_ERR_IO, GR_ERR_DATA (two columns have one name, too),
@@ -50,6 +58,9 @@ GR_API int64_t gr_records_bad(const gr_records *r); /* left out by skip_bad */
 /* The first of them in words; NULL: none. */
 GR_API const char *gr_records_first_bad(const gr_records *r);
 GR_API const char *gr_records_name(const gr_records *r, int64_t column); /* borrowed; NULL past the end */
+/* Whether the names are the file's, not ours. *guessed (may be NULL): all cells of the table are text, so that its first row was
+ * taken for names, or for a row, by its looks alone. */
+GR_API bool gr_records_named(const gr_records *r, bool *guessed);
 /* By name, or by number in text. GR_ERR_NOT_FOUND with did-you-mean. */
 GR_API gr_status gr_records_column(const gr_records *r, const char *name, int64_t *column);
 /* Ends with 0, borrowed until rows are removed or added; NULL past the end. */

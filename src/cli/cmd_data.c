@@ -10,12 +10,13 @@
 
 static const char *const fills[] = {"none", "median", "mean", "drop", NULL}, *const hows[] = {"over", "under", "smote",
                                                                                               NULL};
+static const char *const headers[] = {"auto", "yes", "no", NULL};
 
 static struct {
     const char *out, *target, *by, *group, *time;
     cli_list columns;
     double near, clip, valid, test;
-    int fill, how;
+    int fill, how, header;
     int64_t neighbours, least, most;
     bool skip_bad, keep_constant;
 } o = {.valid = 0.1, .test = 0.1};
@@ -28,6 +29,9 @@ static const cli_option options[] = {
      CLEAN | SPLIT | DEDUP | BALANCE | CONVERT},
     {"skip-bad", 0, CLI_FLAG, &o.skip_bad, NULL, 0, 0, NULL,
      "leave out rows that cannot be read (too few or too many cells, no JSON, no UTF-8), and count them", false},
+    {"header", 0, CLI_CHOICE, &o.header, NULL, 0, 0, headers,
+     "whether the first row of a .csv or .tsv holds names; auto: by its looks, with a note where all cells are text",
+     false},
     {"target", 0, CLI_TEXT, &o.target, "COLUMN", 0, 0, NULL,
      "clean: rows without it go; balance: the column whose values are to be equally frequent", false, CLEAN | BALANCE},
     {"columns", 0, CLI_LIST, &o.columns, "COLUMN", 0, 0, NULL,
@@ -217,13 +221,35 @@ static gr_status split(gr_records *r)
     return s;
 }
 
+/* A wrong guess would lose a row, or make one of names. */
+static void note_guess(const gr_records *r, const char *path)
+{
+    enum { WIDTH = 24 };
+    char first[4 * WIDTH + 4];
+    bool guessed, named = gr_records_named(r, &guessed);
+    if (!guessed) return;
+    out_cut(first, WIDTH, named ? gr_records_name(r, 0) : gr_records_cell(r, 0, 0));
+    out_note(
+        "'%s': the first row ('%s'%s) is taken for %s; all cells are text, so that is a guess: say --header %s if it "
+        "is wrong, --header %s if it is right",
+        path, first, gr_records_columns(r) > 1 ? ", ..." : "", named ? "names" : "a row, not for names",
+        named ? "no" : "yes", named ? "yes" : "no");
+}
+
+static gr_status open_records(const char *path, gr_records **out)
+{
+    gr_status s = gr_records_open(path, &(gr_records_options){o.skip_bad, (gr_header)o.header}, out);
+    if (s == GR_OK) note_guess(*out, path);
+    return s;
+}
+
 static int leaks_found;
 
 static gr_status leaks(gr_records *r)
 {
     gr_records *other = NULL;
     int64_t n = 0, a = 0, b = 0;
-    gr_status s = gr_records_open(cli.argument[2], &(gr_records_options){.skip_bad = o.skip_bad}, &other);
+    gr_status s = open_records(cli.argument[2], &other);
     if (s == GR_OK) s = gr_records_overlap(r, other, columns(), o.near, &n, &a, &b);
     const fact f[] = {{"rows", s == GR_OK ? gr_records_rows(other) : 0}, {"in_both", n}};
     gr_records_free(&other);
@@ -266,7 +292,7 @@ static int run_command(void)
     if (verbs[v].target && !o.target) return cli_usage("data %s wants --target COLUMN", verbs[v].name);
     if (verbs[v].run == split && check_old_parts() != EXIT_OK) return EXIT_INVALID;
     gr_records *r = NULL;
-    gr_status s = gr_records_open(cli.argument[1], &(gr_records_options){.skip_bad = o.skip_bad}, &r);
+    gr_status s = open_records(cli.argument[1], &r);
     if (s == GR_OK && gr_records_bad(r))
         fprintf(stderr, "gradus: warning: %lld rows were left out; the first: %s\n", (long long)gr_records_bad(r),
                 gr_records_first_bad(r));
@@ -282,7 +308,7 @@ static const char *const examples[] = {
     "gradus data split unique.jsonl --by label -o parts",
     "gradus data leaks parts/train.jsonl parts/test.jsonl --near 0.8",
     "gradus data balance clean.csv --target sold --how smote -o balanced.csv",
-    "gradus data convert reviews.tsv reviews.jsonl",
+    "gradus data convert reviews.tsv reviews.jsonl --header yes",
     NULL};
 
 const cli_command cmd_data = {

@@ -33,6 +33,12 @@ const char *gr_records_cell(const gr_records *r, int64_t row, int64_t column)
     return r->row[row].cell[column].text;
 }
 
+bool gr_records_named(const gr_records *r, bool *guessed)
+{
+    if (guessed) *guessed = r->guessed;
+    return r->named;
+}
+
 int64_t gr_records_line(const gr_records *r, int64_t row) { return row >= 0 && row < r->rows ? r->row[row].line : 0; }
 
 gr_status gr_records_column(const gr_records *r, const char *name, int64_t *column)
@@ -71,6 +77,7 @@ gr_status gr__records_like(const gr_records *r, gr_records **out)
     if (!p) return gr__fail_memory("a part of a file", sizeof *p);
     p->columns = r->columns;
     p->named = r->named;
+    p->guessed = r->guessed;
     p->path = gr__strdup(r->path);
     p->name = gr__calloc((size_t)r->columns + 1, sizeof *p->name);
     if (!p->path || !p->name) {

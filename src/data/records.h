@@ -17,6 +17,7 @@ struct gr_records {
     char *path;
     const char **name; /* columns */
     bool named;        /* by the file, not by us */
+    bool guessed;      /* that a table is named, or not */
     int64_t columns, rows;
     gr__record *row;
     size_t capacity;

@@ -14,14 +14,14 @@ enum { MOST_COLUMNS = 1 << 20 };
 
 typedef struct reading {
     gr_records *r;
-    bool skip_bad;
+    gr_records_options o;
 } reading;
 
 /* What is bad is an error, or counted. */
 static gr_status bad(reading *in, gr_status status)
 {
     gr_records *r = in->r;
-    if (!in->skip_bad || (status != GR_ERR_CORRUPT && !gr__csv_is_bad_record(status))) return status;
+    if (!in->o.skip_bad || (status != GR_ERR_CORRUPT && !gr__csv_is_bad_record(status))) return status;
     if (r->bad++ == 0 && !(r->first_bad = gr__strdup(gr_message()))) return gr__fail_memory("a sentence", 128);
     return GR_OK;
 }
@@ -106,6 +106,7 @@ static gr_status take_table(reading *in, gr__csv *csv)
     bool more = true;
     GR_TRY(name_columns(r, (int64_t)gr__csv_columns(csv)));
     r->named = gr__csv_has_header(csv);
+    r->guessed = gr__csv_header_guessed(csv);
     for (int64_t i = 0; i < r->columns; i++)
         if (!(r->name[i] = gr__arena_strdup(&r->arena, gr__csv_name(csv, (size_t)i))))
             return gr__fail_memory("a name", 64);
@@ -119,14 +120,18 @@ static gr_status take_table(reading *in, gr__csv *csv)
         else
             GR_TRY(take_row(in, csv));
     }
+    GR_FAIL_IF(r->rows == 0 && r->named && r->guessed, GR_ERR_DATA,
+               "'%s' has no rows below its first one, which is taken for names; is it a row (--header no)?", r->path);
     if (gr__csv_decimal_comma(csv)) take_commas(r);
     return GR_OK;
 }
 
 static gr_status read_table(reading *in)
 {
+    static const gr__csv_choice choices[GR_HEADER_COUNT] = {
+        [GR_HEADER_AUTO] = GR__CSV_SNIFF, [GR_HEADER_YES] = GR__CSV_YES, [GR_HEADER_NO] = GR__CSV_NO};
     gr__csv *csv;
-    GR_TRY(gr__csv_open(in->r->path, NULL, &csv));
+    GR_TRY(gr__csv_open(in->r->path, &(gr__csv_options){.header = choices[in->o.header]}, &csv));
     gr_status s = take_table(in, csv);
     gr__csv_close(&csv);
     return s;
@@ -182,10 +187,10 @@ static gr_status take_lines(reading *in, gr__map *keys, bool fill)
         gr_status s = gr__jsonl_next(lines, &v, &more);
         if (s == GR_OK && !more) break;
         if (s == GR_OK) s = take_object(in->r, v, lines, keys, fill);
-        status = s == GR_OK                                             ? GR_OK
-                 : fill                                                 ? bad(in, s)
-                 : in->skip_bad && s != GR_ERR_IO && s != GR_ERR_MEMORY ? GR_OK
-                                                                        : s;
+        status = s == GR_OK                                               ? GR_OK
+                 : fill                                                   ? bad(in, s)
+                 : in->o.skip_bad && s != GR_ERR_IO && s != GR_ERR_MEMORY ? GR_OK
+                                                                          : s;
     }
     gr__jsonl_close(&lines);
     return status;
@@ -306,9 +311,12 @@ static gr_status read_text(reading *in)
 gr_status gr_records_open(const char *path, const gr_records_options *options, gr_records **out)
 {
     GR_FAIL_IF(!path || !out, GR_ERR_ARGUMENT, "gr_records_open: an argument is NULL");
+    gr_records_options o = options ? *options : (gr_records_options){.skip_bad = false};
+    GR_FAIL_IF((unsigned)o.header >= GR_HEADER_COUNT, GR_ERR_ARGUMENT, "there is no choice %d of a header",
+               (int)o.header);
     gr_records *r = gr__calloc(1, sizeof *r);
     if (!r) return gr__fail_memory("records", sizeof *r);
-    reading in = {r, options && options->skip_bad};
+    reading in = {r, o};
     r->path = gr__strdup(path);
     gr_status s = !r->path ? gr__fail_memory("a path", strlen(path))
                   : gr__str_ends_packed(path, ".csv") || gr__str_ends_packed(path, ".tsv")      ? read_table(&in)

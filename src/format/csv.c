@@ -11,7 +11,7 @@
 struct gr__csv {
     gr__csv_records records;
     gr__arena arena; /* path and names */
-    bool header, decimal_comma;
+    gr__csv_form form;
     bool waiting; /* the first row was read at opening and is data */
     bool skip_bad;
     int64_t bad; /* rows left out */
@@ -42,8 +42,8 @@ static gr_status take_names(gr__csv *c)
         size_t n = r->field[i].n;
         while (n > 0 && (text[0] == ' ' || text[0] == '\t')) text++, n--;
         while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t')) n--;
-        c->name[i] = c->header && n > 0 ? gr__arena_strndup(&c->arena, text, n)
-                                        : gr__arena_printf(&c->arena, "column_%zu", i + 1);
+        c->name[i] = c->form.header && n > 0 ? gr__arena_strndup(&c->arena, text, n)
+                                             : gr__arena_printf(&c->arena, "column_%zu", i + 1);
         if (!c->name[i]) return gr__fail_memory("the name of a column", n);
     }
     return GR_OK;
@@ -62,10 +62,12 @@ static gr_status start(gr__csv *c, const char *path, const gr__csv_options *opti
     GR_TRY(refuse_utf16(r));
     if (r->filled >= 3 && memcmp(r->input, "\xEF\xBB\xBF", 3) == 0) r->used = 3;
     r->next_line = 1;
-    GR_TRY(gr__csv_sniff(r, options ? options : &sniff_all, &r->separator, &r->quotes, &c->header, &c->decimal_comma));
+    GR_TRY(gr__csv_sniff(r, options ? options : &sniff_all, &c->form));
+    r->separator = c->form.separator;
+    r->quotes = c->form.quotes;
     GR_TRY(gr__csv_next_record(r, &more));
     GR_FAIL_IF(!more, GR_ERR_DATA, "'%s' has no rows", path);
-    c->waiting = !c->header;
+    c->waiting = !c->form.header;
     return take_names(c);
 }
 
@@ -156,8 +158,9 @@ bool gr__csv_take_simple_row(gr__csv *c, char *room, size_t left, gr__cell *cell
 const gr__cell *gr__csv_cells(const gr__csv *c) { return c->cell; }
 int64_t gr__csv_line(const gr__csv *c) { return c->records.line; }
 char gr__csv_separator(const gr__csv *c) { return c->records.separator; }
-bool gr__csv_has_header(const gr__csv *c) { return c->header; }
-bool gr__csv_decimal_comma(const gr__csv *c) { return c->decimal_comma; }
+bool gr__csv_has_header(const gr__csv *c) { return c->form.header; }
+bool gr__csv_header_guessed(const gr__csv *c) { return c->form.header_guessed; }
+bool gr__csv_decimal_comma(const gr__csv *c) { return c->form.decimal_comma; }
 size_t gr__csv_columns(const gr__csv *c) { return c->columns; }
 const char *gr__csv_name(const gr__csv *c, size_t column) { return c->name[column]; }
 

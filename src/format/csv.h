@@ -33,6 +33,7 @@ void gr__csv_close(gr__csv **csv);
 
 char gr__csv_separator(const gr__csv *csv);
 bool gr__csv_has_header(const gr__csv *csv);
+bool gr__csv_header_guessed(const gr__csv *csv); /* all is text: the first row may as well be the other */
 bool gr__csv_decimal_comma(const gr__csv *csv);
 size_t gr__csv_columns(const gr__csv *csv);
 const char *gr__csv_name(const gr__csv *csv, size_t column); /* "column_1" ... without a header */

@@ -51,9 +51,13 @@ bool gr__csv_simple_line(const gr__csv_records *r, size_t *n, size_t *taken);
 bool gr__csv_take_simple_row(gr__csv *csv, char *room, size_t left, gr__cell *cell, size_t *used);
 void gr__csv_records_release(gr__csv_records *r); /* not the stream, not the input */
 
+typedef struct gr__csv_form {
+    char separator;
+    bool quotes, header, decimal_comma;
+    bool header_guessed; /* by the looks of the first row alone */
+} gr__csv_form;
 /* What the options leave open, from the first bytes of the file. */
-gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *options, char *separator, bool *quotes,
-                        bool *header, bool *decimal_comma);
+gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *options, gr__csv_form *out);
 
 gr_status gr__csv_no_column(const char *path, const char *name, const char *const *names, size_t n);
 

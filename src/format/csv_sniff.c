@@ -117,6 +117,7 @@ static bool looks_like_name(const gr__cell *cell)
  * column, nor beside it. */
 typedef struct evidence {
     bool names;       /* the first row could be one */
+    bool data;        /* it cannot: it has a number or a long text */
     bool numbers;     /* some column below is all numbers */
     bool twice;       /* a name comes again beside it */
     bool again;       /* or below it */
@@ -134,6 +135,7 @@ static gr_status see_first(evidence *e, const gr__csv_records *r, gr__map *names
         gr__cell cell = cell_of(r, i);
         bool twice, index = i == 0 && cell.n == 0 && e->columns > 1; /* pandas leaves its index without a name */
         e->names = e->names && (index || looks_like_name(&cell));
+        e->data = e->data || (cell.n > 0 && !looks_like_name(&cell));
         e->identifiers = e->identifiers && (index || (is_letter(cell.text[0]) && !memchr(cell.text, ' ', cell.n)));
         GR_TRY(gr__map_set(names, cell.text, cell.n, (int64_t)i, &twice));
         e->twice = e->twice || twice;
@@ -156,14 +158,23 @@ static void see_row(evidence *e, const gr__csv_records *r, const gr__map *names)
     }
 }
 
-gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *o, char *separator, bool *quotes,
-                        bool *header, bool *decimal_comma)
+/* A blank in a name tells much: rows of sentences have no other mark. So a header like "Review text" above nothing but texts is
+ * taken for a row; but that was a guess, as it is where only the look of words speaks for names. */
+static void decide_header(const evidence *e, gr__csv_choice choice, gr__csv_form *out)
+{
+    bool guess = e->names && (!e->twice || e->numbers) &&
+                 (e->rows == 1 ? e->identifiers : e->numbers || (!e->again && e->identifiers));
+    out->header = choice != GR__CSV_SNIFF ? choice == GR__CSV_YES : guess;
+    out->header_guessed = choice == GR__CSV_SNIFF && !e->numbers && !e->data && !e->twice && !e->again;
+}
+
+gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *o, gr__csv_form *out)
 {
     evidence e = {0};
     gr__map names = {0};
     bool more = true;
-    GR_TRY(sniff_separator(sample, o, separator, quotes));
-    gr__csv_records r = again(sample, *separator, *quotes);
+    GR_TRY(sniff_separator(sample, o, &out->separator, &out->quotes));
+    gr__csv_records r = again(sample, out->separator, out->quotes);
     gr_status status = GR_OK;
     while (e.rows < SAMPLE_ROWS && status == GR_OK) {
         status = next(&r, sample, &more);
@@ -178,10 +189,8 @@ gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *o,
     gr__map_release(&names);
     if (status == GR_ERR_MEMORY) return status; /* other faults are found again, and told, when the rows are read */
     for (size_t i = 0; i < e.columns && e.rows > 1; i++) e.numbers = e.numbers || e.numeric[i];
-    bool guess =
-        e.names && (!e.twice || e.numbers) && (e.rows == 1 ? e.identifiers : e.numbers || (!e.again && e.identifiers));
-    *header = o->header != GR__CSV_SNIFF ? o->header == GR__CSV_YES : guess;
-    *decimal_comma = o->decimal_comma != GR__CSV_SNIFF ? o->decimal_comma == GR__CSV_YES
-                                                       : *separator != ',' && e.commas > 0 && e.points == 0;
+    decide_header(&e, o->header, out);
+    out->decimal_comma = o->decimal_comma != GR__CSV_SNIFF ? o->decimal_comma == GR__CSV_YES
+                                                           : out->separator != ',' && e.commas > 0 && e.points == 0;
     return GR_OK;
 }
