@@ -365,7 +365,9 @@ static void maps(void **state)
     assert_int_equal(*gr__map_get(&map, "a\0b", 3), 3);
     assert_int_equal(*gr__map_get(&map, "", 0), 4);
     assert_int_equal(*gr__map_get_name(&map, "a"), 2);
+    size_t before = gr_memory_used_bytes();
     for (int64_t i = 0; i < 20000; i++) assert_ok(gr__map_set(&map, &i, sizeof i, i * i, NULL));
+    assert_true(gr_memory_used_bytes() - before < 20000 * 100); /* short keys have no block each */
     for (int64_t i = 0; i < 20000; i++) {
         int64_t *v = gr__map_get(&map, &i, sizeof i);
         assert_true(v && *v == i * i);

@@ -535,7 +535,7 @@ static void survives_lack_of_memory(void **state)
     }
     gr_set_allocator(NULL);
     assert_int_equal(status, GR_OK);
-    assert_true(n > 100);
+    assert_true(n > 50);
     assert_int_equal(open_golden(NULL), 0);
 }
 

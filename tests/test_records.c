@@ -247,6 +247,23 @@ static void bad_rows(void **state)
     assert_fails(gr_records_open("nowhere.csv", NULL, &r), GR_ERR_NOT_FOUND, "nowhere.csv");
 }
 
+/* Texts of a row share a block: short cells would be rounded up to 16 bytes each. */
+static void short_cells_stay_small(void **state)
+{
+    (void)state;
+    enum { ROWS = 20000, COLUMNS = 9, MOST = COLUMNS * 16 + 100 };
+    gr__str s = {0};
+    gr__str_add(&s, "a,b,c,d,e,f,g,h,i\n");
+    for (int i = 0; i < ROWS; i++) gr__str_add(&s, "123,123,abc,123,123,123,123,123,123\n");
+    const char *path = written("short.csv", gr__str_get(&s));
+    gr__str_release(&s);
+    size_t before = gr_memory_used_bytes();
+    gr_records *r;
+    assert_ok(gr_records_open(path, NULL, &r));
+    assert_in_range(gr_memory_used_bytes() - before, ROWS, ROWS * MOST);
+    gr_records_free(&r);
+}
+
 static void headers_are_guessed_or_said(void **state)
 {
     (void)state;
@@ -689,6 +706,7 @@ int main(void)
         cmocka_unit_test(arrays_and_commas),
         cmocka_unit_test(large_integers_are_exact),
         cmocka_unit_test(bad_rows),
+        cmocka_unit_test(short_cells_stay_small),
         cmocka_unit_test(headers_are_guessed_or_said),
         cmocka_unit_test(names_are_told_apart),
         cmocka_unit_test(columns_are_described),

@@ -14,7 +14,9 @@
  *                          empty cell is written as null; numbers stay the text that they are, too
  *   .npy                   numbers (n) or (n, columns): the columns are "column_1", "column_2", ...
  *   anything else          lines of UTF-8 text: one column "text"; empty lines are left out
- * the first, second and last also gzipped (.gz), for reading. Everything is held in memory, twice the size of the file or so.
+ * the first, second and last also gzipped (.gz), for reading. Everything is held in memory: a row needs 16 bytes, each cell 16
+ * and its text. That is 2 to 6 times the size of the file, the more the shorter its cells (measured: 3.6 for 1 M rows of 9 cells,
+ * 70 bytes each). Statistics, parts, duplicates and balance need up to as much again while they work.
  *
  * Threads: an object belongs to one thread at a time.
  * Status of every function that returns one: GR_ERR_MEMORY, and what is said beside it; messages carry file:line. */

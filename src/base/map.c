@@ -77,7 +77,7 @@ gr_status gr__map_set(gr__map *map, const void *key, size_t n, int64_t value, bo
     }
     GR_FAIL_IF(map->count >= UINT32_MAX - 1, GR_ERR_LIMIT, "a table of names is full");
     GR_TRY(gr__grow(&map->entry, sizeof *map->entry, map->count + 1, &map->entry_capacity));
-    char *copy = gr__strndup(key, n);
+    char *copy = gr__arena_strndup(&map->keys, key, n);
     if (!copy) return gr__fail_memory("a name", n);
     map->entry[map->count++] = (gr__map_entry){copy, n, hash, value};
     *slot = (uint32_t)map->count;
@@ -91,7 +91,7 @@ gr_status gr__map_set_name(gr__map *map, const char *key, int64_t value, bool *w
 
 void gr__map_release(gr__map *map)
 {
-    for (size_t i = 0; i < map->count; i++) gr__free(map->entry[i].key);
+    gr__arena_release(&map->keys);
     gr__free(map->entry);
     gr__free(map->bucket);
     *map = (gr__map){0};

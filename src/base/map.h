@@ -3,7 +3,7 @@
 #ifndef GR__MAP_H
 #define GR__MAP_H
 
-#include "base/alloc.h"
+#include "base/arena.h"
 
 typedef struct gr__map_entry {
     char *key; /* n bytes and a closing 0 */
@@ -17,6 +17,7 @@ typedef struct gr__map {
     size_t count, entry_capacity;
     uint32_t *bucket; /* index + 1, 0 = empty */
     size_t bucket_count;
+    gr__arena keys; /* a block for each would be larger than most keys */
 } gr__map;
 
 /* Borrowed pointer to the value, or NULL. */

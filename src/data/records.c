@@ -56,7 +56,7 @@ gr_status gr_records_column(const gr_records *r, const char *name, int64_t *colu
 gr_status gr__records_add(gr_records *r, int64_t line, gr__cell **cell)
 {
     GR_TRY(gr__grow(&r->row, sizeof *r->row, (size_t)r->rows + 1, &r->capacity));
-    *cell = gr__arena_alloc(&r->arena, ((size_t)r->columns + 1) * sizeof **cell);
+    *cell = gr__arena_alloc(&r->arena, (size_t)r->columns * sizeof **cell);
     if (!*cell) return gr__fail_memory("a row", (size_t)r->columns * sizeof **cell);
     for (int64_t i = 0; i < r->columns; i++) (*cell)[i].text = "";
     r->row[r->rows++] = (gr__record){*cell, line};

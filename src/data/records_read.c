@@ -96,7 +96,13 @@ static gr_status take_row(reading *in, const gr__csv *csv)
         if (s != GR_OK) return bad(in, s);
     }
     GR_TRY(gr__records_add(r, line, &cell));
-    for (int64_t i = 0; i < r->columns; i++) GR_TRY(put(r, &cell[i], from[i].text, from[i].n, from[i].quoted));
+    size_t bytes = 0;
+    for (int64_t i = 0; i < r->columns; i++) bytes += from[i].n + 1;
+    char *text = gr__arena_alloc(&r->arena, bytes); /* one for all: it is rounded up */
+    if (!text) return gr__fail_memory("a row", bytes);
+    memcpy(text, from[0].text, bytes); /* the cells of a row lie one behind the other */
+    for (int64_t i = 0; i < r->columns; i++)
+        cell[i] = (gr__cell){text + (from[i].text - from[0].text), from[i].n, from[i].quoted};
     return GR_OK;
 }
 
