@@ -221,7 +221,7 @@ gr_status gr_records_balance(gr_records *r, const gr_balance_options *options)
         most = GR__MAX(most, count(&v, k));
     }
     if (status == GR_OK && v.n < 2)
-        status = gr__fail(GR_ERR_DATA, "'%s': all rows have the same '%s'; there is nothing to balance", r->path,
+        status = gr__fail(GR_ERR_DATA, "'%s': all values of '%s' are the same; there is nothing to balance", r->path,
                           r->name[column]);
     if (status == GR_OK)
         status = o->how == GR_BALANCE_UNDER   ? undersample(r, &v, o->seed, least)
