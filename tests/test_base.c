@@ -1,4 +1,6 @@
 /* src/base: statuses and messages, memory and its hook, arena, strings and numbers, map, random numbers, log, clock. */
+#include "base/distinct.h"
+#include "base/spill.h"
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -381,6 +383,54 @@ static void maps(void **state)
 }
 
 /* Golden: streams of random numbers and run folders rest on this hash for ever. */
+/* Exact while there is room, near the truth beyond. */
+static void different_ones_are_counted(void **state)
+{
+    (void)state;
+    gr__distinct d = {0};
+    bool before;
+    assert_int_equal(gr__distinct_count(&d), 0);
+    assert_false(gr__distinct_has(&d, 0));
+    for (int64_t i = 0; i < 100000; i++) {
+        uint64_t h = gr__hash_stable(&i, sizeof i, 0);
+        assert_ok(gr__distinct_add(&d, h, &before));
+        assert_false(before);
+        if (i % 3) continue;
+        assert_ok(gr__distinct_add(&d, h, &before));
+        assert_true(before && gr__distinct_has(&d, h));
+    }
+    assert_int_equal(gr__distinct_count(&d), 100000);
+    assert_ok(gr__distinct_add(&d, 0, &before));
+    assert_ok(gr__distinct_add(&d, 0, &before));
+    assert_true(before && gr__distinct_count(&d) == 100001);
+    for (int64_t i = 100000; i < 10000000; i++) assert_ok(gr__distinct_add(&d, gr__hash_stable(&i, sizeof i, 0), NULL));
+    assert_true(d.level == 2 && llabs(gr__distinct_count(&d) - 10000001) < 30000);
+    gr__distinct_release(&d);
+}
+
+/* In memory, in a file, and in memory where no file can be made. */
+static void spilled_blocks(void **state)
+{
+    (void)state;
+    size_t before = gr_memory_used_bytes();
+    for (int way = 0; way < 3; way++) {
+        gr__set_large_bytes(way ? 4096 : 0);
+        if (way == 2) assert_int_equal(setenv("TMPDIR", "/nowhere", 1), 0);
+        unsigned char *p = gr__spill_new(100, 1000);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 64, 0);
+        for (int i = 0; i < 100000; i++) assert_int_equal(p[i], 0);
+        memset(p, 7, 100000);
+        assert_true((gr_memory_used_bytes() == before) == (way == 1));
+        gr__spill_free(p);
+        assert_int_equal(gr_memory_used_bytes(), before);
+    }
+    unsetenv("TMPDIR");
+    assert_null(gr__spill_new(SIZE_MAX / 2, 4));
+    gr__spill_free(NULL);
+    gr__set_large_bytes(0);
+}
+
 static void the_stable_hash_is_stable(void **state)
 {
     (void)state;
@@ -534,6 +584,8 @@ int main(void)
         cmocka_unit_test(numbers_are_strict),
         cmocka_unit_test(numbers_read_back),
         cmocka_unit_test(maps),
+        cmocka_unit_test(different_ones_are_counted),
+        cmocka_unit_test(spilled_blocks),
         cmocka_unit_test(the_stable_hash_is_stable),
         cmocka_unit_test(philox_gives_the_published_numbers),
         cmocka_unit_test(generators),

@@ -4,6 +4,7 @@
 #include "base/rng.h"
 
 #include "base/file.h"
+#include "base/spill.h"
 #include "base/rng.h"
 #include "format/csv.h"
 #include "format/idx.h"
@@ -282,6 +283,45 @@ static void real_csv(void **state)
     if (!seen) skip();
 }
 
+/* The rows of a file from the file itself, forwards and backwards, are those that memory has. */
+static void compare_with_file(const char *path, const gr__csv_options *options, const gr__csv_table *t)
+{
+    gr__csv_options stay = *options;
+    gr__csv_table u;
+    stay.may_stay = true;
+    gr__set_large_bytes(1);
+    gr_status status = gr__csv_read(path, &stay, &u);
+    gr__set_large_bytes(0);
+    assert_ok(status);
+    assert_true(u.rows == t->rows && u.columns == t->columns && !u.cell && u.has_header == t->has_header);
+    for (size_t k = 0; k < 2 * u.rows; k++) {
+        size_t i = k < u.rows ? k : 2 * u.rows - 1 - k;
+        const gr__cell *a = gr__csv_table_row(t, (int64_t)i), *b = gr__csv_table_row(&u, (int64_t)i);
+        assert_int_equal(t->line[i], u.line[i]);
+        for (size_t c = 0; c < u.columns; c++)
+            assert_true(a[c].n == b[c].n && a[c].quoted == b[c].quoted &&
+                        memcmp(a[c].text, b[c].text, a[c].n + 1) == 0);
+    }
+    assert_ok(gr__csv_table_check(&u));
+    gr__csv_table_release(&u);
+}
+
+static void rows_that_change_are_lost(void **state)
+{
+    (void)state;
+    const char *path = test_write(dir, "s.csv", "a,b\n1,2\n3,4\n5,6\n", 16);
+    gr__csv_table t;
+    gr__set_large_bytes(1);
+    assert_ok(gr__csv_read(path, &(gr__csv_options){.may_stay = true}, &t));
+    gr__set_large_bytes(0);
+    assert_string_equal(gr__csv_table_row(&t, 1)[1].text, "4");
+    FILE *f = fopen(path, "r+b"); /* the same file, another row */
+    assert_true(f && fseek(f, 4, SEEK_SET) == 0 && fwrite("1,,", 1, 3, f) == 3 && fclose(f) == 0);
+    assert_string_equal(gr__csv_table_row(&t, 0)[1].text, "");
+    assert_fails(gr__csv_table_check(&t), GR_ERR_DATA, "was changed while it was read");
+    gr__csv_table_release(&t);
+}
+
 static void csv_mutants(void **state)
 {
     (void)state;
@@ -295,9 +335,13 @@ static void csv_mutants(void **state)
             text[gr__rng_below(&r, n)] =
                 gr__rng_below(&r, 3) ? ",;\t|\"\n\r\0 "[gr__rng_below(&r, 9)] : (char)gr__rng_u32(&r);
         gr__csv_table t;
-        gr_status status = gr__csv_read(test_write(dir, "m.csv", text, gr__rng_below(&r, n + 1)), NULL, &t);
+        const char *path = test_write(dir, "m.csv", text, gr__rng_below(&r, n + 1));
+        gr__csv_options o = {.skip_bad = seed % 2};
+        gr_status status = gr__csv_read(path, &o, &t);
         assert_true(status == GR_OK || status == GR_ERR_DATA || status == GR_ERR_CORRUPT);
-        if (status == GR_OK) gr__csv_table_release(&t);
+        if (status != GR_OK) continue;
+        compare_with_file(path, &o, &t);
+        gr__csv_table_release(&t);
     }
 }
 
@@ -706,6 +750,7 @@ int main(void)
         cmocka_unit_test(cells),
         cmocka_unit_test(buffer_edges),
         cmocka_unit_test(real_csv),
+        cmocka_unit_test(rows_that_change_are_lost),
         cmocka_unit_test(csv_mutants),
         cmocka_unit_test(idx),
         cmocka_unit_test(mnist),

@@ -3,9 +3,11 @@
 #include "tests/run_rig.h"
 
 #include "base/file.h"
+#include "base/spill.h"
 #include "gradus/table.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROWS = 200 };
@@ -152,6 +154,29 @@ static void a_target_makes_a_table(void **state)
     assert_ok(run_with(houses(), set, 3, NULL, &run));
     assert_string_equal(gr_run_describe(run).task, "table");
     gr_run_close(&run);
+}
+
+/* Rows that stay in their file, and blocks that lie in another, give the same bytes. */
+static void larger_than_memory(void **state)
+{
+    (void)state;
+    const char *source = houses(), *report[2];
+    char *out[2] = {gr__path_join(folder, "inside"), gr__path_join(folder, "outside")};
+    gr_run *run;
+    for (int way = 0; way < 2; way++) {
+        gr__set_large_bytes(way ? 64 : 0);
+        assert_ok(open_with(source, "data.target=kind", "data.ignore=[price]", out[way], &run));
+        report[way] = strdup(gr_run_report(run));
+        assert_ok(gr_run_train(run, NULL));
+        gr_run_close(&run);
+    }
+    gr__set_large_bytes(0);
+    assert_string_equal(report[0], report[1]);
+    assert_same_run(out[0], out[1]);
+    for (int way = 0; way < 2; way++) {
+        free((char *)report[way]);
+        gr__free(out[way]);
+    }
 }
 
 static void bad_input_is_named(void **state)
@@ -308,6 +333,7 @@ int main(void)
         cmocka_unit_test(settings_that_are_no_list),
         cmocka_unit_test(classes_are_balanced),
         cmocka_unit_test(a_target_makes_a_table),
+        cmocka_unit_test(larger_than_memory),
         cmocka_unit_test(bad_input_is_named),
         cmocka_unit_test(a_threshold_is_tuned_and_kept),
         cmocka_unit_test(thresholds_that_make_no_sense),

@@ -1,5 +1,7 @@
 #include "data/table_int.h"
 
+#include "base/spill.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +53,8 @@ static void give_names(const gr__conf_strings *names, gr__csv_table *csv, size_t
 static gr_status read_named(const gr__table_options *o, const gr__conf *section, const char *path, gr__csv_table *out)
 {
     gr__csv_options c = {.header = o->names.n && o->header == GR__CSV_SNIFF ? GR__CSV_NO : (gr__csv_choice)o->header,
-                         .skip_bad = o->skip_bad};
+                         .skip_bad = o->skip_bad,
+                         .may_stay = true};
     GR_TRY(gr__csv_read(path, &c, out));
     GR_FAIL_IF(out->rows == 0, GR_ERR_DATA, "'%s' has no rows", path);
     if (o->names.n == 0) return GR_OK;
@@ -79,23 +82,23 @@ static gr_status split(gr__table_work *w, uint64_t seed)
 gr_status gr__table_part_new(const gr__columns *c, int64_t n, gr__table_part *out)
 {
     size_t numbers = (size_t)gr__columns_numbers(c), codes = (size_t)gr__columns_codes(c), rows = (size_t)n + 1, all;
-    *out = (gr__table_part){.n = n, .line = gr__calloc(rows, sizeof *out->line)};
+    *out = (gr__table_part){.n = n, .line = gr__spill_new(rows, sizeof *out->line)};
     if (!gr__mul_size(rows, (numbers + codes + 4) * sizeof(float), &all)) return gr__fail_memory("a table", SIZE_MAX);
-    out->numbers = gr__calloc(rows * numbers + 1, sizeof *out->numbers);
-    out->codes = gr__calloc(rows * codes + 1, sizeof *out->codes);
-    out->number = gr__calloc(rows, sizeof *out->number);
-    out->class = gr__calloc(rows, sizeof *out->class);
+    out->numbers = gr__spill_new(rows * numbers + 1, sizeof *out->numbers);
+    out->codes = gr__spill_new(rows * codes + 1, sizeof *out->codes);
+    out->number = gr__spill_new(rows, sizeof *out->number);
+    out->class = gr__spill_new(rows, sizeof *out->class);
     return out->line && out->numbers && out->codes && out->number && out->class ? GR_OK
                                                                                 : gr__fail_memory("a table", all);
 }
 
 void gr__table_part_release(gr__table_part *p)
 {
-    gr__free(p->line);
-    gr__free(p->numbers);
-    gr__free(p->codes);
-    gr__free(p->number);
-    gr__free(p->class);
+    gr__spill_free(p->line);
+    gr__spill_free(p->numbers);
+    gr__spill_free(p->codes);
+    gr__spill_free(p->number);
+    gr__spill_free(p->class);
     *p = (gr__table_part){0};
 }
 
@@ -195,7 +198,7 @@ gr_status gr__table_read_for(const gr__columns *c, const char *path, gr__arena *
 
 static gr_status usable_rows(gr__table_work *w)
 {
-    w->row = gr__alloc((w->csv.rows + 1) * sizeof *w->row);
+    w->row = gr__spill_new(w->csv.rows + 1, sizeof *w->row);
     if (!w->row) return gr__fail_memory("a table", w->csv.rows * sizeof *w->row);
     for (size_t i = 0; i < w->csv.rows; i++)
         if (w->target != SIZE_MAX && gr__cell_is_missing(gr__table_cell(&w->csv, (int64_t)i, w->target)))
@@ -266,12 +269,14 @@ gr_status gr__table_open(const gr__table_options *o, const gr__conf *section, ui
     gr__csv_table test = {0};
     gr__table_work w = {.o = o, .section = section, .kept = kept, .arena = arena, .columns = &out->columns};
     *out = (gr__table_data){0};
-    gr_status status = work(&w, seed, &test, out);
+    gr_status status = work(&w, seed, &test, out), lost = gr__csv_table_check(&w.csv);
+    if (lost == GR_OK) lost = gr__csv_table_check(&test);
+    if (lost != GR_OK) status = lost; /* whatever came of it */
     if (status != GR_OK) gr__table_close(out);
     gr__csv_table_release(&test);
     gr__csv_table_release(&w.csv);
-    gr__free(w.row);
-    gr__free(w.class);
+    gr__spill_free(w.row);
+    gr__spill_free(w.class);
     return status;
 }
 

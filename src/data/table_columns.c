@@ -1,8 +1,11 @@
 /* What columns are, from all rows; and their transforms, from the rows for training alone. */
 #include "data/table_int.h"
 
+#include "base/distinct.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/spill.h"
+#include "metric/order.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -85,7 +88,7 @@ static gr_status check_settings(const gr__table_work *w)
 static gr_status look_at(const gr__table_work *w, size_t column, gr__column_facts *f)
 {
     const gr__csv_table *t = &w->csv;
-    gr__map seen = {0};
+    gr__distinct seen = {0};
     gr_status status = GR_OK;
     double last = NAN;
     int64_t first_text = 0, first_number = 0;
@@ -107,11 +110,11 @@ static gr_status look_at(const gr__table_work *w, size_t column, gr__column_fact
             first_text = t->line[i];
         }
         const char *text = gr__cell_trimmed(cell, &n);
-        status = gr__map_set(&seen, text, n, 1, NULL);
+        status = gr__distinct_add(&seen, gr__hash_stable(text, n, 0), NULL);
     }
-    f->distinct = (int64_t)seen.count;
+    f->distinct = gr__distinct_count(&seen);
     f->odd_line = f->numbers > f->texts ? first_text : first_number;
-    gr__map_release(&seen);
+    gr__distinct_release(&seen);
     return status;
 }
 
@@ -319,7 +322,7 @@ gr_status gr__table_type_target(gr__table_work *w)
     target->kind = class ? GR__COLUMN_CATEGORY : GR__COLUMN_NUMBER;
     target->log = o->log_target;
     if (class) GR_TRY(find_classes(w, target));
-    w->class = gr__alloc((w->csv.rows + 1) * sizeof *w->class);
+    w->class = gr__spill_new(w->csv.rows + 1, sizeof *w->class);
     if (!w->class) return gr__fail_memory("a table", w->csv.rows * sizeof *w->class);
     for (size_t i = 0; i < w->csv.rows; i++) {
         double number;
@@ -332,12 +335,6 @@ gr_status gr__table_type_target(gr__table_work *w)
 }
 
 /* ---- numbers ---- */
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Of sorted values, between neighbours as numpy has it. */
 static double quantile(const double *v, size_t n, double q)
@@ -386,7 +383,7 @@ static gr_status fit_number(const gr__table_work *w, size_t column, gr__column *
     GR_FAIL_IF(n == 0, GR_ERR_DATA,
                "'%s': column '%s' holds no number in the rows for training; ignore it: data.ignore=%s", w->csv.path,
                c->name, c->name);
-    qsort(v, n, sizeof *v, by_value);
+    GR_TRY(gr__sort(v, n));
     if (s->clip > 0) {
         c->low = quantile(v, n, s->clip);
         c->high = quantile(v, n, 1 - s->clip);
@@ -448,7 +445,7 @@ gr_status gr__table_fit(gr__table_work *w)
         return GR_OK;
     }
     gr_status status = GR_OK;
-    double *v = gr__alloc(((size_t)w->n_train + 1) * sizeof *v);
+    double *v = gr__spill_new((size_t)w->n_train + 1, sizeof *v);
     if (!v) return gr__fail_memory("a column", (size_t)w->n_train * sizeof *v);
     for (size_t i = 0; i < w->columns->n && status == GR_OK; i++) {
         gr__column *c = &w->columns->item[i];
@@ -462,6 +459,6 @@ gr_status gr__table_fit(gr__table_work *w)
                                                              : fit_category(w, column, c);
     }
     if (status == GR_OK) status = fit_target(w, v);
-    gr__free(v);
+    gr__spill_free(v);
     return status;
 }

@@ -58,7 +58,7 @@ gr_status gr__table_report(const gr__table_work *w, const gr__csv_table *test, c
 
 GR__INLINE const gr__cell *gr__table_cell(const gr__csv_table *t, int64_t row, size_t column)
 {
-    return &t->cell[(size_t)row * t->columns + column];
+    return t->cell ? &t->cell[(size_t)row * t->columns + column] : &gr__csv_table_row(t, row)[column];
 }
 
 #endif

@@ -2,6 +2,7 @@
  * columns that tell the target outright. */
 #include "data/table_int.h"
 
+#include "base/distinct.h"
 #include "base/map.h"
 
 #include <math.h>
@@ -55,20 +56,19 @@ static uint64_t hash_row(const gr__csv_table *t, int64_t row)
 
 static gr_status add_doubles(const gr__csv_table *t, const gr__csv_table *test, gr__str *s)
 {
-    gr__map seen = {0};
+    gr__distinct seen = {0};
     int64_t doubles = 0, shared = 0, first = 0;
-    bool there;
+    bool there = false;
     gr_status status = GR_OK;
     for (size_t i = 0; i < t->rows && status == GR_OK; i++) {
-        uint64_t h = hash_row(t, (int64_t)i);
-        status = gr__map_set(&seen, &h, sizeof h, 1, &there);
+        status = gr__distinct_add(&seen, hash_row(t, (int64_t)i), &there);
         if (status == GR_OK && there && !doubles++) first = t->line[i];
     }
-    for (size_t i = 0; i < test->rows && status == GR_OK; i++) {
-        uint64_t h = hash_row(test, (int64_t)i);
-        shared += gr__map_get(&seen, &h, sizeof h) != NULL;
-    }
-    gr__map_release(&seen);
+    for (size_t i = 0; i < test->rows && status == GR_OK; i++)
+        shared += gr__distinct_has(&seen, hash_row(test, (int64_t)i));
+    doubles = gr__distinct_scale(&seen, doubles);
+    shared = gr__distinct_scale(&seen, shared);
+    gr__distinct_release(&seen);
     if (doubles)
         gr__str_printf(s, "  note: %lld rows are equal to earlier ones (the first in line %lld)\n", (long long)doubles,
                        (long long)first);

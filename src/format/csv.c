@@ -10,6 +10,7 @@
 
 struct gr__csv {
     gr__csv_records records;
+    gr__mapping map; /* or a stream */
     gr__arena arena; /* path and names */
     gr__csv_form form;
     bool waiting; /* the first row was read at opening and is data */
@@ -49,20 +50,39 @@ static gr_status take_names(gr__csv *c)
     return GR_OK;
 }
 
-static gr_status start(gr__csv *c, const char *path, const gr__csv_options *options)
+static gr_status stream_input(gr__csv *c)
+{
+    gr__csv_records *r = &c->records;
+    if (!(r->input = gr__alloc(GR__CSV_INPUT_BYTES))) return gr__fail_memory("a file buffer", GR__CSV_INPUT_BYTES);
+    GR_TRY(gr__stream_open(r->path, &r->stream));
+    return gr__csv_fill(r);
+}
+
+static gr_status map_input(gr__csv *c)
+{
+    gr__csv_records *r = &c->records;
+    GR_TRY(gr__file_map(r->path, &c->map));
+    r->input = (unsigned char *)(uintptr_t)c->map.data; /* without a stream it is only read */
+    r->filled = c->map.n;
+    r->end = true;
+    return GR_OK;
+}
+
+static gr_status start(gr__csv *c, const char *path, const gr__csv_options *options, bool mapped)
 {
     static const gr__csv_options sniff_all = {0};
     gr__csv_records *r = &c->records;
     bool more = false;
     c->skip_bad = options && options->skip_bad;
     if (!(r->path = gr__arena_strdup(&c->arena, path))) return gr__fail_memory("a file name", strlen(path));
-    if (!(r->input = gr__alloc(GR__CSV_INPUT_BYTES))) return gr__fail_memory("a file buffer", GR__CSV_INPUT_BYTES);
-    GR_TRY(gr__stream_open(path, &r->stream));
-    GR_TRY(gr__csv_fill(r));
+    GR_TRY(mapped ? map_input(c) : stream_input(c));
     GR_TRY(refuse_utf16(r));
     if (r->filled >= 3 && memcmp(r->input, "\xEF\xBB\xBF", 3) == 0) r->used = 3;
     r->next_line = 1;
-    GR_TRY(gr__csv_sniff(r, options ? options : &sniff_all, &c->form));
+    gr__csv_records sample = *r;
+    sample.filled = GR__MIN(r->filled, GR__CSV_INPUT_BYTES);
+    sample.end = r->end && sample.filled == r->filled;
+    GR_TRY(gr__csv_sniff(&sample, options ? options : &sniff_all, &c->form));
     r->separator = c->form.separator;
     r->quotes = c->form.quotes;
     GR_TRY(gr__csv_next_record(r, &more));
@@ -71,16 +91,26 @@ static gr_status start(gr__csv *c, const char *path, const gr__csv_options *opti
     return take_names(c);
 }
 
-gr_status gr__csv_open(const char *path, const gr__csv_options *options, gr__csv **out)
+static gr_status open(const char *path, const gr__csv_options *options, bool mapped, gr__csv **out)
 {
     gr__csv *c = gr__calloc(1, sizeof *c);
     if (!c) return gr__fail_memory("a CSV file", sizeof *c);
-    gr_status status = start(c, path, options);
+    gr_status status = start(c, path, options, mapped);
     if (status == GR_OK)
         *out = c;
     else
         gr__csv_close(&c);
     return status;
+}
+
+gr_status gr__csv_open(const char *path, const gr__csv_options *options, gr__csv **out)
+{
+    return open(path, options, false, out);
+}
+
+gr_status gr__csv_open_mapped(const char *path, const gr__csv_options *options, gr__csv **out)
+{
+    return open(path, options, true, out);
 }
 
 void gr__csv_close(gr__csv **csv)
@@ -89,7 +119,8 @@ void gr__csv_close(gr__csv **csv)
     if (!c) return;
     gr__stream_close(&c->records.stream);
     gr__csv_records_release(&c->records);
-    gr__free(c->records.input);
+    if (!c->map.base) gr__free(c->records.input);
+    gr__file_unmap(&c->map);
     gr__free(c->name);
     gr__free(c->cell);
     gr__arena_release(&c->arena);
@@ -153,6 +184,15 @@ bool gr__csv_take_simple_row(gr__csv *c, char *room, size_t left, gr__cell *cell
     r->used += taken;
     r->line = r->next_line++;
     return true;
+}
+
+uint64_t gr__csv_place_of(const gr__csv *c) { return c->records.begin; }
+
+void gr__csv_go_to(gr__csv *c, uint64_t place, int64_t line)
+{
+    c->records.used = (size_t)place;
+    c->records.next_line = line;
+    c->waiting = false;
 }
 
 const gr__cell *gr__csv_cells(const gr__csv *c) { return c->cell; }

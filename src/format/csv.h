@@ -16,6 +16,7 @@ typedef struct gr__csv_options {
     gr__csv_choice decimal_comma; /* 1,5 is a number */
     bool
         skip_bad; /* rows that cannot be read, or with another number of fields, are left out, with a warning at the end */
+    bool may_stay; /* gr__csv_read: rows of a file of gr__large_bytes() (base/spill.h) stay in it */
 } gr__csv_options;
 
 typedef struct gr__cell {
@@ -60,8 +61,15 @@ bool gr__cell_number(const gr__cell *cell, bool decimal_comma, double *out);
 typedef struct gr__csv_table {
     size_t columns, rows;
     const char **name; /* columns */
-    gr__cell *cell;    /* (rows, columns) */
-    int64_t *line;     /* rows: where each starts */
+    gr__cell *cell;    /* (rows, columns); NULL: they stay in the file */
+    struct gr__csv_place {
+        gr__csv *csv;   /* of the mapped file */
+        uint64_t *at;   /* rows: offset of each */
+        gr__cell *none; /* columns: empty */
+        int64_t row;    /* whose cells csv has; -1: none */
+        bool lost;      /* a row is no longer what it was */
+    } * place;          /* where they stay in the file */
+    int64_t *line;      /* rows: where each starts */
     char separator;
     bool has_header, decimal_comma;
     char *path;
@@ -70,6 +78,11 @@ typedef struct gr__csv_table {
 } gr__csv_table;
 
 gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv_table *out);
+/* The cells of a row (columns of them). Of a table whose rows stay in the file they live until the next call, one thread may
+ * ask, and a row that is no longer there has empty cells, which gr__csv_table_check() tells. */
+const gr__cell *gr__csv_table_row(const gr__csv_table *table, int64_t row);
+/* GR_ERR_DATA: the file was changed while its rows were asked for. */
+gr_status gr__csv_table_check(const gr__csv_table *table);
 void gr__csv_table_release(gr__csv_table *table);
 gr_status gr__csv_table_column(const gr__csv_table *table, const char *name, size_t *out);
 /* rows doubles; missing cells become NaN; any other text is GR_ERR_DATA with its line. */

@@ -37,6 +37,11 @@ typedef struct gr__csv_records {
     size_t count, field_capacity;
 } gr__csv_records;
 
+/* As gr__csv_open(), on a mapping of the file, so that places can be gone back to. */
+gr_status gr__csv_open_mapped(const char *path, const gr__csv_options *options, gr__csv **out);
+uint64_t gr__csv_place_of(const gr__csv *csv); /* of the row that was read last */
+void gr__csv_go_to(gr__csv *csv, uint64_t place, int64_t line);
+
 #define GR__CSV_INPUT_BYTES ((size_t)64 << 10)
 
 /* The next record that is not empty; *more = false at the end. Messages name file and line. After a record that cannot be read

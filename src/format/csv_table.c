@@ -1,8 +1,9 @@
-/* A whole CSV file in memory: texts in an arena, cells row by row. */
+/* A whole CSV file: its texts in an arena and its cells row by row, or only where each row begins. */
 #include "format/csv_int.h"
 
 #include "base/arena.h"
 #include "base/parallel.h"
+#include "base/spill.h"
 
 #include <math.h>
 #include <string.h>
@@ -75,10 +76,8 @@ static gr_status take_row(gr__csv_table *t, growing *g, gr__csv *csv, const char
     return GR_OK;
 }
 
-static gr_status take_all(gr__csv_table *t, gr__csv *csv, const char *path, gr__arena *texts)
+static gr_status take_form(gr__csv_table *t, const gr__csv *csv, const char *path, gr__arena *texts)
 {
-    growing g = {0};
-    bool more = true;
     t->columns = gr__csv_columns(csv);
     t->separator = gr__csv_separator(csv);
     t->has_header = gr__csv_has_header(csv);
@@ -88,20 +87,89 @@ static gr_status take_all(gr__csv_table *t, gr__csv *csv, const char *path, gr__
     if (!t->path || !t->name) return gr__fail_memory("a table", t->columns * sizeof *t->name);
     for (size_t i = 0; i < t->columns; i++)
         if (!(t->name[i] = gr__arena_strdup(texts, gr__csv_name(csv, i)))) return gr__fail_memory("a table", 64);
+    return GR_OK;
+}
+
+static gr_status take_all(gr__csv_table *t, gr__csv *csv, const char *path, gr__arena *texts)
+{
+    growing g = {0};
+    bool more = true;
+    GR_TRY(take_form(t, csv, path, texts));
     while (more) GR_TRY(take_row(t, &g, csv, path, texts, &more));
     return GR_OK;
 }
 
-gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv_table *out)
+/* ---- rows that stay in the file ---- */
+
+/* In memory a table takes several times the bytes of its file. */
+static bool stays(const char *path)
+{
+    uint64_t bytes;
+    return !gr__str_ends(path, ".gz") && gr__file_size(path, &bytes) == GR_OK && bytes >= gr__large_bytes();
+}
+
+static gr_status take_places(gr__csv_table *t, const char *path, const gr__csv_options *options, gr__arena *texts)
+{
+    size_t lines = 0, places = 0;
+    bool more = true;
+    struct gr__csv_place *p = t->place = gr__calloc(1, sizeof *p);
+    if (!p) return gr__fail_memory("a table", sizeof *p);
+    GR_TRY(gr__csv_open_mapped(path, options, &p->csv));
+    GR_TRY(take_form(t, p->csv, path, texts));
+    if (!(p->none = gr__calloc(t->columns, sizeof *p->none))) return gr__fail_memory("a table", t->columns * 16);
+    for (size_t i = 0; i < t->columns; i++) p->none[i].text = "";
+    for (;;) {
+        GR_TRY(gr__csv_next_row(p->csv, &more));
+        if (!more) break;
+        GR_TRY(gr__spill_grow(&t->line, sizeof *t->line, t->rows + 1, &lines));
+        GR_TRY(gr__spill_grow(&p->at, sizeof *p->at, t->rows + 1, &places));
+        p->at[t->rows] = gr__csv_place_of(p->csv);
+        t->line[t->rows++] = gr__csv_line(p->csv);
+    }
+    p->row = -1;
+    return GR_OK;
+}
+
+const gr__cell *gr__csv_table_row(const gr__csv_table *t, int64_t row)
+{
+    if (t->cell) return t->cell + (size_t)row * t->columns;
+    struct gr__csv_place *p = t->place;
+    if (p->row != row) {
+        bool more = false;
+        gr__csv_go_to(p->csv, p->at[row], t->line[row]);
+        gr_status status = gr__csv_next_row(p->csv, &more);
+        p->row = status == GR_OK && more && gr__csv_place_of(p->csv) == p->at[row] ? row : -1;
+        p->lost = p->lost || p->row < 0;
+    }
+    return p->row == row ? gr__csv_cells(p->csv) : p->none;
+}
+
+gr_status gr__csv_table_check(const gr__csv_table *t)
+{
+    GR_FAIL_IF(t->place && t->place->lost, GR_ERR_DATA, "'%s' was changed while it was read; try again", t->path);
+    return GR_OK;
+}
+
+/* ---- reading ---- */
+
+static gr_status read_all(const char *path, const gr__csv_options *options, gr__arena *texts, gr__csv_table *t)
 {
     gr__csv *csv;
+    GR_TRY(gr__csv_open(path, options, &csv));
+    gr_status status = take_all(t, csv, path, texts);
+    gr__csv_close(&csv);
+    return status;
+}
+
+gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv_table *out)
+{
     gr__csv_table t = {0};
     *out = t;
-    GR_TRY(gr__csv_open(path, options, &csv));
     gr__arena *texts = gr__calloc(1, sizeof *texts);
+    if (!texts) return gr__fail_memory("a table", sizeof *texts);
     t.texts = texts;
-    gr_status status = texts ? take_all(&t, csv, path, texts) : gr__fail_memory("a table", sizeof *texts);
-    gr__csv_close(&csv);
+    gr_status status = options && options->may_stay && stays(path) ? take_places(&t, path, options, texts)
+                                                                   : read_all(path, options, texts, &t);
     if (status == GR_OK)
         *out = t;
     else
@@ -114,6 +182,12 @@ void gr__csv_table_release(gr__csv_table *t)
     if (t->texts) gr__arena_release(t->texts);
     gr__free(t->texts);
     gr__free(t->block);
+    if (t->place) gr__csv_close(&t->place->csv);
+    if (t->place) gr__spill_free(t->place->at);
+    if (t->place) gr__spill_free(t->line);
+    if (t->place) t->line = NULL;
+    if (t->place) gr__free(t->place->none);
+    gr__free(t->place);
     gr__free(t->path);
     gr__free(t->name);
     gr__free(t->cell);

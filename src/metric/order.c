@@ -1,5 +1,7 @@
 #include "metric/order.h"
 
+#include "base/spill.h"
+
 #include <string.h>
 
 /* Merge sort from runs of 1 upwards: from -> to and back, the result in 'index'. */
@@ -31,20 +33,22 @@ gr_status gr__order(const double *key, size_t n, bool descending, size_t *index)
 
 gr_status gr__sort(double *value, size_t n)
 {
-    gr_status status = GR_OK;
-    size_t *index = gr__calloc(n, sizeof *index);
-    double *copy = gr__calloc(n, sizeof *copy);
-    if (!index || !copy)
-        status = gr__fail_memory("sorted values", n * (sizeof *index + sizeof *copy));
-    else
-        status = gr__order(value, n, false, index);
-    if (status == GR_OK) {
-        for (size_t i = 0; i < n; i++) copy[i] = value[index[i]];
-        memcpy(value, copy, n * sizeof *value);
+    if (n < 2) return GR_OK;
+    double *spare = gr__spill_new(n, sizeof *spare), *from = value, *to = spare;
+    if (!spare) return gr__fail_memory("sorted values", n * sizeof *spare);
+    for (size_t run = 1; run < n; run *= 2) {
+        for (size_t start = 0; start < n; start += 2 * run) {
+            size_t a = start, a_end = GR__MIN(start + run, n), b = a_end, b_end = GR__MIN(start + 2 * run, n);
+            for (size_t k = start; k < b_end; k++)
+                to[k] = a < a_end && (b == b_end || from[a] <= from[b]) ? from[a++] : from[b++];
+        }
+        double *swap = from;
+        from = to;
+        to = swap;
     }
-    gr__free(index);
-    gr__free(copy);
-    return status;
+    if (from != value) memcpy(value, from, n * sizeof *value);
+    gr__spill_free(spare);
+    return GR_OK;
 }
 
 double gr__percentile(const double *sorted, size_t n, double share)

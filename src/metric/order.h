@@ -7,7 +7,7 @@
 /* index (n) becomes the order of key (n, no NaN): from the highest down or from the lowest up, equals as they come. */
 gr_status gr__order(const double *key, size_t n, bool descending, size_t *index);
 
-/* Sorts value (n, no NaN) upwards in place. */
+/* Sorts value (n, no NaN) upwards; there may be more of them than memory holds (base/spill.h). */
 gr_status gr__sort(double *value, size_t n);
 
 /* Percentile at 'share' (0 .. 1) of n >= 1 sorted values, interpolated linearly between neighbours. */
