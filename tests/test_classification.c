@@ -343,6 +343,13 @@ static void rare_labels_weigh_more(void **state)
     }
     assert_true(fabs(loss[1] / loss[2] - 1) < 1e-5);
     assert_true(fabs(loss[1] / loss[0] - 1) > 1e-4);
+    const char *weighted[4] = {"loss.weights=[1, 9]"}; /* of training alone */
+    char valid[300];
+    snprintf(valid, sizeof valid, "data.valid_source=%s", source);
+    weighted[1] = valid;
+    assert_ok(open_with(source, weighted, NULL, &run));
+    assert_true(fabs(metric_of(run, "loss") - metric_of(run, "log_loss")) < 1e-5);
+    gr_run_close(&run);
     assert_fails(open_with(source, both, NULL, &run), GR_ERR_CONFIG, "exclude each other");
     assert_fails(open_with(source, smooth, NULL, &run), GR_ERR_CONFIG, "does not go together");
 }

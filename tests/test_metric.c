@@ -24,6 +24,24 @@ static void assert_undefined(double got, const char *why, const char *part)
 
 /* ---- by hand ---- */
 
+/* Two detections of one object that need not be found, and one of one that must: COCO lets one pass, VOC both. */
+static void difficult_objects(void **state)
+{
+    (void)state;
+    const gr_detection found[] = {{{50, 0, 10, 10}, 0, 0.9}, {{51, 0, 10, 10}, 0, 0.8}, {{0, 0, 10, 10}, 0, 0.7}};
+    for (int way = 0; way < 2; way++) {
+        const gr_truth truth[] = {{.box = {0, 0, 10, 10}},
+                                  {.box = {50, 0, 10, 10}, .ignore = way == 0, .difficult = way == 1}};
+        gr_detections *d;
+        gr_detection_scores s;
+        assert_ok(gr_detections_new(1, &d));
+        assert_ok(gr_detections_update(d, truth, 2, found, 3));
+        assert_ok(gr_detections_result(d, -1, &s));
+        assert_true(way ? s.ap50 > 0.999 : fabs(s.ap50 - 0.5) < 1e-9);
+        gr_detections_free(&d);
+    }
+}
+
 static void confusion_by_hand(void **state)
 {
     (void)state;
@@ -576,6 +594,7 @@ static void clouds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(difficult_objects),
         cmocka_unit_test(confusion_by_hand),
         cmocka_unit_test(probabilities_are_probabilities),
         cmocka_unit_test(curves_by_hand),

@@ -275,7 +275,8 @@ typedef struct gr_truth {
     gr_box box;
     int32_t category; /* 0 .. n_categories-1 */
     bool crowd;       /* a group: any number of detections in it are neither right nor wrong */
-    bool ignore;      /* one detection of it is neither right nor wrong */
+    bool ignore;      /* one detection of it is neither right nor wrong (COCO) */
+    bool difficult;   /* any number of detections of it are neither right nor wrong (VOC) */
 } gr_truth;
 typedef struct gr_detection {
     gr_box box;

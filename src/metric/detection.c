@@ -60,6 +60,7 @@ void gr_detections_free(gr_detections **d)
 typedef struct scene {
     gr_box *truth, *found; /* (n_truth), (n_found) */
     bool *crowd, *ignore;  /* (n_truth) */
+    bool *many;            /* (n_truth): more than one detection may have it */
     double *score;         /* (n_found) */
     double *iou;           /* (n_found, n_truth) */
     size_t *order;
@@ -69,7 +70,7 @@ typedef struct scene {
 
 static void scene_release(scene *s)
 {
-    void *const block[] = {s->truth, s->found, s->crowd, s->ignore, s->score, s->iou, s->order, s->owner};
+    void *const block[] = {s->truth, s->found, s->crowd, s->ignore, s->many, s->score, s->iou, s->order, s->owner};
     for (size_t i = 0; i < GR__COUNT(block); i++) gr__free(block[i]);
 }
 
@@ -80,11 +81,12 @@ static gr_status scene_init(scene *s, size_t n_truth, size_t n_found)
                  .found = gr__calloc(n_found, sizeof *s->found),
                  .crowd = gr__calloc(n_truth, sizeof *s->crowd),
                  .ignore = gr__calloc(n_truth, sizeof *s->ignore),
+                 .many = gr__calloc(n_truth, sizeof *s->many),
                  .score = gr__calloc(n_found, sizeof *s->score),
                  .iou = gr__mul_size(most, n_truth, &pairs) ? gr__calloc(pairs, sizeof *s->iou) : NULL,
                  .order = gr__calloc(n_found, sizeof *s->order),
                  .owner = gr__calloc(n_truth, sizeof *s->owner)};
-    bool whole = s->truth && s->found && s->crowd && s->ignore && s->score && s->iou && s->order && s->owner;
+    bool whole = s->truth && s->found && s->crowd && s->ignore && s->many && s->score && s->iou && s->order && s->owner;
     return whole ? GR_OK : gr__fail_memory("the boxes of an image", n_truth * n_found * sizeof(double));
 }
 
@@ -94,9 +96,11 @@ static gr_status scene_fill(scene *s, int32_t k, const gr_truth *truth, size_t n
     s->n_truth = s->n_found = 0;
     for (int ignored = 0; ignored < 2; ignored++)
         for (size_t i = 0; i < n_truth; i++) {
-            if (truth[i].category != k || (truth[i].crowd || truth[i].ignore) != (ignored == 1)) continue;
+            bool many = truth[i].crowd || truth[i].difficult;
+            if (truth[i].category != k || (many || truth[i].ignore) != (ignored == 1)) continue;
             s->truth[s->n_truth] = truth[i].box;
             s->crowd[s->n_truth] = truth[i].crowd;
+            s->many[s->n_truth] = many;
             s->ignore[s->n_truth++] = ignored == 1;
         }
     for (size_t i = 0; i < n_found; i++)
@@ -126,7 +130,7 @@ static int64_t choose(const scene *s, size_t f, double least)
     double overlap = fmin(least, 1 - 1e-10);
     for (size_t i = 0; i < s->n_truth; i++) {
         double own = s->iou[f * s->n_truth + i];
-        if (s->owner[i] != NOBODY && !s->crowd[i]) continue;
+        if (s->owner[i] != NOBODY && !s->many[i]) continue;
         if (best != NOBODY && !s->ignore[best] && s->ignore[i]) break;
         if (own < overlap) continue;
         overlap = own;

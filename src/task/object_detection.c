@@ -400,7 +400,7 @@ static gr_status judge(gr__boxes_task *t, const gr__pictures *p, int64_t row, co
         truth[n_truth++] = (gr_truth){.box = {(double)b.x0, (double)b.y0, (double)(b.x1 - b.x0), (double)(b.y1 - b.y0)},
                                       .category = b.class_index,
                                       .crowd = b.crowd,
-                                      .ignore = b.difficult};
+                                      .difficult = b.difficult};
     }
     GR_TRY(gr__detect_boxes(score, boxes, t->grid_height * t->grid_width, t->classes, &o, &l, w, h, &t->found, &n,
                             &t->found_capacity));

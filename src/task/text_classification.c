@@ -362,7 +362,7 @@ static gr_status build(gr__task *base, gr_graph *g, int64_t batch, bool train, c
     gr_loss_options o = {.label_smoothing = train ? t->loss.smoothing : 0};
     GR_TRY(gr_model_build_encoder(base->model, g, batch, t->time, train, &v));
     gr_value targets = gr_input(g, "targets", GR_I32, 1, &batch);
-    if (t->weight)
+    if (t->weight && train) /* validation says what a plain text costs, as in tables */
         o.class_weight =
             gr_constant(g, &(gr_tensor){.dtype = GR_F32, .rank = 1, .dim = {(int64_t)t->labels.n}, .data = t->weight});
     *out = gr_loss_cross_entropy(g, v.logits, targets, &o);
