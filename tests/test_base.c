@@ -404,7 +404,7 @@ static void different_ones_are_counted(void **state)
     assert_ok(gr__distinct_add(&d, 0, &before));
     assert_true(before && gr__distinct_count(&d) == 100001);
     for (int64_t i = 100000; i < 10000000; i++) assert_ok(gr__distinct_add(&d, gr__hash_stable(&i, sizeof i, 0), NULL));
-    assert_true(d.level == 2 && llabs(gr__distinct_count(&d) - 10000001) < 30000);
+    assert_true(d.level == 4 && llabs(gr__distinct_count(&d) - 10000001) < 60000);
     gr__distinct_release(&d);
 }
 

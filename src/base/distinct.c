@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 
-#define MOST ((size_t)1 << 22)
+#define MOST ((size_t)1 << 20)
 
 static bool is_kept(const gr__distinct *d, uint64_t hash) { return (hash & (((uint64_t)1 << d->level) - 1)) == 0; }
 

@@ -1,5 +1,5 @@
-/* How many different things there were, by their hashes of 64 bits, in at most 64 MiB: exact to four million of them, then of
- * a share of all hashes (Wegman's adaptive sampling: Flajolet 1990), about 0.1 % off. */
+/* How many different things there were, by their hashes of 64 bits, in at most 16 MiB: exact to a million of them, then of a
+ * share of all hashes (Wegman's adaptive sampling: Flajolet 1990), about 0.1 % off. */
 #ifndef GR__DISTINCT_H
 #define GR__DISTINCT_H
 

@@ -85,36 +85,53 @@ static gr_status check_settings(const gr__table_work *w)
 
 /* ---- types ---- */
 
-static gr_status look_at(const gr__table_work *w, size_t column, gr__column_facts *f)
+/* Rows in memory are passed through column by column; those of a file, which are read again each time, for some columns at
+ * once. */
+enum { TOGETHER = 16 };
+static size_t together(const gr__table_work *w) { return w->csv.cell ? 1 : TOGETHER; }
+
+typedef struct look {
+    gr__distinct seen;
+    double last;
+    int64_t first_text, first_number; /* lines */
+} look;
+
+static gr_status look_at(look *l, const gr__cell *cell, bool decimal_comma, int64_t line, gr__column_facts *f)
+{
+    double v;
+    size_t n;
+    if (gr__cell_is_missing(cell)) {
+        f->missing++;
+        return GR_OK;
+    }
+    if (gr__cell_number(cell, decimal_comma, &v) && isfinite(v)) {
+        if (!f->numbers++) l->first_number = line;
+        f->integers = f->integers && v == floor(v);
+        f->sequence = f->sequence && (f->numbers == 1 || v == l->last + 1);
+        l->last = v;
+    } else if (!f->texts++) {
+        l->first_text = line;
+    }
+    const char *text = gr__cell_trimmed(cell, &n);
+    return gr__distinct_add(&l->seen, gr__hash_stable(text, n, 0), NULL);
+}
+
+static gr_status look_at_columns(gr__table_work *w, size_t first, size_t n)
 {
     const gr__csv_table *t = &w->csv;
-    gr__distinct seen = {0};
+    look l[TOGETHER] = {0};
     gr_status status = GR_OK;
-    double last = NAN;
-    int64_t first_text = 0, first_number = 0;
-    f->integers = f->sequence = true;
-    for (size_t i = 0; i < t->rows && status == GR_OK; i++) {
-        const gr__cell *cell = gr__table_cell(t, (int64_t)i, column);
-        double v;
-        size_t n;
-        if (gr__cell_is_missing(cell)) {
-            f->missing++;
-            continue;
-        }
-        if (gr__cell_number(cell, t->decimal_comma, &v) && isfinite(v)) {
-            if (!f->numbers++) first_number = t->line[i];
-            f->integers = f->integers && v == floor(v);
-            f->sequence = f->sequence && (isnan(last) || v == last + 1);
-            last = v;
-        } else if (!f->texts++) {
-            first_text = t->line[i];
-        }
-        const char *text = gr__cell_trimmed(cell, &n);
-        status = gr__distinct_add(&seen, gr__hash_stable(text, n, 0), NULL);
+    for (size_t k = 0; k < n; k++) w->fact[first + k].integers = w->fact[first + k].sequence = true;
+    for (size_t i = 0; i < t->rows && status == GR_OK; i++)
+        for (size_t k = 0; k < n && status == GR_OK; k++)
+            status = look_at(&l[k], gr__table_cell(t, (int64_t)i, first + k), t->decimal_comma, t->line[i],
+                             &w->fact[first + k]);
+    for (size_t k = 0; k < n; k++) {
+        gr__column_facts *f = &w->fact[first + k];
+        f->distinct = gr__distinct_count(&l[k].seen);
+        f->odd_line = f->numbers > f->texts ? l[k].first_text : l[k].first_number;
+        gr__distinct_release(&l[k].seen);
     }
-    f->distinct = gr__distinct_count(&seen);
-    f->odd_line = f->numbers > f->texts ? first_text : first_number;
-    gr__distinct_release(&seen);
     return status;
 }
 
@@ -150,7 +167,6 @@ static gr_status type_column(gr__table_work *w, size_t i)
     gr__column_facts *f = &w->fact[i];
     const char *name = w->csv.name[i];
     const gr__conf *own = gr__conf_get(w->o->columns, name);
-    GR_TRY(look_at(w, i, f));
     GR_TRY(read_settings(w, own, name, &f->set));
     f->kind = kind_of(f);
     if (i == w->target) return GR_OK;
@@ -183,6 +199,8 @@ gr_status gr__table_type_columns(gr__table_work *w)
     w->feature = gr__arena_alloc(w->arena, w->csv.columns * sizeof *w->feature);
     w->columns->item = gr__arena_alloc(w->arena, w->csv.columns * sizeof *w->columns->item);
     if (!w->fact || !w->feature || !w->columns->item) return gr__fail_memory("a table", w->csv.columns * 64);
+    for (size_t i = 0; i < w->csv.columns; i += together(w))
+        GR_TRY(look_at_columns(w, i, GR__MIN(together(w), w->csv.columns - i)));
     for (size_t i = 0; i < w->csv.columns; i++) {
         GR_TRY(type_column(w, i));
         if (i != w->target && !w->fact[i].ignored) w->feature[n++] = i;
@@ -344,14 +362,37 @@ static double quantile(const double *v, size_t n, double q)
     return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
 }
 
-static size_t gather(const gr__table_work *w, size_t column, double *v)
+static bool number_of(const gr__table_work *w, int64_t i, size_t column, double *v)
 {
-    size_t n = 0;
-    for (int64_t i = 0; i < w->n_train; i++) {
-        const gr__cell *cell = gr__table_cell(&w->csv, w->row[i], column);
-        if (!gr__cell_is_missing(cell) && gr__cell_number(cell, w->csv.decimal_comma, &v[n]) && isfinite(v[n])) n++;
+    const gr__cell *cell = gr__table_cell(&w->csv, w->row[i], column);
+    return !gr__cell_is_missing(cell) && gr__cell_number(cell, w->csv.decimal_comma, v) && isfinite(*v);
+}
+
+/* The numbers of some features in the rows for training. */
+typedef struct numbers {
+    size_t first, n; /* features */
+    double *v[TOGETHER];
+    size_t count[TOGETHER];
+} numbers;
+
+static void release_numbers(numbers *s)
+{
+    for (size_t k = 0; k < TOGETHER; k++) gr__spill_free(s->v[k]);
+    *s = (numbers){0};
+}
+
+static gr_status gather(const gr__table_work *w, size_t first, numbers *s)
+{
+    *s = (numbers){.first = first, .n = GR__MIN(together(w), w->columns->n - first)};
+    for (size_t k = 0; k < s->n; k++) {
+        if (w->fact[w->feature[first + k]].kind != GR__COLUMN_NUMBER) continue;
+        s->v[k] = gr__spill_new((size_t)w->n_train + 1, sizeof *s->v[k]);
+        if (!s->v[k]) return gr__fail_memory("a column", (size_t)w->n_train * sizeof *s->v[k]);
     }
-    return n;
+    for (int64_t i = 0; i < w->n_train; i++)
+        for (size_t k = 0; k < s->n; k++)
+            if (s->v[k] && number_of(w, i, w->feature[first + k], &s->v[k][s->count[k]])) s->count[k]++;
+    return GR_OK;
 }
 
 static double mean_of(const double *v, size_t n)
@@ -375,11 +416,10 @@ static void set_scale(gr__column *c, const double *v, size_t n, int scale)
     if (!(c->scale > 1e-12 * fabs(c->shift)) || !(c->scale > 0)) c->scale = 1; /* a constant */
 }
 
-/* v (n_train) is room. */
-static gr_status fit_number(const gr__table_work *w, size_t column, gr__column *c, double *v)
+/* v (n): its numbers in the rows for training, which change. */
+static gr_status fit_number(const gr__table_work *w, size_t column, gr__column *c, double *v, size_t n)
 {
     const gr__column_settings *s = &w->fact[column].set;
-    size_t n = gather(w, column, v);
     GR_FAIL_IF(n == 0, GR_ERR_DATA,
                "'%s': column '%s' holds no number in the rows for training; ignore it: data.ignore=%s", w->csv.path,
                c->name, c->name);
@@ -414,14 +454,18 @@ static gr_status fit_category(gr__table_work *w, size_t column, gr__column *c)
 }
 
 /* A target's scale is not for settings to say: losses of different runs are to be compared. */
-static gr_status fit_target(const gr__table_work *w, double *v)
+static gr_status fit_target(const gr__table_work *w)
 {
     gr__column *c = &w->columns->target;
+    size_t n = 0;
     if (c->kind == GR__COLUMN_CATEGORY || w->target == SIZE_MAX) return GR_OK;
-    size_t n = gather(w, w->target, v);
-    GR_FAIL_IF(n == 0, GR_ERR_DATA, "'%s': column '%s', the target, holds no number", w->csv.path, c->name);
+    double *v = gr__spill_new((size_t)w->n_train + 1, sizeof *v);
+    if (!v) return gr__fail_memory("a column", (size_t)w->n_train * sizeof *v);
+    for (int64_t i = 0; i < w->n_train; i++) n += number_of(w, i, w->target, &v[n]);
     for (size_t i = 0; i < n && c->log; i++) v[i] = copysign(log1p(fabs(v[i])), v[i]);
-    set_scale(c, v, n, GR__SCALE_STANDARD);
+    if (n) set_scale(c, v, n, GR__SCALE_STANDARD);
+    gr__spill_free(v);
+    GR_FAIL_IF(n == 0, GR_ERR_DATA, "'%s': column '%s', the target, holds no number", w->csv.path, c->name);
     return GR_OK;
 }
 
@@ -437,6 +481,23 @@ static bool are_kept(const gr__table_work *w)
     return true;
 }
 
+static gr_status fit_feature(gr__table_work *w, size_t i, numbers *s)
+{
+    gr__column *c = &w->columns->item[i];
+    size_t column = w->feature[i];
+    *c = (gr__column){.name = gr__arena_strdup(w->arena, w->csv.name[column]),
+                      .low = -(double)INFINITY,
+                      .high = (double)INFINITY,
+                      .scale = 1};
+    if (!c->name) return gr__fail_memory("a name", 64);
+    if (w->fact[column].kind != GR__COLUMN_NUMBER) return fit_category(w, column, c);
+    if (i >= s->first + s->n) {
+        release_numbers(s);
+        GR_TRY(gather(w, i, s));
+    }
+    return fit_number(w, column, c, s->v[i - s->first], s->count[i - s->first]);
+}
+
 gr_status gr__table_fit(gr__table_work *w)
 {
     if (are_kept(w)) {
@@ -445,20 +506,8 @@ gr_status gr__table_fit(gr__table_work *w)
         return GR_OK;
     }
     gr_status status = GR_OK;
-    double *v = gr__spill_new((size_t)w->n_train + 1, sizeof *v);
-    if (!v) return gr__fail_memory("a column", (size_t)w->n_train * sizeof *v);
-    for (size_t i = 0; i < w->columns->n && status == GR_OK; i++) {
-        gr__column *c = &w->columns->item[i];
-        size_t column = w->feature[i];
-        *c = (gr__column){.name = gr__arena_strdup(w->arena, w->csv.name[column]),
-                          .low = -(double)INFINITY,
-                          .high = (double)INFINITY,
-                          .scale = 1};
-        status = !c->name                                    ? gr__fail_memory("a name", 64)
-                 : w->fact[column].kind == GR__COLUMN_NUMBER ? fit_number(w, column, c, v)
-                                                             : fit_category(w, column, c);
-    }
-    if (status == GR_OK) status = fit_target(w, v);
-    gr__spill_free(v);
-    return status;
+    numbers s = {0};
+    for (size_t i = 0; i < w->columns->n && status == GR_OK; i++) status = fit_feature(w, i, &s);
+    release_numbers(&s);
+    return status == GR_OK ? fit_target(w) : status;
 }
