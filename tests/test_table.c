@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/spill.h"
 #include "gradus/table.h"
+#include "gradus/tools.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -179,6 +180,28 @@ static void larger_than_memory(void **state)
     }
 }
 
+/* Looking for rows that come twice reads the header as training does. */
+static void header_as_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header, *target;
+        int64_t twice;
+    } c[] = {{"data.header=no", "data.target=column_2", 28}, {"data.header=yes", "data.target=yes", 27}};
+    gr__str s = {0};
+    for (int i = 0; i < 30; i++) gr__str_add(&s, i % 2 ? "high,no\n" : "low,yes\n");
+    const char *path = test_write(folder, "texts.csv", gr__str_get(&s), s.n);
+    for (int i = 0; i < 2; i++) {
+        gr_run *run;
+        int64_t n;
+        assert_ok(open_with(path, c[i].header, c[i].target, NULL, &run));
+        assert_ok(gr_run_duplicates(run, &n));
+        assert_int_equal(n, c[i].twice);
+        gr_run_close(&run);
+    }
+    gr__str_release(&s);
+}
+
 static void bad_input_is_named(void **state)
 {
     (void)state;
@@ -334,6 +357,7 @@ int main(void)
         cmocka_unit_test(classes_are_balanced),
         cmocka_unit_test(a_target_makes_a_table),
         cmocka_unit_test(larger_than_memory),
+        cmocka_unit_test(header_as_told),
         cmocka_unit_test(bad_input_is_named),
         cmocka_unit_test(a_threshold_is_tuned_and_kept),
         cmocka_unit_test(thresholds_that_make_no_sense),

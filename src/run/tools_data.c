@@ -104,13 +104,24 @@ static bool is_records(const char *path)
     return false;
 }
 
+/* As training reads them. */
+static gr_records_options as_told(const gr_run *run)
+{
+    const char *header = data_text(run, "header");
+    return (gr_records_options){.skip_bad = true,
+                                .header = !header                      ? GR_HEADER_AUTO
+                                          : strcmp(header, "yes") == 0 ? GR_HEADER_YES
+                                          : strcmp(header, "no") == 0  ? GR_HEADER_NO
+                                                                       : GR_HEADER_AUTO};
+}
+
 gr_status gr_run_leaks(const gr_run *run, int64_t *n, int64_t *line_train, int64_t *line_test)
 {
     GR_FAIL_IF(!run || !n || !line_train || !line_test, GR_ERR_ARGUMENT, "gr_run_leaks: an argument is NULL");
     const char *train = gr_run_source(run), *test = data_text(run, "valid_source");
     if (!test) test = data_text(run, "test_source");
     gr_records *a = NULL, *b = NULL;
-    gr_records_options skip = {.skip_bad = true};
+    gr_records_options skip = as_told(run);
     *n = *line_train = *line_test = 0;
     if (!is_records(train) || !is_records(test)) return GR_OK;
     gr_status status = gr_records_open(train, &skip, &a);
@@ -130,7 +141,8 @@ gr_status gr_run_duplicates(const gr_run *run, int64_t *n)
     gr_records *r = NULL;
     *n = 0;
     if (!is_records(source)) return GR_OK;
-    gr_status status = gr_records_open(source, &(gr_records_options){.skip_bad = true}, &r);
+    gr_records_options how = as_told(run);
+    gr_status status = gr_records_open(source, &how, &r);
     if (status == GR_OK) status = gr_records_dedup(r, NULL, &found);
     if (status == GR_OK) *n = found.exact;
     gr_records_free(&r);
