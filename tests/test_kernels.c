@@ -10,6 +10,7 @@
 #include "kernel/dropout.h"
 #include "kernel/embed.h"
 #include "kernel/gemm.h"
+#include "kernel/group_norm.h"
 #include "kernel/map.h"
 #include "kernel/norm.h"
 #include "kernel/onednn.h"
@@ -205,6 +206,60 @@ static void norms(void **state)
     (void)state;
     each_level(norm_level);
     same_bits(norm_bits, (2 * NORM_ROWS * NORM_C + 2 * NORM_ROWS + 2 * NORM_C) * 4);
+}
+
+/* Sums over many rows keep their digits: batch norm of 64 pictures of 28 x 28 whose mean is three times their spread. */
+static void check_sums(int64_t c)
+{
+    int64_t rows = 64 * 28 * 28;
+    float *x = floats(rows * c), *dy = floats(rows * c), *mean = memory(c * 4), *rstd = memory(c * 4);
+    float *dgamma = memory(c * 4), *dbeta = memory(c * 4);
+    for (int64_t i = 0; i < rows * c; i++) {
+        dy[i] += 1 + x[i] / 2;
+        x[i] += 3.5f;
+    }
+    gr__group_norm n = {.batch = 1,
+                        .rows = rows,
+                        .c = c,
+                        .groups = c,
+                        .x = {x, GR_F32, c},
+                        .eps = 1e-5,
+                        .mean = mean,
+                        .rstd = rstd,
+                        .dy = {dy, GR_F32, c},
+                        .dgamma = dgamma,
+                        .dbeta = dbeta};
+    n.scratch = memory((int64_t)gr__group_norm_scratch_bytes(&n));
+    gr__group_norm_forward(&n);
+    gr__group_norm_backward(&n);
+    for (int64_t j = 0; j < c; j++) {
+        double m = 0, variance = 0, sum = 0, along = 0;
+        for (int64_t r = 0; r < rows; r++) m += (double)x[r * c + j] / (double)rows;
+        for (int64_t r = 0; r < rows; r++) variance += pow((double)x[r * c + j] - m, 2) / (double)rows;
+        double scale = 1 / sqrt(variance + n.eps);
+        for (int64_t r = 0; r < rows; r++) {
+            sum += (double)dy[r * c + j];
+            along += (double)dy[r * c + j] * ((double)x[r * c + j] - (double)mean[j]) * (double)rstd[j];
+        }
+        near((double)mean[j], m, 1e-7 * m, "mean", j);
+        near((double)rstd[j], scale, 1e-7 * scale, "rstd", j);
+        near((double)dbeta[j], sum, 1e-7 * sum, "dbeta", j);
+        near((double)dgamma[j], along, 1e-7 * along, "dgamma", j);
+    }
+    void *all[] = {x, dy, mean, rstd, dgamma, dbeta, n.scratch};
+    for (size_t i = 0; i < GR__COUNT(all); i++) gr__free(all[i]);
+}
+
+static void sums_level(void)
+{
+    check_sums(8);  /* through tiles */
+    check_sums(64); /* in registers at every level */
+}
+
+static void group_norm_sums(void **state)
+{
+    (void)state;
+    each_level(sums_level);
 }
 
 /* ---- softmax and cross-entropy ---- */
@@ -1727,7 +1782,7 @@ int main(void)
         cmocka_unit_test_setup(strided_copies, restore), cmocka_unit_test_setup(dropout_and_rotary, restore),
         cmocka_unit_test_setup(programs, restore),       cmocka_unit_test_setup(gates, restore),
         cmocka_unit_test_setup(products, restore),       cmocka_unit_test_setup(onednn_products, restore),
-        cmocka_unit_test_setup(attentions, restore),
+        cmocka_unit_test_setup(attentions, restore),     cmocka_unit_test_setup(group_norm_sums, restore),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
