@@ -1,5 +1,6 @@
 /* Tables from end to end on small data: types, training, raw files afterwards, folds, and bad input named by file and
  * line. */
+#include "tests/golden_rig.h"
 #include "tests/run_rig.h"
 
 #include "base/file.h"
@@ -347,9 +348,27 @@ static void thresholds_that_make_no_sense(void **state)
     assert_fails(gr_run_open(source, &o, &run), GR_ERR_CONFIG, "knows no threshold");
 }
 
+/* tests/golden/make_sequence.py: embeddings, one-hot words, an indicator, classes and a number. */
+static void families_are_pytorchs(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"tabular-classes", "tabular-number", "tabular-linear"},
+                             *const inputs[] = {"numbers", "codes", "y", NULL}, *const output = "prediction";
+    for (size_t k = 0; k < GR__COUNT(names); k++) {
+        golden_rig r;
+        rig_open(&r, names[k]);
+        const gr_tensor *t = rig_find(&r, "y");
+        gr_value said = gr__model_build_table(r.model, r.g, t->dim[0], false), y = rig_input(&r, "y");
+        gr_loss loss = t->dtype == GR_I32 ? gr_loss_cross_entropy(r.g, said, y, NULL) : gr_loss_mse(r.g, said, y, NULL);
+        rig_check(&r, loss, inputs, &output, &said, 1, 2e-6);
+        rig_close(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(families_are_pytorchs),
         cmocka_unit_test(a_folder_alone_predicts),
         cmocka_unit_test(numbers_are_measured_on_their_scale),
         cmocka_unit_test(folds_see_every_row_once),

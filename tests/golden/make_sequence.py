@@ -2,7 +2,8 @@
 """Makes folders of tests/golden/models/ for the families that are not Hugging Face's: textcnn, textrnn, bag,
 rnn, forecasters and recommenders. The networks are those that src/model/NAME.c tells, in PyTorch; golden.safetensors holds what make_models.py
 says of encoders and of language models; of forecasters x (B, window, N), y and prediction (B, horizon, N), loss (squared
-errors) and grad.<name>; of recommenders their inputs, what they answer, loss and grad.<name>. All in float64 rounded once.
+errors) and grad.<name>; of recommenders their inputs, what they answer, loss and grad.<name>; of models of tables numbers,
+codes, y, prediction, loss (squared errors; cross-entropy) and grad.<name>. All in float64 rounded once.
 
     python3 tests/golden/make_sequence.py
 """
@@ -296,6 +297,66 @@ RECOMMENDER = {  # name: its network, class, and configuration
 }
 
 
+class Tabular(torch.nn.Module):
+    ACTIVATION = {"relu": torch.nn.ReLU, "gelu": torch.nn.GELU}
+
+    def __init__(self, c):
+        super().__init__()
+        categories = [k for k in c["columns"] if k["kind"] == "category"]
+        learned = [k for k in categories if k["width"] > 0]
+        self.embeddings = torch.nn.ModuleList(torch.nn.Embedding(len(k["words"]) + 1, k["width"]) for k in learned)
+        numbers = sum(1 + k["indicator"] for k in c["columns"] if k["kind"] == "number")
+        numbers += sum(len(k["words"]) + 1 for k in categories if k["width"] == 0)
+        classes = len(c["target"].get("words", ""))
+        sizes = [numbers + sum(k["width"] for k in learned), *c["hidden"], classes if classes > 2 else 1]
+        layers = []
+        for a, b in zip(sizes, sizes[1:]):
+            layers += [torch.nn.Linear(a, b), self.ACTIVATION[c["activation"]](), torch.nn.Dropout(0.0)]
+        self.net = torch.nn.Sequential(*layers[:-2])
+
+    def forward(self, given):
+        codes = given["codes"].long()
+        x = torch.cat([given["numbers"], *(e(codes[:, k]) for k, e in enumerate(self.embeddings))], 1)
+        y = self.net(x)
+        loss = torch.nn.functional.mse_loss if y.shape[1] == 1 else torch.nn.functional.cross_entropy
+        return {"prediction": y}, loss(y, given["y"] if y.shape[1] == 1 else given["y"].long())
+
+
+def column(name, words=None, width=2, **more):
+    if words:
+        return {"name": name, "kind": "category", "width": width, "buckets": 0, "words": words}
+    return {"name": name, "kind": "number", "log": False, "indicator": False, "low": None, "high": None, "fill": 0,
+            "shift": 0, "scale": 1} | more
+
+
+TABLE_COLUMNS = [column("x"), column("u", ["a", "b", "c"], 3), column("y", indicator=True), column("i", ["p", "q"]),
+                 column("one hot", ["f", "g"], 0)]
+TABLE = {  # name: class targets or None, and more of the configuration
+    "tabular-classes": (["k", "l", "m"], {"hidden": [6, 5], "activation": "relu"}),
+    "tabular-number": (None, {"hidden": [7], "activation": "gelu"}),
+    "tabular-linear": (["k", "l", "m"], {"hidden": [], "activation": "relu"}),
+}
+
+
+def make_table(name, classes, more):
+    config = {"architectures": ["GradusTabular"], "model_type": "gradus_tabular", "dropout": 0.1,
+              "embedding_dropout": 0.2, "columns": TABLE_COLUMNS, "target": column("t", classes)} | more
+    folder, single, exact = start(name, config, Tabular)
+    hot = torch.nn.functional.one_hot(torch.tensor([1, 0, 2, 2, 1, 0]), 3)
+    given = {"numbers": torch.cat((torch.randn(6, 2), torch.tensor([[0.0], [1], [0], [0], [1], [0]]), hot), 1),
+             "codes": torch.tensor([[0, 1], [3, 2], [2, 0], [1, 1], [3, 0], [2, 2]]),
+             "y": torch.tensor([2, 0, 1, 1, 2, 2]) if classes else torch.randn(6, 1)}
+    finish(name, folder, given_answers(exact, given), given_answers(single, given), given)
+
+
+def given_answers(model, given):
+    wide = next(model.parameters()).dtype
+    out, loss = model({k: v.to(wide) if v.is_floating_point() else v for k, v in given.items()})
+    loss.backward()
+    out = {k: v.detach() for k, v in out.items()} | {"loss": loss.detach()}
+    return out | {f"grad.{k}": p.grad.clone() for k, p in model.named_parameters()}
+
+
 def make_recommender(name, model, kind, architecture, more):
     config = recommender_config(kind, architecture, more)
     if kind == "fm":
@@ -309,14 +370,7 @@ def make_recommender(name, model, kind, architecture, more):
              "next_item": {"history": history, "y": torch.randn(4, 5)},
              "fm": {"numbers": torch.randn(4, 1), "codes": torch.tensor([[0, 1], [3, 2], [2, 0], [1, 1]]),
                     "y": torch.randn(4, 1)}}[kind]
-    both = []
-    for network in (exact, single):
-        wide = {k: v.double() if network is exact and v.is_floating_point() else v for k, v in given.items()}
-        out, loss = network(wide)
-        loss.backward()
-        out = {k: v.detach() for k, v in out.items()} | {"loss": loss.detach()}
-        both.append(out | {f"grad.{k}": p.grad.clone() for k, p in network.named_parameters()})
-    finish(name, folder, *both, given)
+    finish(name, folder, given_answers(exact, given), given_answers(single, given), given)
 
 
 def series_answers(model, x, y):
@@ -407,6 +461,9 @@ def main():
     for seed, (name, what) in enumerate(RECOMMENDER.items()):
         torch.manual_seed(90 + seed)
         make_recommender(name, *what)
+    for seed, (name, what) in enumerate(TABLE.items()):
+        torch.manual_seed(110 + seed)
+        make_table(name, *what)
     for seed, (name, more) in enumerate(LANGUAGE.items()):
         torch.manual_seed(50 + seed)
         make_language(name, more)
