@@ -11,6 +11,7 @@
 #include "task/assign.h"
 
 #include "base/file.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -394,6 +395,54 @@ static double measure(const char *train, const char *valid, const char *steps, c
     return value;
 }
 
+/* Keys of metrics.jsonl: whole characters of long names, and two that begin alike are still two. */
+static void long_names(void **state)
+{
+    (void)state;
+    char text[2000], long_name[200], out[600], path[700], *lines;
+    gr_metric m[16];
+    gr_run *run;
+    size_t length;
+    int n = 0, named = 0;
+    for (int i = 0; i < 30; i++)
+        n += snprintf(long_name + n, sizeof long_name - (size_t)n, "\xE7\xBA\xA2"); /* 3 bytes each */
+    n = snprintf(text, sizeof text,
+                 "{\"categories\": [{\"id\": 1, \"name\": \"%s 1\"}, {\"id\": 2, \"name\": \"%s 2\"},"
+                 "{\"id\": 3, \"name\": \"a \\\"b\\\"\"}],"
+                 "\"images\": [{\"id\": 2, \"file_name\": \"p2.ppm\"}], \"annotations\": ["
+                 "{\"image_id\": 2, \"category_id\": 1, \"bbox\": [3, 4, 10, 10]},"
+                 "{\"image_id\": 2, \"category_id\": 2, \"bbox\": [20, 4, 10, 10]},"
+                 "{\"image_id\": 2, \"category_id\": 3, \"bbox\": [20, 20, 10, 10]}]}",
+                 long_name, long_name);
+    write_picture(2, NULL);
+    const char *file = test_write(folder, "long.json", text, (size_t)n);
+    char source[700], valid[700], where[1500];
+    snprintf(source, sizeof source, "data.source=%s", file);
+    snprintf(valid, sizeof valid, "data.valid_source=%s", file);
+    snprintf(where, sizeof where, "data={pictures: %s/JPEGImages, valid_pictures: %s/JPEGImages}", folder, folder);
+    snprintf(out, sizeof out, "%s/long", folder);
+    const char *set[] = {"task=object-detection", where,           source,          valid,
+                         "model.layers=[1, 1]",   "train.batch=1", "train.steps=2", "train.eval_every=1"};
+    gr_run_options o = {.overrides = set, .n_overrides = GR__COUNT(set), .out = out};
+    assert_ok(gr_run_open(test_write(folder, "long.yaml", "{}\n", 3), &o, &run));
+    assert_ok(gr_run_train(run, NULL));
+    assert_ok(gr_run_evaluate(run, m, 16, &n));
+    for (int i = 0; i < n; i++) {
+        named += strncmp(m[i].name, "ap50_", 5) == 0;
+        for (int k = 0; k < i; k++) assert_string_not_equal(m[i].name, m[k].name);
+    }
+    assert_int_equal(named, 3);
+    gr_run_close(&run);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", out);
+    assert_ok(gr__file_read(path, 1 << 20, &lines, &length));
+    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n")) {
+        gr__json_doc *doc = NULL;
+        assert_ok(gr__json_parse(line, strlen(line), "metrics.jsonl", &doc));
+        gr__json_free(&doc);
+    }
+    gr__free(lines);
+}
+
 #define BLUE(more, box) "{\"image_id\": 2, \"category_id\": 4, " more "\"bbox\": [" box "]}"
 
 static double loss_with(const char *annotation) { return measure(annotation, annotation, "train.steps=2", "loss"); }
@@ -483,6 +532,7 @@ int main(void)
         cmocka_unit_test(moved),           cmocka_unit_test(learns),      cmocka_unit_test(gradients),
         cmocka_unit_test(bad_boxes),       cmocka_unit_test(coco),        cmocka_unit_test(boxes_are_cut),
         cmocka_unit_test(large_grids),     cmocka_unit_test(blood_cells), cmocka_unit_test(crowds_take_many),
+        cmocka_unit_test(long_names),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

@@ -59,6 +59,26 @@ static void full_report(void **state)
     test_rmtree(folder);
 }
 
+static void count_warnings(void *user, gr_log_level level, const char *line)
+{
+    *(int *)user += level == GR_LOG_WARNING && strstr(line, "lacks 2 lines of") && strstr(line, "the first is line 2");
+}
+
+/* A run that was killed leaves half a line, which is nothing to tell. */
+static void lost_lines_are_told(void **state)
+{
+    (void)state;
+    const char *folder = test_tmpdir(),
+               text[] = "{\"step\": 1, \"loss\": 2}\n{\"step\": 2, \"step\": 2}\nnonsense\n{\"step\": 3, \"lo";
+    int told = 0;
+    test_write(folder, "metrics.jsonl", text, strlen(text));
+    gr_set_log(count_warnings, &told, GR_LOG_WARNING);
+    gr__free(page_of(folder, NULL));
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    assert_int_equal(told, 1);
+    test_rmtree(folder);
+}
+
 static void numbers_that_are_not_finite(void **state)
 {
     (void)state;
@@ -172,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_report),
+        cmocka_unit_test(lost_lines_are_told),
         cmocka_unit_test(numbers_that_are_not_finite),
         cmocka_unit_test(no_run),
         cmocka_unit_test(text_is_checked),

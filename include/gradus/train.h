@@ -111,7 +111,7 @@ GR_API gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks);
 
 /* Named results on the validation part (or the test part, where the data have one). */
 typedef struct gr_metric {
-    char name[32];
+    char name[64]; /* UTF-8, no two the same in a list */
     double value;
 } gr_metric;
 /* Evaluates the current weights; fills at most 'capacity', *n gets how many there are. */

@@ -8,12 +8,14 @@
 
 cli_list gate_min, gate_max;
 
+enum { NAME_ROOM = sizeof((gr_metric *)NULL)->name };
+
 /* False unless it is NAME=NUMBER. */
-static bool parse(const char *text, char name[32], double *limit)
+static bool parse(const char *text, char name[NAME_ROOM], double *limit)
 {
     const char *equals = strchr(text, '=');
     char *end;
-    if (!equals || equals == text || equals - text > 31 || !equals[1]) return false;
+    if (!equals || equals == text || equals - text >= NAME_ROOM || !equals[1]) return false;
     memcpy(name, text, (size_t)(equals - text));
     name[equals - text] = 0;
     *limit = strtod(equals + 1, &end);
@@ -22,7 +24,7 @@ static bool parse(const char *text, char name[32], double *limit)
 
 static bool all_fine(const cli_list *l, const char *option)
 {
-    char name[32];
+    char name[NAME_ROOM];
     double limit;
     for (int i = 0; i < l->n; i++)
         if (!parse(l->item[i], name, &limit)) {
@@ -46,7 +48,7 @@ static int check_list(const cli_list *l, bool least, const gr_metric *m, int n)
 {
     int code = EXIT_OK;
     for (int i = 0; i < l->n; i++) {
-        char name[32];
+        char name[NAME_ROOM];
         double limit;
         int k = 0;
         if (!parse(l->item[i], name, &limit)) return EXIT_USAGE;

@@ -10,7 +10,7 @@ enum { MOST_METRICS = 16 };
 
 typedef struct fold_sums {
     double sum[MOST_METRICS], squares[MOST_METRICS]; /* squares: of distances to the mean (Welford) */
-    char name[MOST_METRICS][32];
+    char name[MOST_METRICS][sizeof((gr_metric *)NULL)->name];
     int n, folds;
 } fold_sums;
 

@@ -3,6 +3,7 @@
  * only, so a run that was stopped, or trained elsewhere, has its report too. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "format/weights.h"
 #include "metric/html.h"
 #include "metric/plot.h"
@@ -63,14 +64,14 @@ static gr_status take_line(gr__report *r, gr__json o)
     return GR_OK;
 }
 
-/* A line that cannot be read (the last one of a run that was killed) is left out. */
+/* A line that cannot be read is left out, and told unless it is the last one, cut off in a run that was killed. */
 static gr_status read_metrics(gr__report *r, const char *folder)
 {
     char *path = gr__path_join(folder, "metrics.jsonl"), *text = NULL;
-    size_t n;
+    size_t n, line = 1, first_bad = 0, n_bad = 0;
     gr_status status = path ? GR_OK : gr__fail_memory("a path", strlen(folder));
     if (status == GR_OK) status = gr__file_read(path, MOST_METRICS_BYTES, &text, &n);
-    for (size_t at = 0; status == GR_OK && at < n;) {
+    for (size_t at = 0; status == GR_OK && at < n; line++) {
         const char *end = memchr(text + at, '\n', n - at);
         size_t length = end ? (size_t)(end - (text + at)) : n - at;
         gr__json_doc *doc = NULL;
@@ -79,9 +80,14 @@ static gr_status read_metrics(gr__report *r, const char *folder)
             status = take_line(r, gr__json_root(doc));
         else if (s == GR_ERR_MEMORY)
             status = s;
+        else if (end && n_bad++ == 0)
+            first_bad = line;
         gr__json_free(&doc);
         at += length + 1;
     }
+    if (status == GR_OK && n_bad)
+        gr__log(GR_LOG_WARNING, "the report lacks %zu line%s of '%s' that cannot be read, the first is line %zu", n_bad,
+                n_bad == 1 ? "" : "s", path, first_bad);
     gr__free(text);
     gr__free(path);
     return status;

@@ -34,7 +34,9 @@ static void tell(gr__trainer *t, gr_run_event event, const char *text)
 
 static void add_number(gr__str *s, const char *key, double value)
 {
-    gr__str_printf(s, ", \"%s\": ", key);
+    gr__str_add(s, ", ");
+    gr__json_add_string(s, key, strlen(key)); /* it may hold the name of a class */
+    gr__str_add(s, ": ");
     gr__json_add_double(s, value);
 }
 
@@ -65,8 +67,8 @@ static gr_status log_metrics(gr__trainer *t, const gr_metric *m, int n)
     gr__str_clear(&t->line);
     gr__str_printf(&t->line, "{\"step\": %lld", (long long)t->progress.step);
     for (int i = 0; i < n; i++) {
-        char key[48] = "valid_";
-        memcpy(key + 6, m[i].name, sizeof m[i].name);
+        char key[6 + sizeof m->name] = "valid_";
+        memcpy(key + 6, m[i].name, sizeof m->name);
         add_number(&t->line, key, m[i].value);
     }
     return flush_line(t);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "base/str.h"
 #include "gradus/metric.h"
 #include "metric/html.h"
 #include "model/detect.h"
@@ -426,6 +427,36 @@ static void score(gr__task *base, int64_t first, int64_t batch, gr_session *sess
             return;
 }
 
+/* "ap50_", as many whole characters of the name as there is room for, and the text behind. */
+static void write_key(char *key, size_t room, const char *name, const char *behind)
+{
+    static const char unreadable[] = "\xEF\xBF\xBD"; /* U+FFFD */
+    size_t n = (size_t)snprintf(key, room, "ap50_"), left = strlen(name);
+    room -= strlen(behind) + 1;
+    while (left > 0) {
+        size_t step = gr__utf8_step(name, left), bytes = step ? step : sizeof unreadable - 1;
+        if (n + bytes > room) break;
+        memcpy(key + n, step ? name : unreadable, bytes);
+        n += bytes;
+        step = GR__MAX(step, 1);
+        name += step, left -= step;
+    }
+    strcpy(key + n, behind);
+}
+
+/* Names that are the same as far as there is room are numbered: a key that stands twice is no JSON. */
+static void name_metric(gr_metric *m, int n, const char *class)
+{
+    char number[16] = "";
+    for (int twin = 2;; twin++) {
+        int k = 0;
+        write_key(m[n].name, sizeof m[n].name, class, number);
+        while (k < n && strcmp(m[k].name, m[n].name) != 0) k++;
+        if (k == n) return;
+        snprintf(number, sizeof number, "_%d", twin);
+    }
+}
+
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
@@ -437,7 +468,7 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
     for (size_t i = 0; i < GR__COUNT(all) && n < capacity; i++) out[n++] = all[i];
     for (int32_t k = 0; k < t->classes && t->classes <= MOST_NAMED && n < capacity; k++) {
         if (gr_detections_result(t->detections, k, &s) != GR_OK) return n;
-        snprintf(out[n].name, sizeof out[n].name, "ap50_%.20s", gr__image_set_class(t->set[0], (size_t)k));
+        name_metric(out, n, gr__image_set_class(t->set[0], (size_t)k));
         out[n++].value = s.ap50;
     }
     return n;
