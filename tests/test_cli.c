@@ -460,6 +460,14 @@ static void labels_of_pictures(void **state)
     assert_true(gr__json_string(gr__json_get(gr__json_root(doc), "picture"), &text, &n));
     assert_string_equal(text, "sky/night/1.pgm");
     gr__json_free(&doc);
+    char *odd;
+    assert_ok(gr__file_read("sky/night/1.pgm", 1000, &odd, &n));
+    assert_ok(gr__file_write("sky/caf\xe9.pgm", odd, n));
+    gr__free(odd);
+    run("predict", "heaven", "sky/caf\xe9.pgm", "--json"); /* a name in Latin 1 */
+    expect(0, NULL);
+    assert_non_null(strstr(last.out, "\"sky/caf\uFFFD.pgm\""));
+    assert_int_equal(remove("sky/caf\xe9.pgm"), 0);
     const char *many[MOST_WORDS] = {"predict", "heaven"};
     for (int i = 2; i < 302; i++) many[i] = "sky/night/1.pgm";
     finish(start(many));

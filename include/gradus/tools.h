@@ -138,6 +138,8 @@ GR_API void gr_show_bytes(char out[32], double bytes);
 GR_API void gr_show_count(char out[32], double count);
 GR_API void gr_show_seconds(char out[32], double seconds);
 GR_API void gr_show_number(char out[32], double value);
+/* Bytes of the UTF-8 character at 'text' (1 to 4); 0: what stands there is none, or n is 0. */
+GR_API size_t gr_character_bytes(const char *text, size_t n);
 /* The candidate that 'word' was probably meant to be; NULL: none is near. */
 GR_API const char *gr_nearest_name(const char *word, const char *const *candidates, size_t n);
 /* The last 'width' of n values as block characters from low to high (3 bytes each), with a closing 0, cut to 'room'. */

@@ -136,16 +136,19 @@ static struct {
 static void string(const char *text, size_t n)
 {
     putchar('"');
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, step; i < n; i += step ? step : 1) {
         unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
+        step = gr_character_bytes(text + i, n - i);
+        if (step == 0)
+            fputs("\xEF\xBF\xBD", stdout); /* U+FFFD: names of files may be any bytes */
+        else if (c == '"' || c == '\\')
             printf("\\%c", c);
         else if (c == '\n')
             fputs("\\n", stdout);
         else if (c < 0x20)
             printf("\\u%04x", c);
         else
-            putchar(c);
+            fwrite(text + i, 1, step, stdout);
     }
     putchar('"');
 }

@@ -10,6 +10,8 @@ void gr_show_count(char out[32], double count) { gr__format_count(out, count); }
 void gr_show_seconds(char out[32], double seconds) { gr__format_seconds(out, seconds); }
 void gr_show_number(char out[32], double value) { gr__format_double(out, value); }
 
+size_t gr_character_bytes(const char *text, size_t n) { return gr__utf8_step(text, n); }
+
 const char *gr_nearest_name(const char *word, const char *const *candidates, size_t n)
 {
     return gr__str_nearest(word, candidates, n);
