@@ -95,6 +95,22 @@ static void tables(void **state)
     }
 }
 
+/* What is beside the cells is cut between characters; the cells tell the whole name. */
+static void long_names_are_cut(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"an American breed of dogs with a long name", "猫猫猫猫猫猫猫猫猫猫猫猫猫猫"};
+    gr_confusion *c;
+    char *svg;
+    assert_ok(gr_confusion_new(2, &c));
+    assert_ok(gr_confusion_update(c, (const int32_t[]){0, 1}, (const int32_t[]){0, 1}, 2));
+    assert_ok(gr_plot_confusion(c, &(gr_plot_options){.class_names = names}, &svg));
+    assert_non_null(strstr(svg, ">an American breed…</text>"));
+    assert_non_null(strstr(svg, ">猫猫猫猫猫猫猫猫猫…</text>"));
+    keep(svg, "<title>an American breed of dogs with a long name as ");
+    gr_confusion_free(&c);
+}
+
 static void numbers(void **state)
 {
     (void)state;
@@ -140,7 +156,8 @@ static void numbers(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(curves), cmocka_unit_test(reliability),
-                                       cmocka_unit_test(tables), cmocka_unit_test(numbers)};
+                                       cmocka_unit_test(tables), cmocka_unit_test(long_names_are_cut),
+                                       cmocka_unit_test(numbers)};
     gr__html_begin(&page, "Pictures");
     gr__html_charts_begin(&page);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

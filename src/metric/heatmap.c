@@ -73,17 +73,18 @@ static void put_names(gr__str *out, const gr__heatmap *m, const layout *l)
     for (size_t i = 0; i < m->k; i += step) {
         char number[24];
         double middle = ((double)i + 0.5) * l->cell, x = l->left + middle;
-        const char *name = name_of(m, i, number);
-        gr__svg_text(out, l->left - 6, l->top + middle + 4, "end", "", name);
-        if (!l->slanted) {
-            gr__svg_text(out, x, below + 16, "middle", "", name);
-            continue;
+        gr__str name = {0}, more = {0};
+        gr__svg_cut(&name, name_of(m, i, number), WIDEST_NAME);
+        gr__svg_text(out, l->left - 6, l->top + middle + 4, "end", "", gr__str_get(&name));
+        if (l->slanted) {
+            gr__str_printf(&more, " transform=\"rotate(-40 %d %d)\"", (int)x + 4, (int)below + 12);
+            gr__svg_text(out, x + 4, below + 12, "end", gr__str_get(&more), gr__str_get(&name));
+        } else {
+            gr__svg_text(out, x, below + 16, "middle", "", gr__str_get(&name));
         }
-        gr__str more = {0};
-        gr__str_printf(&more, " transform=\"rotate(-40 %d %d)\"", (int)x + 4, (int)below + 12);
-        gr__svg_text(out, x + 4, below + 12, "end", gr__str_get(&more), name);
-        out->failed |= more.failed;
+        out->failed |= more.failed | name.failed;
         gr__str_release(&more);
+        gr__str_release(&name);
     }
 }
 

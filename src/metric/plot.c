@@ -204,12 +204,36 @@ static const char *colour_of(const gr__chart *c, size_t k)
     return c->series[k].colour ? c->series[k].colour : palette[k % GR__COUNT(palette)];
 }
 
+/* Of the character that begins with this byte; 0 inside of one. */
+static double byte_width(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return (u & 0xC0) == 0x80 ? 0 : u >= 0xE2 ? 12.5 : 6.7;
+}
+
 double gr__svg_text_width(const char *text)
 {
     double width = 0;
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        if ((*p & 0xC0) != 0x80) width += *p >= 0xE2 ? 12.5 : 6.7;
+    for (const char *p = text; *p; p++) width += byte_width(*p);
     return width;
+}
+
+void gr__svg_cut(gr__str *out, const char *text, double width)
+{
+    static const char dots[] = "\xE2\x80\xA6";
+    if (gr__svg_text_width(text) <= width) {
+        gr__str_add(out, text);
+        return;
+    }
+    size_t n = 0, end = 0;
+    double used = gr__svg_text_width(dots);
+    for (; text[n] && used + byte_width(text[n]) <= width; n++) {
+        if (byte_width(text[n]) > 0) end = n;
+        used += byte_width(text[n]);
+    }
+    if (byte_width(text[n]) > 0) end = n; /* the last one is whole */
+    gr__str_add_n(out, text, end);
+    gr__str_add(out, dots);
 }
 
 /* Writes the legend from y on and returns the y below it; 'out' NULL: only measures. */

@@ -16,5 +16,7 @@ void gr__svg_text(gr__str *out, double x, double y, const char *anchor, const ch
 void gr__svg_rect(gr__str *out, double x, double y, double width, double height);
 /* About how wide a text is at 12 units: Chinese characters are twice as wide as letters. */
 double gr__svg_text_width(const char *text);
+/* Appends the text, cut between characters with an ellipsis where it is wider than 'width'. */
+void gr__svg_cut(gr__str *out, const char *text, double width);
 
 #endif
