@@ -117,6 +117,8 @@ static void pictures(void **state)
     char *svg = "not NULL";
     gr_forecast unseen = {.n = 2};
     REFUSED(gr_plot_roc(NULL, NULL, &svg));
+    REFUSED(gr_plot_roc_set(NULL, NULL, &svg));
+    REFUSED(gr_plot_precision_recall_set(NULL, NULL, &svg));
     assert_null(svg);
     REFUSED(gr_plot_precision_recall(NULL, NULL, &svg));
     REFUSED(gr_plot_threshold(NULL, 0.5, NULL, &svg));

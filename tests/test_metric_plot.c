@@ -52,6 +52,44 @@ static void curves(void **state)
     gr_curve_free(&c);
 }
 
+static int count(const char *text, const char *part)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part)) n++;
+    return n;
+}
+
+/* One line for each of the most frequent classes, with its name; the rest is said. */
+static void curves_of_a_set(void **state)
+{
+    (void)state;
+    enum { K = 11 };
+    static const char *const names[K] = {"never", "zero & one", "b", "c", "d", "e", "f", "g", "h", "i", "rare"};
+    gr_curve_set *s;
+    char *svg;
+    gr__rng rng = gr__rng_make(9, 1);
+    assert_ok(gr_curve_set_new(K, &s));
+    assert_ok(gr_plot_roc_set(s, NULL, &svg));
+    keep(svg, "no data");
+    for (int i = 0; i < N; i++) {
+        double score[K];
+        int32_t actual = i == 0 ? 10 : 1 + i % 9;
+        for (int k = 0; k < K; k++) score[k] = gr__rng_normal(&rng) + (k == actual ? 2 : 0);
+        assert_ok(gr_curve_set_update(s, score, &actual, 1));
+    }
+    const gr_plot_options o = {.class_names = names};
+    assert_ok(gr_plot_roc_set(s, &o, &svg));
+    assert_int_equal(count(svg, "<path"), 9); /* and what guessing gives */
+    assert_null(strstr(svg, "rare"));
+    assert_null(strstr(svg, "never"));
+    assert_non_null(strstr(svg, "zero &amp; one 0."));
+    keep(svg, "ROC, each against the rest; 3 not shown");
+    assert_ok(gr_plot_precision_recall_set(s, &o, &svg));
+    assert_int_equal(count(svg, "<path"), 8);
+    keep(svg, "Precision and recall, each against the rest; 3 not shown");
+    gr_curve_set_free(&s);
+}
+
 static void reliability(void **state)
 {
     (void)state;
@@ -155,9 +193,9 @@ static void numbers(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(curves), cmocka_unit_test(reliability),
-                                       cmocka_unit_test(tables), cmocka_unit_test(long_names_are_cut),
-                                       cmocka_unit_test(numbers)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(curves), cmocka_unit_test(curves_of_a_set),    cmocka_unit_test(reliability),
+        cmocka_unit_test(tables), cmocka_unit_test(long_names_are_cut), cmocka_unit_test(numbers)};
     gr__html_begin(&page, "Pictures");
     gr__html_charts_begin(&page);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

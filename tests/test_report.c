@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "gradus/tools.h"
+#include "task/label_score.h"
 
 #include <math.h>
 #include <string.h>
@@ -108,6 +109,60 @@ static void no_run(void **state)
     test_rmtree(folder);
 }
 
+/* ---- panels of labels ---- */
+
+enum { LABELS = 70 };
+
+/* Samples that are called what they are, but for those of label 1; the last of 'labels' is not there. */
+static gr__label_score *scores_of(gr__conf_strings *names, int labels)
+{
+    static char text[LABELS][16];
+    static const char *item[LABELS];
+    gr__label_score *s;
+    double p[LABELS];
+    for (int k = 0; k < labels; k++) {
+        snprintf(text[k], sizeof text[k], "label <%d>", k);
+        item[k] = text[k];
+    }
+    *names = (gr__conf_strings){.item = item, .n = (size_t)labels};
+    assert_ok(gr__label_score_new(names, &s));
+    for (int i = 0; i < 4 * (labels - 1); i++) {
+        int actual = i % (labels - 1), said = actual == 1 ? 0 : actual;
+        for (int k = 0; k < labels; k++) p[k] = (k == said ? 0.5 : 0.5 / (labels - 1));
+        assert_ok(gr__label_score_add(s, p, actual, i));
+    }
+    return s;
+}
+
+static void panels_of_labels(void **state)
+{
+    (void)state;
+    gr__conf_strings names;
+    gr__str page = {0};
+    gr_metric m[16];
+    int n, found = 0;
+    gr__label_score *s = scores_of(&names, 4);
+    assert_ok(gr__label_score_metrics(s, m, 16, &n));
+    for (int i = 0; i < n; i++)
+        if (strcmp(m[i].name, "average_precision") == 0) { /* 1/2, 1/3, 1 and nothing of the last */
+            assert_true(fabs(m[i].value - 11.0 / 18) < 1e-12);
+            found++;
+        }
+    assert_int_equal(found, 1);
+    assert_ok(gr__label_score_panels(s, NULL, NULL, &page));
+    assert_non_null(strstr(page.text, "<title>ROC, each against the rest; 1 not shown</title>"));
+    assert_non_null(strstr(page.text, "<title>Precision and recall, each against the rest; 1 not shown</title>"));
+    assert_non_null(strstr(page.text, "label &lt;2&gt; 1.0000"));
+    assert_null(strstr(page.text, "more labels"));
+    gr__label_score_free(&s);
+    gr__str_clear(&page);
+    s = scores_of(&names, LABELS);
+    assert_ok(gr__label_score_panels(s, NULL, NULL, &page));
+    assert_non_null(strstr(page.text, "6 more labels are not shown"));
+    gr__label_score_free(&s);
+    gr__str_release(&page);
+}
+
 /* ---- the other tools ---- */
 
 static void text_is_checked(void **state)
@@ -195,6 +250,7 @@ int main(void)
         cmocka_unit_test(lost_lines_are_told),
         cmocka_unit_test(numbers_that_are_not_finite),
         cmocka_unit_test(no_run),
+        cmocka_unit_test(panels_of_labels),
         cmocka_unit_test(text_is_checked),
         cmocka_unit_test(tensors_are_inspected),
         cmocka_unit_test(configuration_is_explained),

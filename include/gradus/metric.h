@@ -393,7 +393,7 @@ GR_API gr_status gr_bootstrap_difference(size_t n, gr_metric_fn fn, void *user_a
  * *svg is NULL. Data that are undefined show as "no data". */
 typedef struct gr_plot_options {
     const char *title, *x_label, *y_label; /* defaults fit the picture */
-    const char *const *class_names;        /* (K); default: the numbers. gr_plot_confusion only */
+    const char *const *class_names;        /* (K); default: the numbers. gr_plot_confusion and those of a set only */
     int32_t bins;                          /* 1 .. 200; default sqrt(n), 5 .. 60. gr_plot_histogram only */
 } gr_plot_options;
 
@@ -401,6 +401,10 @@ typedef struct gr_plot_options {
 GR_API gr_status gr_plot_roc(gr_curve *c, const gr_plot_options *options, char **svg);
 /* Precision over recall, with the average precision. */
 GR_API gr_status gr_plot_precision_recall(gr_curve *c, const gr_plot_options *options, char **svg);
+/* The same of each class against the rest, one line a class: of the 8 most frequent ones of those that have a curve. The
+ * title tells how many have none here. */
+GR_API gr_status gr_plot_roc_set(gr_curve_set *s, const gr_plot_options *options, char **svg);
+GR_API gr_status gr_plot_precision_recall_set(gr_curve_set *s, const gr_plot_options *options, char **svg);
 /* Precision, recall and F1 over the threshold, with a line where 'used' is (NaN: none). */
 GR_API gr_status gr_plot_threshold(gr_curve *c, double used, const gr_plot_options *options, char **svg);
 GR_API gr_status gr_plot_reliability(const gr_probability *p, const gr_plot_options *options, char **svg);

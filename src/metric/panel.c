@@ -1,12 +1,12 @@
 /* The pictures of gradus/metric.h: each fills in the plain chart or table that plot.h draws. */
 #include "gradus/metric.h"
 
-#include "metric/plot.h"
+#include "metric/plot_int.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { SQUARE = 560, MOST_CLASSES = 64, MOST_POINTS = 2000, MOST_BINS = 200 };
+enum { SQUARE = 560, MOST_CLASSES = 64, MOST_POINTS = 2000, MOST_BINS = 200, MOST_LINES = 8, NAME_WIDTH = 150 };
 
 static const gr__range unit = {-0.01, 1.01};
 static const double ends[2] = {0, 1};
@@ -65,35 +65,51 @@ static void fill_curve(const gr_curve_point *p, size_t n, const gr_curve_scores 
     if (n == 0 || isnan(x[n]) || isnan(y[n])) y[0] = NAN;
 }
 
+/* Its points, for the caller to free *x (y lies in it too), and a label with the area; n 0: there is no curve. */
+static gr_status make_line(gr_curve *curve, bool roc, gr_curve_scores *s, double **x, gr__series *out)
+{
+    const gr_curve_point *points;
+    size_t n;
+    GR_TRY(gr_curve_result(curve, s));
+    GR_TRY(gr_curve_points(curve, &points, &n));
+    *x = gr__calloc(2 * (n + 1), sizeof **x);
+    if (!*x) return gr__fail_memory("a picture", 2 * (n + 1) * sizeof **x);
+    double *y = *x + n + 1;
+    fill_curve(points, n, s, roc, *x, y);
+    *out = (gr__series){.x = *x, .y = y, .n = isnan(y[0]) ? 0 : n + 1};
+    return GR_OK;
+}
+
+static gr__chart curve_chart(const gr_plot_options *o, bool roc, const char *title)
+{
+    gr__chart c = roc ? chart_of(o, title, "false positive rate", "true positive rate")
+                      : chart_of(o, title, "recall", "precision");
+    c.x_range = c.y_range = unit;
+    c.height = SQUARE;
+    return c;
+}
+
 static gr_status draw_curve(gr_curve *curve, const gr_plot_options *o, bool roc, char **svg)
 {
     gr_curve_scores s;
-    const gr_curve_point *points;
-    size_t n;
+    double *x = NULL;
     char label[64];
+    gr__series series[2] = {diagonal};
     if (svg) *svg = NULL;
     GR_FAIL_IF(!curve || !svg, GR_ERR_ARGUMENT, "%s: an argument is NULL",
                roc ? "gr_plot_roc" : "gr_plot_precision_recall");
-    GR_TRY(gr_curve_result(curve, &s));
-    GR_TRY(gr_curve_points(curve, &points, &n));
-    double *x = gr__calloc(n + 1, sizeof *x), *y = gr__calloc(n + 1, sizeof *y);
-    gr_status status = x && y ? GR_OK : gr__fail_memory("a picture", 2 * n * sizeof *x);
-    if (status == GR_OK) {
-        fill_curve(points, n, &s, roc, x, y);
-        name_value(label, roc ? "area" : "average precision", roc ? s.auc : s.average_precision);
-        double share = s.n ? (double)s.positives / (double)s.n : NAN, base[2] = {share, share};
-        gr__series series[] = {diagonal, {.x = x, .y = y, .n = n + 1, .label = isnan(y[0]) ? NULL : label}};
-        if (!roc) series[0].y = base; /* what guessing gives */
-        series[1].colour = "#3b82d6";
-        if (isnan(y[0])) series[0].n = 0;
-        gr__chart c = roc ? chart_of(o, "ROC", "false positive rate", "true positive rate")
-                          : chart_of(o, "Precision and recall", "recall", "precision");
-        c.x_range = c.y_range = unit;
-        c.height = SQUARE;
-        status = draw(&c, series, GR__COUNT(series), svg);
-    }
+    GR_TRY(make_line(curve, roc, &s, &x, &series[1]));
+    name_value(label, roc ? "area" : "average precision", roc ? s.auc : s.average_precision);
+    double share = s.n ? (double)s.positives / (double)s.n : NAN, base[2] = {share, share};
+    if (!roc) series[0].y = base; /* what guessing gives */
+    series[1].colour = "#3b82d6";
+    if (series[1].n)
+        series[1].label = label;
+    else
+        series[0].n = 0;
+    gr__chart c = curve_chart(o, roc, roc ? "ROC" : "Precision and recall");
+    gr_status status = draw(&c, series, GR__COUNT(series), svg);
     gr__free(x);
-    gr__free(y);
     return status;
 }
 
@@ -105,6 +121,83 @@ gr_status gr_plot_roc(gr_curve *c, const gr_plot_options *options, char **svg)
 gr_status gr_plot_precision_recall(gr_curve *c, const gr_plot_options *options, char **svg)
 {
     return draw_curve(c, options, false, svg);
+}
+
+/* The classes that have a curve, the most frequent first, up to MOST_LINES. *all: how many classes there are. */
+static gr_status find_frequent(gr_curve_set *set, bool roc, int32_t *class, int32_t *n, int32_t *all)
+{
+    int64_t often[MOST_LINES];
+    gr_curve *curve;
+    *n = *all = 0;
+    for (; (curve = gr_curve_set_get(set, *all)); ++*all) {
+        gr_curve_scores s;
+        GR_TRY(gr_curve_result(curve, &s));
+        if (s.positives == 0 || (roc && s.positives == s.n)) continue;
+        int32_t at = *n;
+        while (at > 0 && often[at - 1] < s.positives) at--;
+        if (at == MOST_LINES) continue;
+        *n = GR__MIN(*n + 1, (int32_t)MOST_LINES);
+        for (int32_t k = *n - 1; k > at; k--) often[k] = often[k - 1], class[k] = class[k - 1];
+        often[at] = s.positives;
+        class[at] = *all;
+    }
+    return GR_OK;
+}
+
+/* "cat 0.9312" */
+static void name_line(gr__str *out, const gr_plot_options *o, int32_t k, double value)
+{
+    char number[24], text[96];
+    gr__str name = {0};
+    snprintf(number, sizeof number, "%d", (int)k);
+    gr__svg_cut(&name, o && o->class_names ? o->class_names[k] : number, NAME_WIDTH);
+    name_value(text, "", value);
+    gr__str_add(out, gr__str_get(&name));
+    gr__str_add(out, text);
+    out->failed |= name.failed;
+    gr__str_release(&name);
+}
+
+static gr_status draw_set(gr_curve_set *set, const gr_plot_options *o, bool roc, char **svg)
+{
+    int32_t class[MOST_LINES], n, all;
+    double *x[MOST_LINES] = {0};
+    gr__str label[MOST_LINES] = {0};
+    gr__series series[MOST_LINES + 1];
+    gr_status status = GR_OK;
+    char title[96];
+    if (svg) *svg = NULL;
+    GR_FAIL_IF(!set || !svg, GR_ERR_ARGUMENT, "%s: an argument is NULL",
+               roc ? "gr_plot_roc_set" : "gr_plot_precision_recall_set");
+    GR_TRY(find_frequent(set, roc, class, &n, &all));
+    for (int32_t i = 0; i < n; i++) {
+        gr_curve_scores s;
+        GR_TRY_DONE(make_line(gr_curve_set_get(set, class[i]), roc, &s, &x[i], &series[i]));
+        name_line(&label[i], o, class[i], roc ? s.auc : s.average_precision);
+        GR_TRY_DONE(gr__str_check(&label[i]));
+        series[i].label = gr__str_get(&label[i]);
+    }
+    series[n] = diagonal; /* after the classes, so that one has the same colour in both pictures */
+    int used = snprintf(title, sizeof title, "%s, each against the rest", roc ? "ROC" : "Precision and recall");
+    if (n < all) snprintf(title + used, sizeof title - (size_t)used, "; %d not shown", (int)(all - n));
+    gr__chart c = curve_chart(o, roc, title);
+    status = draw(&c, series, (size_t)n + (roc && n), svg); /* of precision, guessing gives another line each */
+done:
+    for (int32_t i = 0; i < n; i++) {
+        gr__free(x[i]);
+        gr__str_release(&label[i]);
+    }
+    return status;
+}
+
+gr_status gr_plot_roc_set(gr_curve_set *s, const gr_plot_options *options, char **svg)
+{
+    return draw_set(s, options, true, svg);
+}
+
+gr_status gr_plot_precision_recall_set(gr_curve_set *s, const gr_plot_options *options, char **svg)
+{
+    return draw_set(s, options, false, svg);
 }
 
 gr_status gr_plot_threshold(gr_curve *curve, double used, const gr_plot_options *options, char **svg)

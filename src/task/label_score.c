@@ -196,6 +196,25 @@ static gr_status add_two(gr__label_score *s, gr__metric_list *l)
     return GR_OK;
 }
 
+/* A label that is not there has no say in the mean of the average precisions, as in macro F1; gr_curve_set_result() gives
+ * it 0, as scikit-learn does. */
+static gr_status add_more(gr__label_score *s, gr__metric_list *l)
+{
+    gr_curve_set_scores u;
+    double sum = 0, there = 0;
+    GR_TRY(gr_curve_set_result(s->set, &u));
+    for (int32_t k = 0; k < s->labels; k++) {
+        gr_curve_scores one;
+        GR_TRY(gr_curve_result(gr_curve_set_get(s->set, k), &one));
+        if (one.positives == 0) continue;
+        sum += one.average_precision;
+        there++;
+    }
+    gr__metric_add(l, "auc", u.auc_macro);
+    gr__metric_add(l, "average_precision", sum / there);
+    return GR_OK;
+}
+
 gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capacity, int *n)
 {
     gr__metric_list l = {out, capacity, 0};
@@ -212,10 +231,7 @@ gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capaci
     if (s->curve) {
         GR_TRY(add_two(s, &l));
     } else if (s->set) {
-        gr_curve_set_scores u;
-        GR_TRY(gr_curve_set_result(s->set, &u));
-        gr__metric_add(&l, "auc", u.auc_macro);
-        gr__metric_add(&l, "average_precision", u.average_precision_macro);
+        GR_TRY(add_more(s, &l));
     }
     if (s->labels > TOP) gr__metric_add(&l, "top5", p.top_k);
     gr__metric_add(&l, "calibration_error", p.calibration_error);
@@ -295,6 +311,12 @@ static gr_status add_labels(gr__label_score *s, gr__str *page)
             GR__COUNT(head));
     }
     gr__html_table_end(page);
+    if (s->labels > MOST_SHOWN) {
+        char text[128];
+        snprintf(text, sizeof text, "%d more labels are not shown; confusion and curves are drawn of up to %d labels.",
+                 (int)s->labels - MOST_SHOWN, (int)MOST_SHOWN);
+        gr__html_paragraph(page, text);
+    }
     return GR_OK;
 }
 
@@ -308,6 +330,10 @@ static gr_status add_figures(gr__label_score *s, gr__str *page)
         GR_TRY(gr__html_figure(page, gr_plot_roc(s->curve, NULL, &svg), &svg));
         GR_TRY(gr__html_figure(page, gr_plot_precision_recall(s->curve, NULL, &svg), &svg));
         GR_TRY(gr__html_figure(page, gr_plot_threshold(s->curve, s->threshold, NULL, &svg), &svg));
+    }
+    if (s->set) {
+        GR_TRY(gr__html_figure(page, gr_plot_roc_set(s->set, &names, &svg), &svg));
+        GR_TRY(gr__html_figure(page, gr_plot_precision_recall_set(s->set, &names, &svg), &svg));
     }
     GR_TRY(gr__html_figure(page, gr_plot_reliability(s->probability, NULL, &svg), &svg));
     gr__html_charts_end(page);

@@ -34,7 +34,8 @@ gr_status gr__label_score_tune(gr__label_score *s, const gr__tuning *how, gr_mod
 void gr__label_score_set_threshold(gr__label_score *s, double threshold);
 
 /* accuracy, macro_f1, log_loss, auc, average_precision; with two labels precision, recall and f1 of the second,
- * best_f1 and the threshold of it, and the one that was set; with more than five top5; calibration_error. What is not defined is left out. Fills at most
+ * best_f1 and the threshold of it, and the one that was set; with more than five top5; calibration_error. What is not defined is left out; macro_f1 and
+ * average_precision are means over the labels that occur. Fills at most
  * 'capacity', *n gets how many there are. */
 gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capacity, int *n);
 
