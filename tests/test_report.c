@@ -1,5 +1,5 @@
 /* The report of a run folder, also of one that was cut off in the middle of a line. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/file.h"
 #include "gradus/tools.h"
@@ -163,6 +163,50 @@ static void panels_of_labels(void **state)
     gr__str_release(&page);
 }
 
+/* ---- panels of rows of numbers ---- */
+
+static void evaluate(const char *source, const char *loss, const char *out)
+{
+    const char *set[] = {"task=vector",
+                         "model={type: linear}",
+                         "train.steps=3",
+                         "train.batch=4",
+                         "data.valid=0.5",
+                         "train.eval_every=100",
+                         loss};
+    gr_run *run;
+    assert_ok(run_with(source, set, GR__COUNT(set), out, &run));
+    assert_ok(gr_run_train(run, NULL));
+    assert_true(metric_of(run, "loss") >= 0);
+    gr_run_close(&run);
+}
+
+static void panels_of_rows(void **state)
+{
+    (void)state;
+    const char *folder = test_tmpdir();
+    char config[4096], out[4096], text[4200], rows[2000] = "a,b,y,z\n";
+    size_t n = strlen(rows);
+    for (int i = 0; i < 40; i++)
+        n += (size_t)snprintf(rows + n, sizeof rows - n, "%d,%d,%d,%d\n", i, i % 3, i % 2, i % 5 == 0);
+    test_write(folder, "rows.csv", rows, n);
+    snprintf(config, sizeof config, "%s/run.yaml", folder);
+    snprintf(text, sizeof text, "data: {source: '%s/rows.csv', target: [y, z]}\n", folder);
+    test_write(folder, "run.yaml", text, strlen(text));
+    snprintf(out, sizeof out, "%s/decisions", folder);
+    evaluate(config, "loss=bce_with_logits", out);
+    static const char *const decided[] = {"<title>Confusion", "<title>ROC", "<title>Precision and recall",
+                                          "<title>Reliability", ", output 1</td>"};
+    for (size_t i = 0; i < GR__COUNT(decided); i++)
+        if (!evaluation_shows(out, decided[i])) fail_msg("the evaluation does not show '%s'", decided[i]);
+    snprintf(out, sizeof out, "%s/numbers", folder);
+    evaluate(config, "loss=mse", out);
+    assert_true(evaluation_shows(out, "Predictions of output 1"));
+    assert_true(evaluation_shows(out, "<title>Predicted and actual"));
+    assert_false(evaluation_shows(out, "<title>ROC"));
+    test_rmtree(folder);
+}
+
 /* ---- the other tools ---- */
 
 static void text_is_checked(void **state)
@@ -251,6 +295,7 @@ int main(void)
         cmocka_unit_test(numbers_that_are_not_finite),
         cmocka_unit_test(no_run),
         cmocka_unit_test(panels_of_labels),
+        cmocka_unit_test(panels_of_rows),
         cmocka_unit_test(text_is_checked),
         cmocka_unit_test(tensors_are_inspected),
         cmocka_unit_test(configuration_is_explained),

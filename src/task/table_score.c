@@ -1,8 +1,8 @@
 #include "task/table_score.h"
 
-#include "metric/html.h"
 #include "task/label_score.h"
 #include "task/metric_list.h"
+#include "task/number_panels.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -104,29 +104,16 @@ static const char *line_of(void *user, int64_t row, char room[256])
     return room;
 }
 
-static gr_status add_numbers(const double *actual, const double *predicted, double *error, size_t n, gr__str *page)
-{
-    char *svg;
-    for (size_t i = 0; i < n; i++) error[i] = predicted[i] - actual[i];
-    gr__html_section(page, "Predictions");
-    gr__html_charts_begin(page);
-    GR_TRY(gr__html_figure(page, gr_plot_scatter(actual, predicted, n, NULL, &svg), &svg));
-    gr_plot_options o = {.title = "Errors", .x_label = "predicted - actual"};
-    GR_TRY(gr__html_figure(page, gr_plot_histogram(error, n, &o, &svg), &svg));
-    gr__html_charts_end(page);
-    return GR_OK;
-}
-
 static gr_status number_panels(const gr__columns *c, const gr__table_part *part, const float *output, int64_t n,
                                gr__str *page)
 {
-    double *actual = gr__calloc(3 * (size_t)n + 1, sizeof *actual), *predicted = actual + n;
-    if (!actual) return gr__fail_memory("scores", 3 * (size_t)n * sizeof *actual);
+    double *actual = gr__calloc(2 * (size_t)n + 1, sizeof *actual), *predicted = actual + n;
+    if (!actual) return gr__fail_memory("scores", 2 * (size_t)n * sizeof *actual);
     for (int64_t i = 0; i < n; i++) {
         actual[i] = gr__column_backward(&c->target, part->number[i]);
         predicted[i] = gr__column_backward(&c->target, (double)output[i]);
     }
-    gr_status status = add_numbers(actual, predicted, predicted + n, (size_t)n, page);
+    gr_status status = gr__number_panels(actual, predicted, (size_t)n, NULL, page);
     gr__free(actual);
     return status;
 }

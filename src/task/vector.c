@@ -4,9 +4,15 @@
 
 #include "base/rng.h"
 #include "data/matrix.h"
-#include "gradus/metric.h"
+#include "metric/html.h"
+#include "task/label_score.h"
+#include "task/number_panels.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { MOST_SHOWN = 4 }; /* outputs with panels of their own */
 
 typedef struct gr__loss_settings {
     int kind;
@@ -21,7 +27,9 @@ typedef struct gr__vector_task {
     uint64_t seed;
     int64_t outputs;         /* of the model */
     bool has_valid;          /* a part of its own; else the training rows are scored */
-    gr_confusion *confusion; /* of all outputs; NULL unless they are decisions */
+    gr__label_score *scores; /* of all outputs together; NULL unless they are decisions */
+    float *said;             /* (rows, outputs of the model) of the scored part; NULL where they are */
+    int64_t n_said;          /* rows */
 } gr__vector_task;
 
 static const char *const loss_kinds[] = {
@@ -56,6 +64,9 @@ static gr_status split_off(gr__vector_task *t, double valid)
     return GR_OK;
 }
 
+static const char *decision_names[] = {"0", "1"};
+static const gr__conf_strings decisions = {.item = decision_names, .n = 2};
+
 static gr_status open(gr__task *base, const gr__task_in *in)
 {
     gr__vector_task *t = (gr__vector_task *)base;
@@ -66,7 +77,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
         gr__conf_read(gr__conf_get(in->root, "loss"), "loss", loss_rows, GR__COUNT(loss_rows), &t->loss, &base->arena));
     if (t->loss.kind == GR_LOSS_CROSS_ENTROPY)
         return gr__conf_fail(gr__conf_find(in->root, "loss"), "cross_entropy wants classes; use bce_with_logits here");
-    if (t->loss.kind == GR_LOSS_BCE_WITH_LOGITS) GR_TRY(gr_confusion_new(2, &t->confusion));
+    if (t->loss.kind == GR_LOSS_BCE_WITH_LOGITS) GR_TRY(gr__label_score_new(&decisions, &t->scores));
     t->seed = in->seed;
     GR_TRY(gr__matrix_load(&o, section, false, &t->part[0]));
     if (o.test_source) {
@@ -79,6 +90,9 @@ static gr_status open(gr__task *base, const gr__task_in *in)
         GR_TRY(split_off(t, o.valid));
     }
     t->outputs = t->loss.broadcast ? 1 : t->part[0].outputs;
+    size_t n_said = (size_t)(t->part[t->has_valid].rows * t->outputs);
+    if (!t->scores && !(t->said = gr__calloc(n_said + 1, sizeof *t->said)))
+        return gr__fail_memory("predictions", n_said * sizeof *t->said);
     gr__facts facts = {.inputs = t->part[0].inputs, .outputs = t->outputs};
     GR_TRY(gr__model_default(in->root, "mlp", &base->arena));
     GR_TRY(gr__model_new(gr__conf_get(in->root, "model"), &facts, NULL, &base->model));
@@ -95,7 +109,8 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 static void close(gr__task *base)
 {
     gr__vector_task *t = (gr__vector_task *)base;
-    gr_confusion_free(&t->confusion);
+    gr__label_score_free(&t->scores);
+    gr__free(t->said);
     gr__matrix_release(&t->part[0]);
     gr__matrix_release(&t->part[1]);
 }
@@ -138,33 +153,77 @@ static void fill(gr__task *base, gr__split split, int64_t first, int64_t batch, 
     }
 }
 
+/* What the model says of target k of row i of the batch: one output may stand for all. */
+static double said_of(const gr__vector_task *t, const gr_tensor *p, int64_t i, int64_t k)
+{
+    return gr_tensor_get(p, i * t->outputs + k % t->outputs);
+}
+
 static void score(gr__task *base, int64_t first, int64_t batch, gr_session *session)
 {
     gr__vector_task *t = (gr__vector_task *)base;
     const gr__matrix *m = &t->part[t->has_valid];
     gr_tensor p;
-    if (!t->confusion || gr_session_output(session, "prediction", &p) != GR_OK) return;
-    if (first == 0) gr_confusion_clear(t->confusion);
-    for (int64_t i = first; i < first + batch && i < m->rows; i++)
-        for (int64_t k = 0; k < m->outputs; k++) {
+    if (gr_session_output(session, "prediction", &p) != GR_OK) return;
+    if (first == 0 && t->scores) gr__label_score_clear(t->scores);
+    if (first == 0) t->n_said = 0;
+    for (int64_t i = first; i < first + batch && i < m->rows; i++, t->n_said++) {
+        for (int64_t k = 0; k < t->outputs && t->said; k++)
+            t->said[i * t->outputs + k] = (float)gr_tensor_get(&p, (i - first) * t->outputs + k);
+        for (int64_t k = 0; k < m->outputs && t->scores; k++) {
+            double one = 1 / (1 + exp(-said_of(t, &p, i - first, k))), probability[] = {1 - one, one};
             int32_t actual = m->y[i * m->outputs + k] > 0.5f;
-            int32_t predicted = gr_tensor_get(&p, (i - first) * t->outputs + k) > 0;
-            if (gr_confusion_update(t->confusion, &actual, &predicted, 1) != GR_OK) return;
+            if (gr__label_score_add(t->scores, probability, actual, i * m->outputs + k) != GR_OK) return;
         }
+    }
 }
 
 static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 {
     (void)loss;
-    const gr__vector_task *t = (const gr__vector_task *)base;
-    if (!t->confusion) return 0;
-    gr_confusion_scores all;
-    gr_confusion_result(t->confusion, &all);
-    gr_precision_recall ones = gr_confusion_class(t->confusion, 1);
-    const gr_metric m[] = {
-        {"accuracy", all.accuracy}, {"precision", ones.precision}, {"recall", ones.recall}, {"f1", ones.f1}};
-    for (int i = 0; i < 4 && i < capacity; i++) out[i] = m[i];
-    return 4;
+    gr__vector_task *t = (gr__vector_task *)base;
+    int n = 0;
+    if (t->scores) gr__label_score_metrics(t->scores, out, capacity, &n);
+    return n;
+}
+
+/* ---- panels ---- */
+
+static const char *name_of(void *user, int64_t sample, char room[256])
+{
+    const gr__vector_task *t = user;
+    int64_t outputs = t->part[0].outputs;
+    int n = snprintf(room, 256, "row %lld", (long long)(sample / outputs));
+    if (outputs > 1) snprintf(room + n, 256 - (size_t)n, ", output %lld", (long long)(sample % outputs));
+    return room;
+}
+
+static gr_status add_output(const gr__vector_task *t, int64_t k, double *actual, gr__str *page)
+{
+    const gr__matrix *m = &t->part[t->has_valid];
+    double *predicted = actual + t->n_said;
+    char name[40];
+    for (int64_t i = 0; i < t->n_said; i++) {
+        actual[i] = (double)m->y[i * m->outputs + k];
+        predicted[i] = (double)t->said[i * t->outputs + k % t->outputs];
+    }
+    snprintf(name, sizeof name, "output %lld", (long long)k);
+    return gr__number_panels(actual, predicted, (size_t)t->n_said, m->outputs > 1 ? name : NULL, page);
+}
+
+static gr_status panels(gr__task *base, gr__str *page)
+{
+    gr__vector_task *t = (gr__vector_task *)base;
+    int64_t outputs = t->part[t->has_valid].outputs, shown = GR__MIN(outputs, (int64_t)MOST_SHOWN);
+    if (t->scores) return gr__label_score_panels(t->scores, name_of, t, page);
+    double *room = gr__calloc(2 * (size_t)t->n_said + 1, sizeof *room);
+    gr_status status = room ? GR_OK : gr__fail_memory("scores", 2 * (size_t)t->n_said * sizeof *room);
+    for (int64_t k = 0; k < shown && status == GR_OK && t->n_said; k++) status = add_output(t, k, room, page);
+    gr__free(room);
+    char rest[64];
+    snprintf(rest, sizeof rest, "%lld more outputs are not shown.", (long long)(outputs - shown));
+    if (outputs > shown) gr__html_paragraph(page, rest);
+    return status;
 }
 
 /* The rows of 'data' are the matrix's own, whose number no initialiser knows. */
@@ -184,4 +243,5 @@ const gr__task_kind gr__task_vector = {
     .fill = fill,
     .score = score,
     .finish = finish,
+    .panels = panels,
 };
