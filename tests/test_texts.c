@@ -202,6 +202,35 @@ static void folds_and_bad_rows(void **state)
     assert_true(metric(mean, n, "accuracy") > 0.9);
 }
 
+/* The surest mistakes are told as the file has them, with their place in it. */
+static void mistakes_are_of_the_source(void **state)
+{
+    (void)state;
+    static const char *const cnn[] = {"model.type=textcnn", "train.steps=30", "tokenizer.least_count=5"};
+    const char *dir = test_tmpdir();
+    char source[4300], valid[4300], want[4400];
+    gr_run *run;
+    gr__str text = {0};
+    gr__str_add(&text, "label,text\ngood,Why was Janis Joplin NOT good ?\n");
+    gr__str_add(&text, "good,\"It was not good, ");
+    for (int i = 0; i < 60; i++) gr__str_add(&text, "\xE7\x8C\xAB");
+    gr__str_add(&text, "\"\n");
+    test_write(folder, "valid.csv", gr__str_get(&text), text.n);
+    gr__str_release(&text);
+    snprintf(source, sizeof source, "%s", reviews(false));
+    snprintf(valid, sizeof valid, "data.valid_source=%s/valid.csv", folder);
+    assert_ok(open_with(source, (const char *const[]){cnn[0], cnn[1], cnn[2], valid}, 4, dir, &run));
+    assert_ok(gr_run_train(run, NULL));
+    assert_true(metric_of(run, "accuracy") == 0);
+    gr_run_close(&run);
+    snprintf(want, sizeof want, "%s/valid.csv:2: Why was Janis Joplin NOT good ?</td>", folder);
+    assert_true(evaluation_shows(dir, want));
+    assert_true(evaluation_shows(dir, "valid.csv:3: It was not good"));
+    assert_true(evaluation_shows(dir, "\xE7\x8C\xAB\xE2\x80\xA6</td>"));
+    assert_false(evaluation_shows(dir, "\xEF\xBF\xBD"));
+    test_rmtree(dir);
+}
+
 /* What it left answers by itself, whatever stands beside the text. */
 static void predicts_from_its_folder(void **state)
 {
@@ -231,9 +260,10 @@ int main(void)
 {
     folder = test_tmpdir();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_tokens),       cmocka_unit_test(noise_keeps_what_it_must),
-        cmocka_unit_test(folds_are_parts_of_all), cmocka_unit_test(families_learn),
-        cmocka_unit_test(folds_and_bad_rows),     cmocka_unit_test(predicts_from_its_folder),
+        cmocka_unit_test(words_are_tokens),           cmocka_unit_test(noise_keeps_what_it_must),
+        cmocka_unit_test(folds_are_parts_of_all),     cmocka_unit_test(families_learn),
+        cmocka_unit_test(folds_and_bad_rows),         cmocka_unit_test(predicts_from_its_folder),
+        cmocka_unit_test(mistakes_are_of_the_source),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_rmtree(folder);

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_LABELS = 4096 };
+enum { MOST_LABELS = 4096, MOST_SHOWN = 160 };
 
 /* One part, as ids: sample i has those from start[i] to start[i + 1]. */
 typedef struct gr__labelled_ids {
@@ -22,6 +22,12 @@ typedef struct gr__labelled_ids {
     int64_t n;
     size_t capacity;
 } gr__labelled_ids;
+
+/* Where a text came from and how it begins there, in the task's arena: tokens would not say it as it was. */
+typedef struct gr__class_origin {
+    const char *text;
+    int64_t line;
+} gr__class_origin;
 
 typedef struct gr__class_loss {
     bool balanced;
@@ -49,6 +55,8 @@ typedef struct gr__class_task {
     int64_t time;
     gr__token_noise noise;
     int32_t *room;           /* time: a text with noise */
+    gr__class_origin *valid; /* of each text for validation */
+    const char *valid_path;
     gr__label_score *scores; /* of the validation part */
 } gr__class_task;
 
@@ -224,6 +232,30 @@ static gr_status encode(gr__class_task *t, const part *p, int64_t most, gr__labe
     return gr__model_check_ids(t->base.model, out->id, out->start[p->n]);
 }
 
+/* ---- where texts came from ---- */
+
+/* At most MOST_SHOWN bytes of one, whole characters, with an ellipsis where there is more. */
+static const char *begin_of(gr__arena *arena, const gr__labelled_row *row)
+{
+    size_t n = 0, step;
+    while ((step = gr__utf8_step(row->text + n, row->n_text - n)) && n + step <= MOST_SHOWN) n += step;
+    return gr__arena_printf(arena, "%.*s%s", (int)n, row->text, n < row->n_text ? "\xE2\x80\xA6" : "");
+}
+
+static gr_status keep_origins(gr__class_task *t, const part *p)
+{
+    gr__arena *arena = &t->base.arena;
+    size_t bytes = (size_t)(p->n + 1) * sizeof *t->valid;
+    t->valid = gr__arena_alloc(arena, bytes);
+    t->valid_path = gr__arena_strdup(arena, p->path);
+    if (!t->valid || !t->valid_path) return gr__fail_memory("the data", bytes);
+    for (int64_t i = 0; i < p->n; i++) {
+        t->valid[i] = (gr__class_origin){begin_of(arena, p->row[i]), p->row[i]->line};
+        if (!t->valid[i].text) return gr__fail_memory("a text", MOST_SHOWN);
+    }
+    return GR_OK;
+}
+
 /* ---- opening ---- */
 
 static gr_status read_options(gr__class_task *t, const gr__task_in *in, gr__class_options *o)
@@ -306,6 +338,7 @@ static gr_status open_parts(gr__class_task *t, const gr__task_in *in, const gr__
         GR_TRY(set_labels(t, &parts[i], &t->part[i]));
         t->base.samples[i] = t->base.units[i] = parts[i].n;
     }
+    GR_TRY(keep_origins(t, &parts[1]));
     t->base.units_per_sample = 1;
     t->room = gr__calloc((size_t)t->time + 1, sizeof *t->room);
     if (!t->room) return gr__fail_memory("a text", (size_t)t->time * sizeof *t->room);
@@ -437,12 +470,9 @@ static int finish(gr__task *base, double loss, gr_metric *out, int capacity)
 static const char *name_of(void *user, int64_t sample, char room[256])
 {
     const gr__class_task *t = user;
-    const gr__labelled_ids *p = &t->part[1];
-    char *text;
-    size_t n = (size_t)(p->start[sample + 1] - p->start[sample]);
-    if (gr_tokenizer_decode(t->base.model->tokenizer, p->id + p->start[sample], n, 0, &text, NULL) != GR_OK) return "";
-    snprintf(room, 256, "%.250s", text);
-    gr_text_free(text);
+    const char *path = t->valid_path, *file = strrchr(path, '/');
+    if (strlen(path) > 64 && file) path = file + 1; /* the text must fit too */
+    snprintf(room, 256, "%.64s:%lld: %s", path, (long long)t->valid[sample].line, t->valid[sample].text);
     return room;
 }
 
