@@ -1,6 +1,6 @@
 /* Clips of video: the family clip against PyTorch's (tests/golden/make_clip.py), pictures that move, reading, and the task
  * clip-classification from end to end on clips made here. */
-#include "tests/test.h"
+#include "tests/run_rig.h"
 
 #include "base/file.h"
 #include "data/motion.h"
@@ -239,9 +239,17 @@ static void clips_are_told_apart(void **state)
     assert_ok(open_run(dir, "", &run));
     assert_int_equal(gr_run_describe(run).samples, 32);
     assert_int_equal(gr_run_describe(run).valid_units, 8);
-    assert_ok(gr_run_train(run, NULL));
     gr_metric metric[16];
     int n;
+    snprintf(path, sizeof path, "%s.run", dir);
+    assert_ok(gr__dir_make(path)); /* before training there are mistakes to show */
+    assert_ok(gr_run_evaluate(run, metric, 16, &n));
+    assert_true(evaluation_shows(path, "<th>sample</th>"));
+    gr__str png = {0};
+    if (gr__png_encode(&(gr__image){1, 1, 1, 8, (uint8_t[]){0}}, "a dot", &png) == GR_OK)
+        assert_true(evaluation_shows(path, "alt=\"the first frame\" src=\"data:image/png"));
+    gr__str_release(&png);
+    assert_ok(gr_run_train(run, NULL));
     assert_ok(gr_run_evaluate(run, metric, 16, &n));
     for (int i = 0; i < n; i++)
         if (strcmp(metric[i].name, "accuracy") == 0) assert_true(metric[i].value == 1);

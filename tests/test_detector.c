@@ -277,6 +277,7 @@ static void learns(void **state)
     assert_ok(gr__file_read(path[0], 1 << 24, &page, &length));
     assert_non_null(strstr(page, "<h2>Boxes</h2>"));
     assert_non_null(strstr(page, "blue</td><td class=\"n\">"));
+    assert_non_null(strstr(page, "background:#286ee6\"></span></td><td>red</td>")); /* the colour of its frames */
     gr__str png = {0};
     bool draws = gr__png_encode(&(gr__image){1, 1, 1, 8, (uint8_t[]){0}}, "a dot", &png) == GR_OK;
     gr__str_release(&png);

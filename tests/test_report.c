@@ -149,7 +149,7 @@ static void panels_of_labels(void **state)
             found++;
         }
     assert_int_equal(found, 1);
-    assert_ok(gr__label_score_panels(s, NULL, NULL, &page));
+    assert_ok(gr__label_score_panels(s, NULL, NULL, NULL, &page));
     assert_non_null(strstr(page.text, "<title>ROC, each against the rest; 1 not shown</title>"));
     assert_non_null(strstr(page.text, "<title>Precision and recall, each against the rest; 1 not shown</title>"));
     assert_non_null(strstr(page.text, "label &lt;2&gt; 1.0000"));
@@ -157,7 +157,7 @@ static void panels_of_labels(void **state)
     gr__label_score_free(&s);
     gr__str_clear(&page);
     s = scores_of(&names, LABELS);
-    assert_ok(gr__label_score_panels(s, NULL, NULL, &page));
+    assert_ok(gr__label_score_panels(s, NULL, NULL, NULL, &page));
     assert_non_null(strstr(page.text, "6 more labels are not shown"));
     gr__label_score_free(&s);
     gr__str_release(&page);

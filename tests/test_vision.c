@@ -430,6 +430,29 @@ static void learns_and_predicts(void **state)
     gr_model_free(&m);
 }
 
+/* What is called wrong is seen, with its file's name. */
+static void mistakes_are_shown(void **state)
+{
+    (void)state;
+    gr_run *run;
+    gr__str png = {0};
+    char out[300];
+    size_t n;
+    snprintf(out, sizeof out, "%s/early", folder);
+    assert_ok(open_with(pictures(), "train.steps=1", out, &run));
+    assert_ok(gr_run_train(run, NULL));
+    assert_true(metric_of(run, "accuracy") < 1);
+    gr_run_close(&run);
+    char *page = read_all(out, "evaluation.html", &n);
+    const char *at = strstr(page, "The surest mistakes");
+    assert_non_null(at);
+    assert_non_null(strstr(at, ".ppm</td>"));
+    bool draws = gr__png_encode(&(gr__image){1, 1, 1, 8, (uint8_t[]){0}}, "a dot", &png) == GR_OK;
+    gr__str_release(&png);
+    if (draws) assert_non_null(strstr(at, "<tr><td><img class=\"dots\" width=\"96\" alt=\""));
+    gr_text_free(page);
+}
+
 static bool stop_soon(void *user) { return ++*(int *)user % 7 == 0; }
 
 static char *weights_of(const char *out, size_t *n)
@@ -568,6 +591,7 @@ int main(void)
         cmocka_unit_test(mnist_cnn_is_burns),
         cmocka_unit_test(wrong_lists_are_told),
         cmocka_unit_test(learns_and_predicts),
+        cmocka_unit_test(mistakes_are_shown),
         cmocka_unit_test(mixtures),
         cmocka_unit_test(resumes_bit_for_bit),
         cmocka_unit_test(bad_pictures_are_told_or_left_out),

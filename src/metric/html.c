@@ -76,6 +76,9 @@ static const char style[] =
     ".facts span{color:var(--faint);font-size:.85rem}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1rem}\n"
     ".charts svg{background:var(--soft);border:1px solid var(--line);border-radius:8px}\n"
+    "img{max-width:100%;height:auto}\n"
+    ".dots{image-rendering:pixelated}\n"
+    ".key{display:inline-block;width:.9rem;height:.9rem;border-radius:3px;vertical-align:middle}\n"
     "svg{width:100%;height:auto;display:block}\n"
     "@media print{body{max-width:none}.charts svg,table{break-inside:avoid}}\n";
 
@@ -117,12 +120,25 @@ static bool is_number(const char *text)
     return gr__parse_double(copy, &value);
 }
 
-void gr__html_table_row(gr__str *out, const char *const *cell, size_t columns)
+static void add_cells(gr__str *out, const char *const *cell, size_t columns)
 {
-    gr__str_add(out, "<tr>");
     for (size_t i = 0; i < columns; i++)
         element(out, is_number(cell[i]) ? "<td class=\"n\">" : "<td>", cell[i], "</td>");
     gr__str_add(out, "</tr>\n");
+}
+
+void gr__html_table_row(gr__str *out, const char *const *cell, size_t columns)
+{
+    gr__str_add(out, "<tr>");
+    add_cells(out, cell, columns);
+}
+
+void gr__html_table_row_with(gr__str *out, const char *html, const char *const *cell, size_t columns)
+{
+    gr__str_add(out, "<tr><td>");
+    gr__str_add(out, html);
+    gr__str_add(out, "</td>");
+    add_cells(out, cell, columns);
 }
 
 void gr__html_table_end(gr__str *out) { gr__str_add(out, "</table>\n</div>\n"); }
@@ -148,15 +164,27 @@ static void add_base64(gr__str *out, const unsigned char *p, size_t n)
     }
 }
 
+/* Pixels across, from the head of a PNG file; 0: it is none. */
+static int64_t png_width(const unsigned char *p, size_t n)
+{
+    return n < 24 ? 0 : (int64_t)p[16] << 24 | (int64_t)p[17] << 16 | p[18] << 8 | p[19];
+}
+
 void gr__html_picture(gr__str *out, const void *png, size_t n, int64_t width, const char *text)
 {
     gr__str_add(out, "<img ");
+    if (width > png_width(png, n)) gr__str_add(out, "class=\"dots\" ");
     if (width) gr__str_printf(out, "width=\"%lld\" ", (long long)width);
     gr__str_add(out, "alt=\"");
     gr__html_text(out, text);
     gr__str_add(out, "\" src=\"data:image/png;base64,");
     add_base64(out, png, n);
     gr__str_add(out, "\">\n");
+}
+
+void gr__html_swatch(gr__str *out, const unsigned char rgb[3])
+{
+    gr__str_printf(out, "<span class=\"key\" style=\"background:#%02x%02x%02x\"></span>", rgb[0], rgb[1], rgb[2]);
 }
 
 void gr__html_charts_begin(gr__str *out) { gr__str_add(out, "<div class=\"charts\">\n"); }

@@ -18,6 +18,8 @@ void gr__html_code(gr__str *out, const char *text);
 /* A table: head (may be NULL), then rows of 'columns' cells, then end. Cells that are numbers are set to the right. */
 void gr__html_table_begin(gr__str *out, const char *const *head, size_t columns);
 void gr__html_table_row(gr__str *out, const char *const *cell, size_t columns);
+/* The same, behind a first cell of what functions of this file wrote. */
+void gr__html_table_row_with(gr__str *out, const char *html, const char *const *cell, size_t columns);
 void gr__html_table_end(gr__str *out);
 
 /* Small boxes with a large number: gr__html_facts_begin, gr__html_fact ..., gr__html_facts_end. */
@@ -25,8 +27,12 @@ void gr__html_facts_begin(gr__str *out);
 void gr__html_fact(gr__str *out, const char *name, const char *value);
 void gr__html_facts_end(gr__str *out);
 
-/* The bytes of a PNG file, inside the page, 'width' units wide (0: as many as pixels); text: for those who cannot see it. */
+/* The bytes of a PNG file, inside the page, 'width' units wide (0: as many as pixels), or as wide as the page where that is
+ * less; wider than its pixels it shows them as squares. text: for those who cannot see it. */
 void gr__html_picture(gr__str *out, const void *png, size_t n, int64_t width, const char *text);
+
+/* A small square of a colour: the key of a legend. */
+void gr__html_swatch(gr__str *out, const unsigned char rgb[3]);
 
 /* A box around charts: they stand side by side where there is room. */
 void gr__html_charts_begin(gr__str *out);

@@ -45,15 +45,20 @@ gr_status gr__detect_boxes(const float *score, const float *boxes, int64_t place
 
 int64_t gr__detect_thickness(const gr__image *image) { return 1 + GR__MAX(image->width, image->height) / 400; }
 
-void gr__detect_draw(gr__image *image, const gr_detection *found, size_t n)
+const uint8_t *gr__detect_colour(int32_t label)
 {
     static const uint8_t colour[][3] = {{230, 60, 50},  {40, 110, 230}, {30, 160, 70},
                                         {240, 170, 20}, {160, 60, 200}, {20, 180, 190}};
+    return colour[(size_t)label % GR__COUNT(colour)];
+}
+
+void gr__detect_draw(gr__image *image, const gr_detection *found, size_t n)
+{
     int64_t thick = gr__detect_thickness(image);
     for (size_t i = n; i-- > 0;) { /* the best on top */
         const gr_box *b = &found[i].box;
         gr__image_frame(image, b->x, b->y, b->x + b->width, b->y + b->height, thick,
-                        colour[(size_t)found[i].category % GR__COUNT(colour)]);
+                        gr__detect_colour(found[i].category));
     }
 }
 

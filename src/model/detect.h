@@ -15,6 +15,8 @@ gr_status gr__detect_boxes(const float *score, const float *boxes, int64_t place
 /* Defaults filled in. */
 gr_detect_options gr__detect_resolve(const gr_detect_options *o);
 int64_t gr__detect_thickness(const gr__image *image); /* of a frame, in pixels */
+/* Of the frames of a label; more labels than colours share them. */
+const uint8_t *gr__detect_colour(int32_t label);
 /* Frames of 'found' on the picture (3 channels), a colour a label. */
 void gr__detect_draw(gr__image *image, const gr_detection *found, size_t n);
 

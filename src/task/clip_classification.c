@@ -12,6 +12,7 @@
 #include "image/clip.h"
 #include "image/transform.h"
 #include "task/classes.h"
+#include "task/pictures.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -458,9 +459,22 @@ static const char *name_of(void *user, int64_t sample, char room[256])
     return room;
 }
 
+/* Its first frame; nothing where it has gone since. */
+static gr_status first_of(void *user, int64_t sample, gr__str *page)
+{
+    const gr__film_task *t = user;
+    uint8_t *pixels = gr__alloc((size_t)clip_bytes(t));
+    gr_status status = pixels ? GR_OK : gr__fail_memory("a clip", (size_t)clip_bytes(t));
+    gr__image image = {t->size.width, t->size.height, t->size.channels, 8, pixels};
+    if (pixels && make(t, GR__SPLIT_VALID, sample, pixels) >= 0)
+        status = gr__picture_thumbnail(&image, "the first frame", page);
+    gr__free(pixels);
+    return status;
+}
+
 static gr_status panels(gr__task *base, gr__str *page)
 {
-    return gr__label_score_panels(((gr__film_task *)base)->scores, name_of, base, page);
+    return gr__label_score_panels(((gr__film_task *)base)->scores, name_of, first_of, base, page);
 }
 
 const gr__task_kind gr__task_clip_classification = {

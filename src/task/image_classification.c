@@ -323,9 +323,14 @@ static const char *name_of(void *user, int64_t sample, char room[256])
     return gr__image_set_sample(p->set, p->index[sample])->name;
 }
 
+static gr_status picture_of(void *user, int64_t sample, gr__str *page)
+{
+    return gr__pictures_thumbnail(&((gr__sight_task *)user)->part[1], sample, page);
+}
+
 static gr_status panels(gr__task *base, gr__str *page)
 {
-    return gr__label_score_panels(((gr__sight_task *)base)->scores, name_of, base, page);
+    return gr__label_score_panels(((gr__sight_task *)base)->scores, name_of, picture_of, base, page);
 }
 
 const gr__task_kind gr__task_image_classification = {

@@ -23,6 +23,13 @@ typedef struct gr__verdict {
     int64_t sample;
 } gr__verdict;
 
+/* How samples are shown. */
+typedef struct gr__shown {
+    gr__sample_name_fn name;
+    gr__sample_picture_fn picture;
+    void *user;
+} gr__shown;
+
 struct gr__label_score {
     const gr__conf_strings *names;
     int32_t labels;
@@ -340,25 +347,42 @@ static gr_status add_figures(gr__label_score *s, gr__str *page)
     return GR_OK;
 }
 
-static void add_mistakes(const gr__label_score *s, gr__sample_name_fn name, void *user, gr__str *page)
+/* 'seen' is room for a picture. */
+static gr_status add_mistake(const gr__label_score *s, const gr__mistake *m, const gr__shown *by, gr__str *seen,
+                             gr__str *page)
 {
-    static const char *const head[] = {"sample", "is", "was called", "probability"};
-    if (s->n_worst == 0) return;
-    gr__html_section(page, "The surest mistakes");
-    gr__html_table_begin(page, head, GR__COUNT(head));
-    for (int i = 0; i < s->n_worst; i++) {
-        const gr__mistake *m = &s->worst[i];
-        char room[256], text[32];
-        snprintf(room, sizeof room, "%lld", (long long)m->sample);
-        snprintf(text, sizeof text, "%.4f", m->surely);
-        const char *what = name ? name(user, m->sample, room) : room;
-        gr__html_table_row(page, (const char *[]){what, s->names->item[m->actual], s->names->item[m->said], text},
-                           GR__COUNT(head));
+    char room[256], text[32];
+    snprintf(room, sizeof room, "%lld", (long long)m->sample);
+    snprintf(text, sizeof text, "%.4f", m->surely);
+    const char *what = by->name ? by->name(by->user, m->sample, room) : room,
+               *cell[] = {what, s->names->item[m->actual], s->names->item[m->said], text};
+    if (!by->picture) {
+        gr__html_table_row(page, cell, GR__COUNT(cell));
+        return GR_OK;
     }
-    gr__html_table_end(page);
+    gr__str_clear(seen);
+    GR_TRY(by->picture(by->user, m->sample, seen));
+    GR_TRY(gr__str_check(seen));
+    gr__html_table_row_with(page, gr__str_get(seen), cell, GR__COUNT(cell));
+    return GR_OK;
 }
 
-gr_status gr__label_score_panels(gr__label_score *s, gr__sample_name_fn name, void *user, gr__str *page)
+static gr_status add_mistakes(const gr__label_score *s, const gr__shown *by, gr__str *page)
+{
+    static const char *const head[] = {"", "sample", "is", "was called", "probability"};
+    gr__str seen = {0};
+    gr_status status = GR_OK;
+    if (s->n_worst == 0) return GR_OK;
+    gr__html_section(page, "The surest mistakes");
+    gr__html_table_begin(page, by->picture ? head : head + 1, GR__COUNT(head) - (by->picture ? 0 : 1));
+    for (int i = 0; i < s->n_worst && status == GR_OK; i++) status = add_mistake(s, &s->worst[i], by, &seen, page);
+    gr__html_table_end(page);
+    gr__str_release(&seen);
+    return status;
+}
+
+gr_status gr__label_score_panels(gr__label_score *s, gr__sample_name_fn name, gr__sample_picture_fn picture, void *user,
+                                 gr__str *page)
 {
     if (s->lost || s->n == 0) return GR_OK;
     GR_TRY(decide(s));
@@ -366,6 +390,5 @@ gr_status gr__label_score_panels(gr__label_score *s, gr__sample_name_fn name, vo
     GR_TRY(add_intervals(s, page));
     GR_TRY(add_labels(s, page));
     GR_TRY(add_figures(s, page));
-    add_mistakes(s, name, user, page);
-    return GR_OK;
+    return add_mistakes(s, &(gr__shown){name, picture, user}, page);
 }

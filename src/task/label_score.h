@@ -41,7 +41,11 @@ gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capaci
 
 /* What people call a sample ("digits/7/12.png"), in 'room' or borrowed. */
 typedef const char *(*gr__sample_name_fn)(void *user, int64_t sample, char room[256]);
-/* Sections of a page: confusion matrix, ROC and precision-recall, calibration, the surest mistakes. */
-gr_status gr__label_score_panels(gr__label_score *s, gr__sample_name_fn name, void *user, gr__str *page);
+/* Appends what a sample looks like, as HTML. */
+typedef gr_status (*gr__sample_picture_fn)(void *user, int64_t sample, gr__str *page);
+/* Sections of a page: confusion matrix, ROC and precision-recall, calibration, the surest mistakes. name, picture: of the
+ * samples; NULL: their numbers, none. */
+gr_status gr__label_score_panels(gr__label_score *s, gr__sample_name_fn name, gr__sample_picture_fn picture, void *user,
+                                 gr__str *page);
 
 #endif

@@ -499,19 +499,26 @@ static gr_status show(gr__boxes_task *t, int64_t row, gr__str *page)
 
 static gr_status show_scores(gr__boxes_task *t, gr__str *page)
 {
-    static const char *const head[] = {"label", "AP .50", "AP .50 to .95", "recall"};
+    static const char *const head[] = {"colour", "label", "AP .50", "AP .50 to .95", "recall"};
+    gr__str swatch = {0};
+    gr_status status = GR_OK;
     gr__html_table_begin(page, head, GR__COUNT(head));
     for (int32_t k = 0; k < t->classes; k++) {
         gr_detection_scores s;
         char text[3][32];
-        GR_TRY(gr_detections_result(t->detections, k, &s));
+        GR_TRY_DONE(gr_detections_result(t->detections, k, &s));
         const double v[] = {s.ap50, s.ap, s.recall};
         for (int i = 0; i < 3; i++) snprintf(text[i], sizeof text[i], "%.4f", v[i]);
         const char *cells[] = {gr__image_set_class(t->set[0], (size_t)k), text[0], text[1], text[2]};
-        gr__html_table_row(page, cells, GR__COUNT(cells));
+        gr__str_clear(&swatch);
+        gr__html_swatch(&swatch, gr__detect_colour(k));
+        gr__html_table_row_with(page, gr__str_get(&swatch), cells, GR__COUNT(cells));
+        page->failed |= swatch.failed;
     }
     gr__html_table_end(page);
-    return GR_OK;
+done:
+    gr__str_release(&swatch);
+    return status;
 }
 
 static gr_status panels(gr__task *base, gr__str *page)
@@ -519,7 +526,7 @@ static gr_status panels(gr__task *base, gr__str *page)
     gr__boxes_task *t = (gr__boxes_task *)base;
     gr__html_section(page, "Boxes");
     GR_TRY(show_scores(t, page));
-    gr__html_paragraph(page, "White: as annotated; colours, one a label: as found, scores of at least 0.3.");
+    gr__html_paragraph(page, "White: as annotated; in the colour of the label: as found, scores of at least 0.3.");
     for (int64_t i = 0; i < SHOWN && i < t->part[1].n && t->shown[i]; i++)
         if (show(t, i, page) == GR_ERR_MEMORY) return GR_ERR_MEMORY; /* a build without PNG shows none */
     return GR_OK;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 256, SCALE = 2 };
+enum { CHUNK = 256, SCALE = 2, THUMBNAIL = 96 };
 
 gr_status gr__picture_augment_finish(gr__picture_augment *a, const gr__conf *augment)
 {
@@ -143,20 +143,28 @@ gr_status gr__pictures_fit(const gr__pictures *p, const gr__picture_sums *sums, 
     return GR_OK;
 }
 
+/* Its pixels are kept, or lie in *own, which the caller frees; NULL: it has gone since, or memory is short. */
+static gr__image image_of(const gr__pictures *p, int64_t row, uint8_t **own)
+{
+    const gr__picture_shape *s = &p->shape;
+    int64_t each = gr__pictures_each(p);
+    gr__image image = {.width = s->width, .height = s->height, .channels = (int)s->channels, .depth = 8};
+    *own = p->pixels ? NULL : gr__alloc((size_t)each);
+    if (p->pixels)
+        image.pixels = p->pixels + row * each;
+    else if (*own && load(p, row, NULL, *own) == GR_OK)
+        image.pixels = *own;
+    return image;
+}
+
 bool gr__pictures_put(const gr__pictures *p, int64_t row, const gr__augment_options *change, uint64_t seed,
                       uint64_t epoch, const float *mean, const float *std, gr__moved *moved, float *out)
 {
     const gr__picture_shape *s = &p->shape;
-    gr__image changed, image = {.width = s->width, .height = s->height, .channels = (int)s->channels, .depth = 8};
-    uint8_t *own = NULL;
-    bool fine = true;
+    uint8_t *own;
+    gr__image changed, image = image_of(p, row, &own);
+    bool fine = image.pixels != NULL;
     if (moved) *moved = (gr__moved){1, 0, 1, 0};
-    if (p->pixels) {
-        image.pixels = p->pixels + row * gr__pictures_each(p);
-    } else {
-        image.pixels = own = gr__alloc((size_t)gr__pictures_each(p));
-        fine = own && load(p, row, NULL, own) == GR_OK;
-    }
     if (fine && change) {
         gr__augment_options o = *change;
         o.width = s->width, o.height = s->height;
@@ -187,13 +195,22 @@ gr_status gr__pictures_find_shape(const gr__image_set *set, bool skip_bad, int64
     return GR_OK;
 }
 
+/* Nothing in a build without PNG. */
+static gr_status add_picture(const gr__image *image, int64_t width, const char *text, gr__str *page)
+{
+    gr__str png = {0};
+    gr_status status = gr__png_encode(image, text, &png);
+    if (status == GR_OK) gr__html_picture(page, png.text, png.n, width, text);
+    gr__str_release(&png);
+    return status == GR_ERR_UNSUPPORTED ? GR_OK : status;
+}
+
 gr_status gr__pictures_sheet(const gr__picture_shape *s, const float *v, int64_t n, int64_t columns, const char *text,
                              gr__str *page)
 {
     int64_t rows = (n + columns - 1) / columns, width = columns * s->width, each = s->height * s->width * s->channels;
     gr__image image = {width, rows * s->height, (int)s->channels, 8,
                        gr__calloc((size_t)(rows * columns), (size_t)each)};
-    gr__str png = {0};
     if (!image.pixels) return gr__fail_memory("a picture", (size_t)(rows * columns * each));
     for (int64_t i = 0; i < n; i++)
         for (int64_t y = 0; y < s->height; y++)
@@ -202,9 +219,30 @@ gr_status gr__pictures_sheet(const gr__picture_shape *s, const float *v, int64_t
                 float value = v[i * each + y * s->width * s->channels + x];
                 ((uint8_t *)image.pixels)[to] = (uint8_t)lrintf(255 * fminf(fmaxf(value, 0), 1));
             }
-    gr_status status = gr__png_encode(&image, text, &png);
-    if (status == GR_OK) gr__html_picture(page, png.text, png.n, SCALE * width, text);
-    gr__str_release(&png);
+    gr_status status = add_picture(&image, SCALE * width, text, page);
     gr__image_release(&image);
-    return status == GR_ERR_UNSUPPORTED ? GR_OK : status;
+    return status;
+}
+
+gr_status gr__picture_thumbnail(const gr__image *image, const char *text, gr__str *page)
+{
+    gr__image small = {0};
+    int64_t longest = GR__MAX(image->width, image->height);
+    if (longest <= THUMBNAIL) return add_picture(image, image->width * (THUMBNAIL / longest), text, page);
+    int64_t width = GR__MAX(image->width * THUMBNAIL / longest, 1),
+            height = GR__MAX(image->height * THUMBNAIL / longest, 1);
+    GR_TRY(gr__image_resize(image, width, height, GR__BILINEAR, true, &small));
+    gr_status status = add_picture(&small, width, text, page);
+    gr__image_release(&small);
+    return status;
+}
+
+gr_status gr__pictures_thumbnail(const gr__pictures *p, int64_t row, gr__str *page)
+{
+    uint8_t *own;
+    gr__image image = image_of(p, row, &own);
+    gr_status status = GR_OK;
+    if (image.pixels) status = gr__picture_thumbnail(&image, gr__image_set_sample(p->set, p->index[row])->name, page);
+    gr__free(own);
+    return status;
 }

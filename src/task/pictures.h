@@ -108,5 +108,9 @@ gr_status gr__pictures_find_shape(const gr__image_set *set, bool skip_bad, int64
  * without PNG. */
 gr_status gr__pictures_sheet(const gr__picture_shape *shape, const float *v, int64_t n, int64_t columns,
                              const char *text, gr__str *page);
+/* A picture of 8 bits as a small one in the page, whatever its size; nothing in a build without PNG. */
+gr_status gr__picture_thumbnail(const gr__image *image, const char *text, gr__str *page);
+/* The same of one of a part; nothing where it has gone since. */
+gr_status gr__pictures_thumbnail(const gr__pictures *p, int64_t row, gr__str *page);
 
 #endif

@@ -156,7 +156,7 @@ static const char *name_of(void *user, int64_t sample, char room[256])
 
 static gr_status panels(gr__task *base, gr__str *page)
 {
-    return gr__label_score_panels(((gr__ear_task *)base)->scores, name_of, base, page);
+    return gr__label_score_panels(((gr__ear_task *)base)->scores, name_of, NULL, base, page);
 }
 
 const gr__task_kind gr__task_sound_classification = {

@@ -125,7 +125,7 @@ gr_status gr__table_panels(const gr__columns *c, const gr__table_part *part, con
     if (gr__columns_classes(c) == 0) return number_panels(c, part, output, n, page);
     gr_status status = take_classes(c, part, output, n, &s);
     if (status == GR_OK) gr__label_score_set_threshold(s, threshold);
-    if (status == GR_OK) status = gr__label_score_panels(s, line_of, &(named){part, path}, page);
+    if (status == GR_OK) status = gr__label_score_panels(s, line_of, NULL, &(named){part, path}, page);
     gr__label_score_free(&s);
     return status;
 }

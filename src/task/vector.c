@@ -215,7 +215,7 @@ static gr_status panels(gr__task *base, gr__str *page)
 {
     gr__vector_task *t = (gr__vector_task *)base;
     int64_t outputs = t->part[t->has_valid].outputs, shown = GR__MIN(outputs, (int64_t)MOST_SHOWN);
-    if (t->scores) return gr__label_score_panels(t->scores, name_of, t, page);
+    if (t->scores) return gr__label_score_panels(t->scores, name_of, NULL, t, page);
     double *room = gr__calloc(2 * (size_t)t->n_said + 1, sizeof *room);
     gr_status status = room ? GR_OK : gr__fail_memory("scores", 2 * (size_t)t->n_said * sizeof *room);
     for (int64_t k = 0; k < shown && status == GR_OK && t->n_said; k++) status = add_output(t, k, room, page);
