@@ -98,6 +98,36 @@ static void numbers_that_are_not_finite(void **state)
     test_rmtree(folder);
 }
 
+/* A loss that is never finite is no 0, nor is one that was finite once; huge ones are short. */
+static void losses_out_of_hand(void **state)
+{
+    (void)state;
+    static const char never[] = "{\"step\": 1, \"loss\": null}\n{\"step\": 2, \"loss\": null}\n",
+                      late[] =
+                          "{\"step\": 1, \"loss\": 10178619444041823422024532361216}\n{\"step\": 2, \"loss\": null}\n",
+                      once[] = "{\"step\": 1, \"loss\": 0.5}\n";
+    const char *folder = test_tmpdir();
+    test_write(folder, "metrics.jsonl", never, strlen(never));
+    char *page = page_of(folder, NULL);
+    assert_null(strstr(page, "loss, average"));
+    assert_non_null(strstr(page, "<b>not finite</b><span>loss at the end</span>"));
+    assert_non_null(strstr(page, "no data"));
+    gr__free(page);
+    test_write(folder, "metrics.jsonl", late, strlen(late));
+    page = page_of(folder, NULL);
+    assert_non_null(strstr(page, "<b>1.018e+31</b><span>loss, average</span>"));
+    assert_non_null(strstr(page, "not finite"));
+    gr__free(page);
+    test_write(folder, "metrics.jsonl", once, strlen(once));
+    page = page_of(folder, NULL);
+    assert_non_null(strstr(page, "<b>0.5000</b>"));
+    assert_null(strstr(page, "not finite"));
+    assert_null(strstr(page, ">0.9<")); /* steps are whole */
+    assert_non_null(strstr(page, ">1</text>"));
+    gr__free(page);
+    test_rmtree(folder);
+}
+
 static void no_run(void **state)
 {
     (void)state;
@@ -293,6 +323,7 @@ int main(void)
         cmocka_unit_test(full_report),
         cmocka_unit_test(lost_lines_are_told),
         cmocka_unit_test(numbers_that_are_not_finite),
+        cmocka_unit_test(losses_out_of_hand),
         cmocka_unit_test(no_run),
         cmocka_unit_test(panels_of_labels),
         cmocka_unit_test(panels_of_rows),

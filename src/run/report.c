@@ -93,14 +93,15 @@ static gr_status read_metrics(gr__report *r, const char *folder)
     return status;
 }
 
-/* The mean of the first 20 steps, an exponential average from then on. */
+/* The mean of the first 20 steps, an exponential average from then on; none where a step has no finite loss. */
 static gr_status smooth(gr__report *r)
 {
     const gr__curve *c = &r->curve[LOSS];
     double average = 0, seen = 0;
     for (size_t i = 0; i < c->n; i++) {
-        if (isfinite(c->y[i])) average += fmax(1 / ++seen, 0.05) * (c->y[i] - average);
-        GR_TRY(add_point(&r->average, c->x[i], average));
+        bool finite = isfinite(c->y[i]);
+        if (finite) average += fmax(1 / ++seen, 0.05) * (c->y[i] - average);
+        GR_TRY(add_point(&r->average, c->x[i], finite ? average : NAN));
     }
     return GR_OK;
 }
@@ -115,8 +116,13 @@ static gr__series series_of(const gr__curve *c, const char *label)
 static void add_chart(gr__report *r, const char *title, const char *y_label, bool from_zero, const gr__series *s,
                       size_t n)
 {
-    gr__chart chart = {
-        .title = title, .x_label = "step", .y_label = y_label, .from_zero = from_zero, .series = s, .series_count = n};
+    gr__chart chart = {.title = title,
+                       .x_label = "step",
+                       .y_label = y_label,
+                       .from_zero = from_zero,
+                       .whole_x = true,
+                       .series = s,
+                       .series_count = n};
     gr__svg_chart(&r->page, &chart);
 }
 
@@ -150,12 +156,22 @@ static void add_curves(gr__report *r)
     gr__html_charts_end(&r->page);
 }
 
-static void add_fact(gr__report *r, const char *name, const char *format, double value)
+/* Numbers too large or too small for four decimals: "1.018e+31". */
+static void add_fact(gr__report *r, const char *name, double value)
 {
-    char text[64];
+    char text[32];
+    double size = fabs(value);
     if (!isfinite(value)) return;
-    snprintf(text, sizeof text, format, value);
+    snprintf(text, sizeof text, size != 0 && (size < 1e-3 || size >= 1e6) ? "%.4g" : "%.4f", value);
     gr__html_fact(&r->page, name, text);
+}
+
+/* A run that ended so has no better news than this. */
+static void add_loss(gr__report *r)
+{
+    const gr__curve *c = &r->curve[LOSS];
+    add_fact(r, "loss, average", last_finite(&r->average));
+    if (c->n && !isfinite(c->y[c->n - 1])) gr__html_fact(&r->page, "loss at the end", "not finite");
 }
 
 static double least(const gr__curve *c)
@@ -185,12 +201,13 @@ static void add_facts(gr__report *r, const char *folder)
         gr__format_count(text, parameters);
         gr__html_fact(&r->page, "parameters", text);
     }
-    add_fact(r, "steps", "%.0f", r->last_step);
+    snprintf(text, sizeof text, "%.0f", r->last_step);
+    gr__html_fact(&r->page, "steps", text);
     gr__format_seconds(text, r->seconds);
     gr__html_fact(&r->page, "training time", text);
-    add_fact(r, "loss, average", "%.4f", last_finite(&r->average));
-    add_fact(r, "validation loss", "%.4f", last_finite(&r->curve[VALID]));
-    add_fact(r, "best validation", "%.4f", least(&r->curve[VALID]));
+    add_loss(r);
+    add_fact(r, "validation loss", last_finite(&r->curve[VALID]));
+    add_fact(r, "best validation", least(&r->curve[VALID]));
     gr__format_count(text, r->seconds > 0 ? r->units / r->seconds : 0);
     gr__html_fact(&r->page, "units a second", text);
     gr__html_facts_end(&r->page);
