@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline bool is_void(const char *name) { return !strcmp(name, "meta") || !strcmp(name, "br"); }
+static inline bool is_void(const char *name)
+{
+    return !strcmp(name, "meta") || !strcmp(name, "br") || !strcmp(name, "img");
+}
 
 /* Numbers of a coordinate list ("M64 12.5h0L70 3"): all inside -1 .. 1e4. */
 static inline void read_numbers(const char *p, const char *end)

@@ -245,14 +245,27 @@ static void page_is_well_formed(void **state)
     gr__html_table_begin(&out, head, 3);
     gr__html_table_row(&out, cell, 3);
     gr__html_table_row(&out, words, 3);
+    const unsigned char png[24] = {[19] = 40}; /* the head of one that is 40 pixels wide */
+    gr__str swatch = {0};
+    gr__html_swatch(&swatch, (const unsigned char[]){255, 0, 128});
+    gr__html_picture(&swatch, png, sizeof png, 80, "large <squares>");
+    gr__html_table_row_with(&out, gr__str_get(&swatch), cell, 2);
+    gr__str_clear(&swatch);
+    gr__html_picture(&swatch, png, sizeof png, 40, "as it is");
+    gr__html_table_row_with(&out, gr__str_get(&swatch), cell, 2);
+    gr__str_release(&swatch);
     gr__html_table_end(&out);
     gr__html_table_begin(&out, NULL, 3);
     gr__html_table_end(&out);
     gr__html_end(&out);
     assert_ok(gr__str_check(&out));
     assert_true(read_markup(out.text) > 30);
-    assert_int_equal(count_of(out.text, "<td class=\"n\">"), 2);
-    assert_int_equal(count_of(out.text, "<td>"), 4);
+    assert_int_equal(count_of(out.text, "<td class=\"n\">"), 4);
+    assert_int_equal(count_of(out.text, "<td>"), 8);
+    assert_non_null(
+        strstr(out.text, "<td><span class=\"key\" style=\"background:#ff0080\"></span><img class=\"dots\""));
+    assert_int_equal(count_of(out.text, "class=\"dots\""), 1); /* as many units as pixels: plain */
+    assert_non_null(strstr(out.text, "img{max-width:100%"));
     assert_non_null(strstr(out.text, "<title>Report of &lt;run&gt; &amp; co</title>"));
     gr__str_release(&out);
 }
