@@ -245,6 +245,10 @@ static void bad_input(void **state)
     expect(3, "context");
     static const char ragged[] = "a,b,y\n1,2,0\n3,1,1\n7\n2,2,0\n5,1,1\n4,4,0\n6,2,1\n1,1,0\n8,8,1\n2,7,0\n9,3,1\n";
     test_write(folder, "ragged.csv", ragged, sizeof ragged - 1);
+    run("train", "ragged.csv", "--dry-run");
+    expect(3, "'ragged.csv' is a table and nothing says what to learn from it: --target COLUMN");
+    run("train", "ragged.csv", "task=text-generation", "tokenizer=char", "model.context=4", "--dry-run");
+    expect(0, NULL);
     run("train", "ragged.csv", "--target", "y", "--dry-run");
     expect(3, "ragged.csv:4: the row has 1 fields, expected 3");
     run("train", "ragged.csv", "--target", "y", "--dry-run", "--skip-bad");
@@ -310,6 +314,14 @@ static void bad_input(void **state)
     run("train", "texts", "tokenizer=char", "model.context=8", "--dry-run", "--skip-bad");
     expect(0, NULL);
     assert_non_null(strstr(last.err, "left out: "));
+    for (int i = 0; i < 3; i++) test_write(texts, (const char *[]){"b.txt", "1.jpg", "2.jpg"}[i], "x\n", 2);
+    run("train", "texts", "tokenizer=char", "model.context=8", "--dry-run");
+    expect(0, NULL);
+    assert_null(strstr(last.err, "passed over")); /* mostly texts */
+    test_write(texts, "3.jpg", "x", 1);
+    run("train", "texts", "tokenizer=char", "model.context=8", "--dry-run");
+    expect(0, NULL);
+    assert_non_null(strstr(last.err, "3 of its files are passed over"));
     test_write(folder, "notes.odt", "x", 1);
     run("inspect", "notes.odt");
     expect(4, "no kind that inspect knows");

@@ -126,7 +126,7 @@ static void folds_see_every_row_once(void **state)
 static void settings_that_are_no_list(void **state)
 {
     (void)state;
-    static const char *const none[2] = {NULL, NULL}, *const wrong[] = {"data.bogus=1"};
+    static const char *const none[2] = {NULL, NULL}, *const wrong[] = {"data.target=price", "data.bogus=1"};
     static const struct {
         gr_run_options o;
         gr_status status;
@@ -134,7 +134,7 @@ static void settings_that_are_no_list(void **state)
     } cases[] = {{{.n_overrides = -1}, GR_ERR_ARGUMENT, "no list of -1"},
                  {{.n_overrides = 2}, GR_ERR_ARGUMENT, "no list of 2"},
                  {{.overrides = none, .n_overrides = 1}, GR_ERR_ARGUMENT, "override 0 is NULL"},
-                 {{.overrides = wrong, .n_overrides = 1, .no_write = true}, GR_ERR_CONFIG, "override: unknown key"}};
+                 {{.overrides = wrong, .n_overrides = 2, .no_write = true}, GR_ERR_CONFIG, "override: unknown key"}};
     const char *source = houses();
     for (size_t i = 0; i < GR__COUNT(cases); i++) {
         gr_run *run;

@@ -118,6 +118,10 @@ static gr_status add_folder(gr__corpus *c, const char *path, gr__corpus_options 
         for (size_t i = 0; i < lists[what]->n && status == GR_OK; i++)
             status = add_entry(c, path, lists[what]->item[i], what, o);
     gr__dir_tree_release(&tree);
+    if (status == GR_OK && c->skipped > c->n)
+        gr__log(GR_LOG_WARNING,
+                "'%s' is read as text: %zu of its files are passed over, as they are no .txt or .md; %s", path,
+                c->skipped, "for pictures or sounds name a task, like task=image-classification");
     return status;
 }
 

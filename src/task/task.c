@@ -47,6 +47,22 @@ static gr_status unknown_task(const gr__conf *node, const char *const names[GR__
     return s;
 }
 
+/* A table without a target is hardly meant as a text to be learnt letter by letter. */
+static gr_status refuse_table(const gr__conf *root)
+{
+    static const char *const ends[] = {".csv", ".tsv", ".jsonl"};
+    const gr__conf *data = gr__conf_find(root, "data"), *source = gr__conf_main(data, "source");
+    for (size_t i = 0; i < GR__COUNT(ends) && source && source->text; i++)
+        if (gr__str_ends_packed(source->text, ends[i]))
+            return gr__conf_fail(
+                data,
+                "'%s' is a table and nothing says what to learn from it: --target COLUMN (data.target) "
+                "is what to predict, task=text-classification reads labelled texts, "
+                "task=text-generation learns its raw text; other tasks are named likewise",
+                source->text);
+    return GR_OK;
+}
+
 gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
 {
     const gr__conf *node = gr__conf_get(root, "task");
@@ -54,7 +70,7 @@ gr_status gr__task_find(const gr__conf *root, const gr__task_kind **out)
     if (!node) {
         bool table = gr__conf_find(root, "data.target") && (!gr__model_type(root, NULL) || reads_tables(model));
         *out = table ? &gr__task_table : task_for(model);
-        return GR_OK;
+        return (*out)->language ? refuse_table(root) : GR_OK;
     }
     for (size_t i = 0; i < GR__COUNT(gr__tasks); i++) {
         names[i] = gr__tasks[i]->name;
