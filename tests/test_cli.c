@@ -499,6 +499,25 @@ static void labels_of_pictures(void **state)
     expect(2, "gradus eval heaven data.valid_source=sky\n");
     run("eval", "heaven", "data.valid_source=sky");
     expect(0, NULL);
+    char *own, *after;
+    size_t n_own;
+    run("eval", "heaven", "--report", "own.html");
+    expect(0, NULL);
+    assert_ok(gr__file_read("heaven/evaluation.html", 1 << 24, &own, &n_own));
+    assert_non_null(strstr(own, ", on the validation part of &#39;sky&#39;:"));
+    run("eval", "heaven", "data.valid_source=sky", "--threshold", "0.2", "--report", "other.html");
+    expect(0, NULL);
+    assert_ok(gr__file_read("heaven/evaluation.html", 1 << 24, &after, &n));
+    assert_true(n == n_own && memcmp(own, after, n) == 0); /* that of the run stays */
+    gr__free(own);
+    gr__free(after);
+    assert_ok(gr__file_read("other.html", 1 << 24, &after, &n));
+    assert_non_null(strstr(after, "settings that are not the run"));
+    assert_non_null(strstr(after, "data.valid_source=sky, threshold=0.2"));
+    gr__free(after);
+    assert_ok(gr__file_read("own.html", 1 << 24, &after, &n));
+    assert_null(strstr(after, "settings that are not the run"));
+    gr__free(after);
     run("predict", "heaven", "sky/none.pgm");
     expect(3, "sky/none.pgm");
 }

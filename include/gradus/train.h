@@ -132,6 +132,8 @@ typedef struct gr_report_options {
     const char *const *sample_titles;
     const char *const *samples; /* texts */
     int n_samples;
+    bool other_evaluation; /* show the last gr_run_evaluate() with overrides that the run was not trained with; default:
+                            * the last one of the run as it is */
 } gr_report_options;
 GR_API gr_status gr_report_write(const char *run_folder, const char *path, const gr_report_options *options);
 

@@ -82,7 +82,7 @@ static gr_status measure(const char *config, gr_run *run)
     }
     metrics_print(m, n);
     if (cli.json) json_end();
-    if (o.report) s = gr_report_write(p.out, o.report, NULL);
+    if (o.report) s = gr_report_write(p.out, o.report, &(gr_report_options){.other_evaluation = cli.n_settings > 0});
     if (s == GR_OK) code = gate_check(m, n);
     if (s == GR_OK && code == EXIT_OK && p.start_step == 0 && (gate_min.n || gate_max.n)) {
         fprintf(stderr, "gradus: nothing was trained that could pass\n");

@@ -472,9 +472,16 @@ gr_status gr__checkpoint_look(const char *out, bool *any)
 /* "NAME.tmp-1234" or "NAME.tmp-1234.1" of a file that a run writes; other names may be the user's. */
 static bool is_temporary(const char *name)
 {
-    static const char *const ours[] = {"step-",          "config.", "tokenizer",          "train.tokens",
-                                       "valid.tokens",   "model",   "generation_config.", "report.html",
-                                       "evaluation.html"};
+    static const char *const ours[] = {"step-",
+                                       "config.",
+                                       "tokenizer",
+                                       "train.tokens",
+                                       "valid.tokens",
+                                       "model",
+                                       "generation_config.",
+                                       "report.html",
+                                       "evaluation.html",
+                                       "evaluation_other.html"};
     const char *end = strstr(name, ".tmp-");
     bool known = false;
     for (size_t i = 0; end && i < GR__COUNT(ours); i++) known = known || strncmp(name, ours[i], strlen(ours[i])) == 0;

@@ -214,9 +214,9 @@ static void add_facts(gr__report *r, const char *folder)
 }
 
 /* What the last evaluation left; none: nothing. */
-static gr_status add_evaluation(gr__report *r, const char *folder)
+static gr_status add_evaluation(gr__report *r, const char *folder, bool other)
 {
-    char *path = gr__path_join(folder, GR__EVALUATION_FILE), *text = NULL;
+    char *path = gr__path_join(folder, other ? GR__OTHER_EVALUATION_FILE : GR__EVALUATION_FILE), *text = NULL;
     size_t n;
     if (!path) return gr__fail_memory("a path", strlen(folder));
     if (gr__file_exists(path) && gr__file_read(path, MOST_EVALUATION, &text, &n) == GR_OK)
@@ -303,7 +303,7 @@ gr_status gr_report_write(const char *run_folder, const char *path, const gr_rep
     gr__html_begin(&r.page, o.title ? o.title : run_folder);
     add_facts(&r, run_folder);
     add_curves(&r);
-    GR_TRY_DONE(add_evaluation(&r, run_folder));
+    GR_TRY_DONE(add_evaluation(&r, run_folder, o.other_evaluation));
     add_samples(&r, &o);
     GR_TRY_DONE(add_files(&r, run_folder));
     gr__html_paragraph(&r.page, "Made by Gradus " GR_VERSION ".");

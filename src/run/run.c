@@ -74,6 +74,8 @@ static gr_status read_root(gr_run *run, const char *path, const gr_run_options *
     for (int i = 0; i < o->n_overrides; i++) {
         GR_FAIL_IF(!o->overrides[i], GR_ERR_ARGUMENT, "override %d is NULL", i);
         GR_TRY(gr__conf_override(run->root, o->overrides[i], o->origin ? o->origin : "override", &run->arena));
+        run->said = gr__arena_printf(&run->arena, "%s%s%s", i ? run->said : "", i ? ", " : "", o->overrides[i]);
+        if (!run->said) return gr__fail_memory("a list of overrides", 64);
     }
     return o->target ? gr__conf_set(run->root, "data.target", o->target, &run->arena) : GR_OK;
 }
@@ -168,6 +170,7 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
 {
     gr__root_rows rows = {.task = NULL};
     bool goes_on = false, resumed = false;
+    run->said = "";
     GR_TRY(read_root(run, path, o));
     GR_TRY(gr__conf_read(run->root, "", root_rows, GR__COUNT(root_rows), &rows, &run->arena));
     GR_TRY(choose_folder(run, path, rows.out, o));

@@ -31,9 +31,11 @@ typedef struct gr__compiled {
 struct gr_run {
     gr__arena arena;
     gr__conf *root;
-    const char *out; /* NULL: nothing is written */
-    int lock;        /* of that folder */
-    bool made;       /* it is new */
+    const char *out;  /* NULL: nothing is written */
+    const char *said; /* the overrides, as a list for people; "": none */
+    bool trains;      /* its settings are those of the folder, overrides too */
+    int lock;         /* of that folder */
+    bool made;        /* it is new */
     gr__settings set;
     gr__tuning tuning;
     gr__task *task;
@@ -78,6 +80,7 @@ gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric
 
 /* panels.c: what the task shows of the validation that has just been scored, as a part of a page in the run's folder. */
 #define GR__EVALUATION_FILE "evaluation.html"
+#define GR__OTHER_EVALUATION_FILE "evaluation_other.html" /* of overrides that the run was not trained with */
 gr_status gr__run_write_panels(gr_run *run, const gr_metric *metrics, int n);
 
 /* Parameters and their averages (train.ema) change places; twice is nothing. */

@@ -399,6 +399,7 @@ gr_status gr_run_train(gr_run *run, const gr_train_hooks *hooks)
     gr__trainer t = {.run = run, .hooks = hooks};
     GR_TRY(gr__run_lock(run));
     GR_TRY(gr__run_begin(run));
+    run->trains = true;
     run->same_threshold = false; /* what trains is tuned anew */
     if (run->out) {
         GR_TRY_DONE(write_config(run));
