@@ -218,6 +218,7 @@ static void bad_input_is_named(void **state)
         {"a,z\n1,2\n3,4\n", NULL, "'y'"},
         {"a,y\n1,u\n2,v\n", "data.columns={b: ignore}", "'b'"},
         {"a,y\n1,u\n2,v\n", "loss=mse", "is for numbers"},
+        {"a,y\n1,0\n2,1\n", "data.columns={y: ignore}", "the column to predict cannot be ignored"},
     };
     for (size_t i = 0; i < GR__COUNT(cases); i++) {
         gr_run *run = NULL;
@@ -225,6 +226,29 @@ static void bad_input_is_named(void **state)
         if (s == GR_OK) fail_msg("case %zu was taken", i);
         if (!strstr(gr_message(), cases[i].says)) fail_msg("case %zu says: %s", i, gr_message());
     }
+}
+
+/* Two values are a class unless the configuration says number, at either place. */
+static void a_target_is_what_was_told(void **state)
+{
+    (void)state;
+    static const char *const number[] = {"data.predict=number", "data.columns.y=number"};
+    const char *path = written("two.csv", "a,y\n1,0\n2,1\n5,1\n3,0\n4,1\n6,0\n7,1\n8,0\n9,1\n10,0\n");
+    gr_run *run;
+    assert_ok(open_with(path, "data.target=y", NULL, NULL, &run));
+    assert_int_equal(gr_run_describe(run).labels, 2);
+    gr_run_close(&run);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(open_with(path, "data.target=y", number[i], NULL, &run));
+        assert_int_equal(gr_run_describe(run).labels, 0);
+        gr_run_close(&run);
+    }
+    char both[700];
+    snprintf(both, sizeof both, "data={source: %s, target: y, predict: class, columns: {y: number}}", path);
+    assert_fails(open_with(path, both, NULL, NULL, &run), GR_ERR_CONFIG, "data.predict says something else");
+    assert_ok(open_with(houses(), "data.target=price", "data.columns.price=category", NULL, &run));
+    assert_true(gr_run_describe(run).labels > 2);
+    gr_run_close(&run);
 }
 
 static void classes_are_balanced(void **state)
@@ -373,6 +397,7 @@ int main(void)
         cmocka_unit_test(numbers_are_measured_on_their_scale),
         cmocka_unit_test(folds_see_every_row_once),
         cmocka_unit_test(settings_that_are_no_list),
+        cmocka_unit_test(a_target_is_what_was_told),
         cmocka_unit_test(classes_are_balanced),
         cmocka_unit_test(a_target_makes_a_table),
         cmocka_unit_test(larger_than_memory),

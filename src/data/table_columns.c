@@ -320,6 +320,21 @@ static gr_status copy_names(gr__table_work *w, gr__conf_strings *out)
     return GR_OK;
 }
 
+/* data.predict, which data.columns.TARGET may say as well. */
+static gr_status what_to_predict(const gr__table_work *w, int *predict)
+{
+    const gr__conf *own = gr__conf_get(w->o->columns, w->csv.name[w->target]);
+    int said = own ? w->fact[w->target].set.type : GR__TYPE_AUTO, type = GR__PREDICT_AUTO;
+    *predict = w->o->predict;
+    if (said == GR__TYPE_AUTO) return GR_OK;
+    if (said == GR__TYPE_IGNORE) return gr__conf_fail_at_key(own, "the column to predict cannot be ignored");
+    type = said == GR__TYPE_NUMBER ? GR__PREDICT_NUMBER : GR__PREDICT_CLASS;
+    if (*predict != GR__PREDICT_AUTO && *predict != type)
+        return gr__conf_fail_at_key(own, "data.predict says something else of the column to predict");
+    *predict = type;
+    return GR_OK;
+}
+
 gr_status gr__table_type_target(gr__table_work *w)
 {
     const gr__table_options *o = w->o;
@@ -333,8 +348,10 @@ gr_status gr__table_type_target(gr__table_work *w)
     if (!w->csv.has_header) GR_TRY(copy_names(w, &w->columns->names));
     if (w->target == SIZE_MAX) return GR_OK;
     const gr__column_facts *f = &w->fact[w->target];
-    bool class = o->predict == GR__PREDICT_AUTO ? f->kind == GR__COLUMN_CATEGORY || f->distinct <= 2
-                                                : o->predict == GR__PREDICT_CLASS;
+    int predict;
+    GR_TRY(what_to_predict(w, &predict));
+    bool class =
+        predict == GR__PREDICT_AUTO ? f->kind == GR__COLUMN_CATEGORY || f->distinct <= 2 : predict == GR__PREDICT_CLASS;
     if (class && o->log_target) return gr__conf_fail(w->section, "data.log_target is for numbers, not for classes");
     if (!class && o->balance) return gr__conf_fail(w->section, "data.balance is for classes, not for numbers");
     target->kind = class ? GR__COLUMN_CATEGORY : GR__COLUMN_NUMBER;
