@@ -240,6 +240,7 @@ static void bad_input(void **state)
     test_write(folder, "latin.txt", "caf\xe9 and more of it\n", 20);
     run("train", "latin.txt");
     expect(3, "offset 3");
+    expect(3, "task=text-classification data.encoding=latin-1");
     test_write(folder, "short.txt", "too short a text\n", 17);
     run("train", "short.txt", "tokenizer.type=byte");
     expect(3, "context");

@@ -61,6 +61,8 @@ static void bad_files_are_named(void **state)
         {"t,a\n2001-01,1\n2001-02,2\n2001-03,3\n", "data.columns=[c]", "'c'", GR_ERR_NOT_FOUND},
         {"t,a\n2001-01,1\n2001-02,2\n2001-03,3\n", "data.train_rows=9", "not in the 3 rows", GR_ERR_CONFIG},
         {"t,a\n2001-01,1\n2001-02,2\n2001-03,3\n", "data.valid=0", "less than model.window", GR_ERR_CONFIG},
+        {"t,a\n2001-01,1\n2001-02,2\n2001-03,3\n", "data.valid=0", "set less, as model.window=1 model.horizon=1",
+         GR_ERR_CONFIG},
         {"t,a\n2001-01,1\n2001-02,2\n2001-03,3\n", "data.skip_rows=9", "data: 0 rows for training, 9 between",
          GR_ERR_CONFIG},
         {"t,a\n2001-01,\n2001-02,2\n2001-03,3\n", "data.fill=true", "there is no value before that data.fill",

@@ -316,7 +316,8 @@ static void mnist(void **state)
     assert_int_equal(image.channels, 3);
     gr__image_release(&image);
     gr__image_set_close(&set);
-    assert_fails(gr__image_set_open(images, NULL, &set), GR_ERR_ARGUMENT, "needs its file of labels");
+    assert_fails(gr__image_set_open(images, NULL, &set), GR_ERR_ARGUMENT,
+                 "needs its file of labels; name it with data.labels");
     o.labels = images;
     assert_fails(gr__image_set_open(images, &o, &set), GR_ERR_DATA, "pictures and '");
 }

@@ -64,7 +64,9 @@ static gr_status check_utf8(const char *name, const char *text, size_t n)
                "'%s' holds a NUL byte at offset %zu; is it a text in UTF-8? Convert it, or use tokenizer.type=byte",
                name, (size_t)(nul - text));
     if (gr__utf8_valid(text, n, &at)) return GR_OK;
-    return gr__fail(GR_ERR_DATA, "'%s' is not UTF-8: byte 0x%02x at offset %zu; convert it, or use tokenizer.type=byte",
+    return gr__fail(GR_ERR_DATA,
+                    "'%s' is not UTF-8: byte 0x%02x at offset %zu; convert it, or use tokenizer.type=byte; lines of "
+                    "label and text in ISO-8859-1 are read with task=text-classification data.encoding=latin-1",
                     name, (unsigned char)text[at], at);
 }
 

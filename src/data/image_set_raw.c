@@ -42,7 +42,8 @@ static gr_status fill_idx(gr__image_set *set, const gr_tensor *x, const gr_tenso
 gr_status gr__image_set_open_idx(gr__image_set *set, const gr__image_set_options *o)
 {
     gr_tensor x, y;
-    GR_FAIL_IF(!o->labels, GR_ERR_ARGUMENT, "'%s': an IDX file of pictures needs its file of labels", set->path);
+    GR_FAIL_IF(!o->labels, GR_ERR_ARGUMENT,
+               "'%s': an IDX file of pictures needs its file of labels; name it with data.labels", set->path);
     GR_TRY(gr__idx_read(set->path, &x));
     set->block = x.data;
     GR_TRY(gr__idx_read(o->labels, &y));

@@ -39,7 +39,9 @@ static gr_status add_file(gr__sound_set *s, const gr__sound_set_options *o, cons
     const char *slash = strchr(name, '/'), *base = strrchr(name, '/');
     *parts = (gr__name_parts){0};
     if (!o->pattern) {
-        GR_FAIL_IF(!slash, GR_ERR_DATA, "'%s/%s' lies in no class folder; move it into one, or give data.pattern",
+        GR_FAIL_IF(!slash, GR_ERR_DATA,
+                   "'%s/%s' lies in no class folder; move it into one, or give data.pattern, "
+                   "as data.pattern={label}_{group}_*.wav for names like dog_anna_3.wav",
                    s->root, name);
         return add(s, name, name, (size_t)(slash - name));
     }

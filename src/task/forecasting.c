@@ -139,15 +139,20 @@ static gr_status place_windows(gr__forecast_task *t, const cut *c, const gr__con
 {
     int64_t window = t->c->window, both = window + t->c->horizon;
     if (c->train < both)
-        return gr__conf_fail(section, "%lld rows for training are less than model.window and model.horizon, %lld",
-                             (long long)c->train, (long long)both);
+        return gr__conf_fail(
+            section,
+            "%lld rows for training are less than model.window and model.horizon, %lld + %lld; give more "
+            "rows, or set less, as model.window=%lld model.horizon=%lld",
+            (long long)c->train, (long long)window, (long long)t->c->horizon, (long long)GR__MAX(c->train / 3, 1),
+            (long long)GR__MAX(c->train / 12, 1));
     t->base.samples[0] = c->train - both + 1;
     t->first[1] = GR__MAX(c->valid_at - window, 0);
     t->valid_at = t->first[1] + window;
     t->base.samples[1] = GR__MAX(c->end - t->valid_at - t->c->horizon + 1, 0);
     if (c->end > c->valid_at && t->base.samples[1] == 0)
-        return gr__conf_fail(section, "%lld rows for validation are less than model.horizon, %lld",
-                             (long long)(c->end - c->valid_at), (long long)t->c->horizon);
+        return gr__conf_fail(
+            section, "%lld rows for validation are less than model.horizon, %lld; set less, as model.horizon=%lld",
+            (long long)(c->end - c->valid_at), (long long)t->c->horizon, (long long)(c->end - c->valid_at));
     t->base.units[0] = t->base.samples[0];
     t->base.units[1] = t->base.samples[1];
     t->base.units_per_sample = 1;
