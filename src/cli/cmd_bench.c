@@ -250,7 +250,7 @@ static struct {
     int64_t steps, warmup;
     double memory_mib;
     bool serve, profile;
-} o = {.steps = -1, .warmup = 2};
+} o = {.steps = -1, .warmup = 2, .cell = -1};
 
 static const char *const dtypes[] = {"f32", "bf16", NULL}, *const layouts[] = {"nt", "nn", "tn", NULL},
                          *const engines[] = {"own", "onednn", NULL}, *const cells[] = {"lstm", "gru", NULL};
@@ -462,6 +462,8 @@ static int run_shapes(void)
 
 static int run_command(void)
 {
+    if (o.cell >= 0 && (cli.n_arguments == 0 || strcmp(cli.argument[0], "rnn") != 0))
+        return cli_usage("--kind says nothing to any case but rnn");
     if (cli.n_arguments == 0) return run_limits();
     bool shapes = strcmp(cli.argument[0], "gemm") == 0 && !o.bench.m && !o.bench.n && !o.bench.k;
     if (shapes && o.serve) return cli_usage("--serve wants --m, --n and --k");

@@ -1,6 +1,7 @@
 #include "cli/out.h"
 #include "gradus/tools.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct {
@@ -76,13 +77,27 @@ static void print_json(const gr_inspection *f)
 
 /* ---- for people ---- */
 
+/* What a file says is not to steer the terminal: a copy without control characters; free it. NULL: out of memory. */
+static char *printable(const char *text)
+{
+    char *copy = strdup(text);
+    for (unsigned char *c = (unsigned char *)copy; c && *c; c++) {
+        if (*c == '\n' || *c == '\t') *c = ' ';
+        if (*c < 0x20 || *c == 0x7F) *c = '?';
+        if (c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0) c[0] = c[1] = '?'; /* U+0080 to U+009F */
+    }
+    return copy;
+}
+
 static void print_facts(const gr_inspection *f)
 {
     const char *section, *name, *value, *open = "";
     for (size_t i = 0; gr_inspect_fact_at(f, i, &section, &name, &value); i++) {
         if (strcmp(section, open) != 0) printf("\n%s%s%s\n", out_bold(stdout), section, out_plain(stdout));
         open = section;
-        printf("  %-28s %s\n", name, value);
+        char *clean_name = printable(name), *clean = printable(value);
+        printf("  %-28s %s\n", clean_name ? clean_name : "", clean ? clean : "");
+        free(clean_name), free(clean);
     }
 }
 
@@ -98,7 +113,9 @@ static void print_tensors(const gr_inspection *f)
     for (size_t i = 0; gr_inspect_tensor_at(f, i, &t); i++) {
         shape_text(&t, shape);
         gr_show_bytes(bytes, (double)t.bytes);
-        out_cell(&table, "%s", t.name), out_cell(&table, "%s", t.type);
+        char *name = printable(t.name);
+        out_cell(&table, "%s", name ? name : ""), out_cell(&table, "%s", t.type);
+        free(name);
         out_cell(&table, "%s", shape), out_cell(&table, "%s", bytes);
         if (!o.stats) continue;
         if (gr_inspect_stats_at(f, i, &st) == GR_OK) {
@@ -164,7 +181,8 @@ const cli_command cmd_inspect = {
     "Look",
     "FILE|FOLDER",
     "shows what is in a model: tensors, sizes, configuration, tokenizer",
-    "Reads .safetensors files, Hugging Face folders, tokenizer.json and llama2.c .bin files.",
+    "Reads .safetensors files, Hugging Face folders, tokenizer.json, config.json, llama2.c .bin files, and of a run the\n"
+    "step-N.json of its checkpoints and its .tokens files.",
     options,
     COUNT(options),
     1,

@@ -159,7 +159,12 @@ static gr_status idx_rows(const gr__matrix_options *o, const gr__conf *section, 
 {
     gr_tensor images = {0}, labels = {0};
     gr_status status = GR_OK;
-    if (!label_path) return gr__conf_fail(section, "the IDX file '%s' needs its labels (data.labels)", path);
+    if (!label_path)
+        return gr__conf_fail(
+            section,
+            "'%s' is read as an IDX file, which needs its labels (data.labels); the other files that are read "
+            "are .csv and .tsv",
+            path);
     if (o->positive < 0 && o->classes <= 0)
         return gr__conf_fail(section, "give data.positive (one label against the rest) or data.classes");
     GR_TRY_DONE(gr__idx_read(path, &images));

@@ -46,7 +46,7 @@ static const gr__conf_row train_rows[] = {
      "norm to which gradients are scaled down; 0: off; auto: 1 for language models, else off", GR__CONF_AUTO},
     {"clip_value", GR__CONF_DOUBLE, AT(s.clip_value), 0, 1e9, NULL, "0", "bound of each gradient element; 0: off", 0},
     {"ema", GR__CONF_DOUBLE, AT(s.ema), 0, 1, NULL, "0",
-     "decay of the weights' average that is evaluated and saved; 0: off", GR__CONF_BELOW_MAX},
+     "decay of the weights' average, corrected for its start, that is evaluated and saved; 0: off", GR__CONF_BELOW_MAX},
     {"seed", GR__CONF_INT, AT(s.seed), 0, 9e18, NULL, "0", "of weights, order and dropout", 0},
     {"dtype", GR__CONF_ENUM, AT(s.dtype), 0, 0, dtypes, "f32", "f32, or bf16 products with f32 weights", 0},
     {"checkpoint_every", GR__CONF_INT, AT(s.checkpoint_every), 0, 1e12, NULL, "0", "steps; 0: at validations", 0},
@@ -157,7 +157,8 @@ typedef struct gr__optimizer_rows {
          GR__CONF_AUTO},                                                                                                   \
         {"l1", GR__CONF_DOUBLE, AT(o.l1), 0, 1e6, NULL, "0", "penalty l1*|w|", 0},                                         \
     {                                                                                                                      \
-        "l2", GR__CONF_DOUBLE, AT(o.l2), 0, 1e6, NULL, "0", "penalty l2/2*w^2", 0                                          \
+        "l2", GR__CONF_DOUBLE, AT(o.l2), 0, 1e6, NULL, "0",                                                                \
+            "penalty l2/2*w^2: a part of the gradient, so of grad_norm and clipping too, which weight_decay is not", 0     \
     }
 static const gr__conf_row optimizer_rows[] = {
     OPTIMIZER_ROWS,

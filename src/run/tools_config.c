@@ -58,7 +58,7 @@ static void add_row(gr__str *s, const gr__conf_row *row)
     gr__str_release(&what);
 }
 
-static void add_section(gr__str *s, const gr__listed *l)
+static void add_heading(gr__str *s, const gr__listed *l)
 {
     bool model = strcmp(l->section.path, "model") == 0;
     gr__str_add(s, *l->section.path ? l->section.path : "(root)");
@@ -67,6 +67,11 @@ static void add_section(gr__str *s, const gr__listed *l)
     else if (l->only)
         gr__str_printf(s, " (task %s)", l->only);
     gr__str_printf(s, ": %s\n", l->section.doc);
+}
+
+static void add_section(gr__str *s, const gr__listed *l)
+{
+    add_heading(s, l);
     for (size_t i = 0; i < l->section.n; i++) add_row(s, &l->section.rows[i]);
     gr__str_add(s, "\n");
 }
@@ -76,6 +81,25 @@ static bool is_wanted(const char *section, const char *path)
 {
     size_t n = section ? strlen(section) : 0;
     return !section || (strncmp(path, section, n) == 0 && (path[n] == 0 || path[n] == '.'));
+}
+
+/* The key itself where 'path' names one, as "train.lr.peak", with each section that has it; how many there are. */
+static size_t add_key(gr__str *s, const char *path, const gr__listed *l, size_t n)
+{
+    const char *dot = strrchr(path, '.'), *key = dot ? dot + 1 : path;
+    size_t found = 0, length = dot ? (size_t)(dot - path) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const gr__conf_section *c = &l[i].section;
+        if (strlen(c->path) != length || strncmp(c->path, path, length) != 0) continue;
+        for (const gr__conf_row *row = c->rows; row < c->rows + c->n; row++) {
+            if (strcmp(row->key, key) != 0) continue;
+            add_heading(s, &l[i]);
+            add_row(s, row);
+            gr__str_add(s, "\n");
+            found++;
+        }
+    }
+    return found;
 }
 
 static gr_status unknown_section(const char *section, const gr__listed *l, size_t n)
@@ -98,6 +122,7 @@ gr_status gr_config_help(const char *section, char **out)
     gr__str s = {0};
     for (size_t i = 0; i < n; i++)
         if (is_wanted(section, l[i].section.path)) wanted++, add_section(&s, &l[i]);
+    if (wanted == 0) wanted = add_key(&s, section, l, n);
     gr_status status = gr__str_check(&s);
     if (status == GR_OK && wanted == 0) status = unknown_section(section, l, n);
     if (status == GR_OK && !(*out = gr__strdup(gr__str_get(&s)))) status = gr__fail_memory("help", s.n);

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "data/tokens.h"
 #include "format/weights.h"
 
 #include <math.h>
@@ -80,7 +81,7 @@ static void render(gr__str *s, gr__json v, int depth)
     }
 }
 
-static gr_status add_config(gr_inspection *f, const char *path)
+static gr_status add_members(gr_inspection *f, const char *section, const char *path)
 {
     gr__json_doc *doc = NULL;
     gr__str value = {0}, json = {0};
@@ -95,7 +96,7 @@ static gr_status add_config(gr_inspection *f, const char *path)
         gr__json_add(&json, gr__json_value(it));
         status = gr__str_check(&value);
         if (status == GR_OK) status = gr__str_check(&json);
-        if (status == GR_OK) status = add_fact(f, "config", gr__json_key(it), gr__str_get(&value), gr__str_get(&json));
+        if (status == GR_OK) status = add_fact(f, section, gr__json_key(it), gr__str_get(&value), gr__str_get(&json));
     }
     gr__str_release(&value);
     gr__str_release(&json);
@@ -204,7 +205,7 @@ static gr_status open_folder(gr_inspection *f, const char *path)
     const char *config = inside(f, path, "config.json"), *single = inside(f, path, "model.safetensors");
     bool weights = single || inside(f, path, "model.safetensors.index.json");
     f->format = "Hugging Face folder";
-    if (config) GR_TRY(add_config(f, config));
+    if (config) GR_TRY(add_members(f, "config", config));
     if (weights) GR_TRY(open_weights(f, single ? single : path));
     if (has_tokenizer(f, path) && (config || weights)) GR_TRY(open_tokenizer(f, path));
     if (config || weights) return GR_OK;
@@ -220,6 +221,46 @@ static gr_status open_folder(gr_inspection *f, const char *path)
                     path);
 }
 
+/* Members that tell such a file from others. */
+static const struct {
+    const char *members[2], *format, *section;
+} json_kinds[] = {
+    {{"step", "tensors"}, "checkpoint of a run (the manifest)", "checkpoint"},
+    {{"model_type", NULL}, "configuration of a model", "config"},
+    {{"architectures", NULL}, "configuration of a model", "config"},
+};
+
+static gr_status open_json(gr_inspection *f, const char *path)
+{
+    gr__json_doc *doc = NULL;
+    GR_TRY(gr__json_read(path, MOST_JSON_BYTES, &doc));
+    gr__json root = gr__json_root(doc);
+    size_t k = 0;
+    for (; k < GR__COUNT(json_kinds); k++) {
+        const char *const *m = json_kinds[k].members;
+        if (gr__json_get(root, m[0]) && (!m[1] || gr__json_get(root, m[1]))) break;
+    }
+    gr__json_free(&doc);
+    f->format = k < GR__COUNT(json_kinds) ? json_kinds[k].format : "tokenizer";
+    return k < GR__COUNT(json_kinds) ? add_members(f, json_kinds[k].section, path) : open_tokenizer(f, path);
+}
+
+static gr_status open_tokens(gr_inspection *f, const char *path)
+{
+    gr__tokens t;
+    GR_TRY(gr__tokens_open(path, false, &t));
+    const int64_t n = t.n, vocab = t.vocab, bytes = t.u16 ? 2 : 4;
+    char *tokenizer = gr__arena_printf(&f->arena, "%016llx", (unsigned long long)t.tokenizer);
+    gr__tokens_close(&t);
+    if (!tokenizer) return gr__fail_memory("a fact", 64);
+    f->format = "tokens of a corpus";
+    GR_TRY(add_number_fact(f, "tokens", "ids", n));
+    GR_TRY(add_number_fact(f, "tokens", "vocab_size", vocab));
+    GR_TRY(add_number_fact(f, "tokens", "bytes_per_id", bytes));
+    GR_TRY(add_number_fact(f, "tokens", "bytes", n * bytes));
+    return add_fact(f, "tokens", "tokenizer", tokenizer, NULL);
+}
+
 static gr_status open_any(gr_inspection *f, const char *path)
 {
     GR_FAIL_IF(!gr__file_exists(path), GR_ERR_NOT_FOUND, "'%s' does not exist", path);
@@ -228,13 +269,11 @@ static gr_status open_any(gr_inspection *f, const char *path)
         f->format = "safetensors";
         return open_weights(f, path);
     }
-    if (gr__str_ends(path, ".json")) {
-        f->format = "tokenizer";
-        return open_tokenizer(f, path);
-    }
+    if (gr__str_ends(path, ".json")) return open_json(f, path);
+    if (gr__str_ends(path, ".tokens")) return open_tokens(f, path);
     GR_FAIL_IF(!gr__str_ends(path, ".bin"), GR_ERR_UNSUPPORTED,
                "'%s' is of no kind that inspect knows: .safetensors, tokenizer.json, "
-               "a llama2.c .bin, or a folder of them",
+               "config.json, a llama2.c .bin, a checkpoint's step-N.json, .tokens, or a folder of them",
                path);
     f->format = "llama2.c";
     if (strstr(path, "tok")) {
