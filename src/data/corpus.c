@@ -114,16 +114,18 @@ static gr_status add_folder(gr__corpus *c, const char *path, gr__corpus_options 
 {
     gr__dir_tree tree;
     GR_TRY(gr__dir_tree_read(path, &tree));
+    size_t no_texts = 0;
+    for (size_t i = 0; i < tree.files.n; i++) no_texts += !is_text_name(tree.files.item[i]);
     const gr__names *lists[] = {[FILES] = &tree.files, [LINKS] = &tree.links, [OTHERS] = &tree.others};
     gr_status status = GR_OK;
     for (entry what = FILES; what <= OTHERS; what++)
         for (size_t i = 0; i < lists[what]->n && status == GR_OK; i++)
             status = add_entry(c, path, lists[what]->item[i], what, o);
     gr__dir_tree_release(&tree);
-    if (status == GR_OK && c->skipped > c->n)
+    if (status == GR_OK && no_texts > c->n)
         gr__log(GR_LOG_WARNING,
                 "'%s' is read as text: %zu of its files are passed over, as they are no .txt or .md; %s", path,
-                c->skipped, "for pictures or sounds name a task, like task=image-classification");
+                no_texts, "for pictures or sounds name a task, like task=image-classification");
     return status;
 }
 
