@@ -337,6 +337,16 @@ static void bad_input(void **state)
     run("train", "texts", "tokenizer=char", "model.context=8", "--dry-run");
     expect(0, NULL);
     assert_non_null(strstr(last.err, "3 of its files are passed over"));
+    test_write(folder, "x.npy", "x", 1);
+    run("train", "x.npy", "task=vector", "--dry-run");
+    expect(3, "the other files that are read are .csv and .tsv");
+    run("train", "x.npy", "task=vector", "loss=cross_entropy", "--dry-run");
+    expect(3, "bce_with_logits");
+    assert_null(strstr(last.err, "huber, bce_with_logits, cross_entropy"));
+    assert_ok(gr__dir_make("noises"));
+    test_write(folder, "noises/dog_anna_3.wav", "x", 1);
+    run("train", "noises", "task=sound-classification", "--dry-run");
+    expect(3, "as data.pattern={label}_{group}_*.wav");
     test_write(folder, "notes.odt", "x", 1);
     run("inspect", "notes.odt");
     expect(4, "no kind that inspect knows");
