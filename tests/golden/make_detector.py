@@ -11,8 +11,6 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-torch.manual_seed(3)
-
 
 class Conv(nn.Module):
     def __init__(self, ins, out, window, stride=1):
@@ -84,24 +82,34 @@ class Detector(nn.Module):
         return scores, torch.cat([x - l, y - t, x + r, y + b], 2)
 
 
-model = Detector(4, 10, [1, 0, 1], 2, 6, 1, 3)
-with torch.no_grad():
-    for name, p in model.named_parameters():
-        p.copy_(torch.randn_like(p) * (0.3 if p.dim() > 1 else 0.2) + (1 if name.endswith("norm.weight") else 0))
-    for name, b in model.named_buffers():
-        if "running" in name:
-            b.copy_(torch.rand_like(b) + 0.5)
-x = torch.randn(2, 3, 23, 30)
-out = {"x": x.permute(0, 2, 3, 1).contiguous()}
-out |= {f"state/{k}": v.clone() for k, v in model.state_dict().items() if "num_batches" not in k}
-model.eval()
-with torch.no_grad():
-    out["logits"], out["boxes"] = model(x)
-model.train()
-logits, boxes = model(x)
-out["a"], out["b"] = torch.randn_like(logits), torch.randn_like(boxes)
-((logits * out["a"]).sum() + (boxes * out["b"]).sum()).backward()
-out |= {f"grad/{k}": p.grad for k, p in model.named_parameters()}
-path = pathlib.Path(__file__).with_name("detector.safetensors")
-save_file({k: v.detach().float().contiguous() for k, v in out.items()}, path)
-print(path, path.stat().st_size, "bytes, torch", torch.__version__)
+def fill(model):
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p.copy_(torch.randn_like(p) * (0.3 if p.dim() > 1 else 0.2) + (1 if name.endswith("norm.weight") else 0))
+        for name, b in model.named_buffers():
+            if "running" in name:
+                b.copy_(torch.rand_like(b) + 0.5)
+
+
+def main():
+    torch.manual_seed(3)
+    model = Detector(4, 10, [1, 0, 1], 2, 6, 1, 3)
+    fill(model)
+    x = torch.randn(2, 3, 23, 30)
+    out = {"x": x.permute(0, 2, 3, 1).contiguous()}
+    out |= {f"state/{k}": v.clone() for k, v in model.state_dict().items() if "num_batches" not in k}
+    model.eval()
+    with torch.no_grad():
+        out["logits"], out["boxes"] = model(x)
+    model.train()
+    logits, boxes = model(x)
+    out["a"], out["b"] = torch.randn_like(logits), torch.randn_like(boxes)
+    ((logits * out["a"]).sum() + (boxes * out["b"]).sum()).backward()
+    out |= {f"grad/{k}": p.grad for k, p in model.named_parameters()}
+    path = pathlib.Path(__file__).with_name("detector.safetensors")
+    save_file({k: v.detach().float().contiguous() for k, v in out.items()}, path)
+    print(path, path.stat().st_size, "bytes, torch", torch.__version__)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,7 @@ H, W, C, LATENT, MAPS = 8, 12, 2, 5, [6, 3]
 
 
 class Decode(nn.Module):
-    def __init__(self, hidden):
+    def __init__(self, hidden, channels=C):
         super().__init__()
         self.h, self.w, self.n = H >> len(MAPS), W >> len(MAPS), len(hidden)
         ins = [LATENT, *hidden]
@@ -26,7 +26,7 @@ class Decode(nn.Module):
         self.linear = nn.Linear(ins[-1], self.h * self.w * MAPS[0], bias=False)
         self.norm0, self.norm1 = nn.BatchNorm2d(MAPS[0]), nn.BatchNorm2d(MAPS[1])
         self.conv1 = nn.ConvTranspose2d(MAPS[0], MAPS[1], 4, 2, 1, bias=False)
-        self.conv2 = nn.ConvTranspose2d(MAPS[1], C, 4, 2, 1)
+        self.conv2 = nn.ConvTranspose2d(MAPS[1], channels, 4, 2, 1)
 
     def forward(self, x):  # the linear layer's numbers are channels last
         for i in range(1, self.n + 1):
@@ -37,9 +37,9 @@ class Decode(nn.Module):
 
 
 class Down(nn.Module):
-    def __init__(self, hidden, norm=False):
+    def __init__(self, hidden, norm=False, channels=C):
         super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(C, MAPS[1], 4, 2, 1), nn.Conv2d(MAPS[1], MAPS[0], 4, 2, 1, bias=not norm)
+        self.conv1, self.conv2 = nn.Conv2d(channels, MAPS[1], 4, 2, 1), nn.Conv2d(MAPS[1], MAPS[0], 4, 2, 1, bias=not norm)
         self.norm2 = nn.BatchNorm2d(MAPS[0], track_running_stats=False) if norm else nn.Identity()
         ins = [2 * 3 * MAPS[0], *reversed(hidden)]
         self.n, self.out = len(hidden), ins[-1]
@@ -57,8 +57,8 @@ class Down(nn.Module):
 
 
 class Code(Down):
-    def __init__(self, hidden):
-        super().__init__(hidden)
+    def __init__(self, hidden, channels=C):
+        super().__init__(hidden, False, channels)
         self.mean, self.spread = (nn.Linear(self.out, LATENT) for _ in range(2))
 
     def forward(self, x):
@@ -67,8 +67,8 @@ class Code(Down):
 
 
 class Judge(Down):
-    def __init__(self, hidden, norm):
-        super().__init__(hidden, norm)
+    def __init__(self, hidden, norm, channels=C):
+        super().__init__(hidden, norm, channels)
         self.linear = nn.Linear(self.out, 1)
 
     def forward(self, x):
@@ -99,5 +99,6 @@ def make(file, hidden, norm):
     print(path, path.stat().st_size, "bytes, torch", torch.__version__)
 
 
-make("generator.safetensors", [], False)
-make("generator_hidden.safetensors", [7, 4], True)
+if __name__ == "__main__":
+    make("generator.safetensors", [], False)
+    make("generator_hidden.safetensors", [7, 4], True)
