@@ -177,17 +177,23 @@ gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv
     return status;
 }
 
+static void release_place(gr__csv_table *t)
+{
+    if (!t->place) return;
+    gr__csv_close(&t->place->csv);
+    gr__spill_free(t->place->at);
+    gr__free(t->place->none);
+    gr__free(t->place);
+    gr__spill_free(t->line); /* else of gr__grow() */
+    t->line = NULL;
+}
+
 void gr__csv_table_release(gr__csv_table *t)
 {
+    release_place(t);
     if (t->texts) gr__arena_release(t->texts);
     gr__free(t->texts);
     gr__free(t->block);
-    if (t->place) gr__csv_close(&t->place->csv);
-    if (t->place) gr__spill_free(t->place->at);
-    if (t->place) gr__spill_free(t->line);
-    if (t->place) t->line = NULL;
-    if (t->place) gr__free(t->place->none);
-    gr__free(t->place);
     gr__free(t->path);
     gr__free(t->name);
     gr__free(t->cell);
