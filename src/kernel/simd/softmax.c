@@ -24,8 +24,8 @@ GR__INLINE void lanes_most(lanes *most, const float *x)
     for (int p = 0; p < GR__PARTS; p++) most->part[p] = vmax(most->part[p], vload(x + p * GR__W));
 }
 
-/* Maximum of the row, 0 where that is -inf, so that it can be subtracted. */
-static float row_base(const gr__rows *x, int64_t r, int64_t c, float *tile)
+/* Maxima of a row's lanes. */
+GR__INLINE lanes row_most(const gr__rows *x, int64_t r, int64_t c, float *tile)
 {
     enum { CHAINS = 4 }; /* of maxima that do not wait for each other */
     lanes most[CHAINS];
@@ -39,7 +39,14 @@ static float row_base(const gr__rows *x, int64_t r, int64_t c, float *tile)
     }
     for (int k = 1; k < CHAINS; k++)
         for (int p = 0; p < GR__PARTS; p++) most[0].part[p] = vmax(most[0].part[p], most[k].part[p]);
-    float m = lanes_max(&most[0]);
+    return most[0];
+}
+
+/* Maximum of the row, 0 where that is -inf, so that it can be subtracted. */
+static float row_base(const gr__rows *x, int64_t r, int64_t c, float *tile)
+{
+    lanes most = row_most(x, r, c, tile);
+    float m = lanes_max(&most);
     return m == -INFINITY ? 0 : m;
 }
 
@@ -56,37 +63,34 @@ static float row_exp_sum(const gr__rows *x, int64_t r, int64_t c, float base, fl
     return lanes_sum(&sum);
 }
 
+/* exp(x - base) of TWO numbers, to bf16, and their sums. */
 enum { TWO = 2 * GR__LANES };
+GR__INLINE void exps_of(const float *x, vf base, uint16_t *y, lanes *sum)
+{
+    vf t = vset(1.44269504f);
+    for (int i = 0; i < TWO; i += 2 * GR__W) {
+        vf e = vexp2((vload(x + i) - base) * t), f = vexp2((vload(x + i + GR__W) - base) * t);
+        sum->part[i / GR__W % GR__PARTS] = sum->part[i / GR__W % GR__PARTS] + e;
+        sum->part[(i / GR__W + 1) % GR__PARTS] = sum->part[(i / GR__W + 1) % GR__PARTS] + f;
+        vstore_two_bf16(y + i, e, f);
+    }
+}
 
-/* The same of a row of f32, and stored in bf16. */
-static float row_exps(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float base)
+/* The exponentials of a row of f32, stored in bf16, and the sums of their lanes. */
+GR__INLINE lanes row_exps(const gr__rows *x, const gr__rows *y, int64_t r, int64_t c, float base)
 {
     const float *from = (const float *)x->data + r * x->ld;
-    uint16_t *to = (uint16_t *)y->data + r * y->ld;
-    float rest[TWO], out[TWO];
+    uint16_t *to = (uint16_t *)y->data + r * y->ld, out[TWO];
     lanes sum = lanes_set(0);
     vf b = vset(base);
-    for (int64_t at = 0; at < c; at += TWO) {
-        int64_t n = GR__MIN((int64_t)TWO, c - at);
-        const float *t = from + at;
-        if (n < TWO) {
-            for (int i = 0; i < TWO; i++) rest[i] = i < n ? t[i] : -INFINITY;
-            t = rest;
-        }
-        for (int i = 0; i < TWO; i += 2 * GR__W) {
-            vf e = vexp_negative(vload(t + i) - b), f = vexp_negative(vload(t + i + GR__W) - b);
-            sum.part[i / GR__W % GR__PARTS] = sum.part[i / GR__W % GR__PARTS] + e;
-            sum.part[(i / GR__W + 1) % GR__PARTS] = sum.part[(i / GR__W + 1) % GR__PARTS] + f;
-            if (n == TWO) {
-                vstore_two_bf16(to + at + i, e, f);
-            } else {
-                vstore(out + i, e);
-                vstore(out + i + GR__W, f);
-            }
-        }
-        if (n < TWO) narrow_bf16(to + at, out, n);
-    }
-    return lanes_sum(&sum);
+    int64_t i = 0;
+    for (; i + TWO <= c; i += TWO) exps_of(from + i, b, to + i, &sum);
+    if (i == c) return sum;
+    float rest[TWO];
+    for (int k = 0; k < TWO; k++) rest[k] = i + k < c ? from[i + k] : -INFINITY;
+    exps_of(rest, b, out, &sum);
+    memcpy(to + i, out, (size_t)(c - i) * sizeof *to);
+    return sum;
 }
 
 /* y = x*factor, both in bf16 */
@@ -232,21 +236,78 @@ static void known_row(const gr__cross_entropy *a, int64_t r)
 }
 
 /* Exponentials lie in memory, in short rows: the machine does not see them coming. */
-static void fetch_exps(const gr__cross_entropy *a, int64_t r)
+static void fetch_exps(const gr__cross_entropy *a, int64_t r, int64_t last)
 {
-    const uint16_t *row = (const uint16_t *)a->exps.data + r * a->exps.ld;
-    for (int64_t i = 0; i < a->v; i += 32) vprefetch(row + i);
+    enum { ROWS_AHEAD = 8 };
+    const uint16_t *row = (const uint16_t *)a->exps.data + (r + ROWS_AHEAD) * a->exps.ld;
+    for (int64_t i = 0; r + ROWS_AHEAD < last && i < a->v; i += 32) vprefetch(row + i);
+}
+
+enum { SOME = 32 }; /* rows that do not wait for each other */
+
+/* Row by row the lanes of a number, turned around: lane by lane. */
+typedef struct some_lanes {
+    float row[SOME][GR__LANES], lane[GR__LANES][SOME];
+} some_lanes;
+
+GR__INLINE void set_row(some_lanes *s, int64_t r, lanes v)
+{
+    for (int p = 0; p < GR__PARTS; p++) vstore(s->row[r] + p * GR__W, v.part[p]);
+}
+
+GR__INLINE vf add(vf a, vf b) { return a + b; }
+
+/* As lanes_max() and lanes_sum() go about it. */
+GR__INLINE void fold(some_lanes *s, vf (*join)(vf, vf))
+{
+    for (int r = 0; r < SOME; r += GR__W)
+        for (int i = 0; i < GR__LANES; i += GR__W)
+            transpose_words(&s->lane[i][r], SOME, (const char *)&s->row[r][i], (int64_t)sizeof s->row[r]);
+    for (int half = GR__LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++)
+            for (int r = 0; r < SOME; r += GR__W)
+                vstore(&s->lane[i][r], join(vload(&s->lane[i][r]), vload(&s->lane[i + half][r])));
+}
+
+/* Exponentials that are kept, of rows first .. first+n-1, and what belongs to them. */
+static void keep_exps(const gr__cross_entropy *a, int64_t first, int64_t n)
+{
+    some_lanes some;
+    float tile[GR__TILE], base[SOME], log_sum[SOME];
+    for (int64_t r = n; r < SOME; r++) set_row(&some, r, lanes_set(0));
+    for (int64_t r = 0; r < n; r++) set_row(&some, r, row_most(&a->logits, first + r, a->v, tile));
+    fold(&some, vmax);
+    for (int r = 0; r < SOME; r += GR__W) {
+        vf most = vload(some.lane[0] + r);
+        vstore(base + r, vselect(veq(most, vset(-INFINITY)), vzero(), most));
+    }
+    for (int64_t r = 0; r < n; r++) {
+        fetch_exps(a, first + r, first + n);
+        set_row(&some, r, row_exps(&a->logits, &a->exps, first + r, a->v, base[r]));
+    }
+    fold(&some, add);
+    for (int r = 0; r < SOME; r += GR__W) vstore(log_sum + r, vlog(vload(some.lane[0] + r)));
+    for (int64_t r = 0; r < n; r++) {
+        int64_t target = a->targets[first + r] - a->first;
+        bool counts = target >= 0 && target < a->v;
+        a->base[first + r] = base[r];
+        a->lse[first + r] = base[r] + log_sum[r];
+        a->loss[first + r] = counts ? log_sum[r] - (get(&a->logits, first + r, target) - base[r]) : 0;
+    }
 }
 
 void GR__KERNEL(cross_entropy)(const void *args, int64_t first, int64_t last)
 {
-    enum { ROWS_AHEAD = 8 };
     const gr__cross_entropy *a = args;
     float tile[GR__TILE], scale = (float)a->scale;
     float smooth = (float)(a->smoothing / (double)GR__MAX(a->v, 1)), keep = (float)(1 - a->smoothing);
+    if (a->exps.data && !a->known_lse) {
+        for (int64_t r = first; r < last; r += SOME) keep_exps(a, r, GR__MIN((int64_t)SOME, last - r));
+        return;
+    }
     for (int64_t r = first; r < last; r++) {
-        if (a->exps.data && r + ROWS_AHEAD < last) fetch_exps(a, r + ROWS_AHEAD);
         if (a->known_lse) {
+            if (a->exps.data) fetch_exps(a, r, last);
             known_row(a, r);
             continue;
         }
@@ -255,10 +316,8 @@ void GR__KERNEL(cross_entropy)(const void *args, int64_t first, int64_t last)
         float base = 0, sum = 1;
         if (counts || a->lse) {
             base = row_base(&a->logits, r, a->v, tile);
-            sum = a->exps.data ? row_exps(&a->logits, &a->exps, r, a->v, base)
-                               : row_exp_sum(&a->logits, r, a->v, base, tile);
+            sum = row_exp_sum(&a->logits, r, a->v, base, tile);
         }
-        if (a->exps.data) a->base[r] = base;
         float log_sum = log_one(sum);
         if (a->lse) a->lse[r] = base + log_sum;
         if (!counts) {
