@@ -204,11 +204,9 @@ static gr_status arena_scenario(void)
     return ok ? GR_OK : GR_ERR_MEMORY;
 }
 
-static void arenas(void **state)
+static void fill_arena(gr__arena arena)
 {
-    (void)state;
     size_t before = gr_memory_used_bytes();
-    gr__arena arena = {0};
     char *block[300];
     for (int i = 0; i < 300; i++) {
         size_t n = (size_t)i * 37 + 1;
@@ -223,9 +221,19 @@ static void arenas(void **state)
     assert_string_equal(gr__arena_strndup(&arena, "abcdef", 3), "abc");
     assert_string_equal(gr__arena_printf(&arena, "%s-%d", "x", 12), "x-12");
     assert_null(gr__arena_alloc(&arena, SIZE_MAX - 3));
+    if (arena.spills) assert_in_range(gr_memory_used_bytes() - before, 1, 200000); /* of 1.6 MB */
     gr__arena_release(&arena);
     gr__arena_release(&arena);
     assert_int_equal(gr_memory_used_bytes(), before);
+}
+
+static void arenas(void **state)
+{
+    (void)state;
+    fill_arena((gr__arena){0});
+    gr__set_large_bytes(50000);
+    fill_arena((gr__arena){.spills = true});
+    gr__set_large_bytes(0);
     torture(arena_scenario);
 }
 

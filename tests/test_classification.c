@@ -1,5 +1,6 @@
 /* Texts to labels from end to end on small data: the three formats, training and predicting, beginnings from a folder,
  * weights of labels, runs that go on, and bad input named by file and line. */
+#include "tests/large_rig.h"
 #include "tests/run_rig.h"
 
 #include "base/file.h"
@@ -438,6 +439,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_say_the_same),
+        when_large(formats_say_the_same),
+        when_large(bad_input_is_named_by_line),
         cmocka_unit_test(numbers_are_sorted_as_numbers),
         cmocka_unit_test(bad_input_is_named_by_line),
         cmocka_unit_test(a_run_learns_and_predicts),

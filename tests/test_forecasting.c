@@ -1,4 +1,5 @@
 /* Series: families against PyTorch, reading and what is refused, training to a known end, continuing a file. */
+#include "tests/large_rig.h"
 #include "tests/golden_rig.h"
 #include "tests/run_rig.h"
 
@@ -152,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(families_are_pytorchs), cmocka_unit_test(bad_files_are_named),
         cmocka_unit_test(families_learn),        cmocka_unit_test(continues_a_file),
+        when_large(bad_files_are_named),         when_large(continues_a_file),
         cmocka_unit_test(electricity),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* Recommenders and the losses that rank: against PyTorch, files and what is refused, training to a known end, answers. */
+#include "tests/large_rig.h"
 #include "tests/golden_rig.h"
 #include "tests/run_rig.h"
 
@@ -382,15 +383,11 @@ int main(void)
 {
     folder = test_tmpdir();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(losses_are_pytorchs),
-        cmocka_unit_test(families_are_pytorchs),
-        cmocka_unit_test(bags_are_pytorchs),
-        cmocka_unit_test(bags_of_rows),
-        cmocka_unit_test(ratings_are_sorted),
-        cmocka_unit_test(learns_tastes),
-        cmocka_unit_test(learns_what_comes_next),
-        cmocka_unit_test(clicks_by_pairs),
-        cmocka_unit_test(films),
+        cmocka_unit_test(losses_are_pytorchs), cmocka_unit_test(families_are_pytorchs),
+        cmocka_unit_test(bags_are_pytorchs),   cmocka_unit_test(bags_of_rows),
+        cmocka_unit_test(ratings_are_sorted),  when_large(ratings_are_sorted),
+        cmocka_unit_test(learns_tastes),       cmocka_unit_test(learns_what_comes_next),
+        cmocka_unit_test(clicks_by_pairs),     cmocka_unit_test(films),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_rmtree(folder);

@@ -1,5 +1,5 @@
 /* Files of records: formats there and back, cleaning, parts, duplicates, balance, and what is wrong with them. */
-#include "tests/test.h"
+#include "tests/large_rig.h"
 
 #include "base/file.h"
 #include "data/records.h"
@@ -723,6 +723,26 @@ int main(void)
         cmocka_unit_test(rows_without_target_are_no_value),
         cmocka_unit_test(columns_that_are_not_there),
         cmocka_unit_test(ways_that_do_not_exist),
+        when_large(formats_there_and_back),
+        when_large(json_numbers_keep_their_digits),
+        when_large(commas_of_texts_stay),
+        when_large(empty_columns_stay),
+        when_large(arrays_and_commas),
+        when_large(large_integers_are_exact),
+        when_large(bad_rows),
+        when_large(names_are_told_apart),
+        when_large(columns_are_described),
+        when_large(cells_are_cleaned),
+        when_large(rare_values_are_not_clipped),
+        when_large(missing_cells_are_cleaned),
+        when_large(shared_texts_are_cleaned),
+        when_large(parts_keep_their_word),
+        when_large(times_are_understood),
+        when_large(twins_are_found),
+        when_large(leaks_are_found),
+        when_large(columns_are_matched_by_name),
+        when_large(values_are_balanced),
+        when_large(rows_without_target_are_no_value),
     };
     folder = test_tmpdir();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* Tables from end to end on small data: types, training, raw files afterwards, folds, and bad input named by file and
  * line. */
+#include "tests/large_rig.h"
 #include "tests/golden_rig.h"
 #include "tests/run_rig.h"
 
@@ -394,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(families_are_pytorchs),
         cmocka_unit_test(a_folder_alone_predicts),
+        when_large(a_folder_alone_predicts),
         cmocka_unit_test(numbers_are_measured_on_their_scale),
         cmocka_unit_test(folds_see_every_row_once),
         cmocka_unit_test(settings_that_are_no_list),

@@ -36,8 +36,11 @@ GR_API gr_status gr_table_predict(gr_model *model, const char *path, gr_predicti
 GR_API void gr_predictions_free(gr_predictions **p);
 /* Row i; texts and numbers are borrowed. False past the end. */
 GR_API bool gr_predictions_get(const gr_predictions *p, int64_t i, gr_prediction *out);
-/* The file's own cells, as read: row -1 is the names. NULL past the end of rows or columns. */
+/* The file's own cells, as read: row -1 is the names. NULL past the end of rows or columns. The cells of a row live until another
+ * row is asked for: those of a file that is large beside the memory are read from it again. */
 GR_API const char *gr_predictions_cell(const gr_predictions *p, int64_t row, int64_t column);
+/* GR_ERR_DATA: the file was changed while its cells were asked for, which were empty then. */
+GR_API gr_status gr_predictions_check(const gr_predictions *p);
 /* Name of the target, borrowed; "" where the model has none. */
 GR_API const char *gr_predictions_target(const gr_predictions *p);
 /* The i-th sentence about what was odd in the file ("new.csv:3: ..."); NULL past the end. */

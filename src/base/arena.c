@@ -1,5 +1,7 @@
 #include "base/arena.h"
 
+#include "base/spill.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,19 +14,26 @@ struct gr__arena_chunk {
     size_t pad;
 };
 
+static struct gr__arena_chunk *new_chunk(gr__arena *arena, size_t need)
+{
+    size_t size = need > CHUNK_BYTES ? need : CHUNK_BYTES;
+    if (arena->spills) size = GR__MAX(size, arena->bytes / 2);
+    struct gr__arena_chunk *c = arena->spills ? gr__spill_new(1, sizeof *c + size) : gr__alloc(sizeof *c + size);
+    if (!c) return NULL;
+    *c = (struct gr__arena_chunk){.next = arena->chunk, .size = size};
+    arena->chunk = c;
+    arena->bytes += size;
+    return c;
+}
+
 void *gr__arena_alloc(gr__arena *arena, size_t bytes)
 {
     size_t need;
-    if (!gr__add_size(bytes, 15, &need)) return NULL;
-    need &= ~(size_t)15;
+    if (!gr__add_size(bytes, 15 + sizeof(struct gr__arena_chunk), &need)) return NULL;
+    need = (need - sizeof(struct gr__arena_chunk)) & ~(size_t)15;
     struct gr__arena_chunk *c = arena->chunk;
-    if (!c || c->size - c->used < need) {
-        size_t size = need > CHUNK_BYTES ? need : CHUNK_BYTES;
-        c = gr__alloc(sizeof *c + size);
-        if (!c) return NULL;
-        *c = (struct gr__arena_chunk){.next = arena->chunk, .size = size};
-        arena->chunk = c;
-    }
+    if (!c || c->size - c->used < need) c = new_chunk(arena, need);
+    if (!c) return NULL;
     void *p = (char *)(c + 1) + c->used;
     c->used += need;
     memset(p, 0, need);
@@ -59,7 +68,11 @@ void gr__arena_release(gr__arena *arena)
 {
     while (arena->chunk) {
         struct gr__arena_chunk *next = arena->chunk->next;
-        gr__free(arena->chunk);
+        if (arena->spills)
+            gr__spill_free(arena->chunk);
+        else
+            gr__free(arena->chunk);
         arena->chunk = next;
     }
+    arena->bytes = 0;
 }

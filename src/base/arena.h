@@ -9,6 +9,9 @@
 
 typedef struct gr__arena {
     struct gr__arena_chunk *chunk;
+    size_t bytes; /* of all chunks */
+    bool
+        spills; /* set before the first thing: for what may be larger than memory; chunks grow, and large ones spill (spill.h) */
 } gr__arena;
 
 /* Cleared memory, 16-byte aligned, valid until release; NULL on failure. A zeroed arena is ready for use. */

@@ -100,8 +100,9 @@ static gr_status predict_file(gr_model *m, const char *path)
             print_object(m, p, &r);
         else
             print_row(m, p, i, &r);
+    s = gr_predictions_check(p);
     gr_predictions_free(&p);
-    return GR_OK;
+    return s;
 }
 
 /* ---- pictures in place of rows ---- */

@@ -1,8 +1,9 @@
 #include "data/labelled.h"
 
-#include "base/file.h"
 #include "base/json.h"
+#include "base/lines.h"
 #include "base/map.h"
+#include "base/spill.h"
 #include "format/csv.h"
 #include "text/utf8.h"
 
@@ -47,6 +48,13 @@ static gr_status copy_text(gr__labelled *l, const gr__labelled_options *o, int64
     return GR_OK;
 }
 
+gr_status gr__labelled_add(gr__labelled *l, const gr__labelled_row *row)
+{
+    GR_TRY(gr__spill_grow(&l->row, sizeof *l->row, (size_t)l->n + 1, &l->capacity));
+    l->row[l->n++] = *row;
+    return GR_OK;
+}
+
 static gr_status add_row(gr__labelled *l, const gr__labelled_options *o, int64_t line, const char *text, size_t n_text,
                          const char *label, size_t n_label)
 {
@@ -59,9 +67,7 @@ static gr_status add_row(gr__labelled *l, const gr__labelled_options *o, int64_t
     if (memchr(label, 0, n_label) || memchr(text, 0, n_text)) return fail_at(l, line, "there is a 0 byte");
     GR_TRY(copy_text(l, o, line, text, n_text, &row.text, &row.n_text));
     GR_TRY(copy_text(l, o, line, label, n_label, &row.label, &n));
-    GR_TRY(gr__grow(&l->row, sizeof *l->row, (size_t)l->n + 1, &l->capacity));
-    l->row[l->n++] = row;
-    return GR_OK;
+    return gr__labelled_add(l, &row);
 }
 
 /* What became of a row: a bad one is left out where the caller says so. */
@@ -75,20 +81,26 @@ static gr_status keep_or_skip(gr__labelled *l, const gr__labelled_options *o, gr
 
 /* ---- tables ---- */
 
+static gr_status read_rows(gr__csv *csv, const gr__labelled_options *o, gr__labelled *l)
+{
+    size_t text, label;
+    bool more = true;
+    GR_TRY(gr__csv_column(csv, o->text, &text));
+    GR_TRY(gr__csv_column(csv, o->label, &label));
+    for (;;) {
+        GR_TRY(gr__csv_next_row(csv, &more));
+        if (!more) return GR_OK;
+        const gr__cell *a = &gr__csv_cells(csv)[text], *b = &gr__csv_cells(csv)[label];
+        GR_TRY(keep_or_skip(l, o, add_row(l, o, gr__csv_line(csv), a->text, a->n, b->text, b->n)));
+    }
+}
+
 static gr_status read_table(const char *path, const gr__labelled_options *o, gr__labelled *l)
 {
-    gr__csv_table t;
-    size_t text, label;
-    GR_TRY(gr__csv_read(path, &(gr__csv_options){.header = (gr__csv_choice)o->header, .skip_bad = o->skip_bad}, &t));
-    gr_status status = GR_OK;
-    GR_TRY_DONE(gr__csv_table_column(&t, o->text, &text));
-    GR_TRY_DONE(gr__csv_table_column(&t, o->label, &label));
-    for (size_t r = 0; r < t.rows; r++) {
-        const gr__cell *a = &t.cell[r * t.columns + text], *b = &t.cell[r * t.columns + label];
-        GR_TRY_DONE(keep_or_skip(l, o, add_row(l, o, t.line[r], a->text, a->n, b->text, b->n)));
-    }
-done:
-    gr__csv_table_release(&t);
+    gr__csv *csv;
+    GR_TRY(gr__csv_open(path, &(gr__csv_options){.header = (gr__csv_choice)o->header, .skip_bad = o->skip_bad}, &csv));
+    gr_status status = read_rows(csv, o, l);
+    gr__csv_close(&csv);
     return status;
 }
 
@@ -132,35 +144,22 @@ static gr_status add_json(gr__labelled *l, const gr__labelled_options *o, int64_
 
 typedef gr_status (*line_fn)(gr__labelled *l, const gr__labelled_options *o, int64_t line, const char *text, size_t n);
 
-static gr_status read_all(const char *path, gr__str *out)
-{
-    char room[1 << 14];
-    gr__stream *s;
-    size_t got;
-    GR_TRY(gr__stream_open(path, &s));
-    gr_status status;
-    do {
-        status = gr__stream_read(s, room, sizeof room, &got);
-        if (status == GR_OK) gr__str_add_n(out, room, got);
-    } while (status == GR_OK && got == sizeof room && !out->failed);
-    gr__stream_close(&s);
-    return status == GR_OK ? gr__str_check(out) : status;
-}
-
 static gr_status read_lines(const char *path, const gr__labelled_options *o, line_fn add, gr__labelled *l)
 {
-    gr__str all = {0};
-    gr_status status = read_all(path, &all);
-    const char *text = gr__str_get(&all);
-    size_t at = all.n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    for (int64_t line = 1; status == GR_OK && at < all.n; line++) {
-        const char *end = memchr(text + at, '\n', all.n - at), *body = text + at;
-        size_t n = end ? (size_t)(end - body) : all.n - at;
-        at += n + 1;
-        trim(&body, &n);
-        if (n) status = keep_or_skip(l, o, add(l, o, line, body, n));
+    gr__lines *lines;
+    const char *text = NULL;
+    size_t n = 0;
+    bool more = true;
+    GR_TRY(gr__lines_open(path, SIZE_MAX, &lines));
+    gr_status status = GR_OK;
+    while (status == GR_OK) {
+        GR_TRY_DONE(gr__lines_next(lines, &text, &n, &more));
+        if (!more) break;
+        trim(&text, &n);
+        if (n) status = keep_or_skip(l, o, add(l, o, (int64_t)gr__lines_number(lines), text, n));
     }
-    gr__str_release(&all);
+done:
+    gr__lines_close(&lines);
     return status;
 }
 
@@ -174,7 +173,7 @@ static gr__labelled_format format_of(const char *path)
 
 gr_status gr__labelled_read(const char *path, const gr__labelled_options *o, gr__labelled *out)
 {
-    *out = (gr__labelled){0};
+    *out = (gr__labelled){.arena = {.spills = true}};
     gr_status status = GR_OK;
     int format = o->format == GR__LABELLED_AUTO ? (int)format_of(path) : o->format;
     out->path = gr__arena_strdup(&out->arena, path);
@@ -191,7 +190,7 @@ gr_status gr__labelled_read(const char *path, const gr__labelled_options *o, gr_
 
 void gr__labelled_release(gr__labelled *l)
 {
-    gr__free(l->row);
+    gr__spill_free(l->row);
     gr__arena_release(&l->arena);
     *l = (gr__labelled){0};
 }

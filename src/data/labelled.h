@@ -40,6 +40,8 @@ typedef struct gr__labelled {
 /* Messages carry file:line. Status: GR_ERR_NOT_FOUND (file, column), GR_ERR_DATA (an empty text or label, a line without
  * one, bytes that are not UTF-8, nothing at all), GR_ERR_IO, GR_ERR_MEMORY. */
 gr_status gr__labelled_read(const char *path, const gr__labelled_options *options, gr__labelled *out);
+/* A row more, of texts in the arena. */
+gr_status gr__labelled_add(gr__labelled *l, const gr__labelled_row *row);
 void gr__labelled_release(gr__labelled *l);
 
 /* The different labels, sorted: as numbers where all are whole numbers, else by their bytes. The texts are borrowed from

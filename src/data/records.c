@@ -1,6 +1,7 @@
 #include "data/records.h"
 
 #include "base/map.h"
+#include "base/spill.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +12,7 @@ void gr_records_free(gr_records **r)
     gr__arena_release(&(*r)->arena);
     gr__free((*r)->path);
     gr__free((*r)->name);
-    gr__free((*r)->row);
+    gr__spill_free((*r)->row);
     gr__free((*r)->first_bad);
     gr__free(*r);
     *r = NULL;
@@ -55,7 +56,7 @@ gr_status gr_records_column(const gr_records *r, const char *name, int64_t *colu
 
 gr_status gr__records_add(gr_records *r, int64_t line, gr__cell **cell)
 {
-    GR_TRY(gr__grow(&r->row, sizeof *r->row, (size_t)r->rows + 1, &r->capacity));
+    GR_TRY(gr__spill_grow(&r->row, sizeof *r->row, (size_t)r->rows + 1, &r->capacity));
     *cell = gr__arena_alloc(&r->arena, (size_t)r->columns * sizeof **cell);
     if (!*cell) return gr__fail_memory("a row", (size_t)r->columns * sizeof **cell);
     for (int64_t i = 0; i < r->columns; i++) (*cell)[i].text = "";
@@ -75,6 +76,7 @@ gr_status gr__records_like(const gr_records *r, gr_records **out)
 {
     gr_records *p = gr__calloc(1, sizeof *p);
     if (!p) return gr__fail_memory("a part of a file", sizeof *p);
+    p->arena.spills = true;
     p->columns = r->columns;
     p->named = r->named;
     p->guessed = r->guessed;

@@ -1,7 +1,7 @@
 /* The formats that records come in. */
 #include "data/records.h"
 
-#include "base/file.h"
+#include "base/lines.h"
 #include "base/map.h"
 #include "format/jsonl.h"
 #include "format/npy.h"
@@ -266,51 +266,35 @@ static gr_status read_array(reading *in)
 
 /* ---- lines ---- */
 
-static gr_status read_all(const char *path, gr__str *out)
-{
-    gr__stream *s;
-    char block[16384];
-    size_t got = sizeof block;
-    GR_TRY(gr__stream_open(path, &s));
-    gr_status status = GR_OK;
-    while (status == GR_OK && got == sizeof block) {
-        status = gr__stream_read(s, block, sizeof block, &got);
-        if (status == GR_OK) gr__str_add_n(out, block, got);
-        if (status == GR_OK) status = gr__str_check(out);
-    }
-    gr__stream_close(&s);
-    return status;
-}
-
-static gr_status take_text(reading *in, const char *text, size_t n)
+static gr_status take_text(reading *in, gr__lines *lines)
 {
     gr_records *r = in->r;
     gr__cell *cell;
+    const char *text;
+    size_t n;
+    bool more;
     GR_TRY(name_columns(r, 1));
     r->name[0] = "text";
-    if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3, n -= 3;
-    for (size_t at = 0, line = 1; at < n; line++) {
-        const char *end = memchr(text + at, '\n', n - at);
-        size_t length = end ? (size_t)(end - (text + at)) : n - at, bare = length;
-        if (bare && text[at + bare - 1] == '\r') bare--;
-        gr_status s = check_utf8(r, (int64_t)line, text + at, bare);
-        if (s != GR_OK)
+    for (;;) {
+        GR_TRY(gr__lines_next(lines, &text, &n, &more));
+        if (!more) return GR_OK;
+        int64_t line = (int64_t)gr__lines_number(lines);
+        gr_status s = check_utf8(r, line, text, n);
+        if (s != GR_OK) {
             GR_TRY(bad(in, s));
-        else if (bare) {
-            GR_TRY(gr__records_add(r, (int64_t)line, &cell));
-            GR_TRY(put(r, cell, text + at, bare, true));
+        } else if (n) {
+            GR_TRY(gr__records_add(r, line, &cell));
+            GR_TRY(put(r, cell, text, n, true));
         }
-        at += length + 1;
     }
-    return GR_OK;
 }
 
 static gr_status read_text(reading *in)
 {
-    gr__str all = {0};
-    gr_status status = read_all(in->r->path, &all);
-    if (status == GR_OK) status = take_text(in, gr__str_get(&all), all.n);
-    gr__str_release(&all);
+    gr__lines *lines;
+    GR_TRY(gr__lines_open(in->r->path, UINT32_MAX - 1, &lines)); /* what a cell may hold */
+    gr_status status = take_text(in, lines);
+    gr__lines_close(&lines);
     return status;
 }
 
@@ -322,6 +306,7 @@ gr_status gr_records_open(const char *path, const gr_records_options *options, g
                (int)o.header);
     gr_records *r = gr__calloc(1, sizeof *r);
     if (!r) return gr__fail_memory("records", sizeof *r);
+    r->arena.spills = true;
     reading in = {r, o};
     r->path = gr__strdup(path);
     gr_status s = !r->path ? gr__fail_memory("a path", strlen(path))

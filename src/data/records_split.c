@@ -2,6 +2,7 @@
 #include "data/records.h"
 
 #include "base/rng.h"
+#include "base/spill.h"
 #include "data/split.h"
 #include "metric/order.h"
 
@@ -203,7 +204,7 @@ static gr_status take(const gr_records *r, const gr_split_options *o, const uint
     GR_TRY(gr__records_like(r, out));
     for (int64_t i = 0; i < r->rows; i++) {
         if (part[i] != which) continue;
-        GR_TRY(gr__grow(&(*out)->row, sizeof *r->row, (size_t)(*out)->rows + 1, &(*out)->capacity));
+        GR_TRY(gr__spill_grow(&(*out)->row, sizeof *r->row, (size_t)(*out)->rows + 1, &(*out)->capacity));
         (*out)->row[(*out)->rows++] = r->row[i];
     }
     return (*out)->rows ? GR_OK : empty_part(r, o, names[which]);

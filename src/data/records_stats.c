@@ -1,14 +1,16 @@
 /* What the columns of records hold. */
 #include "data/records.h"
 
+#include "base/distinct.h"
 #include "base/map.h"
+#include "base/spill.h"
 #include "metric/order.h"
 #include "metric/sum.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { OFTEN = 3, LONG_TEXT = 24 };
+enum { OFTEN = 3, LONG_TEXT = 24, MOST_COUNTED = 1 << 20 };
 
 static gr_status describe_numbers(double *v, int64_t rows, gr_column_stats *out)
 {
@@ -43,7 +45,9 @@ static void find_often(const gr__map *count, gr_column_stats *out)
     }
 }
 
-static gr_status count_cells(const gr_records *r, int64_t column, gr__map *count, gr_column_stats *out)
+/* The map holds the first MOST_COUNTED different cells: its memory has an end. */
+static gr_status count_cells(const gr_records *r, int64_t column, gr__map *count, gr__distinct *seen,
+                             gr_column_stats *out)
 {
     double length = 0;
     int64_t there = 0;
@@ -56,12 +60,13 @@ static gr_status count_cells(const gr_records *r, int64_t column, gr__map *count
         int64_t *n = gr__map_get(count, c->text, c->n);
         if (n)
             ++*n;
-        else
+        else if (count->count < MOST_COUNTED)
             GR_TRY(gr__map_set(count, c->text, c->n, 1, NULL));
+        if (!n) GR_TRY(gr__distinct_add(seen, gr__hash_stable(c->text, c->n, 0), NULL));
         there++;
         for (size_t k = 0; k < c->n; k++) length += ((unsigned char)c->text[k] & 0xC0) != 0x80;
     }
-    out->distinct = (int64_t)count->count;
+    out->distinct = GR__MIN(gr__distinct_count(seen), there);
     out->length = there ? length / (double)there : 0;
     return GR_OK;
 }
@@ -82,11 +87,12 @@ gr_status gr_records_stats(const gr_records *r, int64_t column, gr_column_stats 
     GR_FAIL_IF(!r || !out, GR_ERR_ARGUMENT, "gr_records_stats: an argument is NULL");
     GR_FAIL_IF(column < 0 || column >= r->columns, GR_ERR_ARGUMENT, "there is no column %lld", (long long)column);
     gr__map count = {0};
+    gr__distinct seen = {0};
     gr_column_stats s = {.missing = 0};
-    double *v = gr__calloc((size_t)r->rows + 1, sizeof *v);
+    double *v = gr__spill_new((size_t)r->rows + 1, sizeof *v);
     gr_status status = v ? GR_OK : gr__fail_memory("a column", (size_t)r->rows * sizeof *v);
     GR_TRY_DONE(status);
-    GR_TRY_DONE(count_cells(r, column, &count, &s));
+    GR_TRY_DONE(count_cells(r, column, &count, &seen, &s));
     bool numbers = gr__records_numbers(r, column, v);
     int64_t there = r->rows - s.missing;
     s.type = there == 0                                               ? GR_COLUMN_EMPTY
@@ -99,6 +105,7 @@ gr_status gr_records_stats(const gr_records *r, int64_t column, gr_column_stats 
     *out = s;
 done:
     gr__map_release(&count);
-    gr__free(v);
+    gr__distinct_release(&seen);
+    gr__spill_free(v);
     return status;
 }

@@ -1,14 +1,10 @@
 #include "data/series.h"
 
+#include "base/spill.h"
 #include "format/csv.h"
 
 #include <math.h>
 #include <string.h>
-
-static const gr__cell *cell_at(const gr__csv_table *t, size_t row, size_t column)
-{
-    return &t->cell[row * t->columns + column];
-}
 
 /* ---- times ---- */
 
@@ -16,7 +12,7 @@ static bool all_numbers(const gr__csv_table *t, size_t column)
 {
     double number;
     for (size_t r = 0; r < t->rows; r++) {
-        const gr__cell *c = cell_at(t, r, column);
+        const gr__cell *c = gr__csv_table_cell(t, (int64_t)r, column);
         if (!gr__cell_is_missing(c) && !gr__cell_number(c, t->decimal_comma, &number)) return false;
     }
     return true;
@@ -31,23 +27,24 @@ static gr_status find_time(const gr__series_options *o, const gr__csv_table *t, 
 }
 
 /* "2016-07-01...", which sorts as text. */
-static bool begins_with_year(const gr__cell *c)
+static bool begins_with_year(const char *text, size_t n)
 {
     for (size_t i = 0; i < 4; i++)
-        if (i >= c->n || c->text[i] < '0' || c->text[i] > '9') return false;
-    return c->n >= 7 && (c->text[4] == '-' || c->text[4] == '/');
+        if (i >= n || text[i] < '0' || text[i] > '9') return false;
+    return n >= 7 && (text[4] == '-' || text[4] == '/');
 }
 
-static gr_status check_time(const gr__csv_table *t, size_t column)
+/* before: the time of the row before; becomes this one. */
+static gr_status take_time(const gr__csv_table *t, size_t r, const gr__cell *c, gr__str *before)
 {
-    for (size_t r = 1; r < t->rows; r++) {
-        const gr__cell *a = cell_at(t, r - 1, column), *b = cell_at(t, r, column);
-        if (!begins_with_year(a) || !begins_with_year(b) || a->n != b->n) continue;
-        GR_FAIL_IF(memcmp(a->text, b->text, a->n) >= 0, GR_ERR_DATA,
-                   "%s:%lld: the time '%.*s' does not come after '%.*s'; sort the rows", t->path, (long long)t->line[r],
-                   (int)b->n, b->text, (int)a->n, a->text);
-    }
-    return GR_OK;
+    const char *was = gr__str_get(before);
+    bool compares = r > 0 && before->n == c->n && begins_with_year(was, before->n) && begins_with_year(c->text, c->n);
+    GR_FAIL_IF(compares && memcmp(was, c->text, c->n) >= 0, GR_ERR_DATA,
+               "%s:%lld: the time '%.*s' does not come after '%.*s'; sort the rows", t->path, (long long)t->line[r],
+               (int)c->n, c->text, (int)c->n, was);
+    gr__str_clear(before);
+    gr__str_add_n(before, c->text, c->n);
+    return gr__str_check(before);
 }
 
 /* ---- values ---- */
@@ -71,25 +68,42 @@ static gr_status choose(const gr__series_options *o, const gr__csv_table *t, siz
     return GR_OK;
 }
 
-static gr_status take(const gr__series_options *o, const gr__csv_table *t, size_t column, size_t k, gr__series_data *s)
+static gr_status take(const gr__series_options *o, const gr__csv_table *t, size_t r, size_t column, const gr__cell *c,
+                      gr__series_data *s, double *to)
 {
-    for (size_t r = 0; r < t->rows; r++) {
-        const gr__cell *c = cell_at(t, r, column);
-        double *to = &s->value[r * (size_t)s->n + k];
-        bool missing = gr__cell_is_missing(c);
-        if (missing && o->fill && r > 0) {
-            *to = to[-s->n];
-            s->filled++;
-            continue;
-        }
-        if (missing || !gr__cell_number(c, t->decimal_comma, to) || !isfinite(*to))
-            return gr__fail(GR_ERR_DATA, "%s:%lld: '%.*s' in column '%.100s' is not a number%s", t->path,
-                            (long long)t->line[r], (int)GR__MIN(c->n, 60), c->text, t->name[column],
-                            !missing  ? ""
-                            : o->fill ? "; there is no value before that data.fill could repeat"
-                                      : "; data.fill=true repeats the value before");
+    bool missing = gr__cell_is_missing(c);
+    if (missing && o->fill && r > 0) {
+        *to = to[-s->n];
+        s->filled++;
+        return GR_OK;
     }
-    return GR_OK;
+    if (!missing && gr__cell_number(c, t->decimal_comma, to) && isfinite(*to)) return GR_OK;
+    return gr__fail(GR_ERR_DATA, "%s:%lld: '%.*s' in column '%.100s' is not a number%s", t->path, (long long)t->line[r],
+                    (int)GR__MIN(c->n, 60), c->text, t->name[column],
+                    !missing  ? ""
+                    : o->fill ? "; there is no value before that data.fill could repeat"
+                              : "; data.fill=true repeats the value before");
+}
+
+static gr_status take_rows(const gr__series_options *o, const gr__csv_table *t, size_t time, const size_t *column,
+                           gr__arena *arena, gr__series_data *s)
+{
+    gr__str at = {0};
+    gr_status status = GR_OK;
+    for (size_t r = 0; r < t->rows; r++) {
+        const gr__cell *row = gr__csv_table_row(t, (int64_t)r);
+        double *to = s->value + r * (size_t)s->n;
+        for (int64_t k = 0; k < s->n; k++) GR_TRY_DONE(take(o, t, r, column[k], &row[column[k]], s, to + k));
+        if (time == SIZE_MAX) continue;
+        GR_TRY_DONE(take_time(t, r, &row[time], &at));
+        if (r == 0 && !(s->first = gr__arena_strdup(arena, gr__str_get(&at))))
+            GR_TRY_DONE(gr__fail_memory("a time", at.n));
+    }
+    if (time != SIZE_MAX && !(s->last = gr__arena_strdup(arena, gr__str_get(&at))))
+        status = gr__fail_memory("a time", at.n);
+done:
+    gr__str_release(&at);
+    return status;
 }
 
 static gr_status copy(const gr__series_options *o, const gr__csv_table *t, gr__arena *arena, gr__series_data *s)
@@ -101,27 +115,22 @@ static gr_status copy(const gr__series_options *o, const gr__csv_table *t, gr__a
     GR_TRY(choose(o, t, time, column, &n));
     *s = (gr__series_data){.rows = (int64_t)t->rows, .n = (int64_t)n};
     s->names.item = gr__arena_alloc(arena, n * sizeof *s->names.item);
-    s->value = gr__calloc(t->rows * n, sizeof *s->value);
-    s->line = gr__calloc(t->rows, sizeof *s->line);
+    s->value = gr__spill_new(t->rows * n, sizeof *s->value);
+    s->line = gr__spill_new(t->rows, sizeof *s->line);
     if (!s->names.item || !s->value || !s->line) return gr__fail_memory("series", t->rows * n * sizeof *s->value);
     memcpy(s->line, t->line, t->rows * sizeof *s->line);
-    for (; s->names.n < n; s->names.n++) {
-        s->names.item[s->names.n] = gr__arena_strdup(arena, t->name[column[s->names.n]]);
-        if (!s->names.item[s->names.n]) return gr__fail_memory("a name", 64);
-        GR_TRY(take(o, t, column[s->names.n], s->names.n, s));
-    }
-    if (time == SIZE_MAX) return GR_OK;
-    GR_TRY(check_time(t, time));
-    s->first = gr__arena_strdup(arena, cell_at(t, 0, time)->text);
-    s->last = gr__arena_strdup(arena, cell_at(t, t->rows - 1, time)->text);
-    return s->first && s->last ? GR_OK : gr__fail_memory("a time", 64);
+    for (; s->names.n < n; s->names.n++)
+        if (!(s->names.item[s->names.n] = gr__arena_strdup(arena, t->name[column[s->names.n]])))
+            return gr__fail_memory("a name", 64);
+    GR_TRY(take_rows(o, t, time, column, arena, s));
+    return gr__csv_table_check(t);
 }
 
 gr_status gr__series_read(const gr__series_options *o, gr__arena *arena, gr__series_data *out)
 {
     gr__csv_table t;
     *out = (gr__series_data){0};
-    GR_TRY(gr__csv_read(o->source, &(gr__csv_options){.header = (gr__csv_choice)o->header}, &t));
+    GR_TRY(gr__csv_read(o->source, &(gr__csv_options){.header = (gr__csv_choice)o->header, .may_stay = true}, &t));
     gr_status status = copy(o, &t, arena, out);
     gr__csv_table_release(&t);
     if (status != GR_OK) gr__series_release(out);
@@ -130,7 +139,7 @@ gr_status gr__series_read(const gr__series_options *o, gr__arena *arena, gr__ser
 
 void gr__series_release(gr__series_data *s)
 {
-    gr__free(s->value);
-    gr__free(s->line);
+    gr__spill_free(s->value);
+    gr__spill_free(s->line);
     *s = (gr__series_data){0};
 }

@@ -28,9 +28,7 @@ static gr_status add(gr__sound_set *s, const char *name, const char *label, size
                             .n_text = strlen(name),
                             .label = gr__arena_strndup(&l->arena, label, n)};
     if (!row.text || !row.label) return gr__fail_memory("a name", strlen(name));
-    GR_TRY(gr__grow(&l->row, sizeof *l->row, (size_t)l->n + 1, &l->capacity));
-    l->row[l->n++] = row;
-    return GR_OK;
+    return gr__labelled_add(l, &row);
 }
 
 /* Of one name: GR_ERR_DATA where it does not say what it is. */

@@ -108,13 +108,15 @@ static void note(gr__table_oddities *odd, gr__cell_fate fate, const gr__column *
     if (o->count++) return;
     o->line = line;
     o->column = c->name;
-    o->text = gr__cell_trimmed(cell, &o->n_text);
+    size_t n;
+    const char *text = gr__cell_trimmed(cell, &n);
+    snprintf(o->text, sizeof o->text, "%.*s", (int)GR__MIN(n, 60), text);
 }
 
 static gr_status bad_target(const gr__columns *c, const gr__csv_table *csv, int64_t row, size_t column,
                             gr__cell_fate fate)
 {
-    const char *text = gr__table_cell(csv, row, column)->text, *name = csv->name[column];
+    const char *text = gr__csv_table_cell(csv, row, column)->text, *name = csv->name[column];
     long long line = (long long)csv->line[row];
     if (fate == GR__CELL_MISSING)
         return gr__fail(GR_ERR_DATA, "%s:%lld: column '%s', the target, is missing", csv->path, line, name);
@@ -138,13 +140,13 @@ gr_status gr__table_encode(const gr__columns *c, const gr__csv_table *csv, const
         out->line[i] = csv->line[r];
         out->class[i] = -1;
         for (size_t k = 0; k < c->n; k++) {
-            const gr__cell *cell = gr__table_cell(csv, r, column[k]);
+            const gr__cell *cell = gr__csv_table_cell(csv, r, column[k]);
             gr__cell_fate fate = gr__column_take(&c->item[k], cell, csv->decimal_comma, &numbers, &codes);
             if (fate != GR__CELL_FINE) note(odd ? odd : &none, fate, &c->item[k], cell, csv->line[r]);
         }
         if (target == SIZE_MAX) continue;
-        gr__cell_fate fate =
-            gr__columns_target(c, gr__table_cell(csv, r, target), csv->decimal_comma, &out->number[i], &out->class[i]);
+        gr__cell_fate fate = gr__columns_target(c, gr__csv_table_cell(csv, r, target), csv->decimal_comma,
+                                                &out->number[i], &out->class[i]);
         if (fate != GR__CELL_FINE) return bad_target(c, csv, r, target, fate);
     }
     return GR_OK;
@@ -178,7 +180,7 @@ static gr_status name_in_order(const gr__columns *c, const char *path, gr__csv_t
 gr_status gr__table_read_for(const gr__columns *c, const char *path, gr__arena *arena, gr__csv_table *csv,
                              size_t **column, size_t *target)
 {
-    gr__csv_options o = {.header = c->names.n ? GR__CSV_NO : GR__CSV_YES};
+    gr__csv_options o = {.header = c->names.n ? GR__CSV_NO : GR__CSV_YES, .may_stay = true};
     GR_TRY(gr__csv_read(path, &o, csv));
     if (c->names.n) GR_TRY(name_in_order(c, path, csv));
     *column = gr__arena_alloc(arena, c->n * sizeof **column);
@@ -201,7 +203,7 @@ static gr_status usable_rows(gr__table_work *w)
     w->row = gr__spill_new(w->csv.rows + 1, sizeof *w->row);
     if (!w->row) return gr__fail_memory("a table", w->csv.rows * sizeof *w->row);
     for (size_t i = 0; i < w->csv.rows; i++)
-        if (w->target != SIZE_MAX && gr__cell_is_missing(gr__table_cell(&w->csv, (int64_t)i, w->target)))
+        if (w->target != SIZE_MAX && gr__cell_is_missing(gr__csv_table_cell(&w->csv, (int64_t)i, w->target)))
             w->no_target++;
         else
             w->row[w->n_rows++] = (int64_t)i;

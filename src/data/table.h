@@ -56,8 +56,8 @@ void gr__table_close(gr__table_data *t);
 /* What was odd in a file that is encoded by columns fitted elsewhere: how many cells, and where the first is. */
 typedef struct gr__table_odd {
     int64_t count, line;
-    const char *column, *text; /* borrowed from columns and table; text is not ended by 0 */
-    size_t n_text;
+    const char *column; /* borrowed from the columns */
+    char text[64];      /* its first bytes */
 } gr__table_odd;
 typedef struct gr__table_oddities {
     gr__table_odd bad, unknown, missing;

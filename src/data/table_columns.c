@@ -124,7 +124,7 @@ static gr_status look_at_columns(gr__table_work *w, size_t first, size_t n)
     for (size_t k = 0; k < n; k++) w->fact[first + k].integers = w->fact[first + k].sequence = true;
     for (size_t i = 0; i < t->rows && status == GR_OK; i++)
         for (size_t k = 0; k < n && status == GR_OK; k++)
-            status = look_at(&l[k], gr__table_cell(t, (int64_t)i, first + k), t->decimal_comma, t->line[i],
+            status = look_at(&l[k], gr__csv_table_cell(t, (int64_t)i, first + k), t->decimal_comma, t->line[i],
                              &w->fact[first + k]);
     for (size_t k = 0; k < n; k++) {
         gr__column_facts *f = &w->fact[first + k];
@@ -214,7 +214,7 @@ gr_status gr__table_type_columns(gr__table_work *w)
 
 static bool is_utf8(const gr__table_work *w, int64_t row, size_t column)
 {
-    const gr__cell *cell = gr__table_cell(&w->csv, row, column);
+    const gr__cell *cell = gr__csv_table_cell(&w->csv, row, column);
     for (size_t i = 0, step; i < cell->n; i += step)
         if (!(step = gr__utf8_step(cell->text + i, cell->n - i))) return false;
     return true;
@@ -274,7 +274,7 @@ static gr_status sorted_words(const gr__table_work *w, const gr__map *seen, int6
 static gr_status count_words(const gr__table_work *w, size_t column, int64_t n, const char *strip, gr__map *seen)
 {
     for (int64_t i = 0; i < n; i++) {
-        const gr__cell *cell = gr__table_cell(&w->csv, w->row[i], column);
+        const gr__cell *cell = gr__csv_table_cell(&w->csv, w->row[i], column);
         size_t size;
         if (gr__cell_is_missing(cell)) continue;
         const char *text = gr__cell_trimmed(cell, &size);
@@ -363,7 +363,7 @@ gr_status gr__table_type_target(gr__table_work *w)
         double number;
         w->class[i] = -1;
         if (class)
-            gr__columns_target(w->columns, gr__table_cell(&w->csv, (int64_t)i, w->target), false, &number,
+            gr__columns_target(w->columns, gr__csv_table_cell(&w->csv, (int64_t)i, w->target), false, &number,
                                &w->class[i]);
     }
     return GR_OK;
@@ -381,7 +381,7 @@ static double quantile(const double *v, size_t n, double q)
 
 static bool number_of(const gr__table_work *w, int64_t i, size_t column, double *v)
 {
-    const gr__cell *cell = gr__table_cell(&w->csv, w->row[i], column);
+    const gr__cell *cell = gr__csv_table_cell(&w->csv, w->row[i], column);
     return !gr__cell_is_missing(cell) && gr__cell_number(cell, w->csv.decimal_comma, v) && isfinite(*v);
 }
 

@@ -56,9 +56,4 @@ gr_status gr__table_part_new(const gr__columns *columns, int64_t n, gr__table_pa
 gr_status gr__table_balance_part(const gr__columns *columns, int how, uint64_t seed, gr__table_part *part);
 gr_status gr__table_report(const gr__table_work *w, const gr__csv_table *test, const char **out);
 
-GR__INLINE const gr__cell *gr__table_cell(const gr__csv_table *t, int64_t row, size_t column)
-{
-    return t->cell ? &t->cell[(size_t)row * t->columns + column] : &gr__csv_table_row(t, row)[column];
-}
-
 #endif

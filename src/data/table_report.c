@@ -48,7 +48,7 @@ static uint64_t hash_row(const gr__csv_table *t, int64_t row)
     uint64_t h = 0;
     for (size_t i = 0; i < t->columns; i++) {
         size_t n;
-        const char *text = gr__cell_trimmed(gr__table_cell(t, row, i), &n);
+        const char *text = gr__cell_trimmed(gr__csv_table_cell(t, row, i), &n);
         h = gr__hash_stable(text, n, h + i);
     }
     return h;
@@ -86,7 +86,7 @@ static gr_status tells_class(const gr__table_work *w, size_t column, bool *tells
     gr_status status = GR_OK;
     for (int64_t i = 0; i < w->n_rows && status == GR_OK && *tells; i++) {
         size_t n;
-        const gr__cell *cell = gr__table_cell(&w->csv, w->row[i], column);
+        const gr__cell *cell = gr__csv_table_cell(&w->csv, w->row[i], column);
         const char *text = gr__cell_trimmed(cell, &n);
         int64_t class = w->class[w->row[i]], *before = gr__map_get(&seen, text, n);
         if (before && *before != class) *tells = false;
@@ -102,8 +102,8 @@ static bool tells_number(const gr__table_work *w, size_t column)
     double n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
     for (int64_t i = 0; i < w->n_rows; i++) {
         double a, b;
-        const gr__cell *left = gr__table_cell(&w->csv, w->row[i], column),
-                       *right = gr__table_cell(&w->csv, w->row[i], w->target);
+        const gr__cell *left = gr__csv_table_cell(&w->csv, w->row[i], column),
+                       *right = gr__csv_table_cell(&w->csv, w->row[i], w->target);
         if (!gr__cell_number(left, w->csv.decimal_comma, &a) || !gr__cell_number(right, w->csv.decimal_comma, &b))
             continue;
         n++;

@@ -5,6 +5,7 @@
 #ifndef GR__CSV_H
 #define GR__CSV_H
 
+#include "base/compiler.h"
 #include "base/status.h"
 
 typedef enum gr__csv_choice { GR__CSV_SNIFF, GR__CSV_YES, GR__CSV_NO } gr__csv_choice;
@@ -81,11 +82,15 @@ gr_status gr__csv_read(const char *path, const gr__csv_options *options, gr__csv
 /* The cells of a row (columns of them). Of a table whose rows stay in the file they live until the next call, one thread may
  * ask, and a row that is no longer there has empty cells, which gr__csv_table_check() tells. */
 const gr__cell *gr__csv_table_row(const gr__csv_table *table, int64_t row);
+GR__INLINE const gr__cell *gr__csv_table_cell(const gr__csv_table *t, int64_t row, size_t column)
+{
+    return t->cell ? &t->cell[(size_t)row * t->columns + column] : &gr__csv_table_row(t, row)[column];
+}
 /* GR_ERR_DATA: the file was changed while its rows were asked for. */
 gr_status gr__csv_table_check(const gr__csv_table *table);
 void gr__csv_table_release(gr__csv_table *table);
 gr_status gr__csv_table_column(const gr__csv_table *table, const char *name, size_t *out);
-/* rows doubles; missing cells become NaN; any other text is GR_ERR_DATA with its line. */
+/* Of a table in memory: rows doubles; missing cells become NaN; any other text is GR_ERR_DATA with its line. */
 gr_status gr__csv_table_doubles(const gr__csv_table *table, size_t column, double *out);
 
 #endif

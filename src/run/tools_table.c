@@ -1,6 +1,7 @@
 /* Table models on files: predictions and metrics. */
 #include "gradus/table.h"
 
+#include "base/spill.h"
 #include "data/table.h"
 #include "model/fitted.h"
 #include "task/point_score.h"
@@ -15,8 +16,8 @@ struct gr_predictions {
     gr__arena arena;
     gr__csv_table csv;
     const gr__columns *columns; /* the model's: notes and labels are copied, so that it may go */
-    gr_prediction *row;
-    double *probability; /* (rows, classes); of a fitted model (rows, outputs): its places */
+    gr_prediction *row;         /* rows */
+    double *probability;        /* (rows, classes); of a fitted model (rows, outputs): its places */
     const char *target, *note[MOST_NOTES];
     int n_notes;
 };
@@ -51,7 +52,7 @@ static gr_status run_rows(const gr_model *m, const gr__table_part *part, float *
     gr_session *session = NULL;
     gr_status status = GR_OK;
     size_t n = (size_t)(part->n * gr__columns_outputs(c)) + 1;
-    if (!(*output = gr__calloc(n, sizeof **output))) return gr__fail_memory("predictions", n * sizeof **output);
+    if (!(*output = gr__spill_new(n, sizeof **output))) return gr__fail_memory("predictions", n * sizeof **output);
     GR_TRY_DONE(gr_graph_new(&g));
     gr_output(g, "predict", "prediction", gr__model_build_table(m, g, batch, false));
     GR_TRY_DONE(gr_plan_compile(g, "predict", NULL, &plan));
@@ -80,9 +81,8 @@ static gr_status want_table(const gr_model *m, const char *what)
 static gr_status add_note(gr_predictions *p, const gr__table_odd *o, const char *what)
 {
     if (o->count == 0) return GR_OK;
-    char *text = gr__arena_printf(&p->arena, "%s:%lld: '%.*s' in column '%s' %s%s", p->csv.path, (long long)o->line,
-                                  (int)GR__MIN(o->n_text, 60), o->text, o->column, what,
-                                  o->count > 1 ? "; it is the first of more" : "");
+    char *text = gr__arena_printf(&p->arena, "%s:%lld: '%s' in column '%s' %s%s", p->csv.path, (long long)o->line,
+                                  o->text, o->column, what, o->count > 1 ? "; it is the first of more" : "");
     if (!text) return gr__fail_memory("a note", 128);
     p->note[p->n_notes++] = text;
     return GR_OK;
@@ -93,8 +93,8 @@ static gr_status take_rows(gr_predictions *p, const gr_model *m, const gr__table
     const gr__columns *c = p->columns;
     size_t classes = (size_t)gr__columns_classes(c), outputs = (size_t)gr__columns_outputs(c), n = (size_t)part->n;
     const char **label = gr__arena_alloc(&p->arena, (classes + 1) * sizeof *label);
-    p->row = gr__arena_alloc(&p->arena, (n + 1) * sizeof *p->row);
-    p->probability = gr__arena_alloc(&p->arena, (n * classes + 1) * sizeof *p->probability);
+    p->row = gr__spill_new(n + 1, sizeof *p->row);
+    p->probability = gr__spill_new(n * classes + 1, sizeof *p->probability);
     if (!label || !p->row || !p->probability) return gr__fail_memory("predictions", n * sizeof *p->row);
     for (size_t k = 0; k < classes; k++)
         if (!(label[k] = gr__arena_strdup(&p->arena, c->target.words.item[k]))) return gr__fail_memory("a label", 64);
@@ -118,9 +118,9 @@ static gr_status take_places(gr_predictions *p, const gr_model *m, const gr__tab
     size_t n = (size_t)part->n, outputs = c->names.n;
     bool clusters = gr_model_label_kind(m) == GR_LABELS_ONE;
     const char **label = gr__arena_alloc(&p->arena, (outputs + 1) * sizeof *label);
-    float *said = gr__alloc((n * outputs + 1) * sizeof *said);
-    p->row = gr__arena_alloc(&p->arena, (n + 1) * sizeof *p->row);
-    p->probability = gr__arena_alloc(&p->arena, (n * outputs + 1) * sizeof *p->probability);
+    float *said = gr__spill_new(n * outputs + 1, sizeof *said);
+    p->row = gr__spill_new(n + 1, sizeof *p->row);
+    p->probability = gr__spill_new(n * outputs + 1, sizeof *p->probability);
     gr_status status =
         said && label && p->row && p->probability ? GR_OK : gr__fail_memory("predictions", n * sizeof *p->row);
     for (size_t k = 0; k < outputs && status == GR_OK; k++)
@@ -135,7 +135,7 @@ static gr_status take_places(gr_predictions *p, const gr_model *m, const gr__tab
                                     .label = clusters ? label[best] : NULL,
                                     .place = place};
     }
-    gr__free(said);
+    gr__spill_free(said);
     return status;
 }
 
@@ -158,9 +158,11 @@ static gr_status predict(gr_model *m, const char *path, gr_predictions *p)
     GR_TRY_DONE(add_note(p, &odd.bad, "is not a number and counts as missing"));
     GR_TRY_DONE(add_note(p, &odd.unknown, "was not seen in training and counts as unknown"));
     if (!(p->target = gr__arena_strdup(&p->arena, p->columns->target.name))) status = gr__fail_memory("a name", 64);
+    GR_TRY_DONE(status);
+    status = gr__csv_table_check(&p->csv);
 done:
     gr__table_part_release(&part);
-    gr__free(output);
+    gr__spill_free(output);
     return status;
 }
 
@@ -182,6 +184,8 @@ void gr_predictions_free(gr_predictions **p)
 {
     if (!p || !*p) return;
     gr__csv_table_release(&(*p)->csv);
+    gr__spill_free((*p)->row);
+    gr__spill_free((*p)->probability);
     gr__arena_release(&(*p)->arena);
     gr__free(*p);
     *p = NULL;
@@ -197,7 +201,13 @@ bool gr_predictions_get(const gr_predictions *p, int64_t i, gr_prediction *out)
 const char *gr_predictions_cell(const gr_predictions *p, int64_t row, int64_t column)
 {
     if (column < 0 || (size_t)column >= p->csv.columns || row < -1 || row >= (int64_t)p->csv.rows) return NULL;
-    return row < 0 ? p->csv.name[column] : p->csv.cell[(size_t)row * p->csv.columns + (size_t)column].text;
+    return row < 0 ? p->csv.name[column] : gr__csv_table_cell(&p->csv, row, (size_t)column)->text;
+}
+
+gr_status gr_predictions_check(const gr_predictions *p)
+{
+    GR_FAIL_IF(!p, GR_ERR_ARGUMENT, "gr_predictions_check: the argument is NULL");
+    return gr__csv_table_check(&p->csv);
 }
 
 const char *gr_predictions_target(const gr_predictions *p) { return p->target; }
@@ -209,7 +219,7 @@ static gr_status score_places(gr_model *m, const gr__table_part *part, bool know
 {
     const gr__fitted_config *c = m->config;
     size_t rows = (size_t)part->n, outputs = c->names.n;
-    float *said = gr__alloc((rows * (outputs + 1) + 1) * sizeof *said), *rest = said + rows * outputs;
+    float *said = gr__spill_new(rows * (outputs + 1) + 1, sizeof *said), *rest = said + rows * outputs;
     if (!said) return gr__fail_memory("predictions", rows * outputs * sizeof *said);
     gr__point_part points = {.points = {part->numbers, part->n, c->inputs},
                              .class = known && gr__columns_classes(&c->columns) ? part->class : NULL,
@@ -217,7 +227,7 @@ static gr_status score_places(gr_model *m, const gr__table_part *part, bool know
     gr__point_said s = {m, &points, &c->columns.target.words, said, rest, part->n};
     gr_status status = gr__fitted_run(m, &points.points, said, rest);
     if (status == GR_OK) status = gr__point_score(&s, out, capacity, n);
-    gr__free(said);
+    gr__spill_free(said);
     return status;
 }
 
@@ -240,9 +250,10 @@ static gr_status score(gr_model *m, const char *path, gr__arena *arena, gr__csv_
         GR_TRY_DONE(run_rows(m, &part, &output));
         GR_TRY_DONE(gr__table_score(c, &part, output, part.n, m->threshold, out, capacity, n));
     }
+    status = gr__csv_table_check(csv);
 done:
     gr__table_part_release(&part);
-    gr__free(output);
+    gr__spill_free(output);
     return status;
 }
 

@@ -112,9 +112,7 @@ static gr_status add_clip(gr__labelled *l, const char *name, size_t n)
                             .n_text = n,
                             .label = gr__arena_strndup(&l->arena, name, (size_t)(slash - name))};
     if (!row.text || !row.label) return gr__fail_memory("a name", n);
-    GR_TRY(gr__grow(&l->row, sizeof *l->row, (size_t)l->n + 1, &l->capacity));
-    l->row[l->n++] = row;
-    return GR_OK;
+    return gr__labelled_add(l, &row);
 }
 
 /* CLASS/CLIP/0001.png ... is the clip CLASS/CLIP, CLASS/CLIP.y4m is one by itself. Names come sorted. */
