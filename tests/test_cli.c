@@ -396,6 +396,11 @@ static void standard_output_fails(void **state)
     assert_int_equal(WEXITSTATUS(status), 1);
     read_text("err.txt", last.err);
     assert_non_null(strstr(last.err, "No space left"));
+    snprintf(command, sizeof command, "'%s' doctor --json > /dev/full 2> err.txt", program);
+    status = system(command);
+    assert_int_equal(WEXITSTATUS(status), 1);
+    read_text("err.txt", last.err);
+    assert_non_null(strstr(last.err, "No space left"));
     snprintf(command, sizeof command, "'%s' help config 2> err.txt | head -n 1 > /dev/null", program);
     assert_int_equal(system(command), 0);
     read_text("err.txt", last.err);

@@ -187,6 +187,22 @@ static void arrays_and_commas(void **state)
     r = opened("w.csv", "x,y\n1,a\n");
     assert_fails(gr_records_save(r, path), GR_ERR_DATA, "w.csv:2: 'a' in column 'y' is not a number");
     gr_records_free(&r);
+    r = opened("whole.csv", "x,y\n1304000,0.5\n-2000000,1\n");
+    assert_ok(gr_records_save(r, path)); /* as f64 */
+    gr_records_free(&r);
+    assert_ok(gr_records_open(path, NULL, &r));
+    assert_string_equal(cell(r, 0, 0), "1304000");
+    assert_string_equal(cell(r, 1, 0), "-2000000");
+    gr_records_free(&r);
+    static const char no_columns[] = "\x93NUMPY\1\0\x76\0{'descr': '<f8', 'fortran_order': False, 'shape': (3, 0)}";
+    char header[128];
+    memset(header, ' ', sizeof header);
+    memcpy(header, no_columns, sizeof no_columns - 1);
+    header[127] = '\n';
+    assert_fails(gr_records_open(test_write(folder, "none.npy", header, sizeof header), NULL, &r), GR_ERR_DATA,
+                 "none.npy' has no columns");
+    assert_fails(gr_records_open(test_source("tests/golden/archives/arrays.npz"), NULL, &r), GR_ERR_UNSUPPORTED,
+                 "arrays; records are one");
 }
 
 /* Of 64 bits, where f64 keeps 53. */

@@ -99,7 +99,8 @@ static gr_status open_run(const char *source, const settings *s, const char *out
 typedef struct watch {
     int64_t stop_after; /* steps of this call; 0: never */
     int64_t die_at;     /* step at which the process ends at once */
-    int64_t steps, skipped;
+    int64_t steps, skipped, validations;
+    bool stop_in_validation;
     double first, last, valid; /* losses */
 } watch;
 
@@ -107,7 +108,7 @@ static void watch_event(void *user, gr_run_event event, const gr_progress *p, co
 {
     watch *w = user;
     (void)text;
-    if (event == GR_EVENT_VALID) w->valid = p->valid_loss;
+    if (event == GR_EVENT_VALID) w->valid = p->valid_loss, w->validations++;
     if (event != GR_EVENT_STEP) return;
     if (w->steps++ == 0) w->first = p->loss;
     w->last = p->loss;
@@ -118,7 +119,7 @@ static void watch_event(void *user, gr_run_event event, const gr_progress *p, co
 static bool watch_stop(void *user)
 {
     const watch *w = user;
-    return w->stop_after && w->steps >= w->stop_after;
+    return (w->stop_in_validation && w->validations) || (w->stop_after && w->steps >= w->stop_after);
 }
 
 static gr_status train(gr_run *run, watch *w)
@@ -280,6 +281,20 @@ static void resumes_table(void **state)
     add(&s, tiny_mlp);
     add(&s, more);
     straight_and_stopped(csv(), &s, "table");
+}
+
+/* Who asks while a validation runs waits for no other step. */
+static void stops_behind_a_validation(void **state)
+{
+    (void)state;
+    watch w = {.stop_in_validation = true};
+    const char *const more[] = {"train.eval_every=1", NULL};
+    settings s = {.n = 0};
+    add(&s, tiny_mlp);
+    add(&s, more);
+    assert_int_equal(go(csv(), &s, sub("behind"), &w), GR_ERR_STOPPED);
+    assert_int_equal(w.steps, 1);
+    assert_int_equal(w.validations, 1);
 }
 
 /* A run that stopped early is at its end: the same call only writes the model again. */
@@ -1033,6 +1048,7 @@ int main(void)
         cmocka_unit_test(resumes_text),
         {.name = "resumes_text in bf16", .test_func = resumes_text, .initial_state = (void *)tiny_gpt},
         cmocka_unit_test(resumes_table),
+        cmocka_unit_test(stops_behind_a_validation),
         cmocka_unit_test(stops_early),
         cmocka_unit_test(same_object_goes_on),
         cmocka_unit_test(killed),

@@ -12,10 +12,10 @@
  *                          for columns of numbers with a decimal comma, which get a point
  *   .jsonl                 one flat object a line: its keys are the columns, a key that is absent or null is an empty cell, and an
  *                          empty cell is written as null; numbers stay the text that they are, too
- *   .npy                   numbers (n) or (n, columns): the columns are "column_1", "column_2", ...
+ *   .npy, .npz of one      numbers (n) or (n, columns): the columns are "column_1", "column_2", ...
  *   anything else          lines of UTF-8 text: one column "text"; empty lines are left out
- * the first, second and last also gzipped (.gz), for reading. Everything is held in memory: a row needs 16 bytes, each cell 16
- * and its text. That is 2 to 6 times the size of the file, the more the shorter its cells (measured: 3.6 for 1 M rows of 9 cells,
+ * the first, second and last also gzipped (.gz), for reading. Everything is held in memory, or in a file under $TMPDIR where it is
+ * large beside that: a row needs 16 bytes, each cell 16 and its text. That is 2 to 6 times the size of the file, the more the shorter its cells (measured: 3.6 for 1 M rows of 9 cells,
  * 70 bytes each). Statistics, parts, duplicates and balance need up to as much again while they work.
  *
  * Threads: an object belongs to one thread at a time.

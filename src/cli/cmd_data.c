@@ -316,7 +316,7 @@ const cli_command cmd_data = {
     "Prepare",
     "stats|clean|split|dedup|leaks|balance|convert FILE",
     "looks over, cleans, cuts, balances and converts files of records before training",
-    "FILE is .csv, .tsv, .jsonl, .npy, or lines of text; .gz is read too. What is written has the format of its ending:\n"
+    "FILE is .csv, .tsv, .jsonl, .npy (or .npz with one array), or lines of text; .gz is read too. What is written has the format of its ending:\n"
     "of these, .ndjson, or .txt for lines of the column 'text' alone.\n"
     "stats    what each column holds: types, missing cells, spread, the most frequent values\n"
     "clean    blanks and control characters go, missing cells are filled, outliers clipped, constant columns go\n"

@@ -253,7 +253,7 @@ static gr_status train(demo *d)
     if (p.start_step == 0) s = show_samples(d, false);
     fflush(stdout);
     if (s != GR_OK) return s;
-    signals_watch();
+    signals_watch(true);
     start = now();
     s = progress_train(d->run, 0);
     d->seconds = now() - start;

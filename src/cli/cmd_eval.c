@@ -126,7 +126,7 @@ static int eval_folds(const char *config)
     int n = 0;
     gr_run_options ro = options_of_run();
     gr_train_hooks hooks = {.stop = asked_to_stop};
-    signals_watch();
+    signals_watch(false);
     gr_status s = gr_run_folds(config, &ro, (int)o.folds, &hooks, print_fold, NULL, mean, deviation, MOST_METRICS, &n);
     if (s != GR_OK) {
         int failed = cli_fail(s);

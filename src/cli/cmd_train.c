@@ -196,7 +196,7 @@ static int train(gr_run *run)
     if (s != GR_OK) return cli_fail(s);
     if (o.dry_run) return dry_run(run, step_seconds);
     announce(run, step_seconds);
-    signals_watch();
+    signals_watch(true);
     s = progress_train(run, o.time_limit);
     return s == GR_OK ? finish(run, p.start_step < p.steps) : cli_fail(s);
 }

@@ -47,6 +47,14 @@ void out_note(const char *format, ...)
     fputc('\n', stderr);
 }
 
+static int first_error; /* errno of standard output's first failure */
+
+bool out_broken(void)
+{
+    if (fflush(stdout) != 0 && !first_error) first_error = errno;
+    return first_error != 0;
+}
+
 /* ---- tables ---- */
 
 /* Code points of three bytes from U+1100 on are mostly East Asian and take two columns; the block and box characters
@@ -226,7 +234,7 @@ void json_end(void)
 {
     while (state.depth > 0) json_close();
     putchar('\n');
-    fflush(stdout);
+    out_broken();
 }
 
 void out_text(const char *key, const char *text)
@@ -241,14 +249,6 @@ void out_text(const char *key, const char *text)
 }
 
 /* ---- the end ---- */
-
-static int first_error; /* errno of standard output's first failure */
-
-bool out_broken(void)
-{
-    if (fflush(stdout) != 0 && !first_error) first_error = errno;
-    return first_error != 0;
-}
 
 /* A long text fails inside of stdio, which does not keep the reason. */
 static bool reader_went_away(void)

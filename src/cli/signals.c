@@ -6,14 +6,19 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t asked;
+static bool saves;
 
 static void on_signal(int number)
 {
-    static const char again[] = "\nstopping after this step, with a checkpoint; once more ends at once\n";
+    static const char saving[] = "\nstopping after this step, with a checkpoint; once more ends at once\n";
+    static const char leaving[] = "\nstopping after this step, nothing is kept; once more ends at once\n";
     (void)number;
     if (asked) _exit(EXIT_INTERRUPTED);
     asked = 1;
-    if (!cli.quiet && write(STDERR_FILENO, again, sizeof again - 1) < 0) return;
+    if (cli.quiet) return;
+    ssize_t said =
+        saves ? write(STDERR_FILENO, saving, sizeof saving - 1) : write(STDERR_FILENO, leaving, sizeof leaving - 1);
+    if (said < 0) return;
 }
 
 /* Code that oneDNN generates has the stack pointer among its data: what a signal puts on the stack would overwrite some. */
@@ -25,10 +30,11 @@ static void take_another_stack(void)
     sigaltstack(&(stack_t){.ss_sp = room, .ss_size = sizeof room}, NULL);
 }
 
-void signals_watch(void)
+void signals_watch(bool keeps)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
     struct sigaction before, action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+    saves = keeps;
     take_another_stack();
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < COUNT(numbers); i++) {

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-void signals_watch(void);
+void signals_watch(bool keeps); /* a checkpoint */
 bool signals_asked(void);
 
 #endif

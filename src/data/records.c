@@ -4,6 +4,7 @@
 #include "base/spill.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void gr_records_free(gr_records **r)
@@ -53,6 +54,14 @@ gr_status gr_records_column(const gr_records *r, const char *name, int64_t *colu
 }
 
 /* ---- inside ---- */
+
+void gr__record_number(char out[32], double value)
+{
+    if (value == floor(value) && fabs(value) < 1e15)
+        snprintf(out, 32, "%.0f", value);
+    else
+        gr__format_double(out, value);
+}
 
 gr_status gr__records_add(gr_records *r, int64_t line, gr__cell **cell)
 {

@@ -25,6 +25,8 @@ struct gr_records {
     char *first_bad;
 };
 
+/* The text of a cell: whole numbers have no exponent, so that others read them as such. */
+void gr__record_number(char out[32], double value);
 /* A row of empty cells at the end. */
 gr_status gr__records_add(gr_records *r, int64_t line, gr__cell **cell);
 /* Keeps the rows whose flag is set, in order. */

@@ -160,7 +160,7 @@ static gr_status add_made(gr_records *r, const space *s, int64_t target, const g
             cell[k] = *s->cell[k * old_rows + s->said[-1 - s->at[k]]];
         } else {
             char text[32];
-            gr__format_double(text, s->whole[k] ? round(s->made[s->at[k]]) : s->made[s->at[k]]);
+            gr__record_number(text, s->whole[k] ? round(s->made[s->at[k]]) : s->made[s->at[k]]);
             char *own = gr__arena_strdup(&r->arena, text);
             if (!own) return gr__fail_memory("a number", 32);
             cell[k] = (gr__cell){own, (uint32_t)strlen(own), false};

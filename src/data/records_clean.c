@@ -84,7 +84,7 @@ static void remove_column(gr_records *r, int64_t column)
 static gr_status set_number(gr_records *r, gr__cell *c, double value)
 {
     char text[32];
-    gr__format_double(text, value);
+    gr__record_number(text, value);
     char *own = gr__arena_strdup(&r->arena, text);
     if (!own) return gr__fail_memory("a number", 32);
     *c = (gr__cell){own, (uint32_t)strlen(own), false};

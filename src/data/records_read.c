@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "format/jsonl.h"
 #include "format/npy.h"
+#include "format/npz.h"
 #include "text/utf8.h"
 
 #include <stdio.h>
@@ -229,7 +230,7 @@ static bool element_text(const gr_tensor *t, int64_t i, char text[32])
     if (t->dtype == GR_I64) return snprintf(text, 32, "%lld", (long long)((const int64_t *)t->data)[i]) > 0;
     if (t->dtype == GR_U64) return snprintf(text, 32, "%llu", (unsigned long long)((const uint64_t *)t->data)[i]) > 0;
     double v = gr_tensor_get(t, i);
-    gr__format_double(text, v);
+    gr__record_number(text, v);
     return v == v;
 }
 
@@ -240,6 +241,7 @@ static gr_status take_array(gr_records *r, const gr_tensor *t)
     GR_FAIL_IF(t->rank < 1 || t->rank > 2, GR_ERR_UNSUPPORTED,
                "'%s' has %d dimensions; records are (n) or (n, columns)", r->path, t->rank);
     int64_t n = t->dim[0], columns = t->rank == 2 ? t->dim[1] : 1;
+    GR_FAIL_IF(columns == 0, GR_ERR_DATA, "'%s' has no columns", r->path);
     GR_FAIL_IF(columns > MOST_COLUMNS, GR_ERR_LIMIT, "'%s' has %lld columns", r->path, (long long)columns);
     GR_TRY(name_columns(r, columns));
     for (int64_t k = 0; k < columns; k++)
@@ -255,10 +257,25 @@ static gr_status take_array(gr_records *r, const gr_tensor *t)
     return GR_OK;
 }
 
+/* Of an archive its only one. */
+static gr_status open_array(const char *path, gr_tensor *t)
+{
+    gr__npz *archive;
+    if (!gr__str_ends(path, ".npz")) return gr__npy_read(path, t);
+    GR_TRY(gr__npz_open(path, &archive));
+    size_t n = gr__npz_count(archive);
+    gr_status s = n == 1
+                      ? gr__npz_read(archive, gr__npz_name(archive, 0), t)
+                      : gr__fail(GR_ERR_UNSUPPORTED,
+                                 "'%s' holds %zu arrays; records are one: save it as a .npy file of its own", path, n);
+    gr__npz_close(&archive);
+    return s;
+}
+
 static gr_status read_array(reading *in)
 {
     gr_tensor t;
-    GR_TRY(gr__npy_read(in->r->path, &t));
+    GR_TRY(open_array(in->r->path, &t));
     gr_status s = take_array(in->r, &t);
     gr__free(t.data);
     return s;
@@ -312,7 +329,7 @@ gr_status gr_records_open(const char *path, const gr_records_options *options, g
     gr_status s = !r->path ? gr__fail_memory("a path", strlen(path))
                   : gr__str_ends_packed(path, ".csv") || gr__str_ends_packed(path, ".tsv")      ? read_table(&in)
                   : gr__str_ends_packed(path, ".jsonl") || gr__str_ends_packed(path, ".ndjson") ? read_json(&in)
-                  : gr__str_ends_packed(path, ".npy")                                           ? read_array(&in)
+                  : gr__str_ends_packed(path, ".npy") || gr__str_ends(path, ".npz")             ? read_array(&in)
                                                                                                 : read_text(&in);
     if (s == GR_OK && r->rows == 0) s = gr__fail(GR_ERR_DATA, "'%s' has no rows", path);
     if (s != GR_OK)

@@ -262,8 +262,9 @@ static gr_status loop(gr__trainer *t)
     while (run->at.step < s->steps) {
         bool best = false, early = false;
         GR_TRY(step(t));
-        bool last = run->at.step == s->steps, asked = !last && asked_to_stop(t);
+        bool last = run->at.step == s->steps;
         if (last || run->at.step % s->eval_every == 0) GR_TRY(validate(t, last, &best, &early));
+        bool asked = !last && asked_to_stop(t);
         if (early) {
             tell(t, GR_EVENT_NOTE, "stopped early: the validation loss no longer falls");
             s->steps = run->at.step;

@@ -176,7 +176,10 @@ static gr_status read_part(gr__hearing *h, gr__hearing_part *p, double *total, i
             p->wave[first + i] = (gr__wave){0};
             for (int64_t k = 0; total && k < 2 * mels; k++) total[k] += sums[2 * i * mels + k];
             if (total) *frames += gr__features_frames(&h->features, w.n);
-            if (total) h->longest = GR__MAX(h->longest, w.n);
+            if (total && w.n > h->longest) {
+                h->longest = w.n;
+                h->longest_of = p->set->list.row[p->index[first + i]].text;
+            }
             *kept += w.n * (int64_t)sizeof *w.samples;
             if (*kept > most) gr__free(w.samples), w.samples = NULL;
             p->index[good] = p->index[first + i];
@@ -188,6 +191,13 @@ static gr_status read_part(gr__hearing *h, gr__hearing_part *p, double *total, i
     if (bad) gr__log(GR_LOG_WARNING, "%lld sounds that cannot be used were left out", (long long)bad);
     gr__free(sums);
     return status;
+}
+
+gr_status gr__hearing_too_long(const gr__hearing *h, int64_t frames)
+{
+    double seconds = (double)h->longest / (double)h->features.rate;
+    return gr__fail(GR_ERR_LIMIT, "%lld windows of sound are too many ('%.200s' takes %.6g s); set data.seconds",
+                    (long long)frames, h->longest_of ? h->longest_of : "", seconds);
 }
 
 static gr_status read_sounds(gr__hearing *h, const gr__features *fitted, gr__arena *arena)

@@ -136,7 +136,8 @@ typedef struct gr__hearing {
     gr__sound_augment_options change;
     gr__mask_options mask;
     bool changes;
-    int64_t longest; /* samples, of the training part */
+    int64_t longest;        /* samples, of the training part */
+    const char *longest_of; /* the file; borrowed from its set */
     uint64_t seed;
 } gr__hearing;
 
@@ -145,6 +146,8 @@ typedef struct gr__hearing {
 gr_status gr__hearing_open(gr__hearing *h, const gr__task_in *in, const gr__conf_row *rows, size_t n_rows,
                            gr__hearing_options *options, bool classes, gr__arena *arena);
 void gr__hearing_close(gr__hearing *h);
+/* GR_ERR_LIMIT for a model of so many windows. */
+gr_status gr__hearing_too_long(const gr__hearing *h, int64_t frames);
 
 GR__INLINE const gr__labelled_row *gr__hearing_row(const gr__hearing_part *p, int64_t i)
 {

@@ -51,8 +51,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     if (t->o.seconds == 0 && in->kept.features && in->kept.height > 1) hops = in->kept.height - 1;
     t->length = hops * h->features.hop;
     t->frames = gr__features_frames(&h->features, t->length);
-    GR_FAIL_IF(t->frames > 1 << 14, GR_ERR_LIMIT, "%lld windows of sound are too many; set data.seconds",
-               (long long)t->frames);
+    if (t->frames > 1 << 14) return gr__hearing_too_long(h, t->frames);
     gr__facts facts = {
         .height = t->frames, .width = h->features.mels, .channels = 1, .labels = h->names, .features = &h->features};
     GR_TRY(gr__classes_model(in, &facts, "look at the bands of sounds", arena, &base->model));

@@ -257,8 +257,7 @@ static gr_status choose_sizes(gr__say_task *t)
     if (t->joins) longest = t->join.most * (longest + llround(t->join.gap_ms * rate / 1000)), most *= t->join.most;
     t->length = t->o.h.seconds > 0 ? llround(t->o.h.seconds * rate) : longest;
     t->frames = gr__features_frames(&h->features, t->length);
-    GR_FAIL_IF(t->frames > 1 << 16, GR_ERR_LIMIT, "%lld windows of sound are too many; set data.seconds",
-               (long long)t->frames);
+    if (t->frames > 1 << 16) return gr__hearing_too_long(h, t->frames);
     t->most = most;
     return GR_OK;
 }
