@@ -297,6 +297,15 @@ static void bad_input(void **state)
     expect(0, NULL);
     run("eval", "odd"); /* the name comes back from its config.yaml */
     expect(0, NULL);
+    run("eval", "odd/config.yaml", "--folds", "3", "--json");
+    expect(0, NULL);
+    int each = 0;
+    for (const char *p = strstr(last.out, "\"each\""); p && (p = strstr(p, "\"loss\"")); p++) each++;
+    assert_int_equal(each, 3);
+    run("eval", "odd/config.yaml", "--folds", "3", "--min", "f9=1");
+    expect(2, "no measure 'f9'");
+    assert_non_null(strstr(last.err, "fold 1 "));
+    assert_null(strstr(last.err, "fold 2 ")); /* not after all of them */
     static const char words[] =
         "w\na\u4e2d\u6587\u5b57\u7b26\u5f88\u957f\u7684\u4e00\u6bb5\u6587\u5b57\u8d85\u8fc7\nb\n";
     test_write(folder, "words.csv", words, sizeof words - 1);

@@ -29,7 +29,8 @@ static const cli_option options[] = {
      TEXTS},
     {"bf16", 0, CLI_FLAG, &o.bf16, NULL, 0, 0, NULL, "compute in bf16", false, TEXTS},
     {"folds", 0, CLI_INT, &o.folds, "K", 2, 1000, NULL,
-     "with a configuration of a table, labelled texts or ratings: train and measure K models, each on the rows that it has not seen",
+     "with a configuration of a table, labelled texts or ratings: train and measure K models, each on the rows that it has not "
+     "learned from (a tuned threshold and an early stop do look at them)",
      false, FOLDS},
     {"threshold", 0, CLI_DOUBLE, &o.threshold, "P", 0, 1, NULL,
      "two labels: say the second from this probability on (default: what training tuned, else the likelier label)",
@@ -105,9 +106,19 @@ static int eval_run(const char *config, const char *folder)
 
 /* ---- folds ---- */
 
-static void print_fold(void *user, int fold, const gr_metric *m, int n)
+typedef struct fold_metrics {
+    gr_metric m[MOST_METRICS];
+    int n;
+} fold_metrics;
+static bool gates_unknown;
+
+/* A gate without a measure is told before the other folds. */
+static void take_fold(void *user, int fold, const gr_metric *m, int n)
 {
-    (void)user;
+    fold_metrics *each = user;
+    each[fold].n = n < MOST_METRICS ? n : MOST_METRICS;
+    memcpy(each[fold].m, m, (size_t)each[fold].n * sizeof *m);
+    if (fold == 0) gates_unknown = gate_known(m, n) != EXIT_OK;
     if (cli.json || cli.quiet) return;
     fprintf(stderr, "fold %d ", fold + 1);
     for (int i = 0; i < n; i++) fprintf(stderr, " %s %.5g", m[i].name, m[i].value);
@@ -117,35 +128,50 @@ static void print_fold(void *user, int fold, const gr_metric *m, int n)
 static bool asked_to_stop(void *user)
 {
     (void)user;
-    return signals_asked();
+    return signals_asked() || gates_unknown;
+}
+
+static void json_metrics(const char *key, const gr_metric *m, int n)
+{
+    if (key)
+        json_open_key(key, '{');
+    else
+        json_open('{');
+    for (int i = 0; i < n; i++) json_number(m[i].name, m[i].value);
+    json_close();
+}
+
+static void print_folds(const fold_metrics *each, const gr_metric *mean, const gr_metric *deviation, int n)
+{
+    if (!cli.json) {
+        for (int i = 0; i < n; i++) printf("%-18s %.6g +- %.3g\n", mean[i].name, mean[i].value, deviation[i].value);
+        return;
+    }
+    json_open('{');
+    json_int("folds", o.folds);
+    json_metrics("mean", mean, n);
+    json_metrics("deviation", deviation, n);
+    json_open_key("each", '[');
+    for (int64_t k = 0; k < o.folds; k++) json_metrics(NULL, each[k].m, each[k].n);
+    json_end();
 }
 
 static int eval_folds(const char *config)
 {
     gr_metric mean[MOST_METRICS], deviation[MOST_METRICS];
     int n = 0;
+    fold_metrics *each = calloc((size_t)o.folds, sizeof *each);
+    if (!each) return cli_fail(GR_ERR_MEMORY);
     gr_run_options ro = options_of_run();
     gr_train_hooks hooks = {.stop = asked_to_stop};
     signals_watch(false);
-    gr_status s = gr_run_folds(config, &ro, (int)o.folds, &hooks, print_fold, NULL, mean, deviation, MOST_METRICS, &n);
-    if (s != GR_OK) {
-        int failed = cli_fail(s);
-        return s == GR_ERR_STOPPED ? EXIT_INTERRUPTED : failed; /* folds leave no checkpoint */
-    }
-    if (cli.json) {
-        json_open('{');
-        json_int("folds", o.folds);
-        json_open_key("mean", '{');
-        for (int i = 0; i < n; i++) json_number(mean[i].name, mean[i].value);
-        json_close();
-        json_open_key("deviation", '{');
-        for (int i = 0; i < n; i++) json_number(deviation[i].name, deviation[i].value);
-        json_close();
-        json_end();
-    } else {
-        for (int i = 0; i < n; i++) printf("%-18s %.6g +- %.3g\n", mean[i].name, mean[i].value, deviation[i].value);
-    }
-    return gate_check(mean, n);
+    gr_status s = gr_run_folds(config, &ro, (int)o.folds, &hooks, take_fold, each, mean, deviation, MOST_METRICS, &n);
+    if (s == GR_OK) print_folds(each, mean, deviation, n);
+    free(each);
+    if (gates_unknown) return EXIT_USAGE;
+    if (s == GR_OK) return gate_check(mean, n);
+    int failed = cli_fail(s);
+    return s == GR_ERR_STOPPED ? EXIT_INTERRUPTED : failed; /* folds leave no checkpoint */
 }
 
 /* ---- a model on a file ---- */

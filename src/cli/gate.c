@@ -44,16 +44,37 @@ static int unknown(const char *name, const gr_metric *m, int n)
     return EXIT_USAGE;
 }
 
+/* The measure of a gate; n: there is none. */
+static int find(const char *gate, const gr_metric *m, int n, char name[NAME_ROOM], double *limit)
+{
+    int k = 0;
+    if (!parse(gate, name, limit)) return n;
+    while (k < n && strcmp(m[k].name, name) != 0) k++;
+    return k;
+}
+
+static int known(const cli_list *l, const gr_metric *m, int n)
+{
+    char name[NAME_ROOM];
+    double limit;
+    for (int i = 0; i < l->n; i++)
+        if (find(l->item[i], m, n, name, &limit) == n) return unknown(name, m, n);
+    return EXIT_OK;
+}
+
+int gate_known(const gr_metric *m, int n)
+{
+    int low = known(&gate_min, m, n);
+    return low == EXIT_OK ? known(&gate_max, m, n) : low;
+}
+
 static int check_list(const cli_list *l, bool least, const gr_metric *m, int n)
 {
     int code = EXIT_OK;
     for (int i = 0; i < l->n; i++) {
         char name[NAME_ROOM];
         double limit;
-        int k = 0;
-        if (!parse(l->item[i], name, &limit)) return EXIT_USAGE;
-        while (k < n && strcmp(m[k].name, name) != 0) k++;
-        if (k == n) return unknown(name, m, n);
+        int k = find(l->item[i], m, n, name, &limit);
         if (least ? m[k].value >= limit : m[k].value <= limit) continue; /* NaN passes neither */
         fprintf(stderr, "gradus: %s is %.6g, wanted is at %s %g\n", name, m[k].value, least ? "least" : "most", limit);
         code = EXIT_CHECK;
@@ -63,8 +84,9 @@ static int check_list(const cli_list *l, bool least, const gr_metric *m, int n)
 
 int gate_check(const gr_metric *m, int n)
 {
+    if (gate_known(m, n) != EXIT_OK) return EXIT_USAGE;
     int low = check_list(&gate_min, true, m, n), high = check_list(&gate_max, false, m, n);
-    return low == EXIT_USAGE || high == EXIT_OK ? low : high;
+    return high == EXIT_OK ? low : high;
 }
 
 void metrics_print(const gr_metric *m, int n)

@@ -16,6 +16,8 @@ extern cli_list gate_min, gate_max;
 
 /* Before the work: EXIT_OK, or EXIT_USAGE with a sentence where a gate is not NAME=NUMBER. */
 int gate_read(void);
+/* EXIT_USAGE with a sentence where a gate's name is not among them. */
+int gate_known(const gr_metric *m, int n);
 /* EXIT_OK; EXIT_CHECK with a sentence for each gate that is not passed; EXIT_USAGE where a name is unknown. */
 int gate_check(const gr_metric *m, int n);
 

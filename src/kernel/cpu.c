@@ -1,5 +1,6 @@
 #include "kernel/cpu.h"
 
+#include "base/log.h"
 #include "base/parallel.h"
 
 #include <pthread.h>
@@ -75,8 +76,12 @@ static void detect(void)
     info.l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE);
     level = info.best;
     const char *wanted = getenv("GRADUS_ISA");
-    for (int i = 0; wanted && i < info.best; i++)
-        if (strcmp(wanted, level_names[i]) == 0) level = i;
+    int at = 0;
+    while (wanted && at < GR__CPU_LEVEL_COUNT && strcmp(wanted, level_names[at]) != 0) at++;
+    if (wanted && at < info.best) level = at;
+    if (wanted && at == GR__CPU_LEVEL_COUNT)
+        gr__log(GR_LOG_WARNING, "GRADUS_ISA is '%.40s', which is no level (generic, avx2, avx512, amx); '%s' is taken",
+                wanted, level_names[level]);
     shown = info;
 }
 

@@ -83,6 +83,8 @@ gr_status gr_run_folds(const char *path, const gr_run_options *options, int fold
         if (status != GR_OK) break;
         add(&f, m, found);
         if (fn) fn(user, k, m, found);
+        if (k + 1 < folds && hooks && hooks->stop && hooks->stop(hooks->user))
+            status = gr__fail(GR_ERR_STOPPED, "stopped after fold %d of %d; nothing was kept", k + 1, folds);
     }
     gr__free(set);
     GR_TRY(status);
