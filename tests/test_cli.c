@@ -297,6 +297,15 @@ static void bad_input(void **state)
     expect(0, NULL);
     run("eval", "odd"); /* the name comes back from its config.yaml */
     expect(0, NULL);
+    char command[10000];
+    snprintf(command, sizeof command,
+             "'%s' predict odd - < odd.csv > piped.txt && '%s' predict odd < odd.csv | cmp - piped.txt", program,
+             program);
+    assert_int_equal(system(command), 0);
+    static char piped[MOST_OUTPUT];
+    read_text("piped.txt", piped);
+    run("predict", "odd", "odd.csv");
+    assert_string_equal(last.out, piped);
     run("eval", "odd/config.yaml", "--folds", "3", "--json");
     expect(0, NULL);
     int each = 0;

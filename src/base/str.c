@@ -171,6 +171,28 @@ bool gr__parse_int(const char *text, int64_t *out)
     return true;
 }
 
+static void point_for_comma(char *text)
+{
+    for (char *p = text; *p; p++)
+        if (*p == ',') *p = '.';
+}
+
+/* The least that are read back as the value (of a denormal, enough). Fewer than 15 are those of 15 without the zeros at
+ * their end. */
+static int enough_digits(double value)
+{
+    char text[32];
+    double back;
+    for (int digits = 15; digits < 17; digits++) {
+        snprintf(text, sizeof text, "%.*e", digits - 1, value);
+        point_for_comma(text);
+        if (!gr__parse_double(text, &back) || back != value) continue;
+        for (const char *p = strchr(text, 'e'); digits > 1 && p[-1] == '0'; p--) digits--;
+        return digits;
+    }
+    return 17;
+}
+
 void gr__format_double(char out[32], double value)
 {
     if (!isfinite(value)) {
@@ -181,13 +203,9 @@ void gr__format_double(char out[32], double value)
         snprintf(out, 32, "%.0f", value);
         return;
     }
-    for (int digits = 1; digits <= 17; digits++) {
-        double back;
-        snprintf(out, 32, "%.*g", digits, value);
-        for (char *p = out; *p; p++)
-            if (*p == ',') *p = '.';
-        if (gr__parse_double(out, &back) && back == value) return;
-    }
+    int digits = enough_digits(value);
+    snprintf(out, 32, "%.*g", digits, value);
+    point_for_comma(out);
 }
 
 void gr__format_bytes(char out[32], double bytes)

@@ -114,7 +114,7 @@ const cli_command cmd_predict = {
     "reads). A line for each text, picture, sound or clip: label, TAB, probability; with --json an object with all of them.\n"
     "One that 'speech-recognition' left prints the text of each sound. A folder of 'object-detection' wants pictures too: a\n"
     "line for each box, picture, label, score, left, top, width and height in pixels, separated by TABs.\n"
-    "A folder that the task 'table' left wants a CSV file as it came, and prints it with the columns 'prediction' and\n"
+    "A folder that the task 'table' left wants a CSV file as it came (or it on standard input), and prints it with the columns 'prediction' and\n"
     "'probability_CLASS'; with --json an object for each row. One that 'forecasting' left wants a CSV file with the past of\n"
     "its series, and prints how they go on. One that 'recommendation' left wants --user and a CSV file with what users have had,\n"
     "and prints items that this one has not had, the best first, each with its score. One that 'unsupervised' left wants a CSV\n"

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void cli_csv_cell(const char *text)
 {
@@ -147,8 +148,10 @@ int predict_places(gr_model *m, const predict_options *o)
 
 int predict_rows(gr_model *m, const predict_options *o)
 {
-    if (o->text.n || cli.n_arguments != 2)
-        return cli_usage("'%s' predicts rows of a table: give one CSV file", cli.argument[0]);
-    gr_status s = predict_file(m, cli.argument[1]);
+    bool piped =
+        cli.n_arguments == 1 ? !isatty(STDIN_FILENO) : cli.n_arguments == 2 && strcmp(cli.argument[1], "-") == 0;
+    if (o->text.n || (cli.n_arguments != 2 && !piped))
+        return cli_usage("'%s' predicts rows of a table: give one CSV file, or it on standard input", cli.argument[0]);
+    gr_status s = predict_file(m, piped ? "/dev/stdin" : cli.argument[1]);
     return s == GR_OK ? EXIT_OK : cli_fail(s);
 }
