@@ -59,6 +59,7 @@ static gr_value embed(gr_graph *g, const vit_config *c, const gr__picture_in *in
     gr_scope_pop(g);
     int64_t n = gr_value_dim(g, in->x, 0), patches = (c->p.height / c->patch) * (c->p.width / c->patch);
     gr_value first = gr_param(g, "cls_token", 3, (int64_t[]){1, 1, c->width}, &normal);
+    first = gr_cast_like(g, first, x); /* gr_concat() wants one dtype, and mixed precision makes x bf16 */
     gr_value tokens[] = {gr_broadcast_to(g, first, 3, (int64_t[]){n, 1, c->width}),
                          gr_reshape(g, x, 3, (int64_t[]){n, patches, c->width})};
     gr_value at = gr_param(g, "position_embeddings", 3, (int64_t[]){1, patches + 1, c->width}, &normal);
