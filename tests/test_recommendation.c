@@ -340,6 +340,43 @@ static void learns_what_comes_next(void **state)
     ranks("model={type: next_item, width: 16, cell: lstm, dropout: 0}", "loss=hinge");
 }
 
+static void idle_keys_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set[3], *says;
+    } c[] = {
+        {{"model=next_item", "data.valid=0.1"}, "the last item of each user is held out"},
+        {{"model=two_tower", "data.folds=4"}, "leave out data.folds"},
+        {{"model=two_tower", "data.fold=0"}, "leave out data.fold"},
+        {{"model=next_item", "data.session_gap=3"}, "'session_gap' says nothing to the model 'next_item'"},
+        {{"data.history=3"}, "'history' says nothing to the model 'mf'"},
+        {{"loss=bpr"}, "'loss' says nothing to the model 'mf'"},
+        {{"model=mf", "loss.margin=2"}, "'loss' says nothing to the model 'mf'"},
+        {{"model=next_item", "loss=bpr", "loss.margin=2"}, "'margin' says nothing to the loss 'bpr'"},
+        {{"model=next_item", "loss.temperature=2"}, "'temperature' says nothing to the loss 'softmax'"},
+        {{"model=next_item", "loss={type: hinge, margin: 2}", "data.history=3"}, NULL},
+        {{"data.folds=3", "data.fold=1", "data.session_gap=3"}, NULL},
+    };
+    for (size_t i = 0; i < GR__COUNT(c); i++) {
+        const char *set[4] = {"task=recommendation"};
+        gr_run *run = NULL;
+        int n = 1;
+        for (int k = 0; k < 3 && c[i].set[k]; k++) set[n++] = c[i].set[k];
+        if (c[i].says)
+            assert_fails(run_with(chains(), set, n, NULL, &run), GR_ERR_CONFIG, c[i].says);
+        else
+            assert_ok(run_with(chains(), set, n, NULL, &run));
+        gr_run_close(&run);
+    }
+    gr_metric mean[8], deviation[8];
+    int n;
+    static const char *const set[] = {"task=recommendation", "model=next_item"};
+    assert_fails(gr_run_folds(chains(), &(gr_run_options){.overrides = set, .n_overrides = 2}, 2, NULL, NULL, NULL,
+                              mean, deviation, 8, &n),
+                 GR_ERR_CONFIG, "there are no other parts or folds");
+}
+
 /* A click where both letters agree: no letter says anything by itself. */
 static void clicks_by_pairs(void **state)
 {
@@ -383,11 +420,17 @@ int main(void)
 {
     folder = test_tmpdir();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(losses_are_pytorchs), cmocka_unit_test(families_are_pytorchs),
-        cmocka_unit_test(bags_are_pytorchs),   cmocka_unit_test(bags_of_rows),
-        cmocka_unit_test(ratings_are_sorted),  when_large(ratings_are_sorted),
-        cmocka_unit_test(learns_tastes),       cmocka_unit_test(learns_what_comes_next),
-        cmocka_unit_test(clicks_by_pairs),     cmocka_unit_test(films),
+        cmocka_unit_test(losses_are_pytorchs),
+        cmocka_unit_test(families_are_pytorchs),
+        cmocka_unit_test(bags_are_pytorchs),
+        cmocka_unit_test(bags_of_rows),
+        cmocka_unit_test(ratings_are_sorted),
+        when_large(ratings_are_sorted),
+        cmocka_unit_test(learns_tastes),
+        cmocka_unit_test(learns_what_comes_next),
+        cmocka_unit_test(idle_keys_are_refused),
+        cmocka_unit_test(clicks_by_pairs),
+        cmocka_unit_test(films),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_rmtree(folder);

@@ -324,6 +324,17 @@ bool gr__conf_given(const gr__conf *section, const gr__conf_row *row)
            (row->flags & GR__CONF_MAIN && !gr__conf_is_null(gr__conf_get(section, "")));
 }
 
+gr_status gr__conf_check_uses(const gr__conf *section, const gr__conf_use *use, size_t n, int kind, const char *what,
+                              const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        const gr__conf *node = gr__conf_get(section, use[i].key);
+        if (!gr__conf_is_null(node) && !(use[i].kinds >> kind & 1))
+            return gr__conf_fail_at_key(node, "'%s' says nothing to the %s '%s'; leave it out", use[i].key, what, name);
+    }
+    return GR_OK;
+}
+
 gr_status gr__conf_read(const gr__conf *section, const char *path, const gr__conf_row *rows, size_t n_rows,
                         void *out_struct, gr__arena *arena)
 {

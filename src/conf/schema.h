@@ -81,6 +81,16 @@ gr_status gr__conf_read(const gr__conf *section, const char *path, const gr__con
 /* Whether the section gives this key, by name or as its main value. */
 bool gr__conf_given(const gr__conf *section, const gr__conf_row *row);
 
+/* A key that says something to some kinds only. */
+typedef struct gr__conf_use {
+    const char *key;
+    unsigned kinds; /* bits */
+} gr__conf_use;
+/* GR_ERR_CONFIG where the section gives a key that says nothing to this kind, the WHAT 'NAME': a mistake that nobody would
+ * see. */
+gr_status gr__conf_check_uses(const gr__conf *section, const gr__conf_use *use, size_t n, int kind, const char *what,
+                              const char *name);
+
 /* "an integer from 1 to 64", "one of: constant, cosine": what a row accepts, for help and messages. */
 void gr__conf_describe(const gr__conf_row *row, gr__str *out);
 const char *gr__conf_type_name(gr__conf_type type);

@@ -208,38 +208,22 @@ static gr_optimizer optimizer_of(const gr__optimizer_rows *r)
 
 /* ---- keys that say something to some kinds only ---- */
 
-typedef struct gr__use {
-    const char *key;
-    unsigned kinds; /* bits */
-} gr__use;
 #define OPTIM(kind) (1u << GR_OPTIMIZER_##kind)
 #define MOMENTS (OPTIM(ADAM) | OPTIM(ADAMW) | OPTIM(LION) | OPTIM(LAMB))
-static const gr__use optimizer_uses[] = {{"momentum", OPTIM(SGD) | OPTIM(RMSPROP) | OPTIM(MUON)},
-                                         {"nesterov", OPTIM(SGD) | OPTIM(MUON)},
-                                         {"beta1", MOMENTS | OPTIM(MUON)},
-                                         {"beta2", MOMENTS | OPTIM(MUON)},
-                                         {"alpha", OPTIM(RMSPROP)},
-                                         {"eps", ~(OPTIM(SGD) | OPTIM(LION))}};
+static const gr__conf_use optimizer_uses[] = {{"momentum", OPTIM(SGD) | OPTIM(RMSPROP) | OPTIM(MUON)},
+                                              {"nesterov", OPTIM(SGD) | OPTIM(MUON)},
+                                              {"beta1", MOMENTS | OPTIM(MUON)},
+                                              {"beta2", MOMENTS | OPTIM(MUON)},
+                                              {"alpha", OPTIM(RMSPROP)},
+                                              {"eps", ~(OPTIM(SGD) | OPTIM(LION))}};
 #define LR(kind) (1u << GR_SCHEDULE_##kind)
-static const gr__use lr_uses[] = {{"factor", LR(STEP) | LR(EXPONENTIAL) | LR(REDUCE_ON_PLATEAU)},
-                                  {"period", LR(STEP) | LR(EXPONENTIAL)},
-                                  {"decay", LR(INVERSE_TIME) | LR(LINEAR_DECAY)},
-                                  {"decay_fraction", LR(WSD)},
-                                  {"rise_fraction", LR(ONE_CYCLE)},
-                                  {"start_divisor", LR(ONE_CYCLE)},
-                                  {"patience", LR(REDUCE_ON_PLATEAU)}};
-
-/* A key that does nothing is a mistake that nobody would see. */
-static gr_status check_uses(const gr__conf *section, const gr__use *use, size_t n, int kind, const char *what,
-                            const char *name)
-{
-    for (size_t i = 0; i < n; i++) {
-        const gr__conf *node = gr__conf_get(section, use[i].key);
-        if (!gr__conf_is_null(node) && !(use[i].kinds >> kind & 1))
-            return gr__conf_fail_at_key(node, "'%s' says nothing to the %s '%s'; leave it out", use[i].key, what, name);
-    }
-    return GR_OK;
-}
+static const gr__conf_use lr_uses[] = {{"factor", LR(STEP) | LR(EXPONENTIAL) | LR(REDUCE_ON_PLATEAU)},
+                                       {"period", LR(STEP) | LR(EXPONENTIAL)},
+                                       {"decay", LR(INVERSE_TIME) | LR(LINEAR_DECAY)},
+                                       {"decay_fraction", LR(WSD)},
+                                       {"rise_fraction", LR(ONE_CYCLE)},
+                                       {"start_divisor", LR(ONE_CYCLE)},
+                                       {"patience", LR(REDUCE_ON_PLATEAU)}};
 
 static gr_status read_optimizer(const gr__conf *node, bool language, gr__settings *s, gr__arena *arena)
 {
@@ -253,8 +237,8 @@ static gr_status read_optimizer(const gr__conf *node, bool language, gr__setting
         if (isnan(r.beta2)) s->optimizer.beta2 = 0.99;
         if (isnan(r.weight_decay)) s->optimizer.weight_decay = 0.1;
     }
-    return check_uses(node, optimizer_uses, GR__COUNT(optimizer_uses), s->optimizer.kind, "optimiser",
-                      gr_optimizer_name(s->optimizer.kind));
+    return gr__conf_check_uses(node, optimizer_uses, GR__COUNT(optimizer_uses), s->optimizer.kind, "optimiser",
+                               gr_optimizer_name(s->optimizer.kind));
 }
 
 static gr_status read_groups(const gr__conf *list, gr__settings *s, gr__arena *arena)
@@ -294,7 +278,8 @@ static gr_status read_lr(const gr__conf *node, bool language, gr__settings *s, g
                                 .start_divisor = r.start_divisor,
                                 .patience = r.patience,
                                 .no_patience = r.patience == 0};
-    GR_TRY(check_uses(node, lr_uses, GR__COUNT(lr_uses), s->schedule.kind, "schedule", schedules[s->schedule.kind]));
+    GR_TRY(gr__conf_check_uses(node, lr_uses, GR__COUNT(lr_uses), s->schedule.kind, "schedule",
+                               schedules[s->schedule.kind]));
     bool own = language && !given;
     s->warmup = !isnan(r.warmup) ? r.warmup : own ? 0.05 : 0;
     if (s->schedule.learning_rate == 0) {

@@ -274,6 +274,30 @@ static gr_status find_kind(gr__recommend_task *t, const gr__task_in *in)
     return GR_OK;
 }
 
+/* Of models that rate: 1, that rank: 2; of losses their bits. */
+static const gr__conf_use data_uses[] = {{"session_gap", 1}, {"history", 2}},
+                          loss_uses[] = {{"temperature", 1u << LOSS_IN_BATCH}, {"margin", 1u << LOSS_HINGE}};
+
+static gr_status check_idle(const gr__recommend_task *t, const gr__conf *root)
+{
+    static const char *const cuts[] = {"valid", "folds", "fold"};
+    const gr__conf *data = gr__conf_get(root, "data"), *loss = gr__conf_get(root, "loss");
+    const char *model = gr__model_type(root, "mf");
+    GR_TRY(gr__conf_check_uses(data, data_uses, GR__COUNT(data_uses), t->ranks, "model", model));
+    if (!t->ranks && !gr__conf_is_null(loss))
+        return gr__conf_fail_at_key(loss,
+                                    "'loss' says nothing to the model '%s', which makes squared errors small; "
+                                    "leave it out",
+                                    model);
+    for (size_t i = 0; i < GR__COUNT(cuts) && t->ranks; i++)
+        if (!gr__conf_is_null(gr__conf_get(data, cuts[i])))
+            return gr__conf_fail_at_key(gr__conf_get(data, cuts[i]),
+                                        "the model '%s' ranks, and the last item of each user is held out for "
+                                        "validation: there are no other parts or folds; leave out data.%s",
+                                        model, cuts[i]);
+    return gr__conf_check_uses(loss, loss_uses, GR__COUNT(loss_uses), t->loss.type, "loss", losses[t->loss.type]);
+}
+
 static gr_status open(gr__task *base, const gr__task_in *in)
 {
     gr__recommend_task *t = (gr__recommend_task *)base;
@@ -287,6 +311,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     t->seed = in->seed;
     t->history = o.history;
     GR_TRY(find_kind(t, in));
+    GR_TRY(check_idle(t, in->root));
     GR_TRY(gr__ratings_read(&o.file, NULL, NULL, &base->arena, &t->data));
     GR_TRY(t->ranks ? split_orders(t) : split_ratings(t, &o));
     GR_TRY(t->ranks ? count_popular(t) : learn_ratings(t, &o));
@@ -524,8 +549,10 @@ static gr_status panels(gr__task *base, gr__str *page)
     return GR_OK;
 }
 
-static const gr__conf_section sections[] = {{"data", data_rows, GR__COUNT(data_rows), "a path alone is the source"},
-                                            {"loss", loss_rows, GR__COUNT(loss_rows), "a name alone is the type"}};
+static const gr__conf_section sections[] = {
+    {"data", data_rows, GR__COUNT(data_rows),
+     "a path alone is the source; valid, folds and fold are for ratings: rankings hold out each user's last item"},
+    {"loss", loss_rows, GR__COUNT(loss_rows), "a name alone is the type"}};
 static const char *const defaults[] = {"train.batch=512", "train.lr={peak: 1e-2, schedule: cosine}", NULL};
 
 const gr__task_kind gr__task_recommendation = {
