@@ -1,7 +1,10 @@
 /* The report of a run folder, also of one that was cut off in the middle of a line. */
 #include "tests/run_rig.h"
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/rng.h"
+#include "gradus/metric.h"
 #include "gradus/tools.h"
 #include "task/label_score.h"
 
@@ -193,6 +196,57 @@ static void panels_of_labels(void **state)
     gr__str_release(&page);
 }
 
+/* Of resamples, without a matrix: the bits of the matrix's. With thousands of labels 300 matrices were minutes. */
+static void f1_of_resamples(void **state)
+{
+    (void)state;
+    enum { N = 300, MOST = 3000 };
+    static const int sizes[] = {2, 3, 40, MOST};
+    static const char *item[MOST];
+    static double p[MOST];
+    gr__rng r = gr__rng_make(4, 4);
+    for (int k = 0; k < MOST; k++) item[k] = "x";
+    for (size_t c = 0; c < GR__COUNT(sizes); c++) {
+        const gr__conf_strings names = {.item = item, .n = (size_t)sizes[c]};
+        uint64_t labels = (uint64_t)sizes[c];
+        int32_t actual[N], said[N];
+        gr__label_score *s;
+        gr_metric m[16];
+        int n;
+        assert_ok(gr__label_score_new(&names, &s));
+        for (int i = 0; i < N; i++) {
+            actual[i] = (int32_t)gr__rng_below(&r, labels);
+            said[i] = i % 3 ? actual[i] : (int32_t)gr__rng_below(&r, labels);
+            for (uint64_t k = 0; k < labels; k++) p[k] = 0.25 / (double)(labels - 1);
+            p[said[i]] = 0.75;
+            assert_ok(gr__label_score_add(s, p, actual[i], i));
+        }
+        assert_ok(gr__label_score_metrics(s, m, 16, &n));
+        for (int round = 0; round < 4; round++) {
+            size_t index[N];
+            double f1;
+            gr_confusion *matrix;
+            gr_confusion_scores all;
+            assert_ok(gr_confusion_new((int32_t)labels, &matrix));
+            for (int i = 0; i < N; i++) {
+                index[i] = round ? (size_t)gr__rng_below(&r, N) : (size_t)i;
+                assert_ok(gr_confusion_update(matrix, &actual[index[i]], &said[index[i]], 1));
+            }
+            gr_confusion_result(matrix, &all);
+            assert_ok(gr__label_score_f1(s, index, N, &f1));
+            assert_true(f1 == (labels == 2 ? gr_confusion_class(matrix, 1).f1 : all.macro.f1));
+            if (!round) assert_true(f1 == value_of(m, n, labels == 2 ? "f1" : "macro_f1"));
+            gr_confusion_free(&matrix);
+        }
+        gr__str page = {0};
+        double start = gr__now();
+        assert_ok(gr__label_score_panels(s, NULL, NULL, NULL, &page));
+        assert_true(gr__now() - start < 3);
+        gr__str_release(&page);
+        gr__label_score_free(&s);
+    }
+}
+
 /* ---- panels of rows of numbers ---- */
 
 static void evaluate(const char *source, const char *loss, const char *out)
@@ -326,6 +380,7 @@ int main(void)
         cmocka_unit_test(losses_out_of_hand),
         cmocka_unit_test(no_run),
         cmocka_unit_test(panels_of_labels),
+        cmocka_unit_test(f1_of_resamples),
         cmocka_unit_test(panels_of_rows),
         cmocka_unit_test(text_is_checked),
         cmocka_unit_test(tensors_are_inspected),

@@ -39,6 +39,10 @@ void gr__label_score_set_threshold(gr__label_score *s, double threshold);
  * 'capacity', *n gets how many there are. */
 gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capacity, int *n);
 
+/* F1 over samples by their numbers, each as often as it stands there: of the second of two labels, else the mean over those
+ * that occur, with the bits of gr_confusion_result(). A gr_metric_fn for gr__label_score *user, after its metrics. */
+gr_status gr__label_score_f1(void *user, const size_t *index, size_t n, double *out);
+
 /* What people call a sample ("digits/7/12.png"), in 'room' or borrowed. */
 typedef const char *(*gr__sample_name_fn)(void *user, int64_t sample, char room[256]);
 /* Appends what a sample looks like, as HTML. */
