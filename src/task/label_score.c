@@ -188,6 +188,13 @@ gr_status gr__label_score_tune(gr__label_score *s, const gr__tuning *how, gr_mod
 
 /* ---- metrics ---- */
 
+/* Where a label is not there, both would be means of other things than where it is: neither is told. */
+static void add_areas(gr__metric_list *l, double auc, double average_precision)
+{
+    gr__metric_add(l, "auc", auc);
+    gr__metric_add(l, "average_precision", isnan(auc) ? auc : average_precision);
+}
+
 static gr_status add_two(gr__label_score *s, gr__metric_list *l)
 {
     gr_curve_scores u;
@@ -195,8 +202,7 @@ static gr_status add_two(gr__label_score *s, gr__metric_list *l)
     gr_threshold best;
     GR_TRY(gr_curve_result(s->curve, &u));
     GR_TRY(gr_curve_threshold(s->curve, GR_THRESHOLD_F1, 0, &best));
-    gr__metric_add(l, "auc", u.auc);
-    gr__metric_add(l, "average_precision", u.average_precision);
+    add_areas(l, u.auc, u.average_precision);
     gr__metric_add(l, "precision", r.precision);
     gr__metric_add(l, "recall", r.recall);
     gr__metric_add(l, "f1", r.f1);
@@ -206,22 +212,12 @@ static gr_status add_two(gr__label_score *s, gr__metric_list *l)
     return GR_OK;
 }
 
-/* A label that is not there has no say in the mean of the average precisions, as in macro F1; gr_curve_set_result() gives
- * it 0, as scikit-learn does. */
+/* gr_curve_set_result() gives a label that is not there 0, as scikit-learn does. */
 static gr_status add_more(gr__label_score *s, gr__metric_list *l)
 {
     gr_curve_set_scores u;
-    double sum = 0, there = 0;
     GR_TRY(gr_curve_set_result(s->set, &u));
-    for (int32_t k = 0; k < s->labels; k++) {
-        gr_curve_scores one;
-        GR_TRY(gr_curve_result(gr_curve_set_get(s->set, k), &one));
-        if (one.positives == 0) continue;
-        sum += one.average_precision;
-        there++;
-    }
-    gr__metric_add(l, "auc", u.auc_macro);
-    gr__metric_add(l, "average_precision", sum / there);
+    add_areas(l, u.auc_macro, u.average_precision_macro);
     return GR_OK;
 }
 

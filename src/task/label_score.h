@@ -33,10 +33,10 @@ gr_status gr__label_score_tune(gr__label_score *s, const gr__tuning *how, gr_mod
 /* NaN: the likelier label. */
 void gr__label_score_set_threshold(gr__label_score *s, double threshold);
 
-/* accuracy, macro_f1, log_loss, auc, average_precision; with two labels precision, recall and f1 of the second,
- * best_f1 and the threshold of it, and the one that was set; with more than five top5; calibration_error. What is not defined is left out; macro_f1 and
- * average_precision are means over the labels that occur. Fills at most
- * 'capacity', *n gets how many there are. */
+/* accuracy, macro_f1, log_loss, auc, average_precision; with two labels precision, recall and f1 of the second, best_f1 and
+ * the threshold of it, and the one that was set; with more than five top5; calibration_error. What is not defined is left
+ * out, and auc and average_precision where a label does not occur; macro_f1 is the mean over the labels that do. Fills at
+ * most 'capacity', *n gets how many there are. */
 gr_status gr__label_score_metrics(gr__label_score *s, gr_metric *out, int capacity, int *n);
 
 /* F1 over samples by their numbers, each as often as it stands there: of the second of two labels, else the mean over those
