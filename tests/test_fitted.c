@@ -305,6 +305,20 @@ static void heaps_are_found(void **state)
     gr__free(out);
 }
 
+static void bf16_is_refused(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"model={type: kmeans, clusters: 3}", "model={type: pca, components: 2}"};
+    for (size_t i = 0; i < GR__COUNT(models); i++) {
+        const char *set[] = {models[i], "data.target=kind", "train.dtype=bf16"};
+        gr_run *run;
+        assert_fails(run_with(heaps_file(), set, 3, NULL, &run), GR_ERR_CONFIG, "leave out 'train.dtype'");
+        set[2] = "train.dtype=f32";
+        assert_ok(run_with(heaps_file(), set, 3, NULL, &run));
+        gr_run_close(&run);
+    }
+}
+
 /* The golden rows as a file without a header: columns as they are, so that the folder says what scikit-learn says. */
 static void components_of_a_file(void **state)
 {
@@ -418,6 +432,7 @@ int main(void)
         cmocka_unit_test(more_starts_are_no_worse),
         cmocka_unit_test(what_cannot_be_fitted_is_said),
         cmocka_unit_test(heaps_are_found),
+        cmocka_unit_test(bf16_is_refused),
         cmocka_unit_test(components_of_a_file),
         cmocka_unit_test(bad_configurations_are_named),
         cmocka_unit_test(digits_have_components),

@@ -179,6 +179,9 @@ static gr_status open_run(gr_run *run, const char *path, const gr_run_options *o
     GR_TRY(gr__task_find(run->root, &kind));
     GR_TRY(take_defaults(run, kind));
     GR_TRY(gr__settings_read(run->root, !kind->plain, &run->set, &run->arena));
+    if (kind->fit && run->set.dtype == 1) /* it would measure in bf16 what was fitted otherwise */
+        return gr__conf_fail(gr__conf_find(run->root, "train.dtype"),
+                             "the task '%s' fits in f64 and measures in f32; leave out 'train.dtype'", kind->name);
     GR_TRY(read_threshold(run, rows.threshold));
     if (goes_on) GR_TRY(gr__checkpoint_model(run, &run->kept));
     gr__facts kept = run->kept ? gr__model_facts(run->kept) : (gr__facts){0};
