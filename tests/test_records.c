@@ -73,6 +73,25 @@ static void formats_there_and_back(void **state)
     gr_records_free(&r);
 }
 
+static void lines_of_any_kind(void **state)
+{
+    (void)state;
+    gr_records *r = opened("mac.txt", "one\r\rtwo, three\rfour");
+    assert_int_equal(gr_records_rows(r), 3);
+    assert_string_equal(cell(r, 1, 0), "two, three");
+    assert_int_equal(gr_records_line(r, 1), 3);
+    gr_records_free(&r);
+    static const char wide[] = "\xFF\xFEo\0n\0e\0";
+    assert_fails(gr_records_open(test_write(folder, "wide.txt", wide, sizeof wide), NULL, &r), GR_ERR_DATA,
+                 "wide.txt:1: is in UTF-16");
+    r = opened("zero.jsonl", "{\"id\": 1, \"text\": \"a\"}\n{\"id\": 2, \"text\": \"b\\u0000c\"}\n");
+    char path[4200];
+    snprintf(path, sizeof path, "%s/zero.csv", folder);
+    assert_fails(gr_records_save(r, path), GR_ERR_DATA, "zero.jsonl:2: the text in column 'text' has a 0 byte");
+    assert_false(gr__file_exists(path));
+    gr_records_free(&r);
+}
+
 static gr_records *reread(const gr_records *r, const char *name)
 {
     char path[4200];
@@ -715,6 +734,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_there_and_back),
+        cmocka_unit_test(lines_of_any_kind),
         cmocka_unit_test(tabs_come_back),
         cmocka_unit_test(json_numbers_keep_their_digits),
         cmocka_unit_test(commas_of_texts_stay),

@@ -50,7 +50,7 @@ static gr_status open_temporary(gr__writer *w)
         if (w->fd >= 0) return GR_OK;
         if (errno != EEXIST) break;
     }
-    return gr__file_fail(errno, "create", w->temporary);
+    return gr__file_fail(errno, "create", w->path);
 }
 
 static gr_status take_path(gr__writer *w, const char *path)

@@ -12,8 +12,31 @@ struct gr__lines {
     char *buffer; /* [used, filled) waits */
     size_t used, filled, capacity, most, number;
     bool end;
+    char newline;
     gr_status failed; /* for good */
 };
+
+static gr_status fill(gr__lines *l)
+{
+    size_t got;
+    GR_TRY(gr__grow(&l->buffer, 1, l->filled + READ_BYTES, &l->capacity));
+    GR_TRY(gr__stream_read(l->stream, l->buffer + l->filled, READ_BYTES, &got));
+    l->filled += got;
+    l->end = got < READ_BYTES;
+    return GR_OK;
+}
+
+static gr_status begin(gr__lines *l)
+{
+    GR_TRY(gr__stream_open(l->path, &l->stream));
+    GR_TRY(fill(l));
+    const char *b = l->buffer;
+    bool utf16 = l->filled >= 2 && (memcmp(b, "\xFF\xFE", 2) == 0 || memcmp(b, "\xFE\xFF", 2) == 0);
+    GR_FAIL_IF(utf16, GR_ERR_DATA, "%s:1: is in UTF-16; save it as UTF-8", l->path);
+    l->newline = !memchr(b, '\n', l->filled) && memchr(b, '\r', l->filled) ? '\r' : '\n';
+    if (l->filled >= 3 && memcmp(b, "\xEF\xBB\xBF", 3) == 0) l->used = 3;
+    return GR_OK;
+}
 
 gr_status gr__lines_open(const char *path, size_t most, gr__lines **out)
 {
@@ -21,8 +44,7 @@ gr_status gr__lines_open(const char *path, size_t most, gr__lines **out)
     if (!l) return gr__fail_memory("a reader of lines", sizeof *l);
     l->most = most;
     l->path = gr__strdup(path);
-    gr_status status = l->path ? gr__stream_open(path, &l->stream) : gr__fail_memory("a file name", strlen(path));
-    if (status == GR_OK) status = gr__grow(&l->buffer, 1, READ_BYTES, &l->capacity);
+    gr_status status = l->path ? begin(l) : gr__fail_memory("a file name", strlen(path));
     if (status != GR_OK)
         gr__lines_close(&l);
     else
@@ -44,11 +66,11 @@ void gr__lines_close(gr__lines **lines)
 /* A line without its newline; *line = NULL at the end of the file. */
 static gr_status take_line(gr__lines *l, const char **line, size_t *n)
 {
-    size_t seen = 0, got;
+    size_t seen = 0;
     for (;;) {
         char *start = l->buffer + l->used, *newline = NULL;
         size_t waiting = l->filled - l->used;
-        if (waiting > seen) newline = memchr(start + seen, '\n', waiting - seen);
+        if (waiting > seen) newline = memchr(start + seen, l->newline, waiting - seen);
         size_t length = newline ? (size_t)(newline - start) : waiting;
         GR_FAIL_IF(length > l->most, GR_ERR_LIMIT, "%s:%zu: the line is longer than %zu bytes", l->path, l->number + 1,
                    l->most);
@@ -69,10 +91,7 @@ static gr_status take_line(gr__lines *l, const char **line, size_t *n)
             l->used = 0;
             l->filled = waiting;
         }
-        GR_TRY(gr__grow(&l->buffer, 1, l->filled + READ_BYTES, &l->capacity));
-        GR_TRY(gr__stream_read(l->stream, l->buffer + l->filled, READ_BYTES, &got));
-        l->filled += got;
-        l->end = got < READ_BYTES;
+        GR_TRY(fill(l));
     }
 }
 
@@ -84,7 +103,6 @@ gr_status gr__lines_next(gr__lines *l, const char **text, size_t *n, bool *more)
     GR_FAIL_IF(l->failed != GR_OK, l->failed, "cannot read '%s': an earlier read failed", l->path);
     l->failed = take_line(l, &line, n);
     if (l->failed != GR_OK || !line) return l->failed;
-    if (l->number == 1 && *n >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) line += 3, *n -= 3;
     if (*n > 0 && line[*n - 1] == '\r') --*n;
     *text = line;
     *more = true;

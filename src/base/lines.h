@@ -1,4 +1,5 @@
-/* A text file a line at a time, plain or gzipped. A BOM is skipped; a line has neither its newline nor a CR before it. */
+/* A text file a line at a time, plain or gzipped. A BOM is skipped; a line has neither its newline nor a CR before it. Where the
+ * first 64 KiB have a CR and no newline, CRs end lines. UTF-16 is GR_ERR_DATA. */
 #ifndef GR__LINES_H
 #define GR__LINES_H
 

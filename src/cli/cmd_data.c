@@ -4,6 +4,7 @@
 #include "gradus/data.h"
 #include "gradus/tools.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -192,10 +193,16 @@ static int check_old_parts(void)
     return EXIT_OK;
 }
 
+static bool no_folder; /* it was told why */
+
 static gr_status write_parts(gr_records *const part[3])
 {
     char path[4096];
-    mkdir(o.out, 0777); /* what is wrong with it shows when a file is written */
+    if (mkdir(o.out, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "gradus: cannot make the folder '%s': %s\n", o.out, strerror(errno));
+        no_folder = true;
+        return GR_ERR_IO;
+    }
     for (int i = 0; i < 3; i++) {
         if (!part[i]) continue;
         path_of_part(path, i);
@@ -298,6 +305,7 @@ static int run_command(void)
                 gr_records_first_bad(r));
     if (s == GR_OK) s = verbs[v].run(r);
     gr_records_free(&r);
+    if (no_folder) return EXIT_FAILED;
     return s != GR_OK ? cli_fail(s) : leaks_found ? EXIT_CHECK : EXIT_OK;
 }
 

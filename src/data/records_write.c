@@ -144,6 +144,16 @@ static void add_row(gr__str *s, const writing *w, form f, const gr__cell *cell)
     }
 }
 
+/* Which no reader of tables or texts takes; only JSON has a way to write it. */
+static gr_status no_zero_byte(const gr_records *r, const gr__record *row)
+{
+    for (int64_t k = 0; k < r->columns; k++)
+        GR_FAIL_IF(memchr(row->cell[k].text, 0, row->cell[k].n), GR_ERR_DATA,
+                   "%s:%lld: the text in column '%.60s' has a 0 byte, which only .jsonl can hold", r->path,
+                   (long long)row->line, r->name[k]);
+    return GR_OK;
+}
+
 static gr_status write_rows(const writing *w, form f, const char *path)
 {
     gr__writer *out;
@@ -152,9 +162,10 @@ static gr_status write_rows(const writing *w, form f, const char *path)
     gr_status status = GR_OK;
     if (f == FORM_TABLE) add_names(&s, w);
     for (int64_t i = 0; i < w->r->rows && status == GR_OK; i++) {
+        if (f != FORM_JSON) status = no_zero_byte(w->r, &w->r->row[i]);
         add_row(&s, w, f, w->r->row[i].cell);
         if (s.n < FLUSH_BYTES && i + 1 < w->r->rows) continue;
-        status = gr__str_check(&s);
+        if (status == GR_OK) status = gr__str_check(&s);
         if (status == GR_OK) status = gr__writer_write(out, gr__str_get(&s), s.n);
         gr__str_clear(&s);
     }
