@@ -10,8 +10,10 @@
 #include "tensor/convert.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- a graph with a store and one session ---- */
 
@@ -505,6 +507,74 @@ static void no_allocation_in_a_run(void **st)
     assert_int_equal(gr_memory_used_bytes(), before);
 }
 
+/* ---- large programs ---- */
+
+/* Each slot in turn, the larger first, at the lowest place where no slot of an overlapping life is. */
+static void lowest_places(const gr__slot *slot, int n, size_t *offset)
+{
+    bool *placed = gr__calloc((size_t)n, sizeof *placed);
+    for (int turn = 0; turn < n; turn++) {
+        int s = -1;
+        for (int i = 0; i < n; i++)
+            if (!placed[i] && (s < 0 || slot[i].bytes > slot[s].bytes)) s = i;
+        offset[s] = 0;
+        for (int i = 0; i < n; i++) {
+            bool apart = slot[i].last < slot[s].first || slot[i].first > slot[s].last;
+            if (!placed[i] || apart || offset[i] >= offset[s] + slot[s].bytes || offset[i] + slot[i].bytes <= offset[s])
+                continue;
+            offset[s] = offset[i] + slot[i].bytes;
+            i = -1;
+        }
+        placed[s] = true;
+    }
+    gr__free(placed);
+}
+
+static void lowest_offsets(void **state)
+{
+    (void)state;
+    enum { N = 900 };
+    gr__slot slot[N];
+    size_t want[N];
+    for (int shape = 0; shape < 3; shape++) { /* lives: short, of any length, one inside the other */
+        gr__rng r = gr__rng_make(5, (uint64_t)shape);
+        for (int i = 0; i < N; i++) {
+            int first = shape == 2 ? i : (int)gr__rng_below(&r, N), most = shape ? N : 5;
+            int last = shape == 2 && i % 8 ? 2 * N - i : first + (int)gr__rng_below(&r, (uint64_t)most);
+            slot[i] = (gr__slot){.bytes = (size_t)(1 + gr__rng_below(&r, 9)) * 64, .first = first, .last = last};
+        }
+        lowest_places(slot, N, want);
+        gr_plan p = {.slot = slot, .n_slots = N};
+        assert_ok(gr__plan_arena(&p));
+        for (int i = 0; i < N; i++) assert_int_equal(slot[i].offset, want[i]);
+    }
+}
+
+/* Each has a gradient, an update and nodes that passes replace: walks over all of them for each took more than 100 s. */
+static void many_states(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    char name[16];
+    gr_graph *g;
+    gr_plan *plan;
+    double start = (double)clock();
+    assert_ok(gr_graph_new(&g));
+    gr_value x = gr_input(g, "x", GR_F32, 1, (int64_t[]){4});
+    for (int i = 0; i < N; i++) {
+        snprintf(name, sizeof name, "w%d", i);
+        gr_value w = gr_param(g, name, 1, (int64_t[]){4}, NULL);
+        gr_value d = gr_exp(
+            g, gr_matmul(g, gr_reshape(g, w, 2, (int64_t[]){2, 2}), gr_reshape(g, x, 2, (int64_t[]){2, 2}), NULL));
+        gr_update(g, "run", w, gr_add(g, w, gr_mul(g, gr_reshape(g, d, 1, (int64_t[]){4}), gr_scalar(g, GR_F32, 1))));
+    }
+    assert_ok(gr_plan_compile(g, "run", NULL, &plan));
+    double seconds = ((double)clock() - start) / CLOCKS_PER_SEC;
+    if (seconds > 12) fail_msg("%d states took %.1f s", N, seconds);
+    gr_plan_free(&plan);
+    gr_graph_free(&g);
+}
+
 /* ---- accumulation ---- */
 
 static gr_loss two_layers(gr_graph *g, int64_t batch)
@@ -869,6 +939,8 @@ int main(void)
         cmocka_unit_test(errors),
         cmocka_unit_test(tiny_programs),
         cmocka_unit_test(no_allocation_in_a_run),
+        cmocka_unit_test(lowest_offsets),
+        cmocka_unit_test(many_states),
         cmocka_unit_test(accumulation),
         cmocka_unit_test(second_gradient),
         cmocka_unit_test(random_programs),

@@ -23,6 +23,7 @@ void gr_graph_free(gr_graph **graph)
         gr__free(g->program[i].output);
         gr__free(g->program[i].update);
         gr__free(g->program[i].guard);
+        gr__map_release(&g->program[i].updated);
     }
     gr__free(g->program);
     gr__free(g->block);
@@ -353,22 +354,6 @@ void gr__place_leave(gr_graph *g, gr__place *place)
     g->scope = place->scope;
     g->node_flags = place->flags;
     g->order_at = place->order;
-}
-
-void gr__replace_uses(gr_graph *g, gr_value from, gr_value to)
-{
-    for (size_t i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->node[i].n_in; k++)
-            if (g->node[i].in[k] == from) g->node[i].in[k] = to;
-    for (size_t p = 0; p < g->n_programs; p++) {
-        gr__program *pr = &g->program[p];
-        for (size_t i = 0; i < pr->n_outputs; i++)
-            if (pr->output[i].value == from) pr->output[i].value = to;
-        for (size_t i = 0; i < pr->n_updates; i++)
-            if (pr->update[i].value == from) pr->update[i].value = to;
-        for (size_t i = 0; i < pr->n_guards; i++)
-            if (pr->guard[i] == from) pr->guard[i] = to;
-    }
 }
 
 /* ---- looking ---- */

@@ -65,6 +65,7 @@ typedef struct gr__program {
     size_t n_updates, update_capacity;
     gr_value *guard;
     size_t n_guards, guard_capacity;
+    gr__map updated; /* the bytes of a state's id -> its update */
 } gr__program;
 
 /* a runs before b, beyond what operands say */
@@ -142,10 +143,27 @@ typedef struct gr__place {
 gr__place gr__place_enter(gr_graph *g, const gr__node *like, double order, uint32_t flags);
 void gr__place_leave(gr_graph *g, gr__place *place);
 
-/* Every use of 'from' (operands, outputs, updates, guards) becomes 'to'. */
-void gr__replace_uses(gr_graph *g, gr_value from, gr_value to);
+/* The uses of each value: operands, outputs, updates, guards. Until the release nodes may be added, but programs get nothing
+ * new. */
+typedef struct gr__use {
+    gr_value *at;
+    int32_t next; /* of the same value: index + 1, 0: none */
+} gr__use;
+
+typedef struct gr__uses {
+    gr_graph *g;
+    gr__use *use;
+    size_t n, capacity;
+    int32_t *first; /* id - 1 -> index + 1, 0: none */
+    size_t first_capacity, n_values, n_nodes;
+} gr__uses;
+gr_status gr__uses_find(gr__uses *uses, gr_graph *g);
+/* Every use of 'from' becomes 'to'. */
+gr_status gr__uses_replace(gr__uses *uses, gr_value from, gr_value to);
+void gr__uses_release(gr__uses *uses);
 
 gr__program *gr__program_get(gr_graph *g, const char *name, bool make);
+bool gr__program_updates(const gr__program *program, gr_value state);
 
 /* Nodes that the program reaches; program NULL: those that any program reaches. 'live' has n_nodes entries, cleared. */
 gr_status gr__graph_reach(const gr_graph *g, const gr__program *program, bool *live);

@@ -56,6 +56,11 @@ void gr_output(gr_graph *g, const char *program, const char *name, gr_value valu
     p->output[p->n_outputs++] = (gr__named_value){copy, value};
 }
 
+bool gr__program_updates(const gr__program *p, gr_value state)
+{
+    return gr__map_get(&p->updated, &state, sizeof state) != NULL;
+}
+
 void gr_update(gr_graph *g, const char *program, gr_value state_value, gr_value value)
 {
     gr__program *p = program_for(g, "update", program, value);
@@ -69,12 +74,12 @@ void gr_update(gr_graph *g, const char *program, gr_value state_value, gr_value 
         gr__graph_fail(g, GR_ERR_SHAPE, "the update of '%s' has another shape or dtype", s->name);
         return;
     }
-    for (size_t i = 0; i < p->n_updates; i++)
-        if (p->update[i].state == state_value) {
-            gr__graph_fail(g, GR_ERR_ARGUMENT, "program '%s' updates '%s' twice", program, s->name);
-            return;
-        }
-    if (gr__grow(&p->update, sizeof *p->update, p->n_updates + 1, &p->update_capacity) != GR_OK)
+    if (gr__program_updates(p, state_value)) {
+        gr__graph_fail(g, GR_ERR_ARGUMENT, "program '%s' updates '%s' twice", program, s->name);
+        return;
+    }
+    if (gr__grow(&p->update, sizeof *p->update, p->n_updates + 1, &p->update_capacity) != GR_OK ||
+        gr__map_set(&p->updated, &state_value, sizeof state_value, (int64_t)p->n_updates, NULL) != GR_OK)
         gr__graph_fail(g, GR_ERR_MEMORY, "out of memory for an update");
     else
         p->update[p->n_updates++] = (gr__update){state_value, value};

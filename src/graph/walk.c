@@ -58,18 +58,11 @@ void gr__graph_uses(const gr_graph *g, const bool *live, int32_t *uses)
     }
 }
 
-static bool is_updated(const gr__program *p, gr_value state)
-{
-    for (size_t i = 0; i < p->n_updates; i++)
-        if (p->update[i].state == state) return true;
-    return false;
-}
-
 void gr__graph_hoisted(const gr_graph *g, const gr__program *p, const int32_t *sorted, size_t n, bool *hoisted)
 {
     for (size_t i = 0; i < g->n_values; i++) {
         const gr__value *v = &g->value[i];
-        hoisted[i] = v->role == GR__ROLE_STATE && !v->per_session && !is_updated(p, (gr_value)(i + 1));
+        hoisted[i] = v->role == GR__ROLE_STATE && !v->per_session && !gr__program_updates(p, (gr_value)(i + 1));
     }
     for (size_t i = 0; i < n; i++) {
         const gr__node *node = &g->node[sorted[i]];

@@ -13,17 +13,17 @@ static int32_t optimizer_of(const gr_graph *g, const gr__update *u)
     return fused && gr__value_get(g, u->value)->out_index == 0 ? n : -1;
 }
 
-static int32_t find_cast(const gr_graph *g, const bool *live, gr_value state)
+/* cast[state - 1]: the index + 1 of the first node that makes it bf16; 0: none. */
+static void find_casts(const gr_graph *g, const bool *live, int32_t *cast)
 {
-    for (size_t i = 0; i < g->n_nodes; i++) {
+    for (size_t i = g->n_nodes; i-- > 0;) {
         const gr__node *n = &g->node[i];
-        if (live[i] && n->op == &gr__op_cast && n->in[0] == state && gr_value_dtype(g, n->out[0]) == GR_BF16)
-            return (int32_t)i;
+        if (live[i] && n->op == &gr__op_cast && gr_value_dtype(g, n->out[0]) == GR_BF16)
+            cast[n->in[0] - 1] = (int32_t)i + 1;
     }
-    return -1;
 }
 
-static gr_status carry(gr_graph *g, const char *program, gr_value state, int32_t cast, int32_t optimizer)
+static gr_status carry(gr_graph *g, const char *program, gr_value state, int32_t optimizer)
 {
     gr__value p = *gr__value_get(g, state); /* adding moves values */
     char *name = gr__arena_printf(&g->arena, "%s#bf16", p.name);
@@ -31,7 +31,6 @@ static gr_status carry(gr_graph *g, const char *program, gr_value state, int32_t
     gr_value copy = gr_session_state(g, name, GR_BF16, p.rank, p.dim);
     GR_TRY(gr_graph_status(g));
     g->value[copy - 1].copy_of = state;
-    gr__replace_uses(g, g->node[cast].out[0], copy);
     gr_update(g, program, copy, g->node[optimizer].out[GR__OPTIM_OUT_COPY]);
     return gr_graph_status(g);
 }
@@ -41,15 +40,24 @@ gr_status gr__pass_carry(gr_graph *g)
     GR_TRY(gr_graph_status(g));
     gr_status status = GR_OK;
     gr__program *p = &g->program[0];
-    size_t updates = p->n_updates;
+    size_t updates = p->n_updates, n_values = g->n_values;
+    gr__uses uses = {0};
     bool *live = gr__calloc(g->n_nodes + 1, sizeof *live);
-    if (!live) return gr__fail_memory("a plan", g->n_nodes);
+    int32_t *cast = gr__calloc(n_values + 1, sizeof *cast);
+    if (!live || !cast) GR_TRY_DONE(gr__fail_memory("a plan", n_values * sizeof *cast));
     GR_TRY_DONE(gr__graph_reach(g, p, live));
+    find_casts(g, live, cast);
     for (size_t u = 0; u < updates; u++) {
-        int32_t optimizer = optimizer_of(g, &p->update[u]), cast = find_cast(g, live, p->update[u].state);
-        if (optimizer >= 0 && cast >= 0) GR_TRY_DONE(carry(g, p->name, p->update[u].state, cast, optimizer));
+        int32_t optimizer = optimizer_of(g, &p->update[u]);
+        if (optimizer >= 0 && cast[p->update[u].state - 1])
+            GR_TRY_DONE(carry(g, p->name, p->update[u].state, optimizer));
     }
+    GR_TRY_DONE(gr__uses_find(&uses, g));
+    for (size_t i = n_values; i < g->n_values; i++)
+        GR_TRY_DONE(gr__uses_replace(&uses, g->node[cast[g->value[i].copy_of - 1] - 1].out[0], (gr_value)i + 1));
 done:
     gr__free(live);
+    gr__free(cast);
+    gr__uses_release(&uses);
     return status;
 }

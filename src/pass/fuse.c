@@ -26,6 +26,7 @@ typedef struct gr__fuser {
     bool *is_root; /* value is an output, update or guard of a program */
     gr__group *group;
     size_t n_groups, group_capacity;
+    gr__uses uses;
 } gr__fuser;
 
 /* ---- can it run on the machine? ---- */
@@ -227,7 +228,7 @@ static gr_status emit(gr__fuser *f, const gr__group *gp)
     gr__node_add(g, &gr__op_map, d.in, d.n_in, &d.attr, outs);
     gr__place_leave(g, &outer);
     GR_TRY(gr_graph_status(g));
-    for (int i = 0; i < d.attr.n_out; i++) gr__replace_uses(g, d.out[i], outs[i]);
+    for (int i = 0; i < d.attr.n_out; i++) GR_TRY(gr__uses_replace(&f->uses, d.out[i], outs[i]));
     return GR_OK;
 }
 
@@ -251,6 +252,7 @@ gr_status gr__pass_fuse(gr_graph *g)
     GR_TRY_DONE(index_users(&f));
     for (size_t i = 0; i < f.n_sorted; i++)
         if (fits_machine(g, &g->node[f.sorted[i]])) GR_TRY_DONE(place(&f, f.sorted[i]));
+    GR_TRY_DONE(gr__uses_find(&f.uses, g));
     for (size_t i = 0; i < f.n_groups; i++) GR_TRY_DONE(emit(&f, &f.group[i]));
 done:
     gr__free(f.live);
@@ -262,5 +264,6 @@ done:
     gr__free(f.next_user);
     gr__free(f.is_root);
     gr__free(f.group);
+    gr__uses_release(&f.uses);
     return status;
 }

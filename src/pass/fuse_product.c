@@ -13,6 +13,7 @@ typedef struct fuser {
     size_t n_sorted;
     size_t n_values; /* that the arrays know; later ones are this pass's own */
     bool *constant;  /* value depends on states alone that the program leaves as they are */
+    gr__uses users;
 } fuser;
 
 static bool is_product(const gr__node *n)
@@ -81,7 +82,7 @@ static gr_status add_node(fuser *f, const draft *d, const gr__node *at)
     gr__node_add(g, &gr__op_fused_product, d->in, d->n_in, &d->attr, out);
     gr__place_leave(g, &outer);
     GR_TRY(gr_graph_status(g));
-    for (int i = 0; i < d->attr.map.n_out; i++) gr__replace_uses(g, d->out[i], out[i]);
+    for (int i = 0; i < d->attr.map.n_out; i++) GR_TRY(gr__uses_replace(&f->users, d->out[i], out[i]));
     return GR_OK;
 }
 
@@ -214,11 +215,13 @@ gr_status gr__pass_fuse_product(gr_graph *g, const gr__backend *backend)
 {
     gr_status status = GR_OK;
     fuser f = {.g = g, .backend = backend};
+    GR_TRY_DONE(gr__uses_find(&f.users, g));
     GR_TRY_DONE(look(&f));
     for (size_t i = 0; i < f.n_sorted; i++) GR_TRY_DONE(fuse_map(&f, f.sorted[i]));
     GR_TRY_DONE(look(&f));
     for (size_t i = 0; i < f.n_sorted; i++) GR_TRY_DONE(pack_weight(&f, f.sorted[i]));
 done:
     release(&f);
+    gr__uses_release(&f.users);
     return status;
 }

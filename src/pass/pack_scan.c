@@ -19,8 +19,9 @@ static size_t packed_bytes(const gr_graph *g, const gr__backend *backend, const 
     return row && row->packed_bytes ? row->packed_bytes(&a) : 0;
 }
 
-static gr_status pack_weights(gr_graph *g, const gr__backend *backend, int32_t node)
+static gr_status pack_weights(gr__uses *uses, const gr__backend *backend, int32_t node)
 {
+    gr_graph *g = uses->g;
     gr__node n = g->node[node]; /* adding moves nodes */
     size_t bytes = packed_bytes(g, backend, &n);
     if (!bytes) return GR_OK;
@@ -33,7 +34,7 @@ static gr_status pack_weights(gr_graph *g, const gr__backend *backend, int32_t n
     gr__node_add(g, n.op, in, n.op->max_in, n.attr, out);
     gr__place_leave(g, &outer);
     GR_TRY(gr_graph_status(g));
-    for (int i = 0; i < n.op->n_out; i++) gr__replace_uses(g, n.out[i], out[i]);
+    for (int i = 0; i < n.op->n_out; i++) GR_TRY(gr__uses_replace(uses, n.out[i], out[i]));
     return GR_OK;
 }
 
@@ -43,19 +44,22 @@ gr_status gr__pass_pack_scan(gr_graph *g, const gr__backend *backend)
     size_t n_sorted = 0, n_nodes = g->n_nodes;
     bool *live = gr__calloc(n_nodes + 1, sizeof *live), *constant = gr__calloc(g->n_values + 1, sizeof *constant);
     int32_t *sorted = gr__calloc(n_nodes + 1, sizeof *sorted);
+    gr__uses uses = {0};
     if (!live || !constant || !sorted) GR_TRY_DONE(gr__fail_memory("packing", n_nodes * sizeof *sorted));
     GR_TRY_DONE(gr__graph_reach(g, NULL, live));
     GR_TRY_DONE(gr__graph_sort(g, live, NULL, 0, sorted, &n_sorted));
     gr__graph_hoisted(g, &g->program[0], sorted, n_sorted, constant);
+    GR_TRY_DONE(gr__uses_find(&uses, g));
     for (size_t i = 0; i < n_sorted; i++) {
         const gr__node *n = &g->node[sorted[i]];
         if (!is_scan(n) || !constant[n->in[GR__RNN_W_IH] - 1] || !constant[n->in[GR__RNN_W_HH] - 1]) continue;
         if (constant[n->out[GR__RNN_Y] - 1]) continue;
-        GR_TRY_DONE(pack_weights(g, backend, sorted[i]));
+        GR_TRY_DONE(pack_weights(&uses, backend, sorted[i]));
     }
 done:
     gr__free(live);
     gr__free(constant);
     gr__free(sorted);
+    gr__uses_release(&uses);
     return status;
 }

@@ -8,6 +8,7 @@ typedef struct gr__simplifier {
     gr_graph *g;
     int32_t *uses; /* of each value */
     size_t n_uses;
+    gr__uses users;
     gr__map seen; /* op, attributes and operands -> first output */
     bool changed;
 } gr__simplifier;
@@ -15,7 +16,11 @@ typedef struct gr__simplifier {
 /* Replaces value 'from' by 'to' everywhere. */
 static void replace(gr__simplifier *s, gr_value from, gr_value to)
 {
-    gr__replace_uses(s->g, from, to);
+    gr_status status = gr__uses_replace(&s->users, from, to);
+    if (status != GR_OK) {
+        gr__graph_fail(s->g, status, "out of memory for the uses of a value");
+        return;
+    }
     if ((size_t)to <= s->n_uses && (size_t)from <= s->n_uses) s->uses[to - 1] += s->uses[from - 1];
     if ((size_t)from <= s->n_uses) s->uses[from - 1] = 0;
     s->changed = true;
@@ -249,7 +254,7 @@ static gr_status simplify_node(gr__simplifier *s, int32_t index)
         GR_TRY(gr_graph_status(g));
     }
     if (to && to != n.out[0]) replace(s, n.out[0], to);
-    return GR_OK;
+    return gr_graph_status(g);
 }
 
 static gr_status round_of_rules(gr_graph *g, bool *changed)
@@ -264,11 +269,13 @@ static gr_status round_of_rules(gr_graph *g, bool *changed)
     GR_TRY_DONE(gr__graph_reach(g, NULL, live));
     GR_TRY_DONE(gr__graph_sort(g, live, NULL, 0, sorted, &n));
     gr__graph_uses(g, live, s.uses);
+    GR_TRY_DONE(gr__uses_find(&s.users, g));
     for (size_t i = 0; i < n; i++)
         if (g->node[sorted[i]].n_out) GR_TRY_DONE(simplify_node(&s, sorted[i]));
     *changed = s.changed;
 done:
     gr__map_release(&s.seen);
+    gr__uses_release(&s.users);
     gr__free(live);
     gr__free(sorted);
     gr__free(s.uses);

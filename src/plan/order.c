@@ -97,9 +97,7 @@ gr_status gr__plan_keep_old_states(gr_graph *g, gr__program *p)
         gr_value *v = i < p->n_outputs ? &p->output[i].value : &p->update[i - p->n_outputs].value, base = *v;
         for (const gr__node *n = gr__producer(g, base); n && n->op->flags & GR__OP_VIEW; n = gr__producer(g, base))
             base = n->in[0];
-        bool changes = false;
-        for (size_t u = 0; u < p->n_updates; u++) changes = changes || p->update[u].state == base;
-        if (!changes) continue;
+        if (!gr__program_updates(p, base)) continue;
         *v = gr__node_add(g, &gr__op_cast, v, 1, &(gr__cast_attr){gr_value_dtype(g, *v)}, NULL);
     }
     return gr_graph_status(g);

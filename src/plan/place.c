@@ -18,6 +18,7 @@ typedef struct gr__placer {
     int32_t *uses;
     bool *hoisted;    /* value depends on states that this program leaves alone */
     bool *lasting;    /* hoisted, and read by what is not: lives from run to run */
+    bool *root;       /* value is an output, an update or an updated state */
     gr_value *inside; /* value -> the concat result that it is written into, 0: none */
     int32_t *inside_operand;
     gr_value *over_state; /* value -> the state that it is written over, 0: none */
@@ -145,28 +146,22 @@ static void find_lasting(gr__placer *p)
 /* Until when what a hoisted node makes is needed. */
 static int32_t hoisted_end(const gr__placer *p, gr_value v) { return p->lasting[v - 1] ? p->end : 0; }
 
-static bool is_root(const gr__placer *p, gr_value v)
-{
-    const gr__program *pr = p->plan->program;
-    for (size_t i = 0; i < pr->n_outputs; i++)
-        if (pr->output[i].value == v) return true;
-    for (size_t i = 0; i < pr->n_updates; i++)
-        if (pr->update[i].value == v || pr->update[i].state == v) return true;
-    return false;
-}
-
 /* Operands of a concat that can be written straight into its result: computed for it alone, seen through reshapes only. */
 static void find_concats(gr__placer *p)
 {
+    const gr__program *pr = p->plan->program;
+    for (size_t i = 0; i < pr->n_outputs; i++) p->root[pr->output[i].value - 1] = true;
+    for (size_t i = 0; i < pr->n_updates; i++)
+        p->root[pr->update[i].value - 1] = p->root[pr->update[i].state - 1] = true;
     for (size_t i = 0; i < p->n; i++) {
         const gr__node *n = &p->g->node[p->sorted[i]];
         if (n->op != &gr__op_concat || p->hoisted[n->out[0] - 1]) continue;
         for (int k = 0; k < n->n_in; k++) {
             gr_value v = n->in[k];
             const gr__node *q = gr__producer(p->g, v);
-            while (q && q->op == &gr__op_reshape && p->uses[v - 1] == 1 && !is_root(p, v))
+            while (q && q->op == &gr__op_reshape && p->uses[v - 1] == 1 && !p->root[v - 1])
                 q = gr__producer(p->g, v = q->in[0]);
-            if (!q || q->op->flags & GR__OP_VIEW || p->uses[v - 1] != 1 || is_root(p, v) || p->inside[v - 1]) continue;
+            if (!q || q->op->flags & GR__OP_VIEW || p->uses[v - 1] != 1 || p->root[v - 1] || p->inside[v - 1]) continue;
             p->inside[v - 1] = n->out[0];
             p->inside_operand[v - 1] = k;
         }
@@ -557,12 +552,13 @@ gr_status gr__plan_place(gr_plan *plan, const gr__backend *backend, const int32_
     p.uses = gr__calloc(most, sizeof *p.uses);
     p.hoisted = gr__calloc(most, sizeof *p.hoisted);
     p.lasting = gr__calloc(most, sizeof *p.lasting);
+    p.root = gr__calloc(most, sizeof *p.root);
     p.inside = gr__calloc(most, sizeof *p.inside);
     p.inside_operand = gr__calloc(most, sizeof *p.inside_operand);
     p.over_state = gr__calloc(most, sizeof *p.over_state);
     plan->where = gr__calloc(most, sizeof *plan->where);
-    if (!p.last_use || !p.uses || !p.hoisted || !p.lasting || !p.inside || !p.inside_operand || !p.over_state ||
-        !plan->where)
+    if (!p.last_use || !p.uses || !p.hoisted || !p.lasting || !p.root || !p.inside || !p.inside_operand ||
+        !p.over_state || !plan->where)
         GR_TRY_DONE(gr__fail_memory("a plan", most * 32));
     GR_TRY_DONE(place_all(&p, in_place));
     GR_TRY_DONE(gr__str_check(&p.why));
@@ -572,6 +568,7 @@ done:
     gr__free(p.uses);
     gr__free(p.hoisted);
     gr__free(p.lasting);
+    gr__free(p.root);
     gr__free(p.inside);
     gr__free(p.inside_operand);
     gr__free(p.over_state);

@@ -106,6 +106,7 @@ static gr_status hold_stopped(gr__checked *c, const gr_plan_options *options)
 {
     gr_graph *g = c->wide;
     size_t n = g->n_nodes, held = 0;
+    gr__uses uses = {0};
     gr_status status = GR_OK;
     bool *live = gr__calloc(n + 1, sizeof *live);
     if (!live) return gr__fail_memory("a graph", n);
@@ -123,17 +124,19 @@ static gr_status hold_stopped(gr__checked *c, const gr_plan_options *options)
     GR_TRY_DONE(gr_session_new(c->held_plan, c->store, &c->held));
     GR_TRY_DONE(copy_inputs(c, c->held));
     GR_TRY_DONE(gr_session_run(c->held));
+    GR_TRY_DONE(gr__uses_find(&uses, g));
     for (size_t i = 0; i < n; i++) {
         if (!live[i]) continue;
         gr_value stopped = g->node[i].out[0];
         gr__value v = *gr__value_get(g, stopped);
         snprintf(name, sizeof name, HELD "%zu", i);
         gr_value input = gr_input(g, name, v.dtype, v.rank, v.dim);
-        if (input) gr__replace_uses(g, stopped, input);
+        if (input) GR_TRY_DONE(gr__uses_replace(&uses, stopped, input));
     }
     status = gr_graph_status(g);
 done:
     gr__free(live);
+    gr__uses_release(&uses);
     return status;
 }
 
