@@ -84,24 +84,29 @@ typedef struct gr_progress {
     double seconds, seconds_left;
     double units_per_second; /* of the last steps */
     double flops_per_second;
-    double waiting;      /* share of the steps' time in which inputs were made or waited for */
-    double valid_loss;   /* the last one; NaN before the first */
-    size_t memory_bytes; /* of the process, now */
-    int64_t skipped;     /* steps left out because of numbers that are not finite */
+    double waiting;                    /* share of the steps' time in which inputs were made or waited for */
+    double valid_loss;                 /* the last one; NaN before the first */
+    size_t memory_bytes;               /* of the process, now */
+    int64_t skipped;                   /* steps left out because of numbers that are not finite */
+    int64_t valid_done, valid_samples; /* of the validation that runs */
+    double valid_seconds_left;
 } gr_progress;
 
 typedef enum gr_run_event {
     GR_EVENT_STEP,       /* after each step */
     GR_EVENT_VALID,      /* after a validation */
     GR_EVENT_CHECKPOINT, /* one was committed; text: the folder of the run */
-    GR_EVENT_NOTE        /* text: something that people should read */
+    GR_EVENT_NOTE,       /* text: something that people should read */
+    GR_EVENT_VALIDATING  /* after each batch of a validation */
 } gr_run_event;
 
 typedef struct gr_train_hooks {
     void *user;
     void (*event)(void *user, gr_run_event event, const gr_progress *progress, const char *text);
-    bool (*stop)(void *user);  /* asked after each step; true: commit a checkpoint and return GR_ERR_STOPPED */
-    double time_limit_seconds; /* > 0: stop after it in the same way */
+    /* Asked after each step and each batch of a validation, which begins anew when the run goes on. True: commit a checkpoint
+     * and return GR_ERR_STOPPED. */
+    bool (*stop)(void *user);
+    double time_limit_seconds; /* > 0: stop after it in the same way, not within a validation */
 } gr_train_hooks;
 
 /* Trains to the end and saves the model.
@@ -116,6 +121,9 @@ typedef struct gr_metric {
 } gr_metric;
 /* Evaluates the current weights; fills at most 'capacity', *n gets how many there are. */
 GR_API gr_status gr_run_evaluate(gr_run *run, gr_metric *out, int capacity, int *n);
+/* The same with GR_EVENT_VALIDATING events; GR_ERR_STOPPED where 'stop' said so. hooks NULL: none. */
+GR_API gr_status gr_run_evaluate_watched(gr_run *run, const gr_train_hooks *hooks, gr_metric *out, int capacity,
+                                         int *n);
 
 GR_API gr_model *gr_run_model(gr_run *run); /* borrowed */
 

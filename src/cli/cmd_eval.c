@@ -1,6 +1,7 @@
 #include "cli/eval_ids.h"
 #include "cli/gate.h"
 #include "cli/out.h"
+#include "cli/progress.h"
 #include "cli/signals.h"
 #include "gradus/table.h"
 #include "gradus/tools.h"
@@ -67,7 +68,7 @@ static gr_status measure(const char *config, gr_run *run)
 {
     gr_metric m[MOST_METRICS];
     int n = 0;
-    gr_status s = gr_run_evaluate(run, m, MOST_METRICS, &n);
+    gr_status s = progress_evaluate(run, m, MOST_METRICS, &n);
     if (s != GR_OK) return s;
     if (n == 0) {
         code = cli_invalid("the data of '%s' have no validation part; set data.valid", config);

@@ -174,7 +174,7 @@ static int finish(gr_run *run, bool trained)
 {
     gr_metric m[MOST_METRICS];
     int n = 0;
-    gr_status s = gr_run_evaluate(run, m, MOST_METRICS, &n);
+    gr_status s = progress_evaluate(run, m, MOST_METRICS, &n);
     if (s != GR_OK) return cli_fail(s);
     if (n > MOST_METRICS) n = MOST_METRICS;
     if (cli.json)

@@ -132,6 +132,16 @@ static void compose(const progress *u, const gr_progress *p, bool moving, line *
     }
 }
 
+/* Nothing of a short one. */
+static bool is_time_to_say(progress *u, double seconds)
+{
+    double t = now();
+    if (u->last == 0) u->last = t;
+    if (t - u->last < seconds) return false;
+    u->last = t;
+    return true;
+}
+
 static void wipe(progress *u)
 {
     if (u->drawn) fputs("\r\033[K", stderr);
@@ -156,7 +166,42 @@ static void show_valid(progress *u, const gr_progress *p)
     fprintf(stderr, "step %lld/%lld  validation loss %.4f\n", (long long)p->step, (long long)p->steps, p->valid_loss);
 }
 
+static void show_validating(progress *u, const gr_progress *p)
+{
+    char text[4 * BAR_WIDTH], left[32];
+    double share = (double)p->valid_done / (double)p->valid_samples;
+    if (p->valid_done == p->valid_samples) wipe(u);
+    if (p->valid_done == p->valid_samples || !is_time_to_say(u, !u->live   ? LINE_SECONDS
+                                                                : u->drawn ? REDRAW_SECONDS
+                                                                           : 1))
+        return;
+    line l = {.room = u->live ? out_columns(stderr) - 1 : 1000};
+    if (p->steps) add(&l, "step %lld/%lld", (long long)p->step, (long long)p->steps);
+    if (u->live) {
+        bar(share, text, sizeof text);
+        add(&l, "%s", text);
+    }
+    gr_show_seconds(left, p->valid_seconds_left);
+    add(&l, "validating %3.0f %%", 100 * share);
+    add(&l, "%lld of %lld samples", (long long)p->valid_done, (long long)p->valid_samples);
+    add(&l, "ETA %s", left);
+    fprintf(stderr, u->live ? "\r%s\033[K" : "%s\n", l.text);
+    u->drawn = u->live;
+}
+
 /* ---- JSON lines ---- */
+
+static void json_validating(progress *u, const gr_progress *p)
+{
+    if (!is_time_to_say(u, JSON_SECONDS)) return;
+    json_open('{');
+    json_text("event", "validating");
+    json_int("step", p->step);
+    json_int("done", p->valid_done);
+    json_int("samples", p->valid_samples);
+    json_number("seconds_left", p->valid_seconds_left);
+    json_end();
+}
 
 static void json_step(progress *u, const gr_progress *p)
 {
@@ -202,6 +247,8 @@ static void on_event(void *user, gr_run_event event, const gr_progress *p, const
     if (cli.json) {
         if (event == GR_EVENT_STEP)
             json_step(u, p);
+        else if (event == GR_EVENT_VALIDATING)
+            json_validating(u, p);
         else
             json_event(event, p, text);
         return;
@@ -210,6 +257,7 @@ static void on_event(void *user, gr_run_event event, const gr_progress *p, const
     switch (event) {
     case GR_EVENT_STEP: show_step(u, p); return;
     case GR_EVENT_VALID: show_valid(u, p); return;
+    case GR_EVENT_VALIDATING: show_validating(u, p); return;
     case GR_EVENT_CHECKPOINT:
         if (!cli.verbose) return;
         wipe(u);
@@ -236,5 +284,14 @@ gr_status progress_train(gr_run *run, double time_limit_seconds)
     gr_train_hooks hooks = {.user = &u, .event = on_event, .stop = on_stop, .time_limit_seconds = time_limit_seconds};
     gr_status status = gr_run_train(run, &hooks);
     if (u.drawn) fputc('\n', stderr);
+    return status;
+}
+
+gr_status progress_evaluate(gr_run *run, gr_metric *out, int capacity, int *n)
+{
+    progress u = {.live = out_is_terminal(stderr), .stride = 1};
+    gr_train_hooks hooks = {.user = &u, .event = cli.json ? NULL : on_event, .stop = on_stop};
+    gr_status status = gr_run_evaluate_watched(run, &hooks, out, capacity, n);
+    wipe(&u);
     return status;
 }

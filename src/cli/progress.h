@@ -7,5 +7,7 @@
 
 /* Trains to the end. Signals (signals.h) and the limit (0: none) stop it with a checkpoint. */
 gr_status progress_train(gr_run *run, double time_limit_seconds);
+/* gr_run_evaluate() with the same line. */
+gr_status progress_evaluate(gr_run *run, gr_metric *out, int capacity, int *n);
 
 #endif

@@ -31,10 +31,11 @@ static void add_position(gr__str *s, const gr__position *p)
     gr__str_printf(
         s,
         "\"step\": %lld, \"update\": %lld, \"skipped\": %lld, \"best_step\": %lld, \"bad_validations\": %lld, "
-        "\"metrics_bytes\": %llu, \"plateau_bad\": %lld, \"plateau_cooldown\": %lld, \"plateau_feeds\": %lld",
+        "\"metrics_bytes\": %llu, \"plateau_bad\": %lld, \"plateau_cooldown\": %lld, \"plateau_feeds\": %lld, "
+        "\"unvalidated\": %d",
         (long long)p->step, (long long)p->update, (long long)p->skipped, (long long)p->best_step,
         (long long)p->bad_validations, (unsigned long long)p->metrics_bytes, (long long)p->plateau.bad,
-        (long long)p->plateau.cooldown, (long long)p->plateau.feeds);
+        (long long)p->plateau.cooldown, (long long)p->plateau.feeds, (int)p->unvalidated);
     const struct {
         const char *key;
         double value;
@@ -182,6 +183,7 @@ static gr__position position_of(gr__json o)
                           .loss_average = double_of(o, "loss_average", NAN),
                           .best_loss = double_of(o, "best_loss", INFINITY),
                           .seconds = double_of(o, "seconds", 0),
+                          .unvalidated = int_of(o, "unvalidated") != 0,
                           .plateau = {.best = double_of(o, "plateau_best", INFINITY),
                                       .scale = double_of(o, "plateau_scale", 1),
                                       .bad = int_of(o, "plateau_bad"),

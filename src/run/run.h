@@ -18,7 +18,8 @@ typedef struct gr__position {
     int64_t bad_validations;
     gr_plateau plateau;
     uint64_t metrics_bytes;
-    double seconds; /* of training so far */
+    double seconds;   /* of training so far */
+    bool unvalidated; /* the validation of this step was stopped: it is still to come */
 } gr__position;
 
 /* One graph's compiled programs. */
@@ -75,8 +76,10 @@ gr_status gr__run_allocate(gr_run *run);
 gr_status gr__run_begin(gr_run *run);
 
 /* validate.c */
-/* Mean loss over at most 'samples' validation samples (0: all); metrics may be NULL. */
-gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric *metrics, int capacity, int *n);
+/* Mean loss over at most 'samples' validation samples (0: all); metrics may be NULL. hooks (NULL: none) are told of each batch;
+ * GR_ERR_STOPPED where they say so. */
+gr_status gr__run_validate(gr_run *run, const gr_train_hooks *hooks, gr_progress *progress, int64_t samples,
+                           double *loss, gr_metric *metrics, int capacity, int *n);
 
 /* panels.c: what the task shows of the validation that has just been scored, as a part of a page in the run's folder. */
 #define GR__EVALUATION_FILE "evaluation.html"

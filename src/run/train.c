@@ -208,7 +208,7 @@ static gr_status validate(gr__trainer *t, bool last, bool *best, bool *stop)
     int n;
     int64_t samples = last ? 0 : run->set.eval_samples ? run->set.eval_samples : 4096;
     gr__loader_rest(t->loader);
-    GR_TRY(gr__run_validate(run, samples, &run->valid_loss, m, 16, &n));
+    GR_TRY(gr__run_validate(run, t->hooks, &t->progress, samples, &run->valid_loss, m, 16, &n));
     if (n == 0) return GR_OK;
     t->progress.valid_loss = run->valid_loss;
     if (last) {
@@ -252,6 +252,30 @@ static bool asked_to_stop(gr__trainer *t)
     return h->time_limit_seconds > 0 && gr__now() - t->started >= h->time_limit_seconds;
 }
 
+static gr_status stopped(const gr__trainer *t)
+{
+    const gr_run *run = t->run;
+    if (!run->out)
+        return gr__fail(GR_ERR_STOPPED, "stopped after step %lld of %lld; nothing was kept", (long long)run->at.step,
+                        (long long)run->set.steps);
+    return gr__fail(GR_ERR_STOPPED,
+                    "stopped after step %lld of %lld with a checkpoint in '%s'; the same command goes on",
+                    (long long)run->at.step, (long long)run->set.steps, run->out);
+}
+
+/* The validation of a step, where one is due. A stopped one begins anew when the run goes on. */
+static gr_status validate_when_due(gr__trainer *t, bool last, bool *best, bool *early)
+{
+    gr_run *run = t->run;
+    run->at.unvalidated = false;
+    if (!last && run->at.step % run->set.eval_every) return GR_OK;
+    gr_status s = validate(t, last, best, early);
+    if (s != GR_ERR_STOPPED) return s;
+    run->at.unvalidated = true;
+    GR_TRY(checkpoint(t, false));
+    return stopped(t);
+}
+
 static gr_status loop(gr__trainer *t)
 {
     gr_run *run = t->run;
@@ -259,24 +283,18 @@ static gr_status loop(gr__trainer *t)
     if (s->patience && run->at.bad_validations >= s->patience) s->steps = run->at.step; /* it had stopped early */
     GR_TRY(gr__loader_new(run->task, run->step ? run->step : run->micro, s->batch, run->at.step * s->accumulate,
                           s->steps * s->accumulate, s->loaders > 0, &t->loader));
-    while (run->at.step < s->steps) {
+    while (run->at.step < s->steps || run->at.unvalidated) {
         bool best = false, early = false;
-        GR_TRY(step(t));
-        bool last = run->at.step == s->steps;
-        if (last || run->at.step % s->eval_every == 0) GR_TRY(validate(t, last, &best, &early));
+        if (!run->at.unvalidated) GR_TRY(step(t));
+        bool last = run->at.step >= s->steps;
+        GR_TRY(validate_when_due(t, last, &best, &early));
         bool asked = !last && asked_to_stop(t);
         if (early) {
             tell(t, GR_EVENT_NOTE, "stopped early: the validation loss no longer falls");
             s->steps = run->at.step;
         }
         if (last || asked || early || best || run->at.step % s->checkpoint_every == 0) GR_TRY(checkpoint(t, best));
-        if (asked && !run->out)
-            return gr__fail(GR_ERR_STOPPED, "stopped after step %lld of %lld; nothing was kept",
-                            (long long)run->at.step, (long long)s->steps);
-        if (asked)
-            return gr__fail(GR_ERR_STOPPED,
-                            "stopped after step %lld of %lld with a checkpoint in '%s'; the same command goes on",
-                            (long long)run->at.step, (long long)s->steps, run->out);
+        if (asked) return stopped(t);
     }
     return GR_OK;
 }
@@ -389,7 +407,7 @@ static gr_status tune(gr_run *run)
 {
     double loss;
     if (!run->tuning.kind || (run->n_last && run->last_step == run->at.step)) return GR_OK;
-    GR_TRY(gr__run_validate(run, 0, &loss, NULL, 0, NULL));
+    GR_TRY(gr__run_validate(run, NULL, NULL, 0, &loss, NULL, 0, NULL));
     return run->out ? gr__checkpoint_write(run, false) : GR_OK;
 }
 

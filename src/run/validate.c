@@ -1,6 +1,7 @@
 /* The validation part, in file order; the averaged weights where there are any. */
 #include "run/run.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "gradus/store.h"
 
@@ -33,7 +34,26 @@ done:
     return status;
 }
 
-static gr_status validate(gr_run *run, int64_t samples, double *loss)
+/* Who watches a validation. */
+typedef struct watcher {
+    const gr_train_hooks *hooks;
+    gr_progress *progress;
+    double started;
+} watcher;
+
+/* True: stop. Nobody is asked behind the last batch. */
+static bool watch(const watcher *w, int64_t done, int64_t samples)
+{
+    gr_progress *p = w->progress;
+    if (!w->hooks) return false;
+    p->valid_done = GR__MIN(done, samples);
+    p->valid_samples = samples;
+    p->valid_seconds_left = (gr__now() - w->started) / (double)p->valid_done * (double)(samples - p->valid_done);
+    if (w->hooks->event) w->hooks->event(w->hooks->user, GR_EVENT_VALIDATING, p, NULL);
+    return done < samples && w->hooks->stop && w->hooks->stop(w->hooks->user);
+}
+
+static gr_status validate(gr_run *run, const watcher *who, int64_t samples, double *loss)
 {
     const gr__task_kind *kind = run->task->kind;
     double sum = 0, weight = 0;
@@ -51,6 +71,9 @@ static gr_status validate(gr_run *run, int64_t samples, double *loss)
         sum += gr_tensor_get(&s, 0);
         weight += gr_tensor_get(&w, 0);
         if (kind->score) kind->score(run->task, first, run->set.batch, run->eval);
+        if (watch(who, first + run->set.batch, samples))
+            GR_TRY_DONE(gr__fail(GR_ERR_STOPPED, "the validation was stopped after %lld of %lld samples",
+                                 (long long)who->progress->valid_done, (long long)samples));
     }
     *loss = weight > 0 ? sum / weight : NAN;
 done:
@@ -67,7 +90,8 @@ static gr_status tune(gr_run *run)
                         : gr_model_set_threshold(run->task->model, tuned);
 }
 
-gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric *metrics, int capacity, int *n)
+gr_status gr__run_validate(gr_run *run, const gr_train_hooks *hooks, gr_progress *progress, int64_t samples,
+                           double *loss, gr_metric *metrics, int capacity, int *n)
 {
     if (n) *n = 0;
     *loss = NAN;
@@ -75,7 +99,7 @@ gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric
     int64_t all = run->task->samples[1];
     samples = samples > 0 ? GR__MIN(samples, all) : all;
     GR_TRY(gr__run_swap_averages(run));
-    gr_status status = validate(run, samples, loss);
+    gr_status status = validate(run, &(watcher){hooks, progress, gr__now()}, samples, loss);
     gr_status back = gr__run_swap_averages(run);
     GR_TRY(status);
     GR_TRY(back);
@@ -88,12 +112,18 @@ gr_status gr__run_validate(gr_run *run, int64_t samples, double *loss, gr_metric
 
 gr_status gr_run_evaluate(gr_run *run, gr_metric *out, int capacity, int *n)
 {
+    return gr_run_evaluate_watched(run, NULL, out, capacity, n);
+}
+
+gr_status gr_run_evaluate_watched(gr_run *run, const gr_train_hooks *hooks, gr_metric *out, int capacity, int *n)
+{
     double loss;
+    gr_progress p = {.valid_loss = NAN, .loss = NAN};
     GR_FAIL_IF(!run || !n || (!out && capacity > 0), GR_ERR_ARGUMENT, "gr_run_evaluate: an argument is NULL");
     GR_FAIL_IF(capacity < 0, GR_ERR_ARGUMENT, "there is no room for %d metrics", capacity);
     GR_TRY(gr__run_begin(run));
     if (run->n_last == 0 || run->last_step != run->at.step) { /* else training has just done it */
-        GR_TRY(gr__run_validate(run, 0, &loss, run->last, (int)GR__COUNT(run->last), &run->n_last));
+        GR_TRY(gr__run_validate(run, hooks, &p, 0, &loss, run->last, (int)GR__COUNT(run->last), &run->n_last));
         run->n_last = GR__MIN(run->n_last, (int)GR__COUNT(run->last));
         run->last_step = run->at.step;
     }
