@@ -382,7 +382,9 @@ static void bad_configurations_are_named(void **state)
         {"a,b\n1,2\n3,4\n5,9\n", {"task=table", NULL}, "'data.target' is missing"},
         {"a,b\n1,2\n3,4\n5,9\n", {"model=kmeans", "data.target=c"}, "'c'"},
         {"a,b\n1,2\n3,4\n5,9\n", {"model=kmeans", "data.balance=over"}, "want a target"},
-        {"a,b\n1,2\n3,4\n5,1e39\n", {"model=kmeans", "data.all={scale: none, clip: 0}"}, ":4: a number is too large"},
+        {"a,b\n1,2\n3,4\n5,1e39\n",
+         {"model=kmeans", "data.all={scale: none, clip: 0}"},
+         ":4: 1e+39 in column 'b' is too large"},
     };
     for (size_t i = 0; i < GR__COUNT(cases); i++) {
         gr_run *run = NULL;

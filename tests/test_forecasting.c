@@ -57,6 +57,8 @@ static void bad_files_are_named(void **state)
          GR_ERR_DATA},
         {"t,a\n2001-01,1\n2001-02,\n2001-03,3\n", "data.valid=0", "bad.csv:3: '' in column 'a'", GR_ERR_DATA},
         {"t,a\n2001-01,1\n2001-02,x\n2001-03,3\n", "data.valid=0", "bad.csv:3: 'x' in column 'a'", GR_ERR_DATA},
+        {"t,a\n2001-01,1\n2001-02,1e200\n2001-03,3\n", "data.valid=0", "bad.csv:3: 1e+200 in column 'a' is too large",
+         GR_ERR_DATA},
         {"t,a\n2001-01,1\n2001-02,0\n2001-03,3\n", "data.log=true", "bad.csv:3: 0 in 'a' has no logarithm",
          GR_ERR_DATA},
         {"t,a\n2001-01,1\n2001-02,2\n2001-03,3\n", "data.columns=[c]", "'c'", GR_ERR_NOT_FOUND},

@@ -57,6 +57,15 @@ static void of_numbers(void **state)
     test_rmtree(dir);
 }
 
+static void of_numbers_too_large(void **state)
+{
+    (void)state;
+    static const char *const set[] = {"task=vector", "data.target=[y]", "model=linear"};
+    gr_run *run;
+    const char *text = "a,y\n1,2\n2,1e300\n3,4\n", *path = test_write(folder, "large.csv", text, strlen(text));
+    assert_fails(run_with(path, set, 3, NULL, &run), GR_ERR_DATA, "large.csv:3: 1e+300 in column 'y' is too large");
+}
+
 static void of_a_table(void **state)
 {
     (void)state;
@@ -112,6 +121,7 @@ int main(void)
     folder = test_tmpdir();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_numbers),
+        cmocka_unit_test(of_numbers_too_large),
         cmocka_unit_test(of_a_table),
         cmocka_unit_test(of_classes),
     };

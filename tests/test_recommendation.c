@@ -226,6 +226,9 @@ static void ratings_are_sorted(void **state)
     assert_fails(gr__ratings_read(&o, NULL, NULL, &arena, &r), GR_ERR_DATA, "bad.csv:3: column 'i' is empty");
     o.source = written("bad.csv", "u,i,r,when\nbob,x,good,7\n");
     assert_fails(gr__ratings_read(&o, NULL, NULL, &arena, &r), GR_ERR_DATA, "bad.csv:2: 'good' in column 'r'");
+    o.source = written("bad.csv", "u,i,r,when\nbob,x,3,7\nann,y,1e30,5\n");
+    assert_fails(gr__ratings_read(&o, NULL, NULL, &arena, &r), GR_ERR_DATA,
+                 "bad.csv:3: 1e+30 in column 'r' is too large");
     o.source = written("some.csv", "u,i,r,when\nbob,x,good,7\nann,y,4,5\nann,4\n,y,2,6\ncy,x,1,1\n");
     o.skip_bad = true;
     assert_ok(gr__ratings_read(&o, NULL, NULL, &arena, &r));

@@ -219,6 +219,8 @@ static void bad_input_is_named(void **state)
         {"a,z\n1,2\n3,4\n", NULL, "'y'"},
         {"a,y\n1,u\n2,v\n", "data.columns={b: ignore}", "'b'"},
         {"a,y\n1,u\n2,v\n", "loss=mse", "is for numbers"},
+        {"a,y\n1,5\n2,6\n3,1e300\n4,8\n", NULL, "bad.csv:4: 1e+300 in column 'y' is too large"},
+        {"a,y\n1,5\n-1e308,6\n3,7\n4,8\n", NULL, "bad.csv:3: -1e+308 in column 'a' is too large"},
         {"a,y\n1,0\n2,1\n", "data.columns={y: ignore}", "the column to predict cannot be ignored"},
     };
     for (size_t i = 0; i < GR__COUNT(cases); i++) {
@@ -227,6 +229,29 @@ static void bad_input_is_named(void **state)
         if (s == GR_OK) fail_msg("case %zu was taken", i);
         if (!strstr(gr_message(), cases[i].says)) fail_msg("case %zu says: %s", i, gr_message());
     }
+}
+
+/* Left out, or tamed by a logarithm. */
+static void numbers_too_large(void **state)
+{
+    (void)state;
+    static const char *const taken[][3] = {{"data.target=y", "data.skip_bad=true", "data.valid=0.2"},
+                                           {"data.target=y", "data.columns={a: {log: true}}", "data.log_target=true"}};
+    char path[700];
+    snprintf(path, sizeof path, "%s",
+             written("large.csv", "a,y\n1,5\n2,6\n3,1e300\n1e39,8\n5,9\n6,2\n7,1\n8,3\n9,4\n10,5\n"));
+    for (size_t i = 0; i < GR__COUNT(taken); i++) {
+        gr_run *run;
+        assert_ok(run_with(path, taken[i], 3, NULL, &run));
+        gr_run_plan p = gr_run_describe(run);
+        assert_int_equal(p.train_units + p.valid_units, i ? 10 : 8);
+        gr_run_close(&run);
+    }
+    char test[700];
+    gr_run *run;
+    snprintf(test, sizeof test, "data.test_source=%s", written("late.csv", "a,y\n1,5\n1e300,6\n"));
+    const char *set[] = {"data.target=y", "data.skip_bad=true", "data.all={clip: 0}", test};
+    assert_fails(run_with(path, set, 4, NULL, &run), GR_ERR_DATA, "late.csv:3: 1e+300 in column 'a' is too large");
 }
 
 /* Two values are a class unless the configuration says number, at either place. */
@@ -405,6 +430,7 @@ int main(void)
         cmocka_unit_test(larger_than_memory),
         cmocka_unit_test(header_as_told),
         cmocka_unit_test(bad_input_is_named),
+        cmocka_unit_test(numbers_too_large),
         cmocka_unit_test(a_threshold_is_tuned_and_kept),
         cmocka_unit_test(thresholds_that_make_no_sense),
     };

@@ -76,12 +76,14 @@ static bool among(const gr__conf_strings *list, const char *name)
     return false;
 }
 
-static gr_status fill_column(const gr__csv_table *t, size_t column, float *to, int64_t step, double *buffer)
+static gr_status fill_column(const gr__csv_table *t, size_t column, float *to, int64_t step, double most,
+                             double *buffer)
 {
     GR_TRY(gr__csv_table_doubles(t, column, buffer));
     for (size_t r = 0; r < t->rows; r++) {
         GR_FAIL_IF(!isfinite(buffer[r]), GR_ERR_DATA, "%s:%lld: column '%s' has no number here", t->path,
                    (long long)t->line[r], t->name[column]);
+        if (fabs(buffer[r]) > most) return gr__csv_too_large(t->path, t->line[r], t->name[column], buffer[r], most);
         to[(int64_t)r * step] = (float)buffer[r];
     }
     return GR_OK;
@@ -108,12 +110,12 @@ static gr_status csv_columns(const gr__matrix_options *o, const gr__csv_table *t
         if (among(&o->target, t->name[c]) || among(&o->drop, t->name[c]) ||
             (o->inputs_named.n && !among(&o->inputs_named, t->name[c])))
             continue;
-        GR_TRY(fill_column(t, c, m->x + at++, inputs, buffer));
+        GR_TRY(fill_column(t, c, m->x + at++, inputs, GR__CSV_MOST_SCALED, buffer));
     }
     for (size_t i = 0; i < o->target.n; i++) {
         size_t column;
         GR_TRY(gr__csv_table_column(t, o->target.item[i], &column));
-        GR_TRY(fill_column(t, column, m->y + i, m->outputs, buffer));
+        GR_TRY(fill_column(t, column, m->y + i, m->outputs, GR__CSV_MOST_PLAIN, buffer));
     }
     return GR_OK;
 }

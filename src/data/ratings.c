@@ -93,6 +93,8 @@ static gr_status read_row(const gr__csv *csv, const char *path, const wanted_col
     r->line[at] = gr__csv_line(csv);
     r->time[at] = (double)number;
     if (c->rating != SIZE_MAX) GR_TRY(take_number(csv, path, c->rating, &value));
+    if (fabs(value) > GR__CSV_MOST_PLAIN)
+        return gr__csv_too_large(path, r->line[at], gr__csv_name(csv, c->rating), value, GR__CSV_MOST_PLAIN);
     if (c->time != SIZE_MAX) GR_TRY(take_number(csv, path, c->time, &r->time[at]));
     r->rating[at] = (float)value;
     GR_TRY(place_of(users, csv, path, c->user, &r->user[at]));

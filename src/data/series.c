@@ -77,7 +77,10 @@ static gr_status take(const gr__series_options *o, const gr__csv_table *t, size_
         s->filled++;
         return GR_OK;
     }
-    if (!missing && gr__cell_number(c, t->decimal_comma, to) && isfinite(*to)) return GR_OK;
+    if (!missing && gr__cell_number(c, t->decimal_comma, to))
+        return fabs(*to) <= GR__CSV_MOST_SCALED
+                   ? GR_OK
+                   : gr__csv_too_large(t->path, t->line[r], t->name[column], *to, GR__CSV_MOST_SCALED);
     return gr__fail(GR_ERR_DATA, "%s:%lld: '%.*s' in column '%.100s' is not a number%s", t->path, (long long)t->line[r],
                     (int)GR__MIN(c->n, 60), c->text, t->name[column],
                     !missing  ? ""

@@ -120,6 +120,9 @@ static gr_status bad_target(const gr__columns *c, const gr__csv_table *csv, int6
     long long line = (long long)csv->line[row];
     if (fate == GR__CELL_MISSING)
         return gr__fail(GR_ERR_DATA, "%s:%lld: column '%s', the target, is missing", csv->path, line, name);
+    double v;
+    if (fate == GR__CELL_BAD && gr__cell_number(gr__csv_table_cell(csv, row, column), csv->decimal_comma, &v))
+        return gr__csv_too_large(csv->path, line, name, v, GR__CSV_MOST_SCALED);
     if (fate == GR__CELL_BAD)
         return gr__fail(GR_ERR_DATA, "%s:%lld: '%.60s' in column '%s', the target, is not a number", csv->path, line,
                         text, name);
@@ -142,6 +145,9 @@ gr_status gr__table_encode(const gr__columns *c, const gr__csv_table *csv, const
         for (size_t k = 0; k < c->n; k++) {
             const gr__cell *cell = gr__csv_table_cell(csv, r, column[k]);
             gr__cell_fate fate = gr__column_take(&c->item[k], cell, csv->decimal_comma, &numbers, &codes);
+            double v;
+            if (fate == GR__CELL_BAD && !odd && gr__cell_number(cell, csv->decimal_comma, &v))
+                return gr__csv_too_large(csv->path, csv->line[r], c->item[k].name, v, GR__CSV_MOST_SCALED);
             if (fate != GR__CELL_FINE) note(odd ? odd : &none, fate, &c->item[k], cell, csv->line[r]);
         }
         if (target == SIZE_MAX) continue;
@@ -251,6 +257,7 @@ static gr_status work(gr__table_work *w, uint64_t seed, gr__csv_table *test, gr_
     GR_TRY(gr__table_type_columns(w));
     GR_TRY(gr__table_check_texts(w));
     GR_TRY(gr__table_type_target(w));
+    GR_TRY(gr__table_check_numbers(w));
     GR_TRY(split(w, seed));
     GR_FAIL_IF(w->n_train < 2, GR_ERR_DATA, "'%s' leaves %lld rows for training; 2 are the least", o->source,
                (long long)w->n_train);

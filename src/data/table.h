@@ -69,7 +69,7 @@ typedef struct gr__table_oddities {
 gr_status gr__table_read_for(const gr__columns *columns, const char *path, gr__arena *arena, gr__csv_table *csv,
                              size_t **column, size_t *target);
 /* Rows 'row' (n; NULL: all) of the table. target SIZE_MAX: none is wanted. A target that is missing, no number or an
- * unknown class is GR_ERR_DATA with its line. 'odd' may be NULL. */
+ * unknown class is GR_ERR_DATA with its line. odd NULL: so is a number that is too large, which else is odd. */
 gr_status gr__table_encode(const gr__columns *columns, const gr__csv_table *csv, const size_t *column, size_t target,
                            const int64_t *row, int64_t n, gr__table_part *out, gr__table_oddities *odd);
 void gr__table_part_release(gr__table_part *part);

@@ -2,7 +2,6 @@
 #include "data/table_int.h"
 
 #include "base/distinct.h"
-#include "base/log.h"
 #include "base/map.h"
 #include "base/spill.h"
 #include "metric/order.h"
@@ -106,6 +105,7 @@ static gr_status look_at(look *l, const gr__cell *cell, bool decimal_comma, int6
     }
     if (gr__cell_number(cell, decimal_comma, &v) && isfinite(v)) {
         if (!f->numbers++) l->first_number = line;
+        f->most = fmax(f->most, fabs(v));
         f->integers = f->integers && v == floor(v);
         f->sequence = f->sequence && (f->numbers == 1 || v == l->last + 1);
         l->last = v;
@@ -208,49 +208,6 @@ gr_status gr__table_type_columns(gr__table_work *w)
     GR_FAIL_IF(n == 0 && w->o->untold, GR_ERR_DATA, "'%s' has no column that tells rows apart", w->csv.path);
     w->columns->n = n;
     return n ? GR_OK : no_feature(w);
-}
-
-/* ---- texts ---- */
-
-static bool is_utf8(const gr__table_work *w, int64_t row, size_t column)
-{
-    const gr__cell *cell = gr__csv_table_cell(&w->csv, row, column);
-    for (size_t i = 0, step; i < cell->n; i += step)
-        if (!(step = gr__utf8_step(cell->text + i, cell->n - i))) return false;
-    return true;
-}
-
-/* The column with a text in this row that is no UTF-8; SIZE_MAX: none. */
-static size_t odd_text(const gr__table_work *w, int64_t row)
-{
-    if (w->target != SIZE_MAX && w->fact[w->target].kind == GR__COLUMN_CATEGORY && !is_utf8(w, row, w->target))
-        return w->target;
-    for (size_t i = 0; i < w->columns->n; i++)
-        if (w->fact[w->feature[i]].kind == GR__COLUMN_CATEGORY && !is_utf8(w, row, w->feature[i])) return w->feature[i];
-    return SIZE_MAX;
-}
-
-gr_status gr__table_check_texts(gr__table_work *w)
-{
-    int64_t n = 0, first = 0;
-    for (int64_t i = 0; i < w->n_rows; i++) {
-        size_t column = odd_text(w, w->row[i]);
-        if (column == SIZE_MAX) {
-            w->row[n++] = w->row[i];
-            continue;
-        }
-        long long line = (long long)w->csv.line[w->row[i]];
-        GR_FAIL_IF(!w->o->skip_bad, GR_ERR_DATA,
-                   "%s:%lld: the text in column '%.100s' is not UTF-8; convert the file, ignore the column "
-                   "(data.ignore=%s), or leave such rows out (--skip-bad)",
-                   w->csv.path, line, w->csv.name[column], w->csv.name[column]);
-        if (i == n) first = line;
-    }
-    if (n < w->n_rows)
-        gr__log(GR_LOG_WARNING, "left out: %lld rows of '%s' with texts that are not UTF-8, the first in line %lld",
-                (long long)(w->n_rows - n), w->csv.path, (long long)first);
-    w->n_rows = n;
-    return GR_OK;
 }
 
 /* ---- vocabularies ---- */

@@ -1,5 +1,5 @@
 /* Between the files of a table: table.c (reading, splitting, encoding), table_columns.c (types and fitting),
- * table_report.c (what people should know). */
+ * table_rows.c (rows that cannot be used), table_report.c (what people should know). */
 #ifndef GR__TABLE_INT_H
 #define GR__TABLE_INT_H
 
@@ -21,6 +21,7 @@ typedef struct gr__column_settings {
 typedef struct gr__column_facts {
     int64_t missing, numbers, texts, distinct;
     int64_t odd_line; /* of the first text among numbers, or number among texts */
+    double most;      /* size of the largest number */
     bool integers, sequence;
     const char *ignored; /* why it is; NULL: it is a feature, or the target */
     gr__column_settings set;
@@ -46,6 +47,8 @@ typedef struct gr__table_work {
 gr_status gr__table_type_columns(gr__table_work *w);
 /* Rows whose texts are no UTF-8: refused, or with data.skip_bad no longer usable. */
 gr_status gr__table_check_texts(gr__table_work *w);
+/* The same for numbers that no model can learn from; the kind of the target is known. */
+gr_status gr__table_check_numbers(gr__table_work *w);
 /* Kind of the target and its classes; w->class. */
 gr_status gr__table_type_target(gr__table_work *w);
 /* On the first n_train of w->row. */

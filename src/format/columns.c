@@ -100,7 +100,12 @@ static gr__cell_fate take_number(const gr__column *c, const gr__cell *cell, bool
     gr__cell_fate fate = gr__cell_is_missing(cell)                         ? GR__CELL_MISSING
                          : gr__cell_number(cell, comma, &v) && isfinite(v) ? GR__CELL_FINE
                                                                            : GR__CELL_BAD;
-    *(*numbers)++ = (float)gr__column_forward(c, fate == GR__CELL_FINE ? v : (double)NAN);
+    float said = (float)gr__column_forward(c, fate == GR__CELL_FINE ? v : (double)NAN);
+    if (!isfinite(said)) { /* nothing clips it */
+        fate = GR__CELL_BAD;
+        said = (float)gr__column_forward(c, (double)NAN);
+    }
+    *(*numbers)++ = said;
     if (c->indicator) *(*numbers)++ = fate == GR__CELL_FINE ? 0.0f : 1.0f;
     return fate;
 }
@@ -131,7 +136,9 @@ gr__cell_fate gr__columns_target(const gr__columns *c, const gr__cell *cell, boo
     if (gr__cell_is_missing(cell)) return GR__CELL_MISSING;
     if (c->target.kind == GR__COLUMN_NUMBER) {
         if (!gr__cell_number(cell, decimal_comma, &v) || !isfinite(v)) return GR__CELL_BAD;
-        *number = gr__column_forward(&c->target, v);
+        v = gr__column_forward(&c->target, v);
+        if (!isfinite((float)v)) return GR__CELL_BAD;
+        *number = v;
         return GR__CELL_FINE;
     }
     const char *text = gr__cell_trimmed(cell, &n);

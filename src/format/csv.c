@@ -316,3 +316,11 @@ bool gr__cell_number(const gr__cell *cell, bool decimal_comma, double *out)
     text[c.n] = 0;
     return gr__parse_double(text, out) && isfinite(*out);
 }
+
+gr_status gr__csv_too_large(const char *path, int64_t line, const char *column, double value, double most)
+{
+    return gr__fail(GR_ERR_DATA,
+                    "%s:%lld: %g in column '%.100s' is too large for a model, which computes with numbers up to %g; "
+                    "clip it, or leave the row out",
+                    path, (long long)line, value, column, most);
+}

@@ -57,6 +57,12 @@ bool gr__cell_is_missing(const gr__cell *cell);
 /* Locale-free; blanks around are ignored. */
 bool gr__cell_number(const gr__cell *cell, bool decimal_comma, double *out);
 
+/* The size of a number that a model can learn from: a float where it is scaled first, else even its square is one. */
+#define GR__CSV_MOST_SCALED 3.4e38
+#define GR__CSV_MOST_PLAIN 1e18
+/* GR_ERR_DATA that says so of a value. */
+gr_status gr__csv_too_large(const char *path, int64_t line, const char *column, double value, double most);
+
 /* ---- the whole file ---- */
 
 typedef struct gr__csv_table {

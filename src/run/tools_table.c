@@ -155,7 +155,7 @@ static gr_status predict(gr_model *m, const char *path, gr_predictions *p)
         GR_TRY_DONE(run_rows(m, &part, &output));
         GR_TRY_DONE(take_rows(p, m, &part, output));
     }
-    GR_TRY_DONE(add_note(p, &odd.bad, "is not a number and counts as missing"));
+    GR_TRY_DONE(add_note(p, &odd.bad, "is no number that the model can take and counts as missing"));
     GR_TRY_DONE(add_note(p, &odd.unknown, "was not seen in training and counts as unknown"));
     if (!(p->target = gr__arena_strdup(&p->arena, p->columns->target.name))) status = gr__fail_memory("a name", 64);
     GR_TRY_DONE(status);

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/parallel.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { MOST_EDGE = 1 << 14 };
@@ -129,15 +128,6 @@ static gr_status open_pictures(const gr__task_in *in, const gr__conf *section, g
 
 /* ---- tables ---- */
 
-static gr_status check_finite(const gr__point_part *p, const char *path)
-{
-    for (int64_t i = 0; i < p->points.n; i++)
-        for (int64_t j = 0; j < p->points.width; j++)
-            GR_FAIL_IF(!isfinite(p->points.x[i * p->points.width + j]), GR_ERR_DATA, "%s:%lld: a number is too large",
-                       path, (long long)p->line[i]);
-    return GR_OK;
-}
-
 static gr_status open_table(const gr__task_in *in, const gr__conf *section, gr__arena *arena, gr__point_data *d)
 {
     gr__table_options o = {0};
@@ -150,7 +140,6 @@ static gr_status open_table(const gr__task_in *in, const gr__conf *section, gr__
         const gr__table_part *p = &d->table.part[i];
         d->part[i] = (gr__point_part){
             .points = {p->numbers, p->n, width}, .class = d->classes.n ? p->class : NULL, .line = p->line};
-        GR_TRY(check_finite(&d->part[i], i && o.test_source ? o.test_source : o.source));
     }
     d->report = d->table.report;
     return GR_OK;
