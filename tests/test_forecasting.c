@@ -80,6 +80,42 @@ static void bad_files_are_named(void **state)
     }
 }
 
+/* Times are numbers or dates where cells are; a column of words has no order. */
+static void times_are_understood(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *time[4], *message; /* NULL: taken */
+    } cases[] = {
+        {{"2020-01-30", "2020-01-31", "2020-02-31 99:00", "2020-02-02"}, "bad.csv:4: '2020-02-31 99:00' in column 't'"},
+        {{"2020-01-30", "2020-01-31", "someday", "2020-02-02"}, "bad.csv:4: 'someday' in column 't' is no time"},
+        {{"2020-01-30", "", "2020-02-01", "2020-02-02"}, "bad.csv:3: '' in column 't' is no time"},
+        {{"2020-01-30", "2020-02-01 10:00", "2020-02-01", "2020-02-02"}, "bad.csv:4: the time '2020-02-01'"},
+        {{"2020-01-30", "2020-01-30", "2020-02-01", "2020-02-02"}, "does not come after '2020-01-30'"},
+        {{"30/01/2020 1:00", "31/01/2020 00:00", "01/02/2020 00:00", "31/01/2020 12:00"}, "bad.csv:5: the time"},
+        {{"1/30/2020", "2/1/2020", "1/31/2020", "2/3/2020"}, "bad.csv:4: the time '1/31/2020'"},
+        {{"1577836800", "1577840400", "1577836801", "1577847600"}, "bad.csv:4: the time '1577836801'"},
+        {{"30/01/2020", "31/01/2020", "01/02/2020", "02/02/2020"}, NULL},
+        {{"01/02/2020", "01/03/2020", "02/01/2020", "02/02/2020"}, NULL}, /* months first */
+        {{"02/03/2020", "01/02/2020", "05/04/2020", "03/03/2020"}, NULL}, /* nobody knows */
+        {{"1/2/2020 11:00 AM", "1/2/2020 12:00 PM", "1/2/2020 1:00 PM", "1/13/2020 1:00 AM"}, NULL},
+        {{"2016/7/1 9:00", "2016/7/1 10:00", "2016/7/1 11:00 UTC", "2016/12/1"}, NULL},
+        {{"first", "second", "", "first"}, NULL},
+    };
+    for (size_t i = 0; i < GR__COUNT(cases); i++) {
+        static const char *const set[] = {"task=forecasting", "model={type: dlinear, window: 2, horizon: 1}",
+                                          "data.time=t", "data.valid=0"};
+        const char *const *t = cases[i].time;
+        char text[300];
+        gr_run *run;
+        snprintf(text, sizeof text, "t,a\n%s,1\n%s,2\n%s,3\n%s,4\n", t[0], t[1], t[2], t[3]);
+        gr_status s = run_with(written("bad.csv", text), set, 4, NULL, &run);
+        if (s == GR_OK) gr_run_close(&run);
+        if (s != (cases[i].message ? GR_ERR_DATA : GR_OK)) fail_msg("case %zu: %s", i, gr_message());
+        if (s != GR_OK && !strstr(gr_message(), cases[i].message)) fail_msg("case %zu says: %s", i, gr_message());
+    }
+}
+
 static void learns(const char *model, double limit)
 {
     const char *const set[] = {"task=forecasting", model, "train.epochs=30", "train.lr=0.01", "train.batch=32"};
@@ -153,9 +189,13 @@ int main(void)
 {
     folder = test_tmpdir();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(families_are_pytorchs), cmocka_unit_test(bad_files_are_named),
-        cmocka_unit_test(families_learn),        cmocka_unit_test(continues_a_file),
-        when_large(bad_files_are_named),         when_large(continues_a_file),
+        cmocka_unit_test(families_are_pytorchs),
+        cmocka_unit_test(bad_files_are_named),
+        cmocka_unit_test(times_are_understood),
+        cmocka_unit_test(families_learn),
+        cmocka_unit_test(continues_a_file),
+        when_large(bad_files_are_named),
+        when_large(continues_a_file),
         cmocka_unit_test(electricity),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/rng.h"
 #include "base/spill.h"
+#include "data/date.h"
 #include "data/split.h"
 #include "metric/order.h"
 
@@ -69,91 +70,12 @@ done:
 
 /* ---- by time ---- */
 
-/* A number of n digits. */
-static bool take_digits(const char **at, int n, int least, int most, int *out)
-{
-    *out = 0;
-    for (; n > 0; n--, ++*at) {
-        if (**at < '0' || **at > '9') return false;
-        *out = 10 * *out + (**at - '0');
-    }
-    return *out >= least && *out <= most;
-}
-
-static bool take_char(const char **at, char c)
-{
-    if (**at != c) return false;
-    ++*at;
-    return true;
-}
-
-/* Since 0000-03-01, of the Gregorian calendar: a year that begins in March has its leap day at its end. */
-static double days(int year, int month, int day)
-{
-    year -= month < 3;
-    month = (month + 9) % 12;
-    return 365.0 * year + floor(year / 4.0) - floor(year / 100.0) + floor(year / 400.0) + (153 * month + 2) / 5 + day -
-           1;
-}
-
-static int days_of(int year, int month)
-{
-    static const int length[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return length[month - 1] + (month == 2 && leap);
-}
-
-/* 14:05, 14:05:09, 14:05:09.25 */
-static bool take_clock(const char **at, double *seconds)
-{
-    int hour, minute, second = 0;
-    if (!take_digits(at, 2, 0, 24, &hour) || !take_char(at, ':') || !take_digits(at, 2, 0, 59, &minute)) return false;
-    if (take_char(at, ':')) {
-        if (!take_digits(at, 2, 0, 60, &second)) return false;
-        double unit = 1;
-        for (bool point = take_char(at, '.'); point && **at >= '0' && **at <= '9'; ++*at)
-            *seconds += (unit /= 10) * (**at - '0');
-    }
-    *seconds += 3600.0 * hour + 60.0 * minute + second;
-    return true;
-}
-
-/* Z, +02:00, +0200, +02, or nothing. */
-static bool take_zone(const char **at, double *seconds)
-{
-    int hour, minute = 0, sign = **at == '-' ? -1 : 1;
-    if (take_char(at, 'Z') || (**at != '+' && **at != '-')) return true;
-    ++*at;
-    if (!take_digits(at, 2, 0, 23, &hour)) return false;
-    bool more = take_char(at, ':') || (**at >= '0' && **at <= '9');
-    if (more && !take_digits(at, 2, 0, 59, &minute)) return false;
-    *seconds -= sign * (3600.0 * hour + 60.0 * minute);
-    return true;
-}
-
-/* ISO 8601 with dashes: 2024-05, 2024-05-31, 2024-05-31 14:05, 2024-05-31T14:05:09.25+02:00; blanks around. */
-static bool read_date(const char *text, double *seconds)
-{
-    int year, month, day = 1;
-    while (take_char(&text, ' ')) continue;
-    if (!take_digits(&text, 4, 0, 9999, &year) || !take_char(&text, '-') || !take_digits(&text, 2, 1, 12, &month))
-        return false;
-    if (take_char(&text, '-') && !take_digits(&text, 2, 1, days_of(year, month), &day)) return false;
-    *seconds = 86400 * days(year, month, day);
-    if ((*text == 'T' || *text == ' ') && text[1] >= '0' && text[1] <= '9') {
-        text++;
-        if (!take_clock(&text, seconds) || !take_zone(&text, seconds)) return false;
-    }
-    while (take_char(&text, ' ')) continue;
-    return *text == 0;
-}
-
 /* Anything else is refused: "10/2/2019" as a text comes before "9/1/2019". */
 static gr_status read_dates(const gr_records *r, int64_t column, double *time)
 {
     for (int64_t i = 0; i < r->rows; i++) {
         const char *text = r->row[i].cell[column].text;
-        if (!read_date(text, &time[i]))
+        if (!gr__date_read(text, GR__DATE_ISO, &time[i]))
             return gr__fail(GR_ERR_DATA,
                             "%s:%lld: '%.60s' in column '%s' is no time that can be put in order; write dates as "
                             "YYYY-MM-DD (2024-05-31 or 2024-05-31 14:05), or numbers",

@@ -1,6 +1,7 @@
 #include "data/series.h"
 
 #include "base/spill.h"
+#include "data/date.h"
 #include "format/csv.h"
 
 #include <math.h>
@@ -26,25 +27,64 @@ static gr_status find_time(const gr__series_options *o, const gr__csv_table *t, 
     return GR_OK;
 }
 
-/* "2016-07-01...", which sorts as text. */
-static bool begins_with_year(const char *text, size_t n)
+/* What the cells of that column are. */
+enum { NUMBERS, YEAR_FIRST, DAY_FIRST, MONTH_FIRST, FORMS, NAMES = FORMS };
+
+typedef struct times {
+    size_t column; /* SIZE_MAX: there is none */
+    int form;
+    bool ordered; /* can be told; not where a day may as well be a month */
+    double before;
+    gr__str text; /* of the row before */
+} times;
+
+static bool read_time(const gr__csv_table *t, const gr__cell *c, int form, double *out)
 {
-    for (size_t i = 0; i < 4; i++)
-        if (i >= n || text[i] < '0' || text[i] > '9') return false;
-    return n >= 7 && (text[4] == '-' || text[4] == '/');
+    static const gr__date_form date[] = {
+        [YEAR_FIRST] = GR__DATE_YEAR_FIRST, [DAY_FIRST] = GR__DATE_DAY_FIRST, [MONTH_FIRST] = GR__DATE_MONTH_FIRST};
+    return form == NUMBERS ? gr__cell_number(c, t->decimal_comma, out) : gr__date_read(c->text, date[form], out);
 }
 
-/* before: the time of the row before; becomes this one. */
-static gr_status take_time(const gr__csv_table *t, size_t r, const gr__cell *c, gr__str *before)
+/* The form that most cells have. Of a column that nobody named few numbers among words are words. */
+static void find_form(const gr__csv_table *t, bool named, times *w)
 {
-    const char *was = gr__str_get(before);
-    bool compares = r > 0 && before->n == c->n && begins_with_year(was, before->n) && begins_with_year(c->text, c->n);
-    GR_FAIL_IF(compares && memcmp(was, c->text, c->n) >= 0, GR_ERR_DATA,
-               "%s:%lld: the time '%.*s' does not come after '%.*s'; sort the rows", t->path, (long long)t->line[r],
-               (int)c->n, c->text, (int)c->n, was);
-    gr__str_clear(before);
-    gr__str_add_n(before, c->text, c->n);
-    return gr__str_check(before);
+    size_t count[FORMS] = {0}, there = 0;
+    bool rises[FORMS] = {true, true, true, true};
+    double now, last[FORMS] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
+    for (size_t r = 0; r < t->rows; r++) {
+        const gr__cell *c = gr__csv_table_cell(t, (int64_t)r, w->column);
+        if (gr__cell_is_missing(c)) continue;
+        there++;
+        for (int f = 0; f < FORMS; f++) {
+            if (!read_time(t, c, f, &now)) continue;
+            count[f]++;
+            rises[f] = rises[f] && now > last[f];
+            last[f] = now;
+        }
+    }
+    int best = NUMBERS;
+    for (int f = 0; f < FORMS; f++)
+        if (count[f] > count[best] || (f == MONTH_FIRST && count[f] == count[best] && rises[f] && !rises[best]))
+            best = f;
+    w->form = count[best] == 0 || (!named && 2 * count[best] < there) ? NAMES : best;
+    bool either = (best == DAY_FIRST || best == MONTH_FIRST) && count[DAY_FIRST] == count[MONTH_FIRST];
+    w->ordered = w->form != NAMES && !(either && rises[DAY_FIRST] == rises[MONTH_FIRST]);
+}
+
+/* Blank cells are no times either, where others are. */
+static gr_status take_time(const gr__csv_table *t, size_t r, const gr__cell *c, times *w)
+{
+    double now = 0;
+    GR_FAIL_IF(w->form != NAMES && !read_time(t, c, w->form, &now), GR_ERR_DATA,
+               "%s:%lld: '%.*s' in column '%.100s' is no time, as others there are; correct it, or leave the row out",
+               t->path, (long long)t->line[r], (int)GR__MIN(c->n, 60), c->text, t->name[w->column]);
+    GR_FAIL_IF(w->ordered && r > 0 && now <= w->before, GR_ERR_DATA,
+               "%s:%lld: the time '%.*s' does not come after '%.60s'; sort the rows", t->path, (long long)t->line[r],
+               (int)GR__MIN(c->n, 60), c->text, gr__str_get(&w->text));
+    w->before = now;
+    gr__str_clear(&w->text);
+    gr__str_add_n(&w->text, c->text, c->n);
+    return gr__str_check(&w->text);
 }
 
 /* ---- values ---- */
@@ -91,21 +131,22 @@ static gr_status take(const gr__series_options *o, const gr__csv_table *t, size_
 static gr_status take_rows(const gr__series_options *o, const gr__csv_table *t, size_t time, const size_t *column,
                            gr__arena *arena, gr__series_data *s)
 {
-    gr__str at = {0};
+    times w = {.column = time};
     gr_status status = GR_OK;
+    if (time != SIZE_MAX) find_form(t, o->time != NULL, &w);
     for (size_t r = 0; r < t->rows; r++) {
         const gr__cell *row = gr__csv_table_row(t, (int64_t)r);
         double *to = s->value + r * (size_t)s->n;
         for (int64_t k = 0; k < s->n; k++) GR_TRY_DONE(take(o, t, r, column[k], &row[column[k]], s, to + k));
         if (time == SIZE_MAX) continue;
-        GR_TRY_DONE(take_time(t, r, &row[time], &at));
-        if (r == 0 && !(s->first = gr__arena_strdup(arena, gr__str_get(&at))))
-            GR_TRY_DONE(gr__fail_memory("a time", at.n));
+        GR_TRY_DONE(take_time(t, r, &row[time], &w));
+        if (r == 0 && !(s->first = gr__arena_strdup(arena, gr__str_get(&w.text))))
+            GR_TRY_DONE(gr__fail_memory("a time", w.text.n));
     }
-    if (time != SIZE_MAX && !(s->last = gr__arena_strdup(arena, gr__str_get(&at))))
-        status = gr__fail_memory("a time", at.n);
+    if (time != SIZE_MAX && !(s->last = gr__arena_strdup(arena, gr__str_get(&w.text))))
+        status = gr__fail_memory("a time", w.text.n);
 done:
-    gr__str_release(&at);
+    gr__str_release(&w.text);
     return status;
 }
 

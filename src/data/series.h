@@ -22,8 +22,8 @@ typedef struct gr__series_data {
 } gr__series_data;
 
 /* columns: the series by name; none: all but the times and what is ignored. The first column is the times where it is not
- * all numbers, unless 'time' names another. GR_ERR_DATA with file:line: no number, a missing value, times that go back
- * (of those that begin with a year: "2016-07-01 00:00"). */
+ * all numbers, unless 'time' names another; its cells are numbers, dates (date.h), or names, which have no order. GR_ERR_DATA with file:line:
+ * no number, a missing value, a time that is none or does not come after the one before. */
 gr_status gr__series_read(const gr__series_options *o, gr__arena *arena, gr__series_data *out);
 void gr__series_release(gr__series_data *s);
 
