@@ -288,6 +288,12 @@ static void bad_input(void **state)
     run("check", "LATIN.CSV", "data.target=Y", "data.skip_bad=true", "--strict", "--json");
     expect(5, NULL);
     assert_non_null(strstr(last.out, "\"left out: 1 rows of 'LATIN.CSV'"));
+    run("train", "ragged.csv", "--skip-bad", "task=forecasting");
+    expect(3, "--skip-bad: the task 'forecasting' has nothing that it may leave out");
+    run("train", "ragged.csv", "--skip-bad", "--target", "y", "task=vector");
+    expect(3, "--skip-bad: the task 'vector' has nothing that it may leave out");
+    run("train", "ragged.csv", "--target", "y", "--skip-bad", "data.skip_bad=false", "--dry-run"); /* the key wins */
+    expect(3, "ragged.csv:4: the row has 1 fields, expected 3");
     static const char odd[] =
         "a,\"say \"\"x\"\"\",${HOME}\n1,2,0\n3,1,1\n2,2,0\n5,1,1\n4,4,0\n6,2,1\n1,1,0\n8,8,1\n2,7,0\n9,3,1\n";
     test_write(folder, "odd.csv", odd, sizeof odd - 1);

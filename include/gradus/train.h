@@ -27,6 +27,7 @@ typedef struct gr_run_options {
     const char *origin; /* what messages call them; default "override" */
     const char *target; /* of a table: the name of the column to predict, as it is; wins over data.target */
     const char *out;    /* the run's folder; default: 'out' of the config, else runs/NAME */
+    bool skip_bad;      /* data.skip_bad=true; GR_ERR_CONFIG where the task has nothing that it may leave out */
     bool fresh;         /* begin anew: checkpoints in the folder are removed */
     bool resume;        /* go on only: GR_ERR_NOT_FOUND where the folder has no checkpoint, and nothing is written */
     bool no_write;      /* nothing is written (dry runs, checks) */

@@ -42,12 +42,12 @@ static gr_status open_run(gr_run **run)
         snprintf(seed, sizeof seed, "train.seed=%lld", (long long)cli.seed);
         overrides[n++] = seed;
     }
-    if (o.skip_bad) overrides[n++] = "data.skip_bad=true";
     for (int i = 0; i < cli.n_settings; i++) overrides[n++] = cli.setting[i];
     gr_run_options ro = {.overrides = overrides,
                          .n_overrides = n,
                          .origin = CLI_ORIGIN,
                          .target = o.target,
+                         .skip_bad = o.skip_bad,
                          .out = o.out,
                          .fresh = o.fresh,
                          .resume = o.resume,

@@ -22,6 +22,7 @@ static gr_status one_fold(const char *path, const gr_run_options *o, const char 
                          .n_overrides = n_set,
                          .origin = o->origin,
                          .target = o->target,
+                         .skip_bad = o->skip_bad,
                          .no_write = true,
                          .text = o->text,
                          .text_bytes = o->text_bytes};

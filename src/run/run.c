@@ -53,6 +53,17 @@ static char *stem_of(gr__arena *arena, const char *path)
     return gr__arena_strndup(arena, path + from, end - from);
 }
 
+/* data.skip_bad, of tasks that have it; an override wins. */
+static gr_status take_skip_bad(gr_run *run)
+{
+    const gr__task_kind *kind = NULL;
+    GR_TRY(gr__task_find(run->root, &kind));
+    GR_FAIL_IF(!gr__task_has_key(kind, "data", "skip_bad"), GR_ERR_CONFIG,
+               "--skip-bad: the task '%s' has nothing that it may leave out", kind->name);
+    if (gr__conf_find(run->root, "data.skip_bad")) return GR_OK;
+    return gr__conf_override(run->root, "data.skip_bad=true", "command line", &run->arena);
+}
+
 static gr_status read_root(gr_run *run, const char *path, const gr_run_options *o)
 {
     GR_FAIL_IF(!path && !o->text, GR_ERR_ARGUMENT, "a run begins with a path or a text; neither is given");
@@ -77,7 +88,8 @@ static gr_status read_root(gr_run *run, const char *path, const gr_run_options *
         run->said = gr__arena_printf(&run->arena, "%s%s%s", i ? run->said : "", i ? ", " : "", o->overrides[i]);
         if (!run->said) return gr__fail_memory("a list of overrides", 64);
     }
-    return o->target ? gr__conf_set(run->root, "data.target", o->target, &run->arena) : GR_OK;
+    if (o->target) GR_TRY(gr__conf_set(run->root, "data.target", o->target, &run->arena));
+    return o->skip_bad ? take_skip_bad(run) : GR_OK;
 }
 
 gr_status gr__run_find_task(const char *path, const gr_run_options *o, const gr__task_kind **kind)

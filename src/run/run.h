@@ -112,4 +112,7 @@ gr_status gr__run_lock(gr_run *run);
 gr_status gr__run_find_task(const char *path, const gr_run_options *o, const gr__task_kind **kind);
 gr_run_control gr__run_control(const gr_run *run, int64_t micro);
 
+/* Whether the task's configuration has this key. */
+bool gr__task_has_key(const gr__task_kind *kind, const char *section, const char *key);
+
 #endif

@@ -42,6 +42,19 @@ static size_t list_sections(gr__listed out[MOST_SECTIONS])
     return n;
 }
 
+bool gr__task_has_key(const gr__task_kind *kind, const char *section, const char *key)
+{
+    gr__listed l[MOST_SECTIONS];
+    size_t n = list_sections(l);
+    for (size_t i = 0; i < n; i++) {
+        const gr__conf_section *s = &l[i].section;
+        if (!l[i].only || strcmp(l[i].only, kind->name) != 0 || strcmp(s->path, section) != 0) continue;
+        for (size_t k = 0; k < s->n; k++)
+            if (strcmp(s->rows[k].key, key) == 0) return true;
+    }
+    return false;
+}
+
 /* "    steps               an integer of at least 0 (default 0)" and the line of help below it. */
 static void add_row(gr__str *s, const gr__conf_row *row)
 {
