@@ -285,9 +285,11 @@ static void bad_input(void **state)
     expect(0, NULL);
     assert_non_null(
         strstr(last.err, "left out: 1 rows of 'LATIN.CSV' with texts that are not UTF-8, the first in line 4"));
-    run("check", "LATIN.CSV", "data.target=Y", "data.skip_bad=true", "--strict", "--json");
+    run("check", "LATIN.CSV", "--target", "Y", "--skip-bad", "--strict", "--json");
     expect(5, NULL);
     assert_non_null(strstr(last.out, "\"left out: 1 rows of 'LATIN.CSV'"));
+    run("check", "ragged.csv", "--target", "y");
+    expect(3, "ragged.csv:4: the row has 1 fields, expected 3");
     run("train", "ragged.csv", "--skip-bad", "task=forecasting");
     expect(3, "--skip-bad: the task 'forecasting' has nothing that it may leave out");
     run("train", "ragged.csv", "--skip-bad", "--target", "y", "task=vector");

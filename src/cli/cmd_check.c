@@ -8,12 +8,16 @@
 #include <string.h>
 
 static struct {
-    bool strict, gradients;
+    bool strict, gradients, skip_bad;
     int64_t samples;
-    const char *onnx, *only;
+    const char *target, *onnx, *only;
 } o = {.samples = 3};
 
 static const cli_option options[] = {
+    {"target", 0, CLI_TEXT, &o.target, "COLUMN", 0, 0, NULL, "of a CSV file: what to predict; the same as data.target",
+     false},
+    {"skip-bad", 0, CLI_FLAG, &o.skip_bad, NULL, 0, 0, NULL,
+     "leave out what cannot be read, with a warning; the same as data.skip_bad=true", false},
     {"strict", 0, CLI_FLAG, &o.strict, NULL, 0, 0, NULL, "warnings fail too (exit code 5)", false},
     {"gradients", 0, CLI_FLAG, &o.gradients, NULL, 0, 0, NULL, "compare the model's gradients with differences, in f64",
      false},
@@ -204,8 +208,12 @@ static int run_command(void)
     gr_run *run = NULL;
     if (o.onnx) return check_onnx(o.onnx, o.only);
     if (!cli.n_arguments) return cli_usage("a configuration or a source is missing");
-    gr_run_options ro = {
-        .overrides = cli.setting, .n_overrides = cli.n_settings, .origin = CLI_ORIGIN, .no_write = true};
+    gr_run_options ro = {.overrides = cli.setting,
+                         .n_overrides = cli.n_settings,
+                         .origin = CLI_ORIGIN,
+                         .target = o.target,
+                         .skip_bad = o.skip_bad,
+                         .no_write = true};
     cli_on_warning = hear;
     gr_status s = gr_run_open(cli.argument[0], &ro, &run);
     if (s != GR_OK) return cli_fail(s);
@@ -218,8 +226,11 @@ static int run_command(void)
     return o.strict && n_warnings ? EXIT_CHECK : EXIT_OK;
 }
 
-static const char *const examples[] = {"gradus check config.yaml", "gradus check book.txt model.context=256 --strict",
-                                       "gradus check config.yaml --gradients", "gradus check --onnx conformance/",
+static const char *const examples[] = {"gradus check config.yaml",
+                                       "gradus check houses.csv --target price",
+                                       "gradus check book.txt model.context=256 --strict",
+                                       "gradus check config.yaml --gradients",
+                                       "gradus check --onnx conformance/",
                                        NULL};
 
 const cli_command cmd_check = {
