@@ -171,8 +171,8 @@ static void runs_and_models(void **state)
     REFUSED(gr_report_write("x", "x.html", &(gr_report_options){.samples = (const char *[]){NULL}, .n_samples = 1}));
     REFUSED(gr_model_set_threshold(NULL, 0.5));
     REFUSED(gr_model_score_text(NULL, "x.txt", NULL, &score));
-    REFUSED(gr_table_predict(NULL, "x.csv", NULL));
-    REFUSED(gr_table_score(NULL, "x.csv", &metric, 1, &n));
+    REFUSED(gr_table_predict(NULL, "x.csv", NULL, NULL));
+    REFUSED(gr_table_score(NULL, "x.csv", NULL, &metric, 1, &n));
 }
 
 static void tools(void **state)

@@ -314,6 +314,22 @@ static void bad_input(void **state)
     read_text("piped.txt", piped);
     run("predict", "odd", "odd.csv");
     assert_string_equal(last.out, piped);
+    test_write(folder, "torn.csv", odd, sizeof odd - 1 - 3); /* its last row has 2 fields */
+    run("predict", "odd", "torn.csv");
+    expect(3, "torn.csv:11: the row has 2 fields, expected 3");
+    run("predict", "odd", "torn.csv", "--skip-bad", "--json");
+    expect(0, "torn.csv:11: the row has 2 fields, expected 3; this row was left out");
+    assert_true(strstr(last.out, "\"line\": 10") && !strstr(last.out, "\"line\": 11"));
+    run("eval", "odd", "torn.csv");
+    expect(3, "torn.csv:11");
+    run("eval", "odd", "torn.csv", "--skip-bad");
+    expect(0, "this row was left out");
+    run("eval", "odd", "torn.csv", "data.skip_bad=true");
+    expect(2, "'data.skip_bad=true' says nothing to a model that is measured on DATA");
+    run("eval", "odd", "data.test_source=torn.csv");
+    expect(3, "torn.csv:11");
+    run("eval", "odd", "data.test_source=torn.csv", "--skip-bad");
+    expect(0, "this row was left out");
     run("eval", "odd/config.yaml", "--folds", "3", "--json");
     expect(0, NULL);
     int each = 0;

@@ -287,7 +287,7 @@ static void heaps_are_found(void **state)
     const char *other = written("other.csv", &s);
     assert_ok(gr_model_open(out, &model));
     assert_int_equal(gr_model_kind_of(model), GR_MODEL_FITTED);
-    assert_ok(gr_table_predict(model, other, &p));
+    assert_ok(gr_table_predict(model, other, NULL, &p));
     for (int i = 0; i < 4; i++) assert_true(gr_predictions_get(p, i, &row[i]));
     assert_string_equal(row[0].label, row[3].label);
     assert_string_not_equal(row[0].label, row[1].label);
@@ -296,9 +296,9 @@ static void heaps_are_found(void **state)
                 row[0].value < row[0].place[row[1].label[0] - '0']);
     assert_null(row[0].probability);
     gr_predictions_free(&p);
-    assert_ok(gr_table_score(model, source, again, 16, &k));
+    assert_ok(gr_table_score(model, source, NULL, again, 16, &k));
     assert_true(value_of(again, k, "purity") == 1);
-    assert_ok(gr_table_score(model, other, again, 16, &k));
+    assert_ok(gr_table_score(model, other, NULL, again, 16, &k));
     for (int i = 0; i < k; i++) assert_string_not_equal(again[i].name, "purity");
     gr_model_free(&model);
     gr__str_release(&s);
@@ -350,7 +350,7 @@ static void components_of_a_file(void **state)
                     evaluation_shows(out, "What components are made of"));
         gr_run_close(&run);
         assert_ok(gr_model_open(out, &model));
-        assert_ok(gr_table_predict(model, source, &p));
+        assert_ok(gr_table_predict(model, source, NULL, &p));
         for (int64_t i = 0; i < 8; i++) {
             assert_true(gr_predictions_get(p, i, &row));
             for (int64_t k = 0; k < 3; k++)

@@ -169,7 +169,7 @@ static void tables(void **state)
     assert_ok(open_with(source, set, more, "run-table", &run));
     assert_ok(gr_run_evaluate(run, m, 16, &n));
     assert_ok(gr_model_open(path_of("run-table"), &model));
-    assert_ok(gr_table_score(model, other, own, 16, &k));
+    assert_ok(gr_table_score(model, other, NULL, own, 16, &k));
     static const char *const same[] = {"log_loss", "auc", "f1", "threshold"};
     for (size_t i = 0; i < GR__COUNT(same); i++)
         assert_float_equal(value_of(m, n, same[i]), value_of(own, k, same[i]), 1e-6);

@@ -82,7 +82,7 @@ static void of_a_table(void **state)
     assert_ok(gr_model_open(dir, &m));
     assert_int_equal(gr_model_kind_of(m), GR_MODEL_TABLE);
     const char *fresh = "a,b,c\n0.5,0,q\n0,0.5,p\n";
-    assert_ok(gr_table_predict(m, test_write(folder, "new.csv", fresh, strlen(fresh)), &p));
+    assert_ok(gr_table_predict(m, test_write(folder, "new.csv", fresh, strlen(fresh)), NULL, &p));
     assert_true(gr_predictions_get(p, 0, &row) && fabs(row.value - 6) < 0.1);
     assert_true(gr_predictions_get(p, 1, &row) && fabs(row.value + 0.5) < 0.1);
     gr_predictions_free(&p);

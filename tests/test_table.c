@@ -71,14 +71,14 @@ static void a_folder_alone_predicts(void **state)
     gr_predictions *p;
     gr_prediction row;
     assert_ok(gr_model_open(out, &model));
-    assert_ok(gr_table_score(model, source, again, 16, &k));
+    assert_ok(gr_table_score(model, source, NULL, again, 16, &k));
     assert_true(value_of(again, k, "accuracy") > 0.85);
-    assert_fails(gr_table_score(model, source, again, -4, &k), GR_ERR_ARGUMENT, "-4 metrics");
+    assert_fails(gr_table_score(model, source, NULL, again, -4, &k), GR_ERR_ARGUMENT, "-4 metrics");
     static const double likely[3] = {0.2, 0.7, 0.1};
     assert_int_equal(gr_model_decide(model, likely, 2), 1);
     assert_int_equal(gr_model_decide(model, likely, 3), -1); /* not so many labels */
     /* other order, a category and a cell that training did not know */
-    assert_ok(gr_table_predict(model, written("new.csv", "shape,x\nround,19\nlong,0\nsquare,many\n"), &p));
+    assert_ok(gr_table_predict(model, written("new.csv", "shape,x\nround,19\nlong,0\nsquare,many\n"), NULL, &p));
     assert_true(gr_predictions_get(p, 0, &row));
     assert_string_equal(row.label, "dear");
     assert_true(gr_predictions_get(p, 1, &row));
@@ -89,7 +89,7 @@ static void a_folder_alone_predicts(void **state)
     assert_non_null(strstr(gr_predictions_note(p, 0), "new.csv:4: 'many'"));
     assert_non_null(strstr(gr_predictions_note(p, 1), "new.csv:4: 'square'"));
     gr_predictions_free(&p);
-    assert_int_equal(gr_table_predict(model, written("less.csv", "x,y\n1,2\n"), &p), GR_ERR_DATA);
+    assert_int_equal(gr_table_predict(model, written("less.csv", "x,y\n1,2\n"), NULL, &p), GR_ERR_DATA);
     assert_non_null(strstr(gr_message(), "no column 'shape'"));
     gr_model_free(&model);
     gr__free(out);
@@ -325,7 +325,7 @@ static const char *says(gr_model *model, const char *path)
     static char label[16];
     gr_predictions *p;
     gr_prediction row;
-    assert_ok(gr_table_predict(model, path, &p));
+    assert_ok(gr_table_predict(model, path, NULL, &p));
     assert_true(gr_predictions_get(p, 0, &row));
     snprintf(label, sizeof label, "%s", row.label);
     gr_predictions_free(&p);
@@ -361,7 +361,7 @@ static void a_threshold_is_tuned_and_kept(void **state)
         assert_ok(gr_model_open(out, &model));
         assert_true(i ? gr_model_threshold(model) == used : isnan(gr_model_threshold(model)));
         assert_string_equal(says(model, one), i ? "yes" : "no");
-        assert_ok(gr_table_score(model, source, again, 16, &k));
+        assert_ok(gr_table_score(model, source, NULL, again, 16, &k));
         assert_true(i ? value_of(again, k, "f1") > 0.3 : value_of(again, k, "f1") == 0);
         assert_ok(gr_model_set_threshold(model, i ? 0.9 : 0.1)); /* somebody else's */
         assert_string_equal(says(model, one), i ? "no" : "yes");

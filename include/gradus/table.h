@@ -4,7 +4,7 @@
  *   gr_predictions *p;
  *   gr_prediction row;
  *   gr_model_open("runs/houses", &model);
- *   gr_table_predict(model, "new.csv", &p);
+ *   gr_table_predict(model, "new.csv", NULL, &p);
  *   for (int64_t i = 0; gr_predictions_get(p, i, &row); i++) printf("line %lld: %g\n", (long long)row.line, row.value);
  *   gr_predictions_free(&p);
  *
@@ -29,10 +29,15 @@ typedef struct gr_prediction {
     const double *place;       /* k-means, PCA: distance to each centre, or each component, in that order; else NULL */
 } gr_prediction;
 
+typedef struct gr_table_options {
+    bool skip_bad; /* rows with another number of fields are left out, with a warning; default: GR_ERR_DATA */
+} gr_table_options;
+
 /* Cells that are no number count as missing, categories that training did not know as unknown: gr_predictions_note says
- * so. Status: GR_ERR_UNSUPPORTED (no table model), GR_ERR_DATA (file and line; a column that is not there), GR_ERR_NOT_FOUND,
+ * so. options NULL: the defaults. Status: GR_ERR_UNSUPPORTED (no table model), GR_ERR_DATA (file and line; a column that is not there), GR_ERR_NOT_FOUND,
  * GR_ERR_IO, GR_ERR_MEMORY. */
-GR_API gr_status gr_table_predict(gr_model *model, const char *path, gr_predictions **out);
+GR_API gr_status gr_table_predict(gr_model *model, const char *path, const gr_table_options *options,
+                                  gr_predictions **out);
 GR_API void gr_predictions_free(gr_predictions **p);
 /* Row i; texts and numbers are borrowed. False past the end. */
 GR_API bool gr_predictions_get(const gr_predictions *p, int64_t i, gr_prediction *out);
@@ -48,7 +53,8 @@ GR_API const char *gr_predictions_note(const gr_predictions *p, int i);
 
 /* The model's metrics on a file that has the target (k-means and PCA need none): fills at most 'capacity', *n gets how many there are. Status as
  * above; GR_ERR_DATA where a target is missing or of an unknown class. */
-GR_API gr_status gr_table_score(gr_model *model, const char *path, gr_metric *out, int capacity, int *n);
+GR_API gr_status gr_table_score(gr_model *model, const char *path, const gr_table_options *options, gr_metric *out,
+                                int capacity, int *n);
 
 /* How the series of a CSV file go on after its last row, by a forecaster (GR_MODEL_SERIES): columns by the names of training
  * (gr_model_label), missing values as the one before. out: (horizon, series) of gr_model_describe(), on the scale of the

@@ -15,7 +15,7 @@ enum { MOST_METRICS = 16 };
 
 static struct {
     int64_t batch, context, folds;
-    bool bf16;
+    bool bf16, skip_bad;
     double threshold;
     const char *out, *report, *ids, *logits, *adamw, *save;
 } o = {.threshold = -1};
@@ -35,6 +35,10 @@ static const cli_option options[] = {
      false, FOLDS},
     {"threshold", 0, CLI_DOUBLE, &o.threshold, "P", 0, 1, NULL,
      "two labels: say the second from this probability on (default: what training tuned, else the likelier label)",
+     false},
+    {"skip-bad", 0, CLI_FLAG, &o.skip_bad, NULL, 0, 0, NULL,
+     "leave out what cannot be read, with a warning: of a CSV file as DATA rows with another number of fields; with a "
+     "configuration or a run the same as data.skip_bad=true",
      false},
     {"out", 'o', CLI_TEXT, &o.out, "DIR", 0, 0, NULL, "folder of the run, with a configuration", false, RUNS},
     {"report", 0, CLI_TEXT, &o.report, "FILE.html", 0, 0, NULL, "with a configuration or a run: write its report",
@@ -61,7 +65,8 @@ static gr_run_options options_of_run(void)
     static char threshold[48];
     snprintf(threshold, sizeof threshold, "threshold=%.17g", o.threshold);
     if (o.threshold >= 0) cli.setting[cli.n_settings++] = threshold;
-    return (gr_run_options){.overrides = cli.setting, .n_overrides = cli.n_settings, .origin = CLI_ORIGIN};
+    return (gr_run_options){
+        .overrides = cli.setting, .n_overrides = cli.n_settings, .origin = CLI_ORIGIN, .skip_bad = o.skip_bad};
 }
 
 static gr_status measure(const char *config, gr_run *run)
@@ -191,7 +196,8 @@ static gr_status score_rows(gr_model *model)
 {
     gr_metric m[MOST_METRICS];
     int n = 0;
-    gr_status s = gr_table_score(model, cli.argument[1], m, MOST_METRICS, &n);
+    gr_status s =
+        gr_table_score(model, cli.argument[1], &(gr_table_options){.skip_bad = o.skip_bad}, m, MOST_METRICS, &n);
     if (s != GR_OK) return s;
     print_object(m, n);
     return GR_OK;
@@ -234,7 +240,12 @@ static int eval_model(void)
     gr_status s = gr_model_open(cli.argument[0], &model);
     if (s == GR_OK && o.threshold >= 0) s = gr_model_set_threshold(model, o.threshold);
     gr_model_kind kind = s == GR_OK ? gr_model_kind_of(model) : GR_MODEL_LM;
-    bool encoder = kind == GR_MODEL_ENCODER;
+    bool encoder = kind == GR_MODEL_ENCODER, rows = kind == GR_MODEL_TABLE || kind == GR_MODEL_FITTED;
+    if (s == GR_OK && o.skip_bad && (o.ids || !rows)) {
+        gr_model_free(&model);
+        ids_release(&ids);
+        return cli_usage("--skip-bad is for rows of a table; '%s' reads none", cli.argument[0]);
+    }
     if (s == GR_OK && ids.ragged && !encoder) {
         gr_model_free(&model);
         ids_release(&ids);
@@ -246,7 +257,7 @@ static int eval_model(void)
         s = eval_adamw(model, &ids, o.adamw, o.save);
     else if (s == GR_OK && o.ids)
         s = eval_logits(model, &ids, o.logits);
-    else if (s == GR_OK && (kind == GR_MODEL_TABLE || kind == GR_MODEL_FITTED))
+    else if (s == GR_OK && rows)
         s = score_rows(model);
     else if (s == GR_OK && kind == GR_MODEL_LM)
         s = score(model);
@@ -290,6 +301,11 @@ static int run_command(void)
                         : data  ? "a model that is measured on DATA"
                                 : "a run that is measured on its own data") != EXIT_OK)
         return EXIT_USAGE;
+    if (data && cli.n_settings)
+        return cli_usage(
+            "'%s' says nothing to a model that is measured on DATA; keys are for a configuration or a run, "
+            "and rows are left out by --skip-bad",
+            cli.setting[0]);
     if (o.folds) return eval_folds(first);
     if (data) return eval_model();
     if (is_config(first)) return eval_run(first, o.out ? o.out : run_around(first));

@@ -21,6 +21,8 @@ static const cli_option options[] = {
     {"batch", 0, CLI_INT, &o.batch, "N", 1, 65536, NULL, "texts at a time (default 16)", false,
      LABELLED | OF(DETECTOR)},
     {"user", 0, CLI_TEXT, &o.user, "NAME", 0, 0, NULL, "for whom items are recommended", false, OF(RECOMMENDER)},
+    {"skip-bad", 0, CLI_FLAG, &o.skip_bad, NULL, 0, 0, NULL,
+     "rows of a table: leave out those with another number of fields, with a warning", false, OF(TABLE) | OF(FITTED)},
     {"least", 0, CLI_DOUBLE, &o.least, "P", 0, 1, NULL, "boxes: only those with this score (default 0.3)", false,
      OF(DETECTOR)},
     {"draw", 0, CLI_TEXT, &o.draw, "FOLDER", 0, 0, NULL, "boxes: write each picture with them, as PNG", false,

@@ -9,7 +9,7 @@
 typedef struct predict_options {
     cli_list text;
     int64_t top, batch, length, beam;
-    bool bf16;
+    bool bf16, skip_bad;
     double threshold; /* of two labels; < 0: the model's own */
     double least;     /* score of a box; < 0: the default */
     const char *draw; /* a folder; NULL: none */

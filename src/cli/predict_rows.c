@@ -88,11 +88,11 @@ static void print_object(const gr_model *m, const gr_predictions *p, const gr_pr
     json_end();
 }
 
-static gr_status predict_file(gr_model *m, const char *path)
+static gr_status predict_file(gr_model *m, const char *path, bool skip_bad)
 {
     gr_predictions *p = NULL;
     gr_prediction r;
-    gr_status s = gr_table_predict(m, path, &p);
+    gr_status s = gr_table_predict(m, path, &(gr_table_options){.skip_bad = skip_bad}, &p);
     if (s != GR_OK) return s;
     for (int i = 0; gr_predictions_note(p, i); i++) out_note("%s", gr_predictions_note(p, i));
     if (!cli.json) print_head(m, p);
@@ -135,6 +135,7 @@ int predict_places(gr_model *m, const predict_options *o)
     int64_t n = gr_model_describe(m).labels, files = cli.n_arguments - 1;
     if (gr_model_describe(m).height == 0) return predict_rows(m, o);
     if (o->text.n || files < 1) return cli_usage("'%s' looks at pictures: name some behind it", cli.argument[0]);
+    if (o->skip_bad) return cli_usage("--skip-bad is for rows of a table; '%s' looks at pictures", cli.argument[0]);
     float *place = calloc((size_t)(files * n) + 1, sizeof *place);
     double *own = calloc((size_t)n + 1, sizeof *own);
     gr_status s =
@@ -152,6 +153,6 @@ int predict_rows(gr_model *m, const predict_options *o)
         cli.n_arguments == 1 ? !isatty(STDIN_FILENO) : cli.n_arguments == 2 && strcmp(cli.argument[1], "-") == 0;
     if (o->text.n || (cli.n_arguments != 2 && !piped))
         return cli_usage("'%s' predicts rows of a table: give one CSV file, or it on standard input", cli.argument[0]);
-    gr_status s = predict_file(m, piped ? "/dev/stdin" : cli.argument[1]);
+    gr_status s = predict_file(m, piped ? "/dev/stdin" : cli.argument[1], o->skip_bad);
     return s == GR_OK ? EXIT_OK : cli_fail(s);
 }

@@ -183,10 +183,10 @@ static gr_status name_in_order(const gr__columns *c, const char *path, gr__csv_t
     return GR_OK;
 }
 
-gr_status gr__table_read_for(const gr__columns *c, const char *path, gr__arena *arena, gr__csv_table *csv,
-                             size_t **column, size_t *target)
+gr_status gr__table_read_for(const gr__columns *c, const char *path, bool skip_bad, gr__arena *arena,
+                             gr__csv_table *csv, size_t **column, size_t *target)
 {
-    gr__csv_options o = {.header = c->names.n ? GR__CSV_NO : GR__CSV_YES, .may_stay = true};
+    gr__csv_options o = {.header = c->names.n ? GR__CSV_NO : GR__CSV_YES, .skip_bad = skip_bad, .may_stay = true};
     GR_TRY(gr__csv_read(path, &o, csv));
     if (c->names.n) GR_TRY(name_in_order(c, path, csv));
     *column = gr__arena_alloc(arena, c->n * sizeof **column);

@@ -65,9 +65,10 @@ typedef struct gr__table_oddities {
 
 /* A file for columns that are fitted: by the names of its header, or in the order of training where that had none.
  * GR_ERR_DATA where a column is missing; column[i] (columns->n of them, in 'arena') is where feature i stands, *target
- * where the target does, SIZE_MAX: nowhere. */
-gr_status gr__table_read_for(const gr__columns *columns, const char *path, gr__arena *arena, gr__csv_table *csv,
-                             size_t **column, size_t *target);
+ * where the target does, SIZE_MAX: nowhere. skip_bad: rows that cannot be read or have another number of fields are left
+ * out, with a warning. */
+gr_status gr__table_read_for(const gr__columns *columns, const char *path, bool skip_bad, gr__arena *arena,
+                             gr__csv_table *csv, size_t **column, size_t *target);
 /* Rows 'row' (n; NULL: all) of the table. target SIZE_MAX: none is wanted. A target that is missing, no number or an
  * unknown class is GR_ERR_DATA with its line. odd NULL: so is a number that is too large, which else is odd. */
 gr_status gr__table_encode(const gr__columns *columns, const gr__csv_table *csv, const size_t *column, size_t target,

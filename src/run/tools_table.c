@@ -139,7 +139,7 @@ static gr_status take_places(gr_predictions *p, const gr_model *m, const gr__tab
     return status;
 }
 
-static gr_status predict(gr_model *m, const char *path, gr_predictions *p)
+static gr_status predict(gr_model *m, const char *path, const gr_table_options *o, gr_predictions *p)
 {
     gr__table_part part = {0};
     gr__table_oddities odd = {0};
@@ -147,7 +147,7 @@ static gr_status predict(gr_model *m, const char *path, gr_predictions *p)
     float *output = NULL;
     gr_status status = GR_OK;
     p->columns = m->family->columns(m->config);
-    GR_TRY(gr__table_read_for(p->columns, path, &p->arena, &p->csv, &column, &target));
+    GR_TRY(gr__table_read_for(p->columns, path, o && o->skip_bad, &p->arena, &p->csv, &column, &target));
     GR_TRY_DONE(gr__table_encode(p->columns, &p->csv, column, SIZE_MAX, NULL, (int64_t)p->csv.rows, &part, &odd));
     if (is_fitted(m)) {
         GR_TRY_DONE(take_places(p, m, &part));
@@ -166,13 +166,13 @@ done:
     return status;
 }
 
-gr_status gr_table_predict(gr_model *m, const char *path, gr_predictions **out)
+gr_status gr_table_predict(gr_model *m, const char *path, const gr_table_options *o, gr_predictions **out)
 {
     GR_FAIL_IF(!m || !path || !out, GR_ERR_ARGUMENT, "gr_table_predict: an argument is NULL");
     GR_TRY(want_table(m, "predicting from a CSV file"));
     gr_predictions *p = gr__calloc(1, sizeof *p);
     if (!p) return gr__fail_memory("predictions", sizeof *p);
-    gr_status s = predict(m, path, p);
+    gr_status s = predict(m, path, o, p);
     if (s != GR_OK)
         gr_predictions_free(&p);
     else
@@ -231,15 +231,15 @@ static gr_status score_places(gr_model *m, const gr__table_part *part, bool know
     return status;
 }
 
-static gr_status score(gr_model *m, const char *path, gr__arena *arena, gr__csv_table *csv, gr_metric *out,
-                       int capacity, int *n)
+static gr_status score(gr_model *m, const char *path, const gr_table_options *o, gr__arena *arena, gr__csv_table *csv,
+                       gr_metric *out, int capacity, int *n)
 {
     const gr__columns *c = m->family->columns(m->config);
     gr__table_part part = {0};
     size_t *column, target;
     float *output = NULL;
     gr_status status = GR_OK;
-    GR_TRY(gr__table_read_for(c, path, arena, csv, &column, &target));
+    GR_TRY(gr__table_read_for(c, path, o && o->skip_bad, arena, csv, &column, &target));
     GR_FAIL_IF(target == SIZE_MAX && !is_fitted(m), GR_ERR_DATA,
                "'%s' has no column '%.100s', the target; to predict it: gradus predict", path, c->target.name);
     GR_FAIL_IF(csv->rows == 0, GR_ERR_DATA, "'%s' has no rows", path);
@@ -257,14 +257,14 @@ done:
     return status;
 }
 
-gr_status gr_table_score(gr_model *m, const char *path, gr_metric *out, int capacity, int *n)
+gr_status gr_table_score(gr_model *m, const char *path, const gr_table_options *o, gr_metric *out, int capacity, int *n)
 {
     gr__arena arena = {0};
     gr__csv_table csv = {0};
     GR_FAIL_IF(!m || !path || !out || !n, GR_ERR_ARGUMENT, "gr_table_score: an argument is NULL");
     GR_FAIL_IF(capacity < 0, GR_ERR_ARGUMENT, "there is no room for %d metrics", capacity);
     GR_TRY(want_table(m, "measuring on a CSV file"));
-    gr_status s = score(m, path, &arena, &csv, out, capacity, n);
+    gr_status s = score(m, path, o, &arena, &csv, out, capacity, n);
     gr__csv_table_release(&csv);
     gr__arena_release(&arena);
     return s;
