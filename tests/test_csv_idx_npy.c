@@ -77,6 +77,14 @@ static void forms(void **state)
     reads("ham\tGo \"now\nspam\t\"free\n", "column_1|column_2 / ham|Go \"now / spam|\"free");
     reads("a\tb\n\"x\ty\"\t1\n", "a|b / x\ty|1");
     reads("red,large\nblue,small\nred,small\n", "column_1|column_2 / red|large / blue|small / red|small");
+    reads("x,c,y\n1,a,p\ninf,c,q\n1e400,c,p\n-nan,b,q\n", "x|c|y / 1|a|p / inf|c|q / 1e400|c|p / -nan|b|q");
+    gr__csv_table named;
+    assert_ok(read_text("u,w\nu,p\nv,q\n", &(gr__csv_options){.named = "w"}, &named));
+    assert_string_equal(flat(&named), "u|w / u|p / v|q");
+    gr__csv_table_release(&named);
+    assert_ok(read_text("1,2\n3,1\n", &(gr__csv_options){.named = "1"}, &named)); /* a number is no name */
+    assert_string_equal(flat(&named), "column_1|column_2 / 1|2 / 3|1");
+    gr__csv_table_release(&named);
     gr__csv_options o = {.separator = ':', .header = GR__CSV_NO, .quotes = GR__CSV_NO};
     gr__csv_table t;
     assert_ok(read_text("a:\"b\nc:d\n", &o, &t));

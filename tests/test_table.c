@@ -219,6 +219,7 @@ static void bad_input_is_named(void **state)
         {"a,z\n1,2\n3,4\n", NULL, "'y'"},
         {"a,y\n1,u\n2,v\n", "data.columns={b: ignore}", "'b'"},
         {"a,y\n1,u\n2,v\n", "loss=mse", "is for numbers"},
+        {"u,v\nw,u\nu,v\n", NULL, "its first row was taken for data: data.header=yes"},
         {"a,y\n1,5\n2,6\n3,1e300\n4,8\n", NULL, "bad.csv:4: 1e+300 in column 'y' is too large"},
         {"a,y\n1,5\n-1e308,6\n3,7\n4,8\n", NULL, "bad.csv:3: -1e+308 in column 'a' is too large"},
         {"a,y\n1,0\n2,1\n", "data.columns={y: ignore}", "the column to predict cannot be ignored"},
@@ -228,6 +229,19 @@ static void bad_input_is_named(void **state)
         gr_status s = open_with(written("bad.csv", cases[i].text), "data.target=y", cases[i].set, NULL, &run);
         if (s == GR_OK) fail_msg("case %zu was taken", i);
         if (!strstr(gr_message(), cases[i].says)) fail_msg("case %zu says: %s", i, gr_message());
+    }
+}
+
+/* Values that are names of columns too, and a number that none is, hide no header whose target is named. */
+static void a_target_is_in_the_header(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"x,c,y\n1,c,u\ninf,b,v\n2,c,u\n3,b,v\n", "x,c,y\nq,c,u\nr,b,v\nq,c,u\nx,b,y\n"};
+    for (size_t i = 0; i < GR__COUNT(texts); i++) {
+        gr_run *run;
+        assert_ok(open_with(written("named.csv", texts[i]), "data.target=y", "data.valid=0", NULL, &run));
+        assert_int_equal(gr_run_describe(run).samples, 4);
+        gr_run_close(&run);
     }
 }
 
@@ -431,6 +445,7 @@ int main(void)
         cmocka_unit_test(header_as_told),
         cmocka_unit_test(bad_input_is_named),
         cmocka_unit_test(numbers_too_large),
+        cmocka_unit_test(a_target_is_in_the_header),
         cmocka_unit_test(a_threshold_is_tuned_and_kept),
         cmocka_unit_test(thresholds_that_make_no_sense),
     };

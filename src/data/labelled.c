@@ -98,7 +98,9 @@ static gr_status read_rows(gr__csv *csv, const gr__labelled_options *o, gr__labe
 static gr_status read_table(const char *path, const gr__labelled_options *o, gr__labelled *l)
 {
     gr__csv *csv;
-    GR_TRY(gr__csv_open(path, &(gr__csv_options){.header = (gr__csv_choice)o->header, .skip_bad = o->skip_bad}, &csv));
+    GR_TRY(gr__csv_open(
+        path, &(gr__csv_options){.header = (gr__csv_choice)o->header, .named = o->label, .skip_bad = o->skip_bad},
+        &csv));
     gr_status status = read_rows(csv, o, l);
     gr__csv_close(&csv);
     return status;

@@ -125,7 +125,7 @@ static gr_status csv_rows(const gr__matrix_options *o, const gr__conf *section, 
     gr__csv_table t;
     if (o->target.n == 0)
         return gr__conf_fail(section, "data.target is missing: name the column of '%s' that is to be predicted", path);
-    GR_TRY(gr__csv_read(path, NULL, &t));
+    GR_TRY(gr__csv_read(path, &(gr__csv_options){.named = o->target.item[0]}, &t));
     gr_status status = GR_OK;
     double *buffer = gr__alloc((t.rows + 1) * sizeof *buffer);
     if (!buffer)

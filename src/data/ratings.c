@@ -170,8 +170,9 @@ gr_status gr__ratings_read(const gr__ratings_options *o, const gr__conf_strings 
     names users = {0}, items = {0};
     gr_status status = GR_OK;
     *out = (gr__ratings){0};
-    GR_TRY(gr__csv_open(o->source, &(gr__csv_options){.header = (gr__csv_choice)o->header, .skip_bad = o->skip_bad},
-                        &csv));
+    GR_TRY(gr__csv_open(
+        o->source, &(gr__csv_options){.header = (gr__csv_choice)o->header, .named = o->item, .skip_bad = o->skip_bad},
+        &csv));
     GR_TRY_DONE(open_names(known_users, &users));
     GR_TRY_DONE(open_names(known_items, &items));
     GR_TRY_DONE(read_rows(o, csv, &users, &items, out));

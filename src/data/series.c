@@ -174,7 +174,9 @@ gr_status gr__series_read(const gr__series_options *o, gr__arena *arena, gr__ser
 {
     gr__csv_table t;
     *out = (gr__series_data){0};
-    GR_TRY(gr__csv_read(o->source, &(gr__csv_options){.header = (gr__csv_choice)o->header, .may_stay = true}, &t));
+    gr__csv_options how = {
+        .header = (gr__csv_choice)o->header, .named = o->columns.n ? o->columns.item[0] : o->time, .may_stay = true};
+    GR_TRY(gr__csv_read(o->source, &how, &t));
     gr_status status = copy(o, &t, arena, out);
     gr__csv_table_release(&t);
     if (status != GR_OK) gr__series_release(out);

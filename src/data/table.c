@@ -53,6 +53,7 @@ static void give_names(const gr__conf_strings *names, gr__csv_table *csv, size_t
 static gr_status read_named(const gr__table_options *o, const gr__conf *section, const char *path, gr__csv_table *out)
 {
     gr__csv_options c = {.header = o->names.n && o->header == GR__CSV_SNIFF ? GR__CSV_NO : (gr__csv_choice)o->header,
+                         .named = o->target,
                          .skip_bad = o->skip_bad,
                          .may_stay = true};
     GR_TRY(gr__csv_read(path, &c, out));

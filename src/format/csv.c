@@ -216,10 +216,10 @@ gr_status gr__csv_column(const gr__csv *c, const char *name, size_t *out)
         *out = (size_t)number;
         return GR_OK;
     }
-    return gr__csv_no_column(c->records.path, name, c->name, c->columns);
+    return gr__csv_no_column(c->records.path, name, c->name, c->columns, c->form.header);
 }
 
-gr_status gr__csv_no_column(const char *path, const char *name, const char *const *names, size_t n)
+gr_status gr__csv_no_column(const char *path, const char *name, const char *const *names, size_t n, bool header)
 {
     gr__str hint = {0};
     const char *near = gr__str_nearest(name, names, n);
@@ -227,6 +227,7 @@ gr_status gr__csv_no_column(const char *path, const char *name, const char *cons
         gr__str_printf(&hint, "; did you mean '%s'?", near);
     else
         for (size_t i = 0; i < n && hint.n < 300; i++) gr__str_printf(&hint, "%s%s", i ? ", " : "; it has: ", names[i]);
+    if (!header) gr__str_add(&hint, "; its first row was taken for data: data.header=yes where it holds names");
     gr_status status = gr__fail(GR_ERR_NOT_FOUND, "'%s' has no column '%s'%s", path, name, gr__str_get(&hint));
     gr__str_release(&hint);
     return status;

@@ -1,6 +1,6 @@
 /* CSV and its relatives (RFC 4180; separators , ; TAB |), plain or gzipped, a row at a time or as a table of texts.
  * Separator, header, decimal comma and the meaning of quotes in TAB files are sniffed from the first 64 KiB unless the
- * options say. Cells are bytes as in the file: never evaluated, "007" stays text. A BOM, CRLF and empty lines are
+ * options say; a file that ends in .tsv is separated by TABs. Cells are bytes as in the file: never evaluated, "007" stays text. A BOM, CRLF and empty lines are
  * skipped. Messages carry file:line. */
 #ifndef GR__CSV_H
 #define GR__CSV_H
@@ -13,6 +13,7 @@ typedef enum gr__csv_choice { GR__CSV_SNIFF, GR__CSV_YES, GR__CSV_NO } gr__csv_c
 typedef struct gr__csv_options {
     char separator;               /* 0: sniffed */
     gr__csv_choice header;        /* the first row holds names */
+    const char *named;            /* a column that there should be: a first row that has it holds names; NULL: none */
     gr__csv_choice quotes;        /* "..." may hold separators, newlines and "" */
     gr__csv_choice decimal_comma; /* 1,5 is a number */
     bool

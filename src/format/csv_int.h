@@ -64,6 +64,6 @@ typedef struct gr__csv_form {
 /* What the options leave open, from the first bytes of the file. */
 gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *options, gr__csv_form *out);
 
-gr_status gr__csv_no_column(const char *path, const char *name, const char *const *names, size_t n);
+gr_status gr__csv_no_column(const char *path, const char *name, const char *const *names, size_t n, bool header);
 
 #endif

@@ -1,9 +1,12 @@
 /* Guessing the form of a CSV file from its first 64 KiB, by reading that sample in every form that is possible. */
+#include "format/columns.h"
 #include "format/csv_int.h"
 
 #include "base/limits.h"
 #include "base/map.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SAMPLE_ROWS = 100, SAMPLE_COLUMNS = 256 };
@@ -113,12 +116,31 @@ static bool looks_like_name(const gr__cell *cell)
            !memchr(cell->text, '\n', cell->n);
 }
 
+static bool is_text(const gr__cell *cell, const char *text)
+{
+    size_t n;
+    const char *own = gr__cell_trimmed(cell, &n);
+    return n == strlen(text) && memcmp(own, text, n) == 0;
+}
+
+/* inf, nan, 1e400: nothing to learn from, but among numbers no words either. */
+static bool is_odd_number(const gr__cell *cell)
+{
+    double v;
+    char text[32];
+    size_t n;
+    const char *own = gr__cell_trimmed(cell, &n);
+    snprintf(text, sizeof text, "%.*s", (int)GR__MIN(n, sizeof text), own);
+    return n < sizeof text && gr__parse_double(text, &v) && !isfinite(v);
+}
+
 /* A header is a first row of names, and not like what follows: a column below it holds numbers, or no name comes again in its
  * column, nor beside it. */
 typedef struct evidence {
     bool names;       /* the first row could be one */
     bool data;        /* it cannot: it has a number or a long text */
     bool numbers;     /* some column below is all numbers */
+    bool named;       /* it has a name that was looked for */
     bool twice;       /* a name comes again beside it */
     bool again;       /* or below it */
     bool identifiers; /* all names look like words of a program */
@@ -127,7 +149,7 @@ typedef struct evidence {
     size_t commas, points; /* cells like 1,5 and like 1.5 */
 } evidence;
 
-static gr_status see_first(evidence *e, const gr__csv_records *r, gr__map *names)
+static gr_status see_first(evidence *e, const gr__csv_records *r, const char *named, gr__map *names)
 {
     e->columns = GR__MIN(r->count, (size_t)SAMPLE_COLUMNS);
     e->names = e->identifiers = true;
@@ -135,6 +157,7 @@ static gr_status see_first(evidence *e, const gr__csv_records *r, gr__map *names
         gr__cell cell = cell_of(r, i);
         bool twice, index = i == 0 && cell.n == 0 && e->columns > 1; /* pandas leaves its index without a name */
         e->names = e->names && (index || looks_like_name(&cell));
+        e->named = e->named || (named && looks_like_name(&cell) && is_text(&cell, named));
         e->data = e->data || (cell.n > 0 && !looks_like_name(&cell));
         e->identifiers = e->identifiers && (index || (is_letter(cell.text[0]) && !memchr(cell.text, ' ', cell.n)));
         GR_TRY(gr__map_set(names, cell.text, cell.n, (int64_t)i, &twice));
@@ -151,7 +174,7 @@ static void see_row(evidence *e, const gr__csv_records *r, const gr__map *names)
         double v;
         bool point = gr__cell_number(&cell, false, &v), comma = !point && gr__cell_number(&cell, true, &v);
         const int64_t *at = gr__map_get(names, cell.text, cell.n);
-        e->numeric[i] = e->numeric[i] && (point || comma || gr__cell_is_missing(&cell));
+        e->numeric[i] = e->numeric[i] && (point || comma || gr__cell_is_missing(&cell) || is_odd_number(&cell));
         e->again = e->again || (at && *at == (int64_t)i);
         e->commas += comma;
         e->points += point && memchr(cell.text, '.', cell.n) != NULL;
@@ -162,10 +185,10 @@ static void see_row(evidence *e, const gr__csv_records *r, const gr__map *names)
  * taken for a row; but that was a guess, as it is where only the look of words speaks for names. */
 static void decide_header(const evidence *e, gr__csv_choice choice, gr__csv_form *out)
 {
-    bool guess = e->names && (!e->twice || e->numbers) &&
-                 (e->rows == 1 ? e->identifiers : e->numbers || (!e->again && e->identifiers));
+    bool guess = e->named || (e->names && (!e->twice || e->numbers) &&
+                              (e->rows == 1 ? e->identifiers : e->numbers || (!e->again && e->identifiers)));
     out->header = choice != GR__CSV_SNIFF ? choice == GR__CSV_YES : guess;
-    out->header_guessed = choice == GR__CSV_SNIFF && !e->numbers && !e->data && !e->twice && !e->again;
+    out->header_guessed = choice == GR__CSV_SNIFF && !e->named && !e->numbers && !e->data && !e->twice && !e->again;
 }
 
 gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *o, gr__csv_form *out)
@@ -180,7 +203,7 @@ gr_status gr__csv_sniff(const gr__csv_records *sample, const gr__csv_options *o,
         status = next(&r, sample, &more);
         if (status != GR_OK || (!more && (e.rows > 0 || r.count == 0))) break;
         if (e.rows++ == 0)
-            status = see_first(&e, &r, &names);
+            status = see_first(&e, &r, o->named, &names);
         else
             see_row(&e, &r, &names);
         if (!more) break;

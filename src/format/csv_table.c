@@ -213,7 +213,7 @@ gr_status gr__csv_table_column(const gr__csv_table *t, const char *name, size_t 
         *out = (size_t)number;
         return GR_OK;
     }
-    return gr__csv_no_column(t->path, name, t->name, t->columns);
+    return gr__csv_no_column(t->path, name, t->name, t->columns, t->has_header);
 }
 
 typedef struct conversion {
