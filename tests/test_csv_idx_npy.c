@@ -155,6 +155,9 @@ static void csv_failures(void **state)
     (void)state;
     gr__csv_table t;
     assert_fails(read_text("a,b\n1,2\n\n3\n", NULL, &t), GR_ERR_DATA, "t.csv:4: the row has 1 fields, expected 2");
+    static const char ragged[] = "a\tb\n1\t2\n3\n4\n5\t6\n"; /* the name tells what its rows do not */
+    assert_fails(gr__csv_read(test_write(dir, "r.tsv", ragged, sizeof ragged - 1), NULL, &t), GR_ERR_DATA,
+                 "r.tsv:3: the row has 1 fields, expected 2");
     assert_fails(read_text("a,b\n\"x\ny\",2\n1,2,3\n", NULL, &t), GR_ERR_DATA,
                  "t.csv:4: the row has 3 fields, expected 2");
     assert_fails(read_text("a,b\r\n\"x\r\ny\rz\",2\r\n1,2,3\r\n", NULL, &t), GR_ERR_DATA,

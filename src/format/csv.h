@@ -1,7 +1,7 @@
 /* CSV and its relatives (RFC 4180; separators , ; TAB |), plain or gzipped, a row at a time or as a table of texts.
  * Separator, header, decimal comma and the meaning of quotes in TAB files are sniffed from the first 64 KiB unless the
- * options say; a file that ends in .tsv is separated by TABs. Cells are bytes as in the file: never evaluated, "007" stays text. A BOM, CRLF and empty lines are
- * skipped. Messages carry file:line. */
+ * options say; a .tsv with a TAB in its first line is separated by TABs. Cells are bytes as in the file: never evaluated,
+ * "007" stays text. A BOM, CRLF and empty lines are skipped. Messages carry file:line. */
 #ifndef GR__CSV_H
 #define GR__CSV_H
 

@@ -84,12 +84,21 @@ static bool tab_quotes(const gr__csv_records *sample)
     return found;
 }
 
+/* A .tsv whose first line has a TAB: what its rows look like decides nothing. One column has none, and may have quotes. */
+static bool is_tsv(const gr__csv_records *sample)
+{
+    const unsigned char *at = sample->input + sample->used, *end = sample->input + sample->filled;
+    while (at < end && *at != '\t' && *at != '\n' && *at != '\r') at++;
+    return gr__str_ends_packed(sample->path, ".tsv") && at < end && *at == '\t';
+}
+
 static gr_status sniff_separator(const gr__csv_records *sample, const gr__csv_options *o, char *separator, bool *quotes)
 {
     static const char candidates[] = {',', ';', '\t', '|'};
     size_t best = 0;
-    *separator = o->separator ? o->separator : ',';
-    for (size_t i = 0; i < sizeof candidates && !o->separator; i++) {
+    char told = o->separator ? o->separator : is_tsv(sample) ? '\t' : 0;
+    *separator = told ? told : ',';
+    for (size_t i = 0; i < sizeof candidates && !told; i++) {
         size_t score;
         bool q = o->quotes != GR__CSV_SNIFF ? o->quotes == GR__CSV_YES : candidates[i] != '\t' || tab_quotes(sample);
         GR_TRY(score_of(sample, candidates[i], q, &score));
