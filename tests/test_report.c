@@ -149,7 +149,7 @@ enum { LABELS = 70 };
 /* Samples that are called what they are, but for those of label 1; the last of 'labels' is not there. */
 static gr__label_score *scores_of(gr__conf_strings *names, int labels)
 {
-    static char text[LABELS][16];
+    static char text[LABELS][24];
     static const char *item[LABELS];
     gr__label_score *s;
     double p[LABELS];
