@@ -128,6 +128,25 @@ static void numbers_are_sorted_as_numbers(void **state)
     gr__arena_release(&arena);
 }
 
+static void a_deep_line_is_named_and_skipped(void **state)
+{
+    (void)state;
+    gr__labelled l;
+    gr__labelled_options o = {.text = "text", .label = "label"};
+    char text[300] = "{\"text\": \"a\", \"label\": 1}\n";
+    size_t n = strlen(text);
+    memset(text + n, '[', 100);
+    strcpy(text + n + 100, "\n{\"text\": \"b\", \"label\": 2}\n");
+    const char *path = written("deep.jsonl", text);
+    assert_fails(gr__labelled_read(path, &o, &l), GR_ERR_DATA, "deep.jsonl:2:65: nested deeper than 64 levels");
+    o.skip_bad = true;
+    assert_ok(gr__labelled_read(path, &o, &l));
+    assert_int_equal(l.n, 2);
+    assert_int_equal(l.skipped, 1);
+    assert_non_null(strstr(l.first_skipped, "deep.jsonl:2:65: nested"));
+    gr__labelled_release(&l);
+}
+
 static void bad_input_is_named_by_line(void **state)
 {
     (void)state;
@@ -140,13 +159,15 @@ static void bad_input_is_named_by_line(void **state)
          GR_ERR_DATA},
         {"c.txt", "x one\nx two\n", NULL, "all 2 texts have the label 'x'", GR_ERR_DATA},
         {"d.txt", "\n\n", NULL, "no text with a label", GR_ERR_DATA},
-        {"e.csv", "label,text\nx,one\ny,\n", NULL, "e.csv:3: the text is empty", GR_ERR_DATA},
-        {"f.csv", "label,text\nx,one\n,two\n", NULL, "f.csv:3: the label is empty", GR_ERR_DATA},
+        {"e.csv", "label,text\nx,one\ny,\n", NULL, "e.csv:3: column 'text' is empty", GR_ERR_DATA},
+        {"f.csv", "label,text\nx,one\n,two\n", NULL, "f.csv:3: column 'label' is empty", GR_ERR_DATA},
         {"g.csv", "label,texts\nx,one\ny,two\n", NULL, "texts", GR_ERR_NOT_FOUND},
         {"h.jsonl", "{\"text\": \"a\", \"label\": 1}\n{\"text\": \"a\"}\n", NULL, "h.jsonl:2: there is no label",
          GR_ERR_DATA},
-        {"i.jsonl", "{\"text\": \"a\", \"label\": 1}\n[1, 2\n", NULL, "i.jsonl:2: the line is no JSON object",
-         GR_ERR_DATA},
+        {"i.jsonl", "{\"text\": \"a\", \"label\": 1}\n[1, 2\n", NULL, "i.jsonl:2:", GR_ERR_DATA},
+        {"i2.jsonl", "{\"text\": \"a\", \"label\": 1}\n {\"text\": \"a\", \"text\": \"a\"}\n", NULL,
+         "i2.jsonl:2:21: duplicate object key", GR_ERR_DATA},
+        {"i3.jsonl", "{\"text\": \"a\", \"label\": 1}\n[1]\n", NULL, "i3.jsonl:2: the line is no object", GR_ERR_DATA},
         {"j.jsonl", "{\"text\": 5, \"label\": 1}\n", NULL, "j.jsonl:1: there is no text 'text'", GR_ERR_DATA},
         {"k.txt", "x one\ny two\n", "data.length=49", "beyond the model's context of 48", GR_ERR_CONFIG},
         {"l.txt", "x one\ny two\n", "data.length=2", "no room for a text between the 2", GR_ERR_ARGUMENT},
@@ -442,6 +463,7 @@ int main(void)
         when_large(formats_say_the_same),
         when_large(bad_input_is_named_by_line),
         cmocka_unit_test(numbers_are_sorted_as_numbers),
+        cmocka_unit_test(a_deep_line_is_named_and_skipped),
         cmocka_unit_test(bad_input_is_named_by_line),
         cmocka_unit_test(a_run_learns_and_predicts),
         cmocka_unit_test(what_is_cut_off_does_not_count),

@@ -189,7 +189,7 @@ static void folds_and_bad_rows(void **state)
     gr_run *run;
     gr_metric mean[16], deviation[16];
     int n = 0, n_set = 0;
-    assert_fails(open_with(path, skip, 1, NULL, &run), GR_ERR_DATA, "bad.csv:12: the text is empty");
+    assert_fails(open_with(path, skip, 1, NULL, &run), GR_ERR_DATA, "bad.csv:12: column 'text' is empty");
     assert_ok(open_with(path, skip, 2, NULL, &run));
     assert_int_equal(gr_run_describe(run).samples + gr_run_describe(run).valid_units, 120);
     gr_run_close(&run);

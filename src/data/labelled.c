@@ -62,8 +62,9 @@ static gr_status add_row(gr__labelled *l, const gr__labelled_options *o, int64_t
     size_t n;
     trim(&text, &n_text);
     trim(&label, &n_label);
-    if (n_label == 0) return fail_at(l, line, "the label is empty");
-    if (n_text == 0) return fail_at(l, line, "the text is empty");
+    if (n_label == 0 || n_text == 0)
+        return gr__fail(GR_ERR_DATA, "%s:%lld: column '%.100s' is empty", l->path, (long long)line,
+                        n_label ? o->text : o->label);
     if (memchr(label, 0, n_label) || memchr(text, 0, n_text)) return fail_at(l, line, "there is a 0 byte");
     GR_TRY(copy_text(l, o, line, text, n_text, &row.text, &row.n_text));
     GR_TRY(copy_text(l, o, line, label, n_label, &row.label, &n));
@@ -111,6 +112,7 @@ static gr_status read_table(const char *path, const gr__labelled_options *o, gr_
 static gr_status add_line(gr__labelled *l, const gr__labelled_options *o, int64_t line, const char *text, size_t n)
 {
     size_t cut = 0;
+    trim(&text, &n);
     while (cut < n && text[cut] != ' ' && text[cut] != '\t') cut++;
     if (cut == n) return fail_at(l, line, "a line is a label, a blank and a text");
     return add_row(l, o, line, text + cut, n - cut, text, cut);
@@ -124,8 +126,8 @@ static gr_status add_json(gr__labelled *l, const gr__labelled_options *o, int64_
     size_t n_body, n_name = 0;
     int64_t whole;
     bool truth;
-    gr_status status = gr__json_parse(text, n, l->path, &doc);
-    if (status == GR_ERR_CORRUPT) return fail_at(l, line, "the line is no JSON object");
+    gr_status status = gr__json_parse_line(text, n, l->path, (size_t)line, &doc);
+    if (status == GR_ERR_CORRUPT || status == GR_ERR_LIMIT) return gr__fail(GR_ERR_DATA, "%s", gr_message());
     GR_TRY(status);
     gr__json root = gr__json_root(doc), label = gr__json_get(root, o->label);
     if (gr__json_bool(label, &truth))
@@ -133,7 +135,9 @@ static gr_status add_json(gr__labelled *l, const gr__labelled_options *o, int64_
     else if (gr__json_int(label, &whole))
         snprintf(number, sizeof number, "%lld", (long long)whole), name = number;
     if (name) n_name = strlen(name);
-    if (!gr__json_string(gr__json_get(root, o->text), &body, &n_body))
+    if (gr__json_kind_of(root) != GR__JSON_OBJECT)
+        status = fail_at(l, line, "the line is no object");
+    else if (!gr__json_string(gr__json_get(root, o->text), &body, &n_body))
         status = gr__fail(GR_ERR_DATA, "%s:%lld: there is no text '%s'", l->path, (long long)line, o->text);
     else if (!name && !gr__json_string(label, &name, &n_name))
         status = gr__fail(GR_ERR_DATA, "%s:%lld: there is no label '%s': a text, or a whole number", l->path,
@@ -157,8 +161,10 @@ static gr_status read_lines(const char *path, const gr__labelled_options *o, lin
     while (status == GR_OK) {
         GR_TRY_DONE(gr__lines_next(lines, &text, &n, &more));
         if (!more) break;
-        trim(&text, &n);
-        if (n) status = keep_or_skip(l, o, add(l, o, (int64_t)gr__lines_number(lines), text, n));
+        const char *begin = text; /* columns in messages count from the line's own */
+        size_t left = n;
+        trim(&begin, &left);
+        if (left) status = keep_or_skip(l, o, add(l, o, (int64_t)gr__lines_number(lines), text, n));
     }
 done:
     gr__lines_close(&lines);

@@ -102,8 +102,8 @@ static gr_status open_table(gr__sound_set *s, const char *path, const gr__sound_
     gr__labelled_options lo = {.text = o->path, .label = o->label, .skip_bad = o->skip_bad};
     GR_TRY(gr__labelled_read(path, &lo, &s->list));
     if (s->list.skipped)
-        gr__log(GR_LOG_WARNING, "%lld rows were left out, the first: %s", (long long)s->list.skipped,
-                s->list.first_skipped);
+        gr__log(GR_LOG_WARNING, "%lld row%s left out, the first: %s", (long long)s->list.skipped,
+                s->list.skipped == 1 ? " was" : "s were", s->list.first_skipped);
     s->root = folder_of(path, &s->list.arena);
     return s->root ? GR_OK : gr__fail_memory("a path", strlen(path));
 }
