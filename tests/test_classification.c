@@ -128,6 +128,27 @@ static void numbers_are_sorted_as_numbers(void **state)
     gr__arena_release(&arena);
 }
 
+static void texts_in_both_parts_are_told(void **state)
+{
+    (void)state;
+    gr_run *run;
+    char valid[400];
+    const char *more[4] = {valid};
+    snprintf(valid, sizeof valid, "data.valid_source=%s",
+             written("v.txt", "x nobody else says so\ny this again\nx this again\n"));
+    assert_ok(open_with(written("t.txt", "x one\ny two\nx this again\n"), more, NULL, &run));
+    const char *report = gr_run_report(run);
+    assert_non_null(report);
+    assert_non_null(strstr(report, "note: 2 texts of the validation part stand in the training part too"));
+    assert_non_null(strstr(report, "v.txt:2 is "));
+    assert_non_null(strstr(report, "t.txt:3 again"));
+    gr_run_close(&run);
+    snprintf(valid, sizeof valid, "data.valid_source=%s", written("v.txt", "x nobody else says so\n"));
+    assert_ok(open_with(written("t.txt", "x one\ny two\n"), more, NULL, &run));
+    assert_null(gr_run_report(run));
+    gr_run_close(&run);
+}
+
 static void a_deep_line_is_named_and_skipped(void **state)
 {
     (void)state;
@@ -464,6 +485,7 @@ int main(void)
         when_large(bad_input_is_named_by_line),
         cmocka_unit_test(numbers_are_sorted_as_numbers),
         cmocka_unit_test(a_deep_line_is_named_and_skipped),
+        cmocka_unit_test(texts_in_both_parts_are_told),
         cmocka_unit_test(bad_input_is_named_by_line),
         cmocka_unit_test(a_run_learns_and_predicts),
         cmocka_unit_test(what_is_cut_off_does_not_count),

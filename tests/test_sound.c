@@ -161,6 +161,27 @@ static void bad_sounds_are_named(void **state)
 }
 
 /* A table of paths, and class folders. */
+static void sounds_in_both_parts_are_told(void **state)
+{
+    (void)state;
+    const char *dir = test_tmpdir();
+    char folder[300], out[300], more[500], name[400];
+    snprintf(folder, sizeof folder, "%s/tones", dir);
+    snprintf(out, sizeof out, "%s/run", dir);
+    assert_ok(gr__dir_make(folder));
+    write_tones(folder, 3);
+    write_tone(folder, "high_a_9.wav", 300 * 3 + 7, 1, 620); /* the samples of middle_b_1.wav */
+    snprintf(more, sizeof more, "  pattern: \"{label}_*\"\n  valid_files: \"*_9.wav\"\n");
+    gr_run *run = open_run(folder, more, out);
+    assert_non_null(run);
+    assert_non_null(gr_run_report(run));
+    assert_non_null(strstr(gr_run_report(run), "note: 1 sound of the validation part stands in the training part too"));
+    snprintf(name, sizeof name, "the first: 'high_a_9.wav' of '%s' is 'middle_b_1.wav'", folder);
+    assert_non_null(strstr(gr_run_report(run), name));
+    gr_run_close(&run);
+    test_rmtree(dir);
+}
+
 static void other_sources(void **state)
 {
     (void)state;
@@ -260,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(patterns),
                                        cmocka_unit_test(wave_fits),
                                        cmocka_unit_test(other_sources),
+                                       cmocka_unit_test(sounds_in_both_parts_are_told),
                                        cmocka_unit_test(bad_rows),
                                        cmocka_unit_test(files_that_are_not_read),
                                        cmocka_unit_test(bad_sounds_are_named),

@@ -536,6 +536,32 @@ static void bad_pictures_are_told_or_left_out(void **state)
     assert_int_equal(unlink(bad), 0);
 }
 
+static void pictures_in_both_parts_are_told(void **state)
+{
+    (void)state;
+    static const char ppm[] = "P6 2 2 255\n0123456789ab", other[] = "P3 2 2 255\n48 49 50 51 52 53 54 55 56 57 97 98\n";
+    gr_run *run;
+    char path[300], source[400], valid[400];
+    snprintf(source, sizeof source, "%s", pictures());
+    snprintf(path, sizeof path, "%s/held/bright", folder);
+    assert_ok(gr__dir_make(path));
+    test_write(folder, "held/bright/p.ppm", other, sizeof other - 1); /* other bytes of the same pixels */
+    snprintf(valid, sizeof valid, "data.valid_source=%s/held", folder);
+    assert_ok(open_with(source, valid, NULL, &run));
+    assert_null(gr_run_report(run));
+    gr_run_close(&run);
+    test_write(folder, "pictures/dark/99.ppm", ppm, sizeof ppm - 1);
+    assert_ok(open_with(source, valid, NULL, &run));
+    snprintf(path, sizeof path, "%s/pictures/dark/99.ppm", folder);
+    assert_ok(gr__file_remove(path));
+    assert_non_null(gr_run_report(run));
+    assert_non_null(strstr(gr_run_report(run),
+                           "note: 1 picture of the validation part stands in the training part too, "
+                           "the first: 'bright/p.ppm' of '"));
+    assert_non_null(strstr(gr_run_report(run), "' is 'dark/99.ppm' of '"));
+    gr_run_close(&run);
+}
+
 static void wrong_configurations_are_told(void **state)
 {
     (void)state;
@@ -595,6 +621,7 @@ int main(void)
         cmocka_unit_test(mixtures),
         cmocka_unit_test(resumes_bit_for_bit),
         cmocka_unit_test(bad_pictures_are_told_or_left_out),
+        cmocka_unit_test(pictures_in_both_parts_are_told),
         cmocka_unit_test(wrong_configurations_are_told),
         cmocka_unit_test(layers_take_rows),
     };

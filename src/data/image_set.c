@@ -170,6 +170,8 @@ void gr__image_set_close(gr__image_set **s)
     *s = NULL;
 }
 
+const char *gr__image_set_path(const gr__image_set *set) { return set->path; }
+
 int64_t gr__image_set_count(const gr__image_set *set) { return (int64_t)set->count; }
 
 size_t gr__image_set_classes(const gr__image_set *set) { return set->n_classes; }

@@ -34,7 +34,7 @@ typedef struct gr__image_set_options {
     const char *split;         /* VOC: ImageSets/Main/SPLIT.txt names the pictures; default: all annotations */
     bool hundred;              /* CIFAR-100; default: CIFAR-10 */
     const gr__image_set *like; /* a set that outlives this one: classes are numbered as there, others are refused */
-    bool skip_bad;             /* annotations that cannot be read are left out, with a warning */
+    bool skip_bad; /* annotations that cannot be read are left out, with a warning */
 } gr__image_set_options;
 
 typedef struct gr__image_sample {
@@ -51,6 +51,7 @@ typedef struct gr__image_sample {
 gr_status gr__image_set_open(const char *path, const gr__image_set_options *options, gr__image_set **out);
 void gr__image_set_close(gr__image_set **set);
 
+const char *gr__image_set_path(const gr__image_set *set);
 int64_t gr__image_set_count(const gr__image_set *set);
 size_t gr__image_set_classes(const gr__image_set *set);
 const char *gr__image_set_class(const gr__image_set *set, size_t i); /* sorted, or as the format numbers them */

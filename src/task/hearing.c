@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/parallel.h"
+#include "data/leak.h"
 #include "task/classes.h"
 
 #include <math.h>
@@ -50,9 +51,11 @@ const gr__conf_row gr__hearing_augment_rows[GR__HEARING_AUGMENT_ROWS] = {
 static gr_status part_new(gr__hearing_part *p, const gr__sound_set *set)
 {
     size_t n = (size_t)set->list.n;
-    *p = (gr__hearing_part){
-        .set = set, .index = gr__calloc(n + 1, sizeof *p->index), .wave = gr__calloc(n + 1, sizeof *p->wave)};
-    return p->index && p->wave ? GR_OK : gr__fail_memory("a list of sounds", n * sizeof *p->wave);
+    *p = (gr__hearing_part){.set = set,
+                            .index = gr__calloc(n + 1, sizeof *p->index),
+                            .wave = gr__calloc(n + 1, sizeof *p->wave),
+                            .hash = gr__calloc(n + 1, sizeof *p->hash)};
+    return p->index && p->wave && p->hash ? GR_OK : gr__fail_memory("a list of sounds", n * sizeof *p->wave);
 }
 
 /* The class of each; 0 for all where labels are no classes. A label of 'valid_source' alone is refused. */
@@ -142,6 +145,8 @@ static void read_one(void *context, int64_t i, int thread)
     pass *s = context;
     gr__wave *w = &s->p->wave[s->first + i];
     s->status[i] = gr__sound_set_read(s->p->set, s->p->index[s->first + i], s->h->features.rate, w, NULL);
+    if (s->status[i] == GR_OK)
+        s->p->hash[s->first + i] = gr__leak_hash(w->samples, (size_t)w->n * sizeof *w->samples, 0);
     if (s->status[i] == GR_OK && s->sums) s->status[i] = add_up(s->h, w, s->sums + 2 * i * s->h->features.mels);
 }
 
@@ -183,6 +188,7 @@ static gr_status read_part(gr__hearing *h, gr__hearing_part *p, double *total, i
             *kept += w.n * (int64_t)sizeof *w.samples;
             if (*kept > most) gr__free(w.samples), w.samples = NULL;
             p->index[good] = p->index[first + i];
+            p->hash[good] = p->hash[first + i];
             p->wave[good++] = w;
         }
     }
@@ -218,6 +224,24 @@ static gr_status read_sounds(gr__hearing *h, const gr__features *fitted, gr__are
     h->features.mean = same ? fitted->mean : (gr__conf_doubles){mean, mels};
     h->features.std = same ? fitted->std : (gr__conf_doubles){std, mels};
     return GR_OK;
+}
+
+static const char *name_of(const gr__hearing_part *p, int64_t i, gr__arena *arena)
+{
+    const gr__labelled_row *row = gr__hearing_row(p, i);
+    return row->line ? gr__arena_printf(arena, "%s:%lld", p->set->list.path, (long long)row->line)
+                     : gr__arena_printf(arena, "'%s' of '%s'", row->text, p->set->list.path);
+}
+
+static gr_status find_leak(gr__hearing *h, gr__arena *arena)
+{
+    const gr__hearing_part *p = h->part;
+    gr__leak leak;
+    GR_TRY(gr__leak_find(p[0].hash, p[0].n, p[1].hash, p[1].n, &leak));
+    if (leak.n == 0) return GR_OK;
+    const char *valid = name_of(&p[1], leak.valid, arena), *train = name_of(&p[0], leak.train, arena);
+    h->report = valid && train ? gr__leak_note(&leak, "sound", valid, train, arena) : NULL;
+    return h->report ? GR_OK : gr__fail_memory("a report", 256);
 }
 
 /* ---- opening ---- */
@@ -280,7 +304,8 @@ gr_status gr__hearing_open(gr__hearing *h, const gr__task_in *in, const gr__conf
     GR_TRY(open_sets(h, classes, arena));
     GR_TRY(split(h));
     GR_TRY(choose_features(h, arena));
-    return read_sounds(h, in->kept.features, arena);
+    GR_TRY(read_sounds(h, in->kept.features, arena));
+    return find_leak(h, arena);
 }
 
 void gr__hearing_close(gr__hearing *h)
@@ -290,6 +315,7 @@ void gr__hearing_close(gr__hearing *h)
         for (int64_t k = 0; p->wave && k < p->set->list.n; k++) gr__free(p->wave[k].samples);
         gr__free(p->wave);
         gr__free(p->index);
+        gr__free(p->hash);
     }
     for (int i = 0; i < 2; i++) gr__sound_set_close(&h->set[i]);
     gr__free(h->filters);

@@ -123,6 +123,7 @@ typedef struct gr__hearing_part {
     const gr__sound_set *set;
     int32_t *index;
     gr__wave *wave; /* NULL: read when they are needed */
+    uint64_t *hash; /* of the samples */
     int64_t n;
 } gr__hearing_part;
 
@@ -139,6 +140,7 @@ typedef struct gr__hearing {
     int64_t longest;        /* samples, of the training part */
     const char *longest_of; /* the file; borrowed from its set */
     uint64_t seed;
+    const char *report; /* lines about the sounds, in the arena; NULL: none */
 } gr__hearing;
 
 /* Reads the section 'data' into 'options' by rows that begin with GR__HEARING_ROWS, opens and reads the sounds, and fits the

@@ -135,6 +135,7 @@ static gr_status read_pictures(gr__sight_task *t, const gr__task_in *in)
     double bytes = (double)(t->part[0].n + t->part[1].n) * (double)gr__pictures_each(&t->part[0]);
     bool keep = bytes <= (double)t->o.cache_mib * 1048576;
     for (int i = 0; i < 2; i++) GR_TRY(gr__pictures_read(&t->part[i], keep, t->o.skip_bad, &sums[i]));
+    GR_TRY(gr__pictures_leak(t->part, &t->base.arena, &t->base.report));
     GR_TRY(gr__pictures_fit(&t->part[0], &sums[0], &in->kept, &t->base.arena, &t->o.mean, &t->o.std));
     for (size_t i = 0; i < t->o.mean.n; i++) t->mean[i] = (float)t->o.mean.item[i], t->std[i] = (float)t->o.std.item[i];
     return GR_OK;

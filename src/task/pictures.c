@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/parallel.h"
+#include "data/leak.h"
 #include "metric/html.h"
 
 #include <math.h>
@@ -23,13 +24,15 @@ gr_status gr__pictures_new(gr__pictures *p, const gr__image_set *set)
     size_t n = (size_t)gr__image_set_count(set);
     *p = (gr__pictures){.set = set, .index = gr__calloc(n + 1, sizeof *p->index)};
     p->decoded = gr__calloc(2 * n + 1, sizeof *p->decoded);
-    return p->index && p->decoded ? GR_OK : gr__fail_memory("a list of pictures", n * sizeof *p->index);
+    p->hash = gr__calloc(n + 1, sizeof *p->hash);
+    return p->index && p->decoded && p->hash ? GR_OK : gr__fail_memory("a list of pictures", n * sizeof *p->index);
 }
 
 void gr__pictures_release(gr__pictures *p)
 {
     gr__free(p->index);
     gr__free(p->decoded);
+    gr__free(p->hash);
     gr__free(p->pixels);
 }
 
@@ -42,13 +45,16 @@ static gr_status fit_shape(const gr__image *image, const gr__picture_shape *s, g
                         : gr__image_resize(image, s->width, s->height, GR__BILINEAR, true, out);
 }
 
-/* decoded: may be NULL */
-static gr_status load(const gr__pictures *p, int64_t i, int64_t *decoded, uint8_t *out)
+/* decoded, hash: may be NULL */
+static gr_status load(const gr__pictures *p, int64_t i, int64_t *decoded, uint64_t *hash, uint8_t *out)
 {
     const gr__picture_shape *shape = &p->shape;
     gr__image image, sized;
     GR_TRY(gr__image_set_decode(p->set, p->index[i], &(gr__image_options){.channels = (int)shape->channels}, &image));
     if (decoded) decoded[0] = image.width, decoded[1] = image.height;
+    if (hash)
+        *hash =
+            gr__leak_hash(image.pixels, (size_t)(image.width * image.height * image.channels), (uint64_t)image.width);
     if (image.width != shape->width || image.height != shape->height) {
         gr_status s = fit_shape(&image, shape, &sized);
         gr__image_release(&image);
@@ -73,7 +79,7 @@ static void load_one(void *context, int64_t i, int thread)
     (void)thread;
     pass *s = context;
     int64_t k = s->first + i;
-    s->status[i] = load(s->p, k, s->p->decoded + 2 * k, s->to + i * gr__pictures_each(s->p));
+    s->status[i] = load(s->p, k, s->p->decoded + 2 * k, s->p->hash + k, s->to + i * gr__pictures_each(s->p));
 }
 
 static void add_up(const gr__picture_shape *s, const uint8_t *v, gr__picture_sums *sums)
@@ -98,7 +104,7 @@ gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__pictu
         int64_t at = 0;
         for (int64_t i = 0; i < here && status == GR_OK; i++) {
             if (s.status[i] != GR_OK) { /* again, for the sentence belongs to a thread */
-                status = load(p, first + i, NULL, to + i * each);
+                status = load(p, first + i, NULL, NULL, to + i * each);
                 if (!skip_bad || status == GR_ERR_MEMORY) break;
                 gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
                 status = GR_OK;
@@ -108,6 +114,7 @@ gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__pictu
             if (at != i) memmove(to + at * each, to + i * each, (size_t)each);
             add_up(&p->shape, to + at * each, sums);
             p->index[good + at] = p->index[first + i];
+            p->hash[good + at] = p->hash[first + i];
             memmove(p->decoded + 2 * (good + at++), p->decoded + 2 * (first + i), 2 * sizeof *p->decoded);
         }
         good += at;
@@ -120,6 +127,23 @@ gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__pictu
     else
         gr__free(block);
     return status;
+}
+
+static const char *name_of(const gr__pictures *p, int64_t i, gr__arena *arena)
+{
+    return gr__arena_printf(arena, "'%s' of '%s'", gr__image_set_sample(p->set, p->index[i])->name,
+                            gr__image_set_path(p->set));
+}
+
+gr_status gr__pictures_leak(const gr__pictures part[2], gr__arena *arena, const char **note)
+{
+    gr__leak leak;
+    *note = NULL;
+    GR_TRY(gr__leak_find(part[0].hash, part[0].n, part[1].hash, part[1].n, &leak));
+    if (leak.n == 0) return GR_OK;
+    const char *valid = name_of(&part[1], leak.valid, arena), *train = name_of(&part[0], leak.train, arena);
+    *note = valid && train ? gr__leak_note(&leak, "picture", valid, train, arena) : NULL;
+    return *note ? GR_OK : gr__fail_memory("a report", 256);
 }
 
 gr_status gr__pictures_fit(const gr__pictures *p, const gr__picture_sums *sums, const gr__facts *kept, gr__arena *arena,
@@ -152,7 +176,7 @@ static gr__image image_of(const gr__pictures *p, int64_t row, uint8_t **own)
     *own = p->pixels ? NULL : gr__alloc((size_t)each);
     if (p->pixels)
         image.pixels = p->pixels + row * each;
-    else if (*own && load(p, row, NULL, *own) == GR_OK)
+    else if (*own && load(p, row, NULL, NULL, *own) == GR_OK)
         image.pixels = *own;
     return image;
 }

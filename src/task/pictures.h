@@ -23,6 +23,7 @@ typedef struct gr__pictures {
     int64_t n;
     uint8_t *pixels;  /* of all, in order; NULL: decoded when needed */
     int64_t *decoded; /* (n, 2): width and height as the file has them */
+    uint64_t *hash;   /* n: of the decoded pixels */
 } gr__pictures;
 
 /* Integers, so that the order of adding up does not matter. */
@@ -93,6 +94,8 @@ int64_t gr__pictures_each(const gr__pictures *p); /* numbers of one picture */
 /* Decodes all of 'index' into p->shape; bad ones are dropped (said in the log) or GR_ERR_..., as 'skip_bad' says; keep:
  * stays in memory. */
 gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__picture_sums *sums);
+/* A line about pictures of part[1] that are those of part[0], pixel by pixel; *note = NULL: there is none. */
+gr_status gr__pictures_leak(const gr__pictures part[2], gr__arena *arena, const char **note);
 /* What 'mean' and 'std' leave open (n = 0): what is kept, else from the sums over p, in [0, 1]; GR_ERR_CONFIG for another
  * number of them than channels. */
 gr_status gr__pictures_fit(const gr__pictures *p, const gr__picture_sums *sums, const gr__facts *kept, gr__arena *arena,

@@ -121,6 +121,7 @@ static gr_status open_pictures(const gr__task_in *in, const gr__conf *section, g
     GR_TRY(open_sets(&o, arena, d));
     GR_TRY(cut(&o, in->seed, d));
     for (int i = 0; i < 2; i++) GR_TRY(read_part(&o, d, i));
+    GR_TRY(gr__pictures_leak(d->pictures, arena, &d->report));
     for (int i = 0; i < 2; i++)
         if (d->classes.n < 2) d->part[i].class = NULL;
     return GR_OK;

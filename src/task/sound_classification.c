@@ -46,6 +46,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     gr__arena *arena = &base->arena;
     GR_TRY(gr__conf_read(gr__conf_get(in->root, "loss"), "loss", loss_rows, GR__COUNT(loss_rows), t, arena));
     GR_TRY(gr__hearing_open(h, in, data_rows, GR__COUNT(data_rows), &t->o, true, arena));
+    t->base.report = h->report;
     double wanted = t->o.seconds > 0 ? t->o.seconds * (double)h->features.rate : (double)h->longest;
     int64_t hops = GR__MAX((int64_t)ceil(wanted / (double)h->features.hop), 1);
     if (t->o.seconds == 0 && in->kept.features && in->kept.height > 1) hops = in->kept.height - 1;

@@ -330,6 +330,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
 {
     gr__say_task *t = (gr__say_task *)base;
     GR_TRY(gr__hearing_open(&t->hear, in, data_rows, GR__COUNT(data_rows), &t->o.h, false, &base->arena));
+    base->report = t->hear.report;
     t->joins = !gr__conf_is_null(t->o.join);
     GR_TRY(gr__conf_read(t->o.join, "data.join", join_rows, GR__COUNT(join_rows), &t->join, &base->arena));
     if (t->join.most < t->join.least) return gr__conf_fail(t->o.join, "'most' is below 'least'");

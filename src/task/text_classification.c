@@ -3,8 +3,10 @@
  * Labels are those of the training part, in order. */
 #include "task/tokenizer.h"
 
+#include "base/log.h"
 #include "base/rng.h"
 #include "data/labelled.h"
+#include "data/leak.h"
 #include "data/split.h"
 #include "data/token_noise.h"
 #include "model/encode.h"
@@ -345,13 +347,41 @@ static gr_status open_parts(gr__class_task *t, const gr__task_in *in, const gr__
     return set_weights(t, gr__conf_get(in->root, "loss"));
 }
 
-static gr_status report_skipped(gr__class_task *t, const gr__labelled *train, const gr__labelled *valid)
+static void warn_of_skipped(const gr__labelled *train, const gr__labelled *valid)
 {
     int64_t n = train->skipped + valid->skipped;
-    if (n == 0) return GR_OK;
-    const char *first = train->first_skipped ? train->first_skipped : valid->first_skipped;
-    t->base.report = gr__arena_printf(&t->base.arena, "%lld rows were left out, the first: %s", (long long)n, first);
-    return t->base.report ? GR_OK : gr__fail_memory("a report", 256);
+    if (n)
+        gr__log(GR_LOG_WARNING, "%lld row%s left out, the first: %s", (long long)n, n == 1 ? " was" : "s were",
+                train->first_skipped ? train->first_skipped : valid->first_skipped);
+}
+
+static const char *place_of(gr__arena *arena, const part *p, int64_t i)
+{
+    return gr__arena_printf(arena, "%s:%lld", p->path, (long long)p->row[i]->line);
+}
+
+/* Texts of validation that training has too, whatever their labels. */
+static gr_status report_leak(gr__class_task *t, const part parts[2])
+{
+    gr__arena *arena = &t->base.arena;
+    uint64_t *hash[2] = {0};
+    gr__leak leak;
+    gr_status status = GR_OK;
+    for (int k = 0; k < 2; k++) {
+        hash[k] = gr__alloc((size_t)(parts[k].n + 1) * sizeof *hash[k]);
+        if (!hash[k]) GR_TRY_DONE(gr__fail_memory("hashes of texts", (size_t)parts[k].n * sizeof *hash[k]));
+        for (int64_t i = 0; i < parts[k].n; i++)
+            hash[k][i] = gr__leak_hash(parts[k].row[i]->text, parts[k].row[i]->n_text, 0);
+    }
+    GR_TRY_DONE(gr__leak_find(hash[0], parts[0].n, hash[1], parts[1].n, &leak));
+    if (leak.n) {
+        const char *valid = place_of(arena, &parts[1], leak.valid), *train = place_of(arena, &parts[0], leak.train);
+        t->base.report = valid && train ? gr__leak_note(&leak, "text", valid, train, arena) : NULL;
+        if (!t->base.report) status = gr__fail_memory("a report", 256);
+    }
+done:
+    for (int k = 0; k < 2; k++) gr__free(hash[k]);
+    return status;
 }
 
 static gr_status open(gr__task *base, const gr__task_in *in)
@@ -365,8 +395,9 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY_DONE(gr__labelled_read(o.source, &o.file, &train));
     if (o.valid_source) GR_TRY_DONE(gr__labelled_read(o.valid_source, &o.file, &valid));
     GR_TRY_DONE(find_labels(t, &train));
-    GR_TRY_DONE(report_skipped(t, &train, &valid));
+    warn_of_skipped(&train, &valid);
     GR_TRY_DONE(cut_parts(t, &o, &train, &valid, parts));
+    GR_TRY_DONE(report_leak(t, parts));
     GR_TRY_DONE(open_parts(t, in, &o, parts));
 done:
     gr__labelled_release(&train);
