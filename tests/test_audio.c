@@ -146,6 +146,7 @@ static void wav_refuses(void **state)
         put(b + rows[i].at, rows[i].value, rows[i].bytes);
         assert_fails(gr__wav_decode(b, n, "x", &s), rows[i].status, rows[i].message);
     }
+    assert_fails(gr__wav_decode(b, 0, "x", &s), GR_ERR_CORRUPT, "cannot load 'x': it is empty");
 }
 
 static void samples_are_numbers(void **state)

@@ -214,8 +214,8 @@ static void refuses(void **state)
         {"\0\0\0\x18"
          "ftypavif",
          12, GR_ERR_UNSUPPORTED, "it is a HEIF or AVIF file"},
-        {"", 0, GR_ERR_CORRUPT, "it is not an image (PNG, JPEG, BMP, PNM are read)"},
-        {"hello", 5, GR_ERR_CORRUPT, "it is not an image"},
+        {"", 0, GR_ERR_CORRUPT, "it is empty"},
+        {"hello", 5, GR_ERR_CORRUPT, "it is not an image (PNG, JPEG, BMP, PNM are read)"},
         {"P6 70000 70000 255\n", 19, GR_ERR_LIMIT, "it has 70000 x 70000 pixels, at most 67108864 are allowed"},
         {"P6 4000 4000 255\n", 17, GR_ERR_CORRUPT, "it claims 4000 x 4000 pixels, far more than its 17 bytes can hold"},
         {"P5 0 3 255\n", 11, GR_ERR_CORRUPT, "it has no pixels (0 x 3)"},

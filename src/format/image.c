@@ -145,6 +145,7 @@ static gr_status turn(gr__decoded *d)
 
 static gr_status decode_any(const unsigned char *p, size_t n, const char *name, uint64_t most, gr__decoded *out)
 {
+    GR_FAIL_IF(n == 0, GR_ERR_CORRUPT, "cannot load '%s': it is empty", name);
     for (size_t i = 0; i < GR__COUNT(formats); i++) {
         size_t at = formats[i].at, length = formats[i].n;
         if (n < at + length || memcmp(p + at, formats[i].magic, length) != 0) continue;

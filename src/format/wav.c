@@ -71,6 +71,7 @@ static float sample(const layout *l, const unsigned char *p)
 gr_status gr__wav_decode(const unsigned char *p, size_t n, const char *name, gr__sound *out)
 {
     layout l = {0};
+    GR_FAIL_IF(n == 0, GR_ERR_CORRUPT, "cannot load '%s': it is empty", name);
     GR_FAIL_IF(n >= 4 && (memcmp(p, "RF64", 4) == 0 || memcmp(p, "RIFX", 4) == 0), GR_ERR_UNSUPPORTED,
                "cannot load '%s': it is an %.4s file; convert it to WAV", name, (const char *)p);
     GR_FAIL_IF(n < 12 || memcmp(p, "RIFF", 4) != 0 || memcmp(p + 8, "WAVE", 4) != 0, GR_ERR_CORRUPT,
