@@ -37,6 +37,13 @@ static int inject(void *user, const char *call, const char *path)
     return hit ? f->error : 0;
 }
 
+static int close_b(void *user, const char *call, const char *path)
+{
+    size_t n = strlen(path);
+    (void)user;
+    return strcmp(call, "opendir") == 0 && n > 2 && strcmp(path + n - 2, "/b") == 0 ? EACCES : 0;
+}
+
 static size_t entries(const char *dir)
 {
     char **names;
@@ -446,13 +453,19 @@ static void folders(void **state)
     assert_string_equal(names[1], "b");
     gr__names_free(names, n);
     gr__dir_tree tree;
-    assert_ok(gr__dir_tree_read(dir, &tree)); /* a link to a file is one, wherever that lies */
+    assert_ok(gr__dir_tree_read(dir, false, &tree)); /* a link to a file is one, wherever that lies */
     assert_int_equal(tree.files.n, 5);
     assert_string_equal(tree.files.item[4], "out.txt");
     assert_int_equal(tree.folders.n, 3);
     assert_string_equal(tree.folders.item[2], "b/d");
     assert_int_equal(tree.links.n, 1);
     assert_string_equal(tree.links.item[0], "b/loop");
+    gr__dir_tree_release(&tree);
+    gr__file_set_fault(close_b, NULL);
+    assert_fails(gr__dir_tree_read(dir, false, &tree), GR_ERR_IO, "cannot list the folder '");
+    assert_ok(gr__dir_tree_read(dir, true, &tree)); /* but for what lies in it */
+    gr__file_set_fault(NULL, NULL);
+    assert_true(tree.files.n < 5 && tree.files.n > 0);
     gr__dir_tree_release(&tree);
     assert_fails(gr__dir_make(in), GR_ERR_IO, "file exists");
     uint64_t size;
@@ -466,7 +479,7 @@ static void folders(void **state)
     gr__free(in);
     char *fifo = gr__path_join(dir, "pipe"), *nothing = gr__path_join(dir, "b/nothing");
     assert_int_equal(mkfifo(fifo, 0600) | symlink("no file", nothing), 0);
-    assert_ok(gr__dir_tree_read(dir, &tree)); /* all is in one of the lists */
+    assert_ok(gr__dir_tree_read(dir, false, &tree)); /* all is in one of the lists */
     assert_true(tree.links.n == 2 && strcmp(tree.links.item[1], "b/nothing") == 0);
     assert_true(tree.others.n == 1 && strcmp(tree.others.item[0], "pipe") == 0);
     gr__dir_tree_release(&tree);

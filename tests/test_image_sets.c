@@ -159,20 +159,43 @@ static void nothing_vanishes(void **state)
 
 /* ---- tar ---- */
 
-static size_t add_entry(unsigned char *tar, size_t at, const char *name, const char *body)
+static void set_sum(unsigned char *h)
 {
     unsigned sum = 0;
+    memset(h + 148, ' ', 8);
+    for (int i = 0; i < 512; i++) sum += h[i];
+    snprintf((char *)h + 148, 8, "%06o", sum);
+}
+
+static size_t add_entry(unsigned char *tar, size_t at, const char *name, const char *body)
+{
     unsigned char *h = tar + at;
     memset(h, 0, 1024);
     strcpy((char *)h, name);
     snprintf((char *)h + 124, 12, "%011o", (unsigned)strlen(body));
-    memset(h + 148, ' ', 8);
     h[156] = '0';
-    for (int i = 0; i < 512; i++) sum += h[i];
-    snprintf((char *)h + 148, 8, "%06o", sum);
+    set_sum(h);
     memcpy(h + 512, body, strlen(body));
     memset(h + 1024, 0, 1024); /* the closing blocks, unless more follows */
     return at + 1024;
+}
+
+/* A link, and a name with a control character: told by name, and left out where skip_bad says so. */
+static void refused_entries(unsigned char *tar, size_t n)
+{
+    gr__image_set *set;
+    size_t more = add_entry(tar, n, "set/train/dog/8\a.ppm", "P3 1 1 255 36 0 0");
+    more = add_entry(tar, more, "set/train/dog/9.ppm", "");
+    unsigned char *h = tar + more - 1024;
+    h[156] = '2';
+    set_sum(h);
+    memmove(tar + more - 512, tar + more, 1024); /* no data */
+    more = add_entry(tar, more - 512, "set/train/dog/3.ppm", "P3 1 1 255 37 0 0");
+    const char *path = test_write(dir, "refused.tar", tar, more + 1024);
+    assert_fails(gr__image_set_open(path, NULL, &set), GR_ERR_CORRUPT,
+                 "the name of entry 'set/train/dog/8?.ppm' holds a control character");
+    check_warnings_with("refused.tar", &(gr__image_set_options){.skip_bad = true}, 4,
+                        (const char *[]){"8?.ppm", "entry 'set/train/dog/9.ppm' is a symbolic link", "2.webp"}, 3);
 }
 
 static void tars(void **state)
@@ -190,10 +213,15 @@ static void tars(void **state)
     gzclose(gz);
     check_set(packed, "dog/31 cat/32 dog/33", 1);
     check_warnings("a.tar", 3, NULL, 0);
+    size_t hidden = add_entry(tar, n, "set/train/.ipynb_checkpoints/1-checkpoint.ppm", "P3 1 1 255 34 0 0");
+    hidden = add_entry(tar, hidden, "set/train/__MACOSX/1.ppm", "P3 1 1 255 35 0 0");
+    check_set(test_write(dir, "hidden.tar", tar, hidden + 1024), "dog/31 cat/32 dog/33", 3);
+    check_warnings("hidden.tar", 3, NULL, 0);
     n = add_entry(tar, n, "set/train/dog/2.webp", "RIFF");
     n = add_entry(tar, n, "set/train/dog/notes.txt", "dogs");
     test_write(dir, "d.tar", tar, n + 1024);
     check_warnings("d.tar", 3, (const char *[]){"the first: 'set/train/dog/2.webp'"}, 1);
+    refused_entries(tar, n);
     n = add_entry(tar, 0, "only/1.ppm", "P3 1 1 255 31 0 0"); /* the last folder is always a class */
     check_set(test_write(dir, "b.tar", tar, n + 1024), "only/31", 0);
     n = add_entry(tar, 0, "1.ppm", "P3 1 1 255 31 0 0");

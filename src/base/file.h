@@ -87,7 +87,8 @@ typedef struct gr__dir_tree {
     gr__names links;          /* to folders, which are not followed (they could go round for ever), and to nothing */
     gr__names others;         /* pipes, devices, sockets */
 } gr__dir_tree;
-gr_status gr__dir_tree_read(const char *path, gr__dir_tree *out);
+/* skip_bad: folders in it that cannot be listed are left out, with a warning. */
+gr_status gr__dir_tree_read(const char *path, bool skip_bad, gr__dir_tree *out);
 void gr__dir_tree_release(gr__dir_tree *tree); /* also one that is all 0 */
 /* dir + "/" + name into fresh memory; NULL when out of memory. */
 char *gr__path_join(const char *dir, const char *name);

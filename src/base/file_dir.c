@@ -1,5 +1,6 @@
 /* Folders and names. Listing walks with a list of folders still to visit, never by recursion. */
 #include "base/file_int.h"
+#include "base/log.h"
 #include "base/limits.h"
 
 #include <dirent.h>
@@ -218,7 +219,7 @@ static void sort(gr__names *list)
     if (list->n) qsort(list->item, list->n, sizeof *list->item, by_bytes);
 }
 
-static gr_status walk_all(const char *path, bool recursive, bool all_links, gr__dir_tree *out)
+static gr_status walk_all(const char *path, bool recursive, bool all_links, bool skip_bad, gr__dir_tree *out)
 {
     walk *w = gr__calloc(1, sizeof *w);
     if (!w) return gr__fail_memory("listing a folder", sizeof *w);
@@ -227,7 +228,12 @@ static gr_status walk_all(const char *path, bool recursive, bool all_links, gr__
     w->all_links = all_links;
     gr_status status = realpath(path, w->real_root) ? GR_OK : gr__file_fail(errno, "list the folder", path);
     if (status == GR_OK) status = add_name(&w->tree.folders, gr__strdup(""));
-    for (size_t i = 0; status == GR_OK && i < w->tree.folders.n; i++) status = list_one(w, w->tree.folders.item[i]);
+    for (size_t i = 0; status == GR_OK && i < w->tree.folders.n; i++) {
+        status = list_one(w, w->tree.folders.item[i]);
+        if (i == 0 || !skip_bad || status != GR_ERR_IO) continue;
+        gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+        status = GR_OK;
+    }
     sort(&w->tree.files);
     sort(&w->tree.folders);
     sort(&w->tree.links);
@@ -243,7 +249,7 @@ static gr_status walk_all(const char *path, bool recursive, bool all_links, gr__
 gr_status gr__dir_list(const char *path, bool recursive, char ***out, size_t *n)
 {
     gr__dir_tree tree;
-    GR_TRY(walk_all(path, recursive, false, &tree));
+    GR_TRY(walk_all(path, recursive, false, false, &tree));
     *out = tree.files.item;
     *n = tree.files.n;
     tree.files = (gr__names){0};
@@ -251,7 +257,10 @@ gr_status gr__dir_list(const char *path, bool recursive, char ***out, size_t *n)
     return GR_OK;
 }
 
-gr_status gr__dir_tree_read(const char *path, gr__dir_tree *out) { return walk_all(path, true, true, out); }
+gr_status gr__dir_tree_read(const char *path, bool skip_bad, gr__dir_tree *out)
+{
+    return walk_all(path, true, true, skip_bad, out);
+}
 
 void gr__dir_tree_release(gr__dir_tree *tree)
 {

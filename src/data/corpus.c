@@ -113,7 +113,7 @@ static gr_status add_entry(gr__corpus *c, const char *folder, const char *name, 
 static gr_status add_folder(gr__corpus *c, const char *path, gr__corpus_options o)
 {
     gr__dir_tree tree;
-    GR_TRY(gr__dir_tree_read(path, &tree));
+    GR_TRY(gr__dir_tree_read(path, o.skip_bad, &tree));
     size_t no_texts = 0;
     for (size_t i = 0; i < tree.files.n; i++) no_texts += !is_text_name(tree.files.item[i]);
     const gr__names *lists[] = {[FILES] = &tree.files, [LINKS] = &tree.links, [OTHERS] = &tree.others};

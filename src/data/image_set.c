@@ -124,11 +124,11 @@ static gr_status open_kind(gr__image_set *set, const gr__image_set_options *o)
         if (!annotations) return gr__fail_memory("a file name", strlen(path));
         bool voc = gr__file_is_dir(annotations);
         gr__free(annotations);
-        return voc ? gr__image_set_open_voc(set, o) : gr__image_set_open_folder(set);
+        return voc ? gr__image_set_open_voc(set, o) : gr__image_set_open_folder(set, o);
     }
     if (gr__str_ends(path, ".json")) return gr__image_set_open_coco(set, o);
     if (gr__str_ends(path, ".tar") || gr__str_ends(path, ".tar.gz") || gr__str_ends(path, ".tgz"))
-        return gr__image_set_open_tar(set);
+        return gr__image_set_open_tar(set, o);
     if (gr__str_ends(path, ".bin") || gr__str_ends(path, ".bin.gz")) return gr__image_set_open_cifar(set, o);
     if (gr__str_ends(path, ".y4m")) return gr__image_set_open_video(set);
     return gr__image_set_open_idx(set, o);

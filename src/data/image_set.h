@@ -34,7 +34,7 @@ typedef struct gr__image_set_options {
     const char *split;         /* VOC: ImageSets/Main/SPLIT.txt names the pictures; default: all annotations */
     bool hundred;              /* CIFAR-100; default: CIFAR-10 */
     const gr__image_set *like; /* a set that outlives this one: classes are numbered as there, others are refused */
-    bool skip_bad; /* annotations that cannot be read are left out, with a warning */
+    bool skip_bad; /* annotations, entries of a tar and folders that cannot be read are left out, with a warning */
 } gr__image_set_options;
 
 typedef struct gr__image_sample {

@@ -1,5 +1,6 @@
 /* Pictures that are files: class folders, plain folders, tar archives. */
 #include "base/limits.h"
+#include "base/log.h"
 #include "data/image_set_int.h"
 #include "data/media_folder.h"
 #include "format/tar.h"
@@ -15,12 +16,12 @@ static gr_status set_root(gr__image_set *set)
 static const gr__media_kind pictures = {gr__image_is_named, "pictures", ".png .jpg .bmp .ppm .pgm .pbm"};
 
 /* The class is the first folder; pictures that lie in none belong to no class, and must then all be such. */
-gr_status gr__image_set_open_folder(gr__image_set *set)
+gr_status gr__image_set_open_folder(gr__image_set *set, const gr__image_set_options *o)
 {
     char **names;
     size_t n, loose = 0;
     GR_TRY(set_root(set));
-    GR_TRY(gr__media_list(set->path, &pictures, &names, &n, &set->skipped));
+    GR_TRY(gr__media_list(set->path, &pictures, o->skip_bad, &names, &n, &set->skipped));
     gr_status status = GR_OK;
     for (size_t i = 0; i < n && status == GR_OK; i++) {
         const char *slash = strchr(names[i], '/');
@@ -80,19 +81,25 @@ static gr_status keep(gr__image_set *set, gr__tar *tar, const gr__tar_entry *e, 
     return status;
 }
 
-static gr_status read_entries(gr__image_set *set, gr__tar *tar)
+static gr_status read_entries(gr__image_set *set, const gr__image_set_options *o, gr__tar *tar)
 {
     gr__tar_entry e;
     gr__media_odd odd = {0};
     bool more;
     for (;;) {
-        GR_TRY(gr__tar_next(tar, &e, &more));
+        gr_status read = gr__tar_next(tar, &e, &more);
+        if (read != GR_OK && o->skip_bad && gr__tar_goes_on(tar)) {
+            gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+            set->skipped++;
+            continue;
+        }
+        GR_TRY(read);
         if (!more) break;
         if (e.is_folder) continue;
-        const char *base = strrchr(e.name, '/');
-        if (!gr__image_is_named(e.name) || (base ? base[1] : e.name[0]) == '.') {
+        bool hidden = gr__media_is_hidden(e.name);
+        if (!gr__image_is_named(e.name) || hidden) {
             set->skipped++;
-            if (base ? base[1] != '.' : e.name[0] != '.') gr__media_count_odd(&odd, e.name);
+            if (!hidden) gr__media_count_odd(&odd, e.name);
             continue;
         }
         gr__image_sample s = {.label = -1};
@@ -107,13 +114,13 @@ static gr_status read_entries(gr__image_set *set, gr__tar *tar)
     return GR_OK;
 }
 
-gr_status gr__image_set_open_tar(gr__image_set *set)
+gr_status gr__image_set_open_tar(gr__image_set *set, const gr__image_set_options *o)
 {
     gr__tar *tar;
     GR_TRY(gr__file_map(set->path, &set->map));
     if (set->map.n >= 2 && set->map.data[0] == 0x1f && set->map.data[1] == 0x8b) gr__file_unmap(&set->map);
     GR_TRY(gr__tar_open(set->path, &tar));
-    gr_status status = read_entries(set, tar);
+    gr_status status = read_entries(set, o, tar);
     gr__tar_close(&tar);
     GR_TRY(status);
     if (set->count == 0) return GR_OK;

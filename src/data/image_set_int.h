@@ -45,8 +45,8 @@ gr_status gr__image_set_sort_classes(gr__image_set *set);
 /* Classes in a given order ("0", "1", ... where names is NULL). */
 gr_status gr__image_set_name_classes(gr__image_set *set, const char *const *names, size_t n);
 
-gr_status gr__image_set_open_folder(gr__image_set *set);
-gr_status gr__image_set_open_tar(gr__image_set *set);
+gr_status gr__image_set_open_folder(gr__image_set *set, const gr__image_set_options *o);
+gr_status gr__image_set_open_tar(gr__image_set *set, const gr__image_set_options *o);
 gr_status gr__image_set_open_idx(gr__image_set *set, const gr__image_set_options *o);
 gr_status gr__image_set_open_cifar(gr__image_set *set, const gr__image_set_options *o);
 gr_status gr__image_set_open_video(gr__image_set *set);

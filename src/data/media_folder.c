@@ -38,12 +38,19 @@ static void warn_of_folders(const char *path, const gr__media_kind *kind, const 
     size_t empty = 0;
     for (size_t i = 0; i < folders->n; i++) {
         const char *folder = folders->item[i];
-        if (!*folder || strchr(folder, '/') || holds_any(folder, names, n)) continue;
+        if (!*folder || strchr(folder, '/') || strcmp(folder, "__MACOSX") == 0 || holds_any(folder, names, n)) continue;
         if (empty++ == 0) first = folder;
     }
     if (empty)
         gr__log(GR_LOG_WARNING, "'%s': %zu class folder%s no %s, the first: '%s'", path, empty,
                 empty == 1 ? " holds" : "s hold", kind->what, first);
+}
+
+bool gr__media_is_hidden(const char *name)
+{
+    for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
+        if (*part == '.' || strncmp(part, "__MACOSX/", 9) == 0) return true;
+    return false;
 }
 
 void gr__media_count_odd(gr__media_odd *odd, const char *name)
@@ -59,20 +66,21 @@ void gr__media_tell_odd(const char *path, const gr__media_kind *kind, const gr__
                 odd->n == 1 ? "" : "s", path, odd->n == 1 ? "is" : "are", kind->ends, more, odd->first);
 }
 
-gr_status gr__media_list(const char *path, const gr__media_kind *kind, char ***names, size_t *n, size_t *skipped)
+gr_status gr__media_list(const char *path, const gr__media_kind *kind, bool skip_bad, char ***names, size_t *n,
+                         size_t *skipped)
 {
     gr__dir_tree tree;
     size_t kept = 0;
     gr__media_odd odd = {0};
-    GR_TRY(gr__dir_tree_read(path, &tree));
+    GR_TRY(gr__dir_tree_read(path, skip_bad, &tree));
     for (size_t i = 0; i < tree.links.n; i++) gr__media_count_odd(&odd, tree.links.item[i]);
     char **item = tree.files.item;
     for (size_t i = 0; i < tree.files.n; i++) { /* others go to the end */
         char *name = item[i];
-        if (kind->is_named(name)) {
+        if (kind->is_named(name) && !gr__media_is_hidden(name)) {
             item[i] = item[kept];
             item[kept++] = name;
-        } else {
+        } else if (!gr__media_is_hidden(name)) {
             gr__media_count_odd(&odd, name);
         }
     }

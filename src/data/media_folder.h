@@ -17,12 +17,16 @@ typedef struct gr__media_odd {
     char first[256];
 } gr__media_odd;
 
+/* Whether it lies in a hidden folder, is hidden itself, or was put beside data by macOS. */
+bool gr__media_is_hidden(const char *name);
 void gr__media_count_odd(gr__media_odd *odd, const char *name);
 /* One warning, where there are any; 'more' says why else something is not read ("" for nothing). */
 void gr__media_tell_odd(const char *path, const gr__media_kind *kind, const gr__media_odd *odd, const char *more);
 
 /* Names below 'path', sorted bytewise; free as of gr__dir_list(). skipped (may be NULL): files that are none. One warning counts
- * other files and links that are not followed (notes beside the data are no reason), one the class folders without any. */
-gr_status gr__media_list(const char *path, const gr__media_kind *kind, char ***names, size_t *n, size_t *skipped);
+ * other files and links that are not followed (notes beside the data are no reason), one the class folders without any. skip_bad:
+ * folders that cannot be listed are left out, with a warning. */
+gr_status gr__media_list(const char *path, const gr__media_kind *kind, bool skip_bad, char ***names, size_t *n,
+                         size_t *skipped);
 
 #endif

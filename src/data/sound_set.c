@@ -76,7 +76,7 @@ static gr_status open_folder(gr__sound_set *s, const gr__sound_set_options *o)
     int64_t bad = 0;
     gr_status status = GR_OK;
     if (o->pattern) GR_TRY(gr__name_pattern_check(o->pattern));
-    GR_TRY(gr__media_list(s->root, &kind, &names, &n, NULL));
+    GR_TRY(gr__media_list(s->root, &kind, o->skip_bad, &names, &n, NULL));
     for (size_t i = 0; i < n && status == GR_OK; i++) {
         gr__name_parts parts;
         status = add_file(s, o, names[i], &parts);

@@ -18,9 +18,12 @@ gr_status gr__archive_name_check(const char *file, const char *name, size_t n)
         parent = parent || (i - start == 2 && memcmp(name + start, "..", 2) == 0);
         start = i + 1;
     }
-    GR_FAIL_IF(control, GR_ERR_CORRUPT, "cannot read '%s': the name of an entry holds a control character", file);
     memcpy(shown, name, k);
     shown[k] = 0;
+    for (size_t i = 0; i < k; i++)
+        if ((unsigned char)shown[i] < 0x20 || shown[i] == 0x7f) shown[i] = '?';
+    GR_FAIL_IF(control, GR_ERR_CORRUPT, "cannot read '%s': the name of entry '%s' holds a control character", file,
+               shown);
     GR_FAIL_IF(n > GR__LIMIT_ARCHIVE_NAME_BYTES, GR_ERR_LIMIT,
                "cannot read '%s': entry '%s...' has a name of more "
                "than %d bytes",

@@ -20,7 +20,8 @@ struct gr__tar {
     gr__str name;
     bool has_name, has_size; /* said by an extended header */
     uint64_t size;
-    bool ended;
+    gr_status refused; /* why the entry whose header is being read cannot be had */
+    bool ended, goes_on;
 };
 
 /* ---- the stream ---- */
@@ -144,7 +145,7 @@ static gr_status pax(gr__tar *t, const char *p, size_t n, bool global)
         GR_FAIL_IF(key >= 10 && memcmp(p + i + 1, "GNU.sparse", 10) == 0, GR_ERR_UNSUPPORTED,
                    "cannot read '%s': it holds sparse files; pack it without --sparse", t->path);
         if (path) {
-            GR_TRY(set_name(t, equals + 1, value));
+            t->refused = set_name(t, equals + 1, value);
             t->has_name = true;
         } else if (size) {
             uint64_t v = 0;
@@ -173,7 +174,7 @@ static gr_status extended(gr__tar *t, char type, uint64_t size)
     if (!text) return gr__fail_memory("a tar header", padded);
     gr_status status = take(t, text, padded);
     if (status == GR_OK && type == 'L') {
-        status = set_name(t, text, strnlen(text, n));
+        t->refused = set_name(t, text, strnlen(text, n));
         t->has_name = true;
     } else if (status == GR_OK && type != 'K') {
         status = pax(t, text, n, type == 'g');
@@ -241,7 +242,8 @@ gr_status gr__tar_next(gr__tar *t, gr__tar_entry *entry, bool *more)
     t->left = 0;
     GR_TRY(skip(t, t->padding));
     t->padding = 0;
-    t->has_name = t->has_size = false;
+    t->has_name = t->has_size = t->goes_on = false;
+    t->refused = GR_OK;
     for (;;) {
         uint64_t size;
         GR_TRY(take(t, h, BLOCK));
@@ -261,10 +263,16 @@ gr_status gr__tar_next(gr__tar *t, gr__tar_entry *entry, bool *more)
             GR_TRY(extended(t, type, size));
             continue;
         }
-        if (!t->has_name) GR_TRY(name_of_header(t, h));
-        GR_TRY(check_type(t, type));
         if (t->has_size) size = t->size;
         if (size > INT64_MAX - BLOCK) return bad(t, "a size larger than any file");
+        if (!t->has_name) t->refused = name_of_header(t, h);
+        if (t->refused == GR_OK) t->refused = check_type(t, type);
+        if (t->refused != GR_OK) {
+            t->left = type >= '1' && type <= '6' ? 0 : size; /* links, devices and folders have no data */
+            t->padding = (size_t)((BLOCK - t->left % BLOCK) % BLOCK);
+            t->goes_on = t->refused != GR_ERR_MEMORY;
+            return t->refused;
+        }
         bool slash = t->name.n > 0 && t->name.text[t->name.n - 1] == '/';
         bool folder = type == '5' || (type == 0 && slash) || t->name.n == 0;
         if (slash) t->name.text[--t->name.n] = 0;
@@ -276,6 +284,8 @@ gr_status gr__tar_next(gr__tar *t, gr__tar_entry *entry, bool *more)
         return GR_OK;
     }
 }
+
+bool gr__tar_goes_on(const gr__tar *t) { return t->goes_on; }
 
 gr_status gr__tar_read(gr__tar *t, void *buffer, size_t n, size_t *got)
 {

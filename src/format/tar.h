@@ -24,6 +24,8 @@ void gr__tar_close(gr__tar **tar);
 
 /* The next file or folder; *more = false at the end. A file that ends without its closing block is GR_ERR_CORRUPT. */
 gr_status gr__tar_next(gr__tar *tar, gr__tar_entry *entry, bool *more);
+/* After a failure of gr__tar_next(): it is one entry that is refused (its kind, its name), and the next can be read. */
+bool gr__tar_goes_on(const gr__tar *tar);
 /* Up to n bytes of the entry's data; *got < n only at its end. */
 gr_status gr__tar_read(gr__tar *tar, void *buffer, size_t n, size_t *got);
 /* All that is left of the entry, one 0 byte behind it; free with gr__free. GR_ERR_LIMIT above 'most' bytes. */

@@ -163,7 +163,7 @@ static gr_status read_options(gr__sight_task *t, const gr__task_in *in)
 static gr_status open_sets(gr__sight_task *t)
 {
     const gr__sight_options *o = &t->o;
-    gr__image_set_options so = {.labels = o->labels, .hundred = o->hundred};
+    gr__image_set_options so = {.labels = o->labels, .hundred = o->hundred, .skip_bad = o->skip_bad};
     const char *path[] = {o->source, o->labels, o->valid_source, o->valid_labels};
     for (size_t i = 0; i < GR__COUNT(path); i++)
         GR_FAIL_IF(path[i] && !gr__file_exists(path[i]), GR_ERR_NOT_FOUND, "'%s' does not exist", path[i]);

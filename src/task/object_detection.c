@@ -212,6 +212,7 @@ static gr_status read_pictures(gr__boxes_task *t, const gr__task_in *in)
         GR_TRY(gr__pictures_read(&t->part[i], keep, t->o.skip_bad, &sums[i]));
         GR_TRY(check_boxes(t, &t->part[i]));
     }
+    GR_TRY(gr__pictures_leak(t->part, &t->base.arena, &t->base.report));
     GR_TRY(gr__pictures_fit(&t->part[0], &sums[0], &in->kept, &t->base.arena, &t->o.mean, &t->o.std));
     for (size_t i = 0; i < t->o.mean.n; i++) t->mean[i] = (float)t->o.mean.item[i], t->std[i] = (float)t->o.std.item[i];
     return GR_OK;

@@ -38,7 +38,7 @@ const size_t gr__n_point_rows = GR__COUNT(gr__point_rows);
 
 static gr_status open_sets(const picture_options *o, gr__arena *arena, gr__point_data *d)
 {
-    gr__image_set_options so = {.labels = o->labels, .hundred = o->hundred};
+    gr__image_set_options so = {.labels = o->labels, .hundred = o->hundred, .skip_bad = o->skip_bad};
     const char *path[] = {o->source, o->labels, o->test_source, o->test_labels};
     for (size_t i = 0; i < GR__COUNT(path); i++)
         GR_FAIL_IF(path[i] && !gr__file_exists(path[i]), GR_ERR_NOT_FOUND, "'%s' does not exist", path[i]);
