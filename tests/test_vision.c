@@ -534,6 +534,27 @@ static void bad_pictures_are_told_or_left_out(void **state)
     gr_run_close(&run);
     snprintf(bad, sizeof bad, "%s/pictures/dark/bad.ppm", folder);
     assert_int_equal(unlink(bad), 0);
+    /* what is left is judged as if the rest had never been there */
+    char where[400];
+    static const char *const folders[] = {"one/a", "one/b"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(bad, sizeof bad, "%s/%s", folder, folders[i]);
+        assert_ok(gr__dir_make(bad));
+    }
+    for (int i = 0; i < 8; i++) {
+        snprintf(bad, sizeof bad, "one/a/%d.ppm", i);
+        test_write(folder, bad, "P6 1 1 255\nabc", 14);
+    }
+    test_write(folder, "one/b/bad.ppm", "", 0);
+    snprintf(where, sizeof where, "data.source=%s/one", folder);
+    assert_fails(open_with(where, "data.skip_bad=true", NULL, &run), GR_ERR_DATA,
+                 "all 8 pictures that can be read have the class 'a'; there is nothing to tell apart");
+    for (int i = 0; i < 8; i++) {
+        snprintf(bad, sizeof bad, "one/a/%d.ppm", i);
+        test_write(folder, bad, "", 0);
+    }
+    assert_fails(open_with(where, "data.skip_bad=true", NULL, &run), GR_ERR_DATA,
+                 "all 9 pictures were left out; the first: cannot load '");
 }
 
 static void pictures_in_both_parts_are_told(void **state)

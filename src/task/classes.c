@@ -1,5 +1,6 @@
 #include "task/classes.h"
 
+#include "base/log.h"
 #include "data/split.h"
 
 gr_status gr__classes_split(const int32_t *label, int64_t n, int64_t classes, double share, uint64_t seed,
@@ -12,6 +13,21 @@ gr_status gr__classes_split(const int32_t *label, int64_t n, int64_t classes, do
     for (int64_t i = 0; i < n && status == GR_OK; i++) valid[row[i]] = i >= train;
     gr__free(row);
     return status;
+}
+
+gr_status gr__classes_left(const gr__conf_strings *names, const int64_t *count, const char *source, const char *what)
+{
+    size_t there = 0, last = 0;
+    for (size_t k = 0; k < names->n; k++)
+        if (count[k]) there++, last = k;
+    for (size_t k = 0; k < names->n && there < names->n; k++)
+        if (!count[k])
+            gr__log(GR_LOG_WARNING, "'%s': the class '%.100s' has no %s that can be read", source, names->item[k],
+                    what);
+    GR_FAIL_IF(there < 2 && names->n > 1, GR_ERR_DATA,
+               "'%s': all %lld %s that can be read have the class '%.100s'; there is nothing to tell apart", source,
+               (long long)count[last], what, names->item[last]);
+    return GR_OK;
 }
 
 gr_status gr__classes_model(const gr__task_in *in, const gr__facts *facts, const char *what, gr__arena *arena,

@@ -10,6 +10,10 @@
 gr_status gr__classes_split(const int32_t *label, int64_t n, int64_t classes, double share, uint64_t seed,
                             uint8_t *valid);
 
+/* What is left of the classes when samples were left out, 'count' of each in both parts: a class without any is told,
+ * GR_ERR_DATA where fewer than two have some. what: "pictures". */
+gr_status gr__classes_left(const gr__conf_strings *names, const int64_t *count, const char *source, const char *what);
+
 /* The section 'model' with these facts; 'resnet', for clips 'clip', where it names no family. GR_ERR_CONFIG for one that does not fit; 'what'
  * says at what it cannot look ("look at pictures"). */
 gr_status gr__classes_model(const gr__task_in *in, const gr__facts *facts, const char *what, gr__arena *arena,

@@ -8,6 +8,7 @@
 #include "task/classes.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CHUNK = 256, MOST_CLASSES = 10000 };
@@ -161,6 +162,7 @@ static gr_status tell(const pass *s, int64_t i)
 
 static gr_status read_part(gr__hearing *h, gr__hearing_part *p, double *total, int64_t *frames, int64_t *kept)
 {
+    char first_bad[256] = "";
     int64_t mels = h->features.mels, good = 0, bad = 0, most = h->o->cache_mib << 20;
     double *sums = total ? gr__alloc(CHUNK * 2 * (size_t)mels * sizeof *sums) : NULL;
     gr_status status = !total || sums ? GR_OK : gr__fail_memory("sums", CHUNK * 2 * (size_t)mels * sizeof *sums);
@@ -173,8 +175,8 @@ static gr_status read_part(gr__hearing *h, gr__hearing_part *p, double *total, i
                 status = tell(&s, i);
                 if (!h->o->skip_bad || status == GR_ERR_MEMORY) break;
                 gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+                if (bad++ == 0) snprintf(first_bad, sizeof first_bad, "%s", gr_message());
                 status = GR_OK;
-                bad++;
                 continue;
             }
             gr__wave w = p->wave[first + i];
@@ -192,7 +194,8 @@ static gr_status read_part(gr__hearing *h, gr__hearing_part *p, double *total, i
             p->wave[good++] = w;
         }
     }
-    if (status == GR_OK && p->n > 0 && good == 0) status = gr__fail(GR_ERR_DATA, "none of the sounds can be read");
+    if (status == GR_OK && p->n > 0 && good == 0)
+        status = gr__fail(GR_ERR_DATA, "all %lld sounds were left out; the first: %s", (long long)p->n, first_bad);
     if (status == GR_OK) p->n = good;
     if (bad) gr__log(GR_LOG_WARNING, "%lld sounds that cannot be used were left out", (long long)bad);
     gr__free(sums);
@@ -224,6 +227,21 @@ static gr_status read_sounds(gr__hearing *h, const gr__features *fitted, gr__are
     h->features.mean = same ? fitted->mean : (gr__conf_doubles){mean, mels};
     h->features.std = same ? fitted->std : (gr__conf_doubles){std, mels};
     return GR_OK;
+}
+
+static gr_status check_left(gr__hearing *h, gr__arena *arena)
+{
+    size_t classes = h->names.n;
+    int64_t *count = gr__arena_alloc(arena, (classes + 1) * sizeof *count);
+    if (!count) return gr__fail_memory("counts of classes", classes * sizeof *count);
+    memset(count, 0, (classes + 1) * sizeof *count);
+    for (int p = 0; p < 2; p++)
+        for (int64_t i = 0; i < h->part[p].n; i++) {
+            size_t k = 0;
+            while (strcmp(h->names.item[k], gr__hearing_row(&h->part[p], i)->label) != 0) k++; /* split() has looked */
+            count[k]++;
+        }
+    return gr__classes_left(&h->names, count, h->o->source, "sounds");
 }
 
 static const char *name_of(const gr__hearing_part *p, int64_t i, gr__arena *arena)
@@ -305,6 +323,7 @@ gr_status gr__hearing_open(gr__hearing *h, const gr__task_in *in, const gr__conf
     GR_TRY(split(h));
     GR_TRY(choose_features(h, arena));
     GR_TRY(read_sounds(h, in->kept.features, arena));
+    if (h->o->skip_bad && h->names.n) GR_TRY(check_left(h, arena));
     return find_leak(h, arena);
 }
 

@@ -141,6 +141,17 @@ static gr_status read_pictures(gr__sight_task *t, const gr__task_in *in)
     return GR_OK;
 }
 
+static gr_status check_left(gr__sight_task *t)
+{
+    int64_t *count = gr__arena_alloc(&t->base.arena, (size_t)t->classes * sizeof *count);
+    if (!count) return gr__fail_memory("counts of classes", (size_t)t->classes * sizeof *count);
+    memset(count, 0, (size_t)t->classes * sizeof *count);
+    for (int i = 0; i < 2; i++)
+        for (int64_t k = 0; k < t->part[i].n; k++)
+            count[gr__image_set_sample(t->part[i].set, t->part[i].index[k])->label]++;
+    return gr__classes_left(&t->names, count, t->o.source, "pictures");
+}
+
 /* ---- opening ---- */
 
 static gr_status read_options(gr__sight_task *t, const gr__task_in *in)
@@ -190,7 +201,6 @@ static gr_status make_model(gr__sight_task *t, const gr__task_in *in)
                        .channels = t->shape.channels,
                        .mean = t->o.mean,
                        .std = t->o.std};
-    GR_TRY(gr__image_set_labels(t->set[0], &t->base.arena, &t->names));
     facts.labels = t->names;
     return gr__classes_model(in, &facts, "look at pictures", &t->base.arena, &t->base.model);
 }
@@ -202,6 +212,8 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(open_sets(t));
     GR_TRY(split(t));
     GR_TRY(read_pictures(t, in));
+    GR_TRY(gr__image_set_labels(t->set[0], &t->base.arena, &t->names));
+    if (t->o.skip_bad) GR_TRY(check_left(t));
     GR_TRY(make_model(t, in));
     GR_TRY(gr__label_score_new(&t->names, &t->scores));
     for (int i = 0; i < 2; i++) base->samples[i] = base->units[i] = t->part[i].n;

@@ -6,6 +6,7 @@
 #include "metric/html.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CHUNK = 256, SCALE = 2, THUMBNAIL = 96 };
@@ -93,6 +94,7 @@ static void add_up(const gr__picture_shape *s, const uint8_t *v, gr__picture_sum
 
 gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__picture_sums *sums)
 {
+    char first_bad[256] = "";
     int64_t each = gr__pictures_each(p), bad = 0, good = 0;
     uint8_t *block = gr__alloc((size_t)(each * (keep ? p->n : GR__MIN(p->n, CHUNK))) + 1);
     gr_status status = block ? GR_OK : gr__fail_memory("pictures", (size_t)(each * p->n));
@@ -107,8 +109,8 @@ gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__pictu
                 status = load(p, first + i, NULL, NULL, to + i * each);
                 if (!skip_bad || status == GR_ERR_MEMORY) break;
                 gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
+                if (bad++ == 0) snprintf(first_bad, sizeof first_bad, "%s", gr_message());
                 status = GR_OK;
-                bad++;
                 continue;
             }
             if (at != i) memmove(to + at * each, to + i * each, (size_t)each);
@@ -119,7 +121,8 @@ gr_status gr__pictures_read(gr__pictures *p, bool keep, bool skip_bad, gr__pictu
         }
         good += at;
     }
-    if (status == GR_OK && p->n > 0 && good == 0) status = gr__fail(GR_ERR_DATA, "none of the pictures can be read");
+    if (status == GR_OK && p->n > 0 && good == 0)
+        status = gr__fail(GR_ERR_DATA, "all %lld pictures were left out; the first: %s", (long long)p->n, first_bad);
     if (bad) gr__log(GR_LOG_WARNING, "%lld pictures that cannot be read were left out", (long long)bad);
     p->n = good;
     if (status == GR_OK && keep)
@@ -204,15 +207,19 @@ bool gr__pictures_put(const gr__pictures *p, int64_t row, const gr__augment_opti
 gr_status gr__pictures_find_shape(const gr__image_set *set, bool skip_bad, int64_t most, gr__picture_shape *s)
 {
     gr__image image;
+    char first_bad[256] = "";
     gr_status status = GR_OK;
     for (int64_t i = 0; i < gr__image_set_count(set) && (!s->height || !s->channels); i++) {
         status = gr__image_set_decode(set, i, NULL, &image);
         if (status != GR_OK && !skip_bad) return status;
+        if (status != GR_OK && !*first_bad) snprintf(first_bad, sizeof first_bad, "%s", gr_message());
         if (status != GR_OK) continue;
         if (!s->height) s->height = image.height, s->width = image.width;
         if (!s->channels) s->channels = image.channels == 1 ? 1 : 3;
         gr__image_release(&image);
     }
+    GR_FAIL_IF(status != GR_OK && status != GR_ERR_MEMORY, GR_ERR_DATA,
+               "all %lld pictures were left out; the first: %s", (long long)gr__image_set_count(set), first_bad);
     GR_TRY(status);
     GR_FAIL_IF(s->height > most || s->width > most, GR_ERR_LIMIT,
                "pictures of %lld x %lld are too large; set data.size", (long long)s->height, (long long)s->width);
