@@ -318,19 +318,38 @@ static void gradients(void **state)
     gr_run_close(&run);
 }
 
+static void keep_lines(void *user, gr_log_level level, const char *line)
+{
+    (void)level;
+    gr__str_printf(user, "%s\n", line);
+}
+
 static void bad_boxes(void **state)
 {
     (void)state;
     gr_run *run;
+    gr__str told = {0};
     for (int i = 1; i < PICTURES; i++) write_picture(i, NULL);
     write_picture(0, "0");
     assert_fails(open_run(NULL, NULL, &run), GR_ERR_DATA, "p0.xml:3: the box (0, 0) to (0,");
     assert_fails(open_run(NULL, NULL, &run), GR_ERR_DATA, "of 'red' has no area; correct it, or set data.skip_bad");
     write_picture(0, "49");
     assert_fails(open_run(NULL, NULL, &run), GR_ERR_DATA, "reaches out of its picture");
+    gr_set_log(keep_lines, &told, GR_LOG_WARNING);
     assert_ok(open_run(NULL, "data.skip_bad=true", &run));
-    assert_non_null(strstr(gr_run_report(run), "p0.xml:3: the box"));
     gr_run_close(&run);
+    assert_non_null(strstr(gr__str_get(&told), "cut: "));
+    assert_non_null(strstr(gr__str_get(&told), "p0.xml:3: the box"));
+    assert_non_null(strstr(gr__str_get(&told), "boxes that were cut at the edges of their pictures: 1\n"));
+    assert_null(strstr(gr__str_get(&told), "boxes that were left out"));
+    gr__str_clear(&told);
+    write_picture(0, "0");
+    assert_ok(open_run(NULL, "data.skip_bad=true", &run));
+    gr_run_close(&run);
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    assert_non_null(strstr(gr__str_get(&told), "left out: "));
+    assert_non_null(strstr(gr__str_get(&told), "boxes that were left out: 1\n"));
+    gr__str_release(&told);
     write_picture(0, NULL);
     assert_fails(open_run(NULL, "model=lenet", &run), GR_ERR_CONFIG, "finds no boxes");
     assert_fails(open_run(NULL, "model.stride=64", &run), GR_ERR_CONFIG, "'stride: 64' is not one of the strides");
@@ -446,6 +465,23 @@ static void long_names(void **state)
 
 #define BLUE(more, box) "{\"image_id\": 2, \"category_id\": 4, " more "\"bbox\": [" box "]}"
 
+static void no_boxes_at_all(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"", BLUE("", "50, 4, 10, 10"), BLUE("", "4, 4, 0, 10")};
+    gr_run *run;
+    char source[700], pictures[700];
+    write_picture(2, NULL);
+    for (size_t i = 0; i < GR__COUNT(none); i++) {
+        snprintf(source, sizeof source, "data.source=%s", write_coco("none.json", none[i]));
+        snprintf(pictures, sizeof pictures, "data.pictures=%s/JPEGImages", folder);
+        const char *set[] = {"task=object-detection", source, pictures, "data.valid=0", "data.skip_bad=true"};
+        gr_run_options o = {.overrides = set, .n_overrides = GR__COUNT(set), .no_write = true};
+        assert_fails(gr_run_open(test_write(folder, "none.yaml", "{}\n", 3), &o, &run), GR_ERR_DATA,
+                     "has no boxes to learn from in the 1 pictures for training");
+    }
+}
+
 static double loss_with(const char *annotation) { return measure(annotation, annotation, "train.steps=2", "loss"); }
 
 /* At the picture, not at what it lies in, and also where little of it is seen. */
@@ -496,11 +532,16 @@ static void blood_cells(void **state)
     gr__image_release(&image);
     const char *set[] = {"train.epochs=0", "train.steps=2", "data.size=[60, 80]"};
     gr_run_options o = {.overrides = set, .n_overrides = 3, .no_write = true};
+    gr__str told = {0};
+    gr_set_log(keep_lines, &told, GR_LOG_WARNING);
     assert_ok(gr_run_open(test_source("examples/bccd_detector.yaml"), &o, &run));
     gr_run_plan plan = gr_run_describe(run);
     assert_true(plan.samples == 292 && plan.valid_units == 72);
-    assert_non_null(strstr(gr_run_report(run), "BloodImage_00338.xml:158: the box (504, 337) to (504, 337) of 'RBC'"));
-    assert_non_null(strstr(gr_run_report(run), "BloodImage_00343.xml:"));
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    assert_non_null(
+        strstr(gr__str_get(&told), "BloodImage_00338.xml:158: the box (504, 337) to (504, 337) of 'RBC' has no area"));
+    assert_non_null(strstr(gr__str_get(&told), "BloodImage_00343.xml:"));
+    gr__str_release(&told);
     assert_ok(gr_run_train(run, NULL));
     assert_true(isfinite(metric(run, "map50")));
     gr_run_close(&run);
@@ -529,11 +570,13 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matches_pytorch), cmocka_unit_test(suppress),    cmocka_unit_test(assign),
-        cmocka_unit_test(moved),           cmocka_unit_test(learns),      cmocka_unit_test(gradients),
-        cmocka_unit_test(bad_boxes),       cmocka_unit_test(coco),        cmocka_unit_test(boxes_are_cut),
-        cmocka_unit_test(large_grids),     cmocka_unit_test(blood_cells), cmocka_unit_test(crowds_take_many),
-        cmocka_unit_test(long_names),
+        cmocka_unit_test(matches_pytorch),  cmocka_unit_test(suppress),
+        cmocka_unit_test(assign),           cmocka_unit_test(moved),
+        cmocka_unit_test(learns),           cmocka_unit_test(gradients),
+        cmocka_unit_test(bad_boxes),        cmocka_unit_test(coco),
+        cmocka_unit_test(no_boxes_at_all),  cmocka_unit_test(boxes_are_cut),
+        cmocka_unit_test(large_grids),      cmocka_unit_test(blood_cells),
+        cmocka_unit_test(crowds_take_many), cmocka_unit_test(long_names),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

@@ -516,6 +516,7 @@ static void coco(void **state)
     } rows[] = {
         {"p/a.ppm", "../../a", "entry '../../a' leads out of the archive"},
         {"\"id\": 3", "\"id\": 7", "image 1 has the id of another one"},
+        {"\"zebra\"", "\"ant\"", "category 1 has the name of another one"},
         {"\"id\": 90", "\"id\": 1 ", "category 1 has the id of another one"},
         {"\"image_id\": 3", "\"image_id\": 4", "annotation 0 speaks of an image or a category that is not there"},
         {"[1, 2.5, 3, 4]", "[1, 2.5, 3]   ", "annotation 0 needs a bbox of four numbers"},
@@ -535,8 +536,9 @@ static void coco(void **state)
     char text[1000];
     snprintf(text, sizeof text, "%.*s4%s", (int)(lost - coco_text), coco_text, lost + 1);
     test_write(dir, "lost.json", text, strlen(text));
-    check_warnings_with("lost.json", &(gr__image_set_options){.skip_bad = true}, 2,
-                        (const char *[]){"annotation 0 speaks of an image"}, 1);
+    check_warnings_with(
+        "lost.json", &(gr__image_set_options){.skip_bad = true}, 2,
+        (const char *[]){"annotation 0 speaks of an image", "1 annotation that cannot be read was left out"}, 2);
     hostile_cuts(parse_coco, coco_text, sizeof coco_text - 1, 0, NULL);
     hostile_flips(parse_coco, coco_text, sizeof coco_text - 1, 1000, NULL);
 }
@@ -565,7 +567,16 @@ static void pictures_without_boxes(void **state)
     gr__image_set *set;
     assert_fails(gr__image_set_open(full, NULL, &set), GR_ERR_CORRUPT, "3.xml");
     check_warnings_with("voc-2", &(gr__image_set_options){.skip_bad = true}, 1,
-                        (const char *[]){"3.xml", "the first: '2.yolo'", "have no annotation"}, 3);
+                        (const char *[]){"3.xml", "the first: '2.yolo'",
+                                         "1 annotation that cannot be read was left out", "1 picture of '"},
+                        4);
+    static const char odd[] = "<!DOCTYPE a><annotation/>",
+                      bytes[] = "<annotation><filename>3\xff.ppm</filename></annotation>";
+    test_write(dir, "voc-2/Annotations/3.xml", odd, sizeof odd - 1);
+    check_warnings_with("voc-2", &(gr__image_set_options){.skip_bad = true}, 1,
+                        (const char *[]){"it has a document type", "2.yolo", "was left out", "1 picture of '"}, 4);
+    test_write(dir, "voc-2/Annotations/3.xml", bytes, sizeof bytes - 1);
+    assert_fails(gr__image_set_open(full, NULL, &set), GR_ERR_DATA, "3.xml:1: byte 0xff of a name is not UTF-8");
     gr__free(full);
 }
 

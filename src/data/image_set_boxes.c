@@ -6,6 +6,7 @@
 #include "data/image_set_int.h"
 #include "data/media_folder.h"
 #include "format/archive_name.h"
+#include "text/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,13 +23,30 @@ static char *join3(const char *a, const char *b, const char *c)
 
 /* ---- VOC ---- */
 
-/* Whether an annotation that cannot be read is left out. */
-static bool leaves_out(gr__image_set *set, const gr__image_set_options *o, gr_status status)
+/* Whether an annotation that cannot be read, for whatever reason, is left out. */
+static bool leaves_out(const gr__image_set_options *o, gr_status status, size_t *count)
 {
-    if (!o->skip_bad || (status != GR_ERR_DATA && status != GR_ERR_CORRUPT && status != GR_ERR_NOT_FOUND)) return false;
+    if (status == GR_OK || !o->skip_bad || status == GR_ERR_MEMORY) return false;
     gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
-    set->skipped++;
+    ++*count;
     return true;
+}
+
+static void tell_left_out(gr__image_set *set, size_t count)
+{
+    set->skipped += count;
+    if (count)
+        gr__log(GR_LOG_WARNING, "'%s': %zu annotation%s that cannot be read %s left out", set->path, count,
+                count == 1 ? "" : "s", count == 1 ? "was" : "were");
+}
+
+/* JSON would show other bytes all alike. */
+static gr_status check_name(const char *path, int line, const char *name)
+{
+    size_t at;
+    GR_FAIL_IF(!gr__utf8_valid(name, strlen(name), &at), GR_ERR_DATA, "%s:%d: byte 0x%02x of a name is not UTF-8", path,
+               line, (unsigned char)name[at]);
+    return GR_OK;
 }
 
 static gr_status add_annotation(gr__image_set *set, const char *name)
@@ -40,6 +58,9 @@ static gr_status add_annotation(gr__image_set *set, const char *name)
     if (status == GR_OK) status = gr__voc_parse(text, n, path, &set->arena, &a);
     if (status == GR_OK && (!a.file || !gr__path_is_base(a.file)))
         status = gr__fail(GR_ERR_DATA, "'%s' does not name its picture, or not by a plain file name", path);
+    if (status == GR_OK) status = check_name(path, 1, a.file);
+    for (size_t i = 0; status == GR_OK && i < a.count; i++)
+        status = check_name(path, a.box[i].line, a.box[i].class_name);
     const char *notes = path ? gr__arena_strdup(&set->arena, path) : NULL;
     if (status == GR_OK && !notes) status = gr__fail_memory("a file name", strlen(name));
     gr__free(text);
@@ -61,7 +82,7 @@ static gr_status add_split(gr__image_set *set, const gr__image_set_options *o)
 {
     const char *split = o->split;
     char file[256], *path, *text, *line, *save = NULL;
-    size_t n;
+    size_t n, left_out = 0;
     GR_FAIL_IF(!gr__path_is_base(split) || strlen(split) > 200, GR_ERR_ARGUMENT, "'%s' is not the name of a split",
                split);
     snprintf(file, sizeof file, "%s.txt", split);
@@ -81,14 +102,17 @@ static gr_status add_split(gr__image_set *set, const gr__image_set_options *o)
         }
         snprintf(file, sizeof file, "%s.xml", line);
         status = add_annotation(set, file);
-        if (leaves_out(set, o, status)) status = GR_OK;
+        if (leaves_out(o, status, &left_out)) status = GR_OK;
     }
+    tell_left_out(set, left_out);
     gr__free(text);
     return status;
 }
 
+static size_t stem_of(const char *name) { return (size_t)(strrchr(name, '.') - name); }
+
 /* Pictures that no annotation names are not seen in training: a forgotten file, or a wrong name in one. */
-static gr_status warn_of_pictures(const gr__image_set *set)
+static gr_status warn_of_pictures(const gr__image_set *set, const gr__map *left_out)
 {
     gr__map named = {0};
     char **names = NULL;
@@ -100,6 +124,7 @@ static gr_status warn_of_pictures(const gr__image_set *set)
     for (size_t i = 0; i < set->count; i++) GR_TRY_DONE(gr__map_set_name(&named, set->sample[i].name, 0, NULL));
     for (size_t i = 0; i < n; i++) {
         if (!gr__image_is_named(names[i]) || gr__map_get_name(&named, names[i])) continue;
+        if (gr__map_get(left_out, names[i], stem_of(names[i]))) continue; /* its annotation has been told */
         if (count++ == 0) first = names[i];
     }
     if (count)
@@ -123,14 +148,15 @@ gr_status gr__image_set_open_voc(gr__image_set *set, const gr__image_set_options
         return gr__image_set_sort_classes(set);
     }
     char *folder = gr__path_join(set->path, "Annotations"), **names = NULL;
-    size_t n = 0;
+    size_t n = 0, count = 0;
+    gr__map left_out = {0};
     gr__media_odd odd = {0};
     gr_status status = folder ? gr__dir_list(folder, false, &names, &n) : gr__fail_memory("a file name", 0);
     gr__free(folder);
     for (size_t i = 0; i < n && status == GR_OK; i++) {
         if (notes.is_named(names[i])) {
             status = add_annotation(set, names[i]);
-            if (leaves_out(set, o, status)) status = GR_OK;
+            if (leaves_out(o, status, &count)) status = gr__map_set(&left_out, names[i], stem_of(names[i]), 0, NULL);
         } else {
             set->skipped++;
             gr__media_count_odd(&odd, names[i]);
@@ -138,7 +164,9 @@ gr_status gr__image_set_open_voc(gr__image_set *set, const gr__image_set_options
     }
     gr__names_free(names, n);
     gr__media_tell_odd(set->path, &notes, &odd, "");
-    if (status == GR_OK) status = warn_of_pictures(set);
+    tell_left_out(set, count);
+    if (status == GR_OK) status = warn_of_pictures(set, &left_out);
+    gr__map_release(&left_out);
     return status == GR_OK ? gr__image_set_sort_classes(set) : status;
 }
 
@@ -166,6 +194,7 @@ static gr_status take_categories(coco *c, gr__json list)
         bool twice;
         if (!gr__json_int(gr__json_get(v, "id"), &id) || !gr__json_string(gr__json_get(v, "name"), &name, &n) || n == 0)
             return bad(c, "category", i, "needs an id and a name");
+        if (gr__map_get(&c->set->classes, name, n)) return bad(c, "category", i, "has the name of another one");
         GR_TRY(gr__image_set_label(c->set, name, n, &label));
         GR_TRY(gr__map_set(&c->category, &id, sizeof id, label, &twice));
         if (twice) return bad(c, "category", i, "has the id of another one");
@@ -228,13 +257,13 @@ static gr_status take_annotations(coco *c, gr__json list)
 {
     gr__image_sample *s = NULL;
     gr__box box;
-    size_t n = gr__json_count(list);
+    size_t n = gr__json_count(list), left_out = 0;
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < n; i++) {
             gr_status status = take_box(c, gr__json_at(list, i), i, &s, &box);
             if (status != GR_OK) {
                 if (!c->o->skip_bad || status != GR_ERR_DATA) return status;
-                if (round) leaves_out(c->set, c->o, status);
+                if (round) leaves_out(c->o, status, &left_out);
                 continue;
             }
             if (!s) {
@@ -251,6 +280,7 @@ static gr_status take_annotations(coco *c, gr__json list)
             s->n_boxes = 0;
         }
     }
+    tell_left_out(c->set, left_out);
     return GR_OK;
 }
 

@@ -45,11 +45,10 @@ typedef struct gr__boxes_task {
     gr__picture_augment change;
     bool changes;
     gr__picture_shape shape;
-    int64_t grid_height, grid_width, stride, odd;
+    int64_t grid_height, grid_width, stride, cut, dropped, usable;
     int32_t classes;
     uint64_t seed;
     float mean[4], std[4];
-    gr__str report;
     gr_detections *detections;
     gr_detection *found; /* of one picture */
     size_t found_capacity;
@@ -159,8 +158,8 @@ static gr_status split(gr__boxes_task *t)
     return GR_OK;
 }
 
-/* A box that cannot be used as it is: refused, or said and left to the caller. */
-static gr_status odd_box(gr__boxes_task *t, const char *notes, const gr__box *b, const char *what)
+/* A box that cannot be used as it is: refused, or said with what becomes of it. */
+static gr_status odd_box(gr__boxes_task *t, const char *notes, const gr__box *b, const char *what, bool is_cut)
 {
     const char *place = strstr(notes, ".json") ? "annotation " : "";
     gr__str text = {0};
@@ -170,7 +169,9 @@ static gr_status odd_box(gr__boxes_task *t, const char *notes, const gr__box *b,
     gr_status status = gr__str_check(&text);
     if (status == GR_OK && !t->o.skip_bad)
         status = gr__fail(GR_ERR_DATA, "%s; correct it, or set data.skip_bad", gr__str_get(&text));
-    if (status == GR_OK && t->odd++ < MOST_SAID) gr__str_printf(&t->report, "%s\n", gr__str_get(&text));
+    if (status == GR_OK && t->cut + t->dropped < MOST_SAID)
+        gr__log(GR_LOG_WARNING, "%s: %s", is_cut ? "cut" : "left out", gr__str_get(&text));
+    ++*(is_cut ? &t->cut : &t->dropped);
     gr__str_release(&text);
     return status;
 }
@@ -184,8 +185,11 @@ static gr_status check_boxes(gr__boxes_task *t, const gr__pictures *p)
                    MOST_BOXES);
         for (size_t k = 0; k < s->n_boxes; k++) {
             const gr__box *b = &s->box[k];
+            bool some = b->x0 < w && b->y0 < h && b->x1 > 0 && b->y1 > 0;
+            t->usable += p == &t->part[0] && some && !b->crowd;
             if (b->x0 >= 0 && b->y0 >= 0 && b->x1 <= w && b->y1 <= h) continue;
-            GR_TRY(odd_box(t, s->notes ? s->notes : s->name, b, "reaches out of its picture"));
+            GR_TRY(odd_box(t, s->notes ? s->notes : s->name, b,
+                           some ? "reaches out of its picture" : "lies outside of its picture", some));
         }
     }
     return GR_OK;
@@ -197,7 +201,7 @@ static gr_status check_sets(gr__boxes_task *t)
         for (size_t k = 0; k < gr__image_set_empty_boxes(t->set[i]); k++) {
             const char *notes;
             const gr__box *b = gr__image_set_empty_box(t->set[i], k, &notes);
-            GR_TRY(odd_box(t, notes, b, "has no area"));
+            GR_TRY(odd_box(t, notes, b, "has no area", false));
         }
     return GR_OK;
 }
@@ -212,6 +216,10 @@ static gr_status read_pictures(gr__boxes_task *t, const gr__task_in *in)
         GR_TRY(gr__pictures_read(&t->part[i], keep, t->o.skip_bad, &sums[i]));
         GR_TRY(check_boxes(t, &t->part[i]));
     }
+    if (t->dropped) gr__log(GR_LOG_WARNING, "boxes that were left out: %lld", (long long)t->dropped);
+    if (t->cut) gr__log(GR_LOG_WARNING, "boxes that were cut at the edges of their pictures: %lld", (long long)t->cut);
+    GR_FAIL_IF(t->usable == 0, GR_ERR_DATA, "'%s' has no boxes to learn from in the %lld pictures for training",
+               t->o.source, (long long)t->part[0].n);
     GR_TRY(gr__pictures_leak(t->part, &t->base.arena, &t->base.report));
     GR_TRY(gr__pictures_fit(&t->part[0], &sums[0], &in->kept, &t->base.arena, &t->o.mean, &t->o.std));
     for (size_t i = 0; i < t->o.mean.n; i++) t->mean[i] = (float)t->o.mean.item[i], t->std[i] = (float)t->o.std.item[i];
@@ -246,9 +254,6 @@ static gr_status open(gr__task *base, const gr__task_in *in)
     GR_TRY(read_pictures(t, in));
     GR_TRY(make_model(t, in));
     GR_TRY(gr_detections_new(t->classes, &t->detections));
-    if (t->odd > MOST_SAID) gr__str_printf(&t->report, "and %lld more\n", (long long)(t->odd - MOST_SAID));
-    GR_TRY(gr__str_check(&t->report));
-    base->report = t->odd ? gr__str_get(&t->report) : NULL;
     for (int i = 0; i < 2; i++) base->samples[i] = base->units[i] = t->part[i].n;
     base->units_per_sample = 1;
     return GR_OK;
@@ -260,7 +265,6 @@ static void close(gr__task *base)
     gr_detections_free(&t->detections);
     gr__free(t->found);
     for (int i = 0; i < SHOWN; i++) gr__free(t->shown[i]);
-    gr__str_release(&t->report);
     for (int i = 0; i < 2; i++) {
         gr__pictures_release(&t->part[i]);
         gr__image_set_close(&t->set[i]);
