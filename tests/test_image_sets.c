@@ -83,6 +83,11 @@ static void folders(void **state)
     assert_fails(gr__image_set_open(path, NULL, &set), GR_ERR_DATA, "has 1 pictures beside its class folders");
     add_picture("none/a.txt", 1);
     assert_fails(gr__image_set_open(none, NULL, &set), GR_ERR_DATA, "holds no pictures");
+    add_picture("odd/l\xff/1.ppm", 1);
+    add_picture("odd/m/1.ppm", 1);
+    char *odd = gr__path_join(dir, "odd");
+    assert_fails(gr__image_set_open(odd, NULL, &set), GR_ERR_DATA, "has a name that is not UTF-8 (byte 0xff)");
+    gr__free(odd);
     assert_ok(gr__image_set_open(frames, NULL, &set));
     gr__image image;
     assert_fails(gr__image_set_decode(set, 2, NULL, &image), GR_ERR_ARGUMENT, "has no sample 2");

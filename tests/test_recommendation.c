@@ -239,6 +239,14 @@ static void ratings_are_sorted(void **state)
     assert_int_equal(r.line[1], 6);
     assert_true(r.rating[0] == 4 && r.rating[1] == 1);
     gr__ratings_release(&r);
+    o.source = written("bytes.csv", "u,i,r,when\nbob,x,1,7\nann,\xfe,4,5\n");
+    assert_ok(gr__ratings_read(&o, NULL, NULL, &arena, &r));
+    assert_int_equal(r.n, 1);
+    gr__ratings_release(&r);
+    o.skip_bad = false;
+    assert_fails(gr__ratings_read(&o, NULL, NULL, &arena, &r), GR_ERR_DATA,
+                 "bytes.csv:3: byte 0xfe of column 'i' is not UTF-8");
+    o.skip_bad = true;
     o.source = written("none.csv", "u,i,r,when\nbob,x,good,7\n");
     assert_fails(gr__ratings_read(&o, NULL, NULL, &arena, &r), GR_ERR_DATA, "no row that can be read");
     o.skip_bad = false;

@@ -15,6 +15,13 @@ static gr_status set_root(gr__image_set *set)
 
 static const gr__media_kind pictures = {gr__image_is_named, "pictures", ".png .jpg .bmp .ppm .pgm .pbm"};
 
+static gr_status label_of(gr__image_set *set, const char *name, const char *slash, int32_t *out)
+{
+    size_t n = (size_t)(slash - name);
+    GR_TRY(gr__media_check_class(set->path, name, n));
+    return gr__image_set_label(set, name, n, out);
+}
+
 /* The class is the first folder; pictures that lie in none belong to no class, and must then all be such. */
 gr_status gr__image_set_open_folder(gr__image_set *set, const gr__image_set_options *o)
 {
@@ -27,9 +34,15 @@ gr_status gr__image_set_open_folder(gr__image_set *set, const gr__image_set_opti
         const char *slash = strchr(names[i], '/');
         gr__image_sample s = {.label = -1};
         if (slash)
-            status = gr__image_set_label(set, names[i], (size_t)(slash - names[i]), &s.label);
+            status = label_of(set, names[i], slash, &s.label);
         else
             loose++;
+        if (o->skip_bad && status == GR_ERR_DATA) {
+            gr__log(GR_LOG_WARNING, "'%s/%s' is left out: %s", set->path, names[i], gr_message());
+            set->skipped++;
+            status = GR_OK;
+            continue;
+        }
         if (status == GR_OK) status = gr__image_set_add(set, names[i], s);
     }
     gr__names_free(names, n);
@@ -128,7 +141,7 @@ gr_status gr__image_set_open_tar(gr__image_set *set, const gr__image_set_options
     for (size_t i = 0; i < set->count; i++) {
         const char *name = set->sample[i].name + shared, *slash = strchr(name, '/');
         if (slash)
-            GR_TRY(gr__image_set_label(set, name, (size_t)(slash - name), &set->sample[i].label));
+            GR_TRY(label_of(set, name, slash, &set->sample[i].label));
         else
             loose++;
     }

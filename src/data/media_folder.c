@@ -1,6 +1,7 @@
 #include "data/media_folder.h"
 
 #include "base/log.h"
+#include "text/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,15 @@ bool gr__media_is_hidden(const char *name)
     for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL)
         if (*part == '.' || strncmp(part, "__MACOSX/", 9) == 0) return true;
     return false;
+}
+
+gr_status gr__media_check_class(const char *path, const char *name, size_t n)
+{
+    size_t at;
+    GR_FAIL_IF(!gr__utf8_valid(name, n, &at), GR_ERR_DATA,
+               "'%s': the class folder '%.*s' has a name that is not UTF-8 (byte 0x%02x); rename it", path,
+               (int)GR__MIN(n, 100), name, (unsigned char)name[at]);
+    return GR_OK;
 }
 
 void gr__media_count_odd(gr__media_odd *odd, const char *name)

@@ -19,6 +19,8 @@ typedef struct gr__media_odd {
 
 /* Whether it lies in a hidden folder, is hidden itself, or was put beside data by macOS. */
 bool gr__media_is_hidden(const char *name);
+/* GR_ERR_DATA for a folder that gives a class its name, n bytes, and is not UTF-8: JSON would show other bytes all alike. */
+gr_status gr__media_check_class(const char *path, const char *name, size_t n);
 void gr__media_count_odd(gr__media_odd *odd, const char *name);
 /* One warning, where there are any; 'more' says why else something is not read ("" for nothing). */
 void gr__media_tell_odd(const char *path, const gr__media_kind *kind, const gr__media_odd *odd, const char *more);

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/spill.h"
 #include "format/csv.h"
+#include "text/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,6 +29,9 @@ static gr_status place_of(names *s, const gr__csv *csv, const char *path, size_t
     const gr__cell *c = &gr__csv_cells(csv)[column];
     GR_FAIL_IF(c->n == 0, GR_ERR_DATA, "%s:%lld: column '%.100s' is empty", path, (long long)gr__csv_line(csv),
                gr__csv_name(csv, column));
+    size_t at;
+    GR_FAIL_IF(!gr__utf8_valid(c->text, c->n, &at), GR_ERR_DATA, "%s:%lld: byte 0x%02x of column '%.100s' is not UTF-8",
+               path, (long long)gr__csv_line(csv), (unsigned char)c->text[at], gr__csv_name(csv, column));
     const int64_t *there = gr__map_get(&s->map, c->text, c->n);
     if (there || s->closed) {
         *out = there ? (int32_t)*there : -1;

@@ -24,6 +24,7 @@ static bool is_sound(const char *name)
 static gr_status add(gr__sound_set *s, const char *name, const char *label, size_t n)
 {
     gr__labelled *l = &s->list;
+    GR_TRY(gr__media_check_class(s->root, label, n));
     gr__labelled_row row = {.text = gr__arena_strdup(&l->arena, name),
                             .n_text = strlen(name),
                             .label = gr__arena_strndup(&l->arena, label, n)};

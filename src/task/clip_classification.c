@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "data/labelled.h"
+#include "data/media_folder.h"
 #include "data/motion.h"
 #include "format/idx.h"
 #include "image/clip.h"
@@ -108,6 +109,7 @@ static const gr__conf_section sections[] = {
 static gr_status add_clip(gr__labelled *l, const char *name, size_t n)
 {
     const char *slash = strchr(name, '/');
+    GR_TRY(gr__media_check_class(l->path, name, (size_t)(slash - name)));
     gr__labelled_row row = {.text = gr__arena_strndup(&l->arena, name, n),
                             .n_text = n,
                             .label = gr__arena_strndup(&l->arena, name, (size_t)(slash - name))};
