@@ -269,6 +269,19 @@ static void clips_are_told_apart(void **state)
                  "nowhere");
     gr_model_free(&m);
 
+    assert_ok(open_run(dir, "", &run));
+    assert_null(gr_run_report(run));
+    gr_run_close(&run);
+    snprintf(path, sizeof path, "%s/held/down", base);
+    assert_ok(gr__dir_make(path));
+    write_clip(path, "again", true, 5, false);
+    snprintf(path, sizeof path, ", valid_source: %s/held", base);
+    assert_ok(open_run(dir, path, &run));
+    assert_non_null(gr_run_report(run));
+    assert_non_null(strstr(gr_run_report(run), "note: 1 clip of the validation part stands in the training part too"));
+    assert_non_null(strstr(gr_run_report(run), "the first: 'down/again' of '"));
+    gr_run_close(&run);
+
     snprintf(path, sizeof path, "%s/broken.y4m", ways[0]);
     assert_ok(gr__file_write(path, "no film", 7));
     assert_int_not_equal(open_run(dir, "", &run), GR_OK);

@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "base/rng.h"
 #include "data/labelled.h"
+#include "data/leak.h"
 #include "data/media_folder.h"
 #include "data/motion.h"
 #include "format/idx.h"
@@ -43,6 +44,7 @@ typedef struct film_part {
     int32_t *index, *label; /* of the rows of a list; of the pictures */
     gr_tensor pictures;     /* u8 (N, H, W) */
     uint8_t *kept;          /* (n, frames, H, W, C) of 'index'; NULL: clips are read again and again */
+    uint64_t *hash;         /* n, of clips: of the frames that are looked at */
     int64_t n;
 } film_part;
 
@@ -180,7 +182,8 @@ static gr_status room_for(film_part *p, size_t n)
 {
     p->index = gr__calloc(n + 1, sizeof *p->index);
     p->label = gr__calloc(n + 1, sizeof *p->label);
-    return p->index && p->label ? GR_OK : gr__fail_memory("a list of clips", n * 8);
+    p->hash = gr__calloc(n + 1, sizeof *p->hash);
+    return p->index && p->label && p->hash ? GR_OK : gr__fail_memory("a list of clips", n * 8);
 }
 
 static int64_t frame_bytes(const gr__film_task *t) { return t->size.height * t->size.width * t->size.channels; }
@@ -191,6 +194,7 @@ static int64_t clip_bytes(const gr__film_task *t) { return t->size.frames * fram
 static gr_status try_all(gr__film_task *t, film_part *p, bool keep)
 {
     int64_t good = 0, each = clip_bytes(t);
+    char first_bad[256] = "";
     gr_status status = GR_OK;
     uint8_t *pixels = gr__alloc((size_t)(each * (keep ? p->n : 1)) + 1);
     if (!pixels) return gr__fail_memory("clips", (size_t)(each * (keep ? p->n : 1)));
@@ -198,7 +202,11 @@ static gr_status try_all(gr__film_task *t, film_part *p, bool keep)
         status = read_clip(t, p, i, pixels + (keep ? good * each : 0));
         if (status != GR_OK && (!t->o.skip_bad || status == GR_ERR_MEMORY)) break;
         if (status != GR_OK) gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
-        if (status == GR_OK) p->index[good] = p->index[i], p->label[good++] = p->label[i];
+        if (status != GR_OK && !*first_bad) snprintf(first_bad, sizeof first_bad, "%s", gr_message());
+        if (status == GR_OK) {
+            p->hash[good] = gr__leak_hash(pixels + (keep ? good * each : 0), (size_t)each, 0);
+            p->index[good] = p->index[i], p->label[good++] = p->label[i];
+        }
         status = GR_OK;
     }
     if (keep)
@@ -206,9 +214,38 @@ static gr_status try_all(gr__film_task *t, film_part *p, bool keep)
     else
         gr__free(pixels);
     GR_TRY(status);
-    GR_FAIL_IF(p->n > 0 && good == 0, GR_ERR_DATA, "none of the clips can be read");
+    GR_FAIL_IF(p->n > 0 && good == 0, GR_ERR_DATA, "all %lld clips were left out; the first: %s", (long long)p->n,
+               first_bad);
+    if (good < p->n) gr__log(GR_LOG_WARNING, "%lld clips that cannot be read were left out", (long long)(p->n - good));
     p->n = good;
     return GR_OK;
+}
+
+static gr_status check_left(gr__film_task *t)
+{
+    int64_t *count = gr__arena_alloc(&t->base.arena, t->names.n * sizeof *count);
+    if (!count) return gr__fail_memory("counts of classes", t->names.n * sizeof *count);
+    memset(count, 0, t->names.n * sizeof *count);
+    for (int p = 0; p < 2; p++)
+        for (int64_t i = 0; i < t->part[p].n; i++) count[t->part[p].label[i]]++;
+    return gr__classes_left(&t->names, count, t->o.source, "clips");
+}
+
+static const char *name_of_clip(const film_part *p, int64_t i, gr__arena *arena)
+{
+    return gr__arena_printf(arena, "'%s' of '%s'", p->list.row[p->index[i]].text, p->list.path);
+}
+
+static gr_status find_leak(gr__film_task *t)
+{
+    const film_part *p = t->part;
+    gr__arena *arena = &t->base.arena;
+    gr__leak leak;
+    GR_TRY(gr__leak_find(p[0].hash, p[0].n, p[1].hash, p[1].n, &leak));
+    if (leak.n == 0) return GR_OK;
+    const char *valid = name_of_clip(&p[1], leak.valid, arena), *train = name_of_clip(&p[0], leak.train, arena);
+    t->base.report = valid && train ? gr__leak_note(&leak, "clip", valid, train, arena) : NULL;
+    return t->base.report ? GR_OK : gr__fail_memory("a report", 256);
 }
 
 static gr_status open_folders(gr__film_task *t)
@@ -243,7 +280,8 @@ static gr_status open_folders(gr__film_task *t)
     if (!other) p[1].list = p[0].list; /* borrowed: close() frees the first alone */
     bool keep = (double)(p[0].n + p[1].n) * (double)clip_bytes(t) <= (double)t->o.cache_mib * 1048576;
     for (int i = 0; i < 2; i++) GR_TRY(try_all(t, &p[i], keep));
-    return GR_OK;
+    if (t->o.skip_bad) GR_TRY(check_left(t));
+    return find_leak(t);
 }
 
 /* ---- pictures that move ---- */
@@ -385,6 +423,7 @@ static void close(gr__task *base)
     for (int i = 0; i < 2; i++) {
         gr__free(t->part[i].index);
         gr__free(t->part[i].label);
+        gr__free(t->part[i].hash);
         gr__free(t->part[i].pictures.data);
         gr__free(t->part[i].kept);
     }
