@@ -98,12 +98,14 @@ static gr_status read_entries(gr__image_set *set, const gr__image_set_options *o
 {
     gr__tar_entry e;
     gr__media_odd odd = {0};
+    size_t refused = 0;
     bool more;
     for (;;) {
         gr_status read = gr__tar_next(tar, &e, &more);
         if (read != GR_OK && o->skip_bad && gr__tar_goes_on(tar)) {
             gr__log(GR_LOG_WARNING, "left out: %s", gr_message());
             set->skipped++;
+            refused++;
             continue;
         }
         GR_TRY(read);
@@ -124,6 +126,8 @@ static gr_status read_entries(gr__image_set *set, const gr__image_set_options *o
         GR_TRY(status);
     }
     gr__media_tell_odd(set->path, &pictures, &odd, "");
+    if (refused)
+        gr__log(GR_LOG_WARNING, "'%s': %zu entr%s left out", set->path, refused, refused == 1 ? "y was" : "ies were");
     return GR_OK;
 }
 

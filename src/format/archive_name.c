@@ -29,6 +29,6 @@ gr_status gr__archive_name_check(const char *file, const char *name, size_t n)
                "than %d bytes",
                file, shown, GR__LIMIT_ARCHIVE_NAME_BYTES);
     GR_FAIL_IF(name[0] == '/' || parent || other, GR_ERR_CORRUPT,
-               "cannot read '%s': entry '%s' leads out of the archive; such archives are refused", file, shown);
+               "cannot read '%s': entry '%s' leads out of the archive; pack it again with plain names", file, shown);
     return GR_OK;
 }
