@@ -520,6 +520,12 @@ static void resumes_bit_for_bit(void **state)
     for (int i = 0; i < 3; i++) gr__free(bytes[i]);
 }
 
+static void keep_text(void *user, gr_log_level level, const char *line)
+{
+    (void)level;
+    snprintf(user, 1000, "%.999s", line); /* the last one */
+}
+
 static void bad_pictures_are_told_or_left_out(void **state)
 {
     (void)state;
@@ -535,7 +541,7 @@ static void bad_pictures_are_told_or_left_out(void **state)
     snprintf(bad, sizeof bad, "%s/pictures/dark/bad.ppm", folder);
     assert_int_equal(unlink(bad), 0);
     /* what is left is judged as if the rest had never been there */
-    char where[400];
+    char where[400], told[1000] = "";
     static const char *const folders[] = {"one/a", "one/b"};
     for (int i = 0; i < 2; i++) {
         snprintf(bad, sizeof bad, "%s/%s", folder, folders[i]);
@@ -543,18 +549,27 @@ static void bad_pictures_are_told_or_left_out(void **state)
     }
     for (int i = 0; i < 8; i++) {
         snprintf(bad, sizeof bad, "one/a/%d.ppm", i);
-        test_write(folder, bad, "P6 1 1 255\nabc", 14);
+        test_write(folder, bad, "P6 2 2 255\nabcdefghijkl", 23);
     }
     test_write(folder, "one/b/bad.ppm", "", 0);
     snprintf(where, sizeof where, "data.source=%s/one", folder);
     assert_fails(open_with(where, "data.skip_bad=true", NULL, &run), GR_ERR_DATA,
                  "all 8 pictures that can be read have the class 'a'; there is nothing to tell apart");
+    snprintf(bad, sizeof bad, "%s/one/c", folder);
+    assert_ok(gr__dir_make(bad));
+    test_write(folder, "one/c/0.ppm", "P6 2 2 255\nabcdefghijkk", 23);
+    gr_set_log(keep_text, told, GR_LOG_WARNING);
+    assert_ok(open_with(where, "data.skip_bad=true", NULL, &run));
+    gr_set_log(NULL, NULL, GR_LOG_WARNING);
+    gr_run_close(&run);
+    assert_non_null(strstr(told, "/one': the class 'b' has no pictures that can be read"));
+    test_write(folder, "one/c/0.ppm", "", 0);
     for (int i = 0; i < 8; i++) {
         snprintf(bad, sizeof bad, "one/a/%d.ppm", i);
         test_write(folder, bad, "", 0);
     }
     assert_fails(open_with(where, "data.skip_bad=true", NULL, &run), GR_ERR_DATA,
-                 "all 9 pictures were left out; the first: cannot load '");
+                 "all 10 pictures were left out; the first: cannot load '");
 }
 
 static void pictures_in_both_parts_are_told(void **state)
