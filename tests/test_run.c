@@ -226,6 +226,27 @@ static void bits_are_of_the_source(void **state)
     }
 }
 
+static void documents_in_both_parts_are_told(void **state)
+{
+    (void)state;
+    settings s = {.n = 0};
+    char text[3000], same[4300];
+    gr_run *run;
+    for (size_t i = 0; i < sizeof text; i++) text[i] = "to be or not "[(i * i + i / 7) % 13];
+    snprintf(same, sizeof same, "data.valid_source=%s", test_write(folder, "twin.txt", text, sizeof text));
+    add(&s, tiny_gpt);
+    s.set[s.n++] = same;
+    assert_ok(open_run(test_write(folder, "text.txt", text, sizeof text), &s, NULL, &run));
+    assert_non_null(gr_run_report(run));
+    assert_non_null(
+        strstr(gr_run_report(run), "note: 1 document of the validation part stands in the training part too"));
+    gr_run_close(&run);
+    text[9] = '.';
+    assert_ok(open_run(test_write(folder, "text.txt", text, sizeof text), &s, NULL, &run));
+    assert_null(gr_run_report(run));
+    gr_run_close(&run);
+}
+
 static void learns_table(void **state)
 {
     (void)state;
@@ -1044,6 +1065,7 @@ int main(void)
         cmocka_unit_test(memory_is_as_told), /* first: nothing is left over from others */
         cmocka_unit_test(learns_text),
         cmocka_unit_test(bits_are_of_the_source),
+        cmocka_unit_test(documents_in_both_parts_are_told),
         cmocka_unit_test(learns_table),
         cmocka_unit_test(resumes_text),
         {.name = "resumes_text in bf16", .test_func = resumes_text, .initial_state = (void *)tiny_gpt},

@@ -3,6 +3,7 @@
 #include "task/tokenizer.h"
 
 #include "data/corpus.h"
+#include "data/leak.h"
 #include "data/tokens.h"
 #include "gradus/stories.h"
 #include "text/pieces.h"
@@ -188,6 +189,29 @@ static gr_status read_corpora(const gr__text_options *o, const gr__task_in *in, 
     return o->valid_source ? gr__corpus_read(o->valid_source, how, valid) : GR_OK;
 }
 
+static uint64_t hash_of(const gr_text_source *d, bool whole) { return whole ? gr__leak_hash(d->text, d->n, 0) : d->n; }
+
+/* Whole documents of validation that training has too. They are read for it only where some are of one size. */
+static gr_status report_leak(gr__text_task *t, const gr__parts *parts)
+{
+    gr__arena *arena = &t->base.arena;
+    size_t n[2] = {parts->n_train, parts->n_valid};
+    uint64_t *hash = gr__alloc((n[0] + n[1] + 1) * sizeof *hash);
+    gr__leak leak = {.n = 1};
+    gr_status status = hash ? GR_OK : gr__fail_memory("hashes of documents", (n[0] + n[1]) * sizeof *hash);
+    for (int whole = 0; whole < 2 && leak.n && status == GR_OK; whole++) {
+        for (size_t i = 0; i < n[0]; i++) hash[i] = hash_of(&parts->train[i], whole);
+        for (size_t i = 0; i < n[1]; i++) hash[n[0] + i] = hash_of(&parts->valid[i], whole);
+        status = gr__leak_find(hash, (int64_t)n[0], hash + n[0], (int64_t)n[1], &leak);
+    }
+    gr__free(hash);
+    if (status != GR_OK || leak.n == 0) return status;
+    const char *valid = gr__arena_printf(arena, "number %lld of validation", (long long)leak.valid + 1),
+               *train = gr__arena_printf(arena, "number %lld of training", (long long)leak.train + 1);
+    t->base.report = valid && train ? gr__leak_note(&leak, "document", valid, train, arena) : NULL;
+    return t->base.report ? GR_OK : gr__fail_memory("a report", 256);
+}
+
 static gr_status check_length(const gr__text_task *t, const char *source)
 {
     int64_t n = t->tokens[0].n;
@@ -218,6 +242,7 @@ static gr_status open(gr__task *base, const gr__task_in *in)
         parts.n_valid = valid.n;
         parts.valid_bytes = valid.bytes;
     }
+    GR_TRY_DONE(report_leak(t, &parts));
     GR_TRY_DONE(
         gr__task_make_tokenizer(&o.tokenizer, &(gr_tokenizer_options){0}, parts.train, parts.n_train, in, &tok));
     gr__facts facts = {.vocab = gr_tokenizer_vocab_size(tok)};
