@@ -104,8 +104,8 @@ typedef enum gr_run_event {
 typedef struct gr_train_hooks {
     void *user;
     void (*event)(void *user, gr_run_event event, const gr_progress *progress, const char *text);
-    /* Asked after each step and each batch of a validation, which begins anew when the run goes on. True: commit a checkpoint
-     * and return GR_ERR_STOPPED. */
+    /* Asked after each step and each batch of a validation, which begins anew when the run goes on, and is not stopped again.
+     * True: commit a checkpoint and return GR_ERR_STOPPED. */
     bool (*stop)(void *user);
     double time_limit_seconds; /* > 0: stop after it in the same way, not within a validation */
 } gr_train_hooks;

@@ -23,6 +23,7 @@ typedef struct gr__trainer {
     double started, last_time, rate; /* seconds; units per second */
     double filling, stepping;        /* seconds of waiting for inputs; of all steps */
     int64_t skips_in_a_row;
+    bool deaf; /* to 'stop', within the next validation */
 } gr__trainer;
 
 static void tell(gr__trainer *t, gr_run_event event, const char *text)
@@ -207,8 +208,11 @@ static gr_status validate(gr__trainer *t, bool last, bool *best, bool *stop)
     gr_metric m[16];
     int n;
     int64_t samples = last ? 0 : run->set.eval_samples ? run->set.eval_samples : 4096;
+    gr_train_hooks hooks = t->hooks ? *t->hooks : (gr_train_hooks){.user = NULL};
+    if (t->deaf) hooks.stop = NULL;
+    t->deaf = false;
     gr__loader_rest(t->loader);
-    GR_TRY(gr__run_validate(run, t->hooks, &t->progress, samples, &run->valid_loss, m, 16, &n));
+    GR_TRY(gr__run_validate(run, &hooks, &t->progress, samples, &run->valid_loss, m, 16, &n));
     if (n == 0) return GR_OK;
     t->progress.valid_loss = run->valid_loss;
     if (last) {
@@ -283,6 +287,7 @@ static gr_status loop(gr__trainer *t)
     if (s->patience && run->at.bad_validations >= s->patience) s->steps = run->at.step; /* it had stopped early */
     GR_TRY(gr__loader_new(run->task, run->step ? run->step : run->micro, s->batch, run->at.step * s->accumulate,
                           s->steps * s->accumulate, s->loaders > 0, &t->loader));
+    t->deaf = run->at.unvalidated; /* once is enough: a validation longer than the time of each call would never end */
     while (run->at.step < s->steps || run->at.unvalidated) {
         bool best = false, early = false;
         if (!run->at.unvalidated) GR_TRY(step(t));
@@ -316,6 +321,7 @@ static gr_status bring_best_back(gr__trainer *t)
     GR_TRY(s);
     snprintf(note, sizeof note, "the weights of step %lld are back: the best validation", (long long)step);
     tell(t, GR_EVENT_NOTE, note);
+    t->deaf = true;
     GR_TRY(validate(t, true, &best, &stop));
     return checkpoint(t, true);
 }
@@ -371,6 +377,7 @@ static gr_status fit(gr__trainer *t)
         run->at.step = run->at.update = GR__MAX(t->progress.step, 1);
         run->at.loss_average = t->progress.loss;
         run->set.steps = run->at.step;
+        t->deaf = true;
         GR_TRY(validate(t, true, &best, &early));
         GR_TRY(checkpoint(t, best));
     }
