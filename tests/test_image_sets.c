@@ -208,7 +208,7 @@ static void refused_entries(unsigned char *tar, size_t n)
 static void tars(void **state)
 {
     (void)state;
-    static unsigned char tar[8192];
+    static unsigned char tar[16384];
     size_t n = add_entry(tar, 0, "set/train/dog/1.ppm", "P3 1 1 255 31 0 0");
     n = add_entry(tar, n, "set/train/cat/1.ppm", "P3 1 1 255 32 0 0");
     n = add_entry(tar, n, "set/train/cat/._1.ppm", "not a picture");
